@@ -142,6 +142,19 @@ def same_bits(result: Tensor, expected: Tensor) -> None:
     assert torch.equal(*bits), f"{int((bits[0] != bits[1]).sum())} of {nan.numel()} differ"
 
 
+# of the largest number of a tensor, for sums of products in another order
+TOLERANCE_OF_PRODUCTS = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+def near(result: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
+    """Assert that tensors are products of the same numbers, up to the order of the sums."""
+    for left, right in zip(result, expected, strict=True):
+        assert left.shape == right.shape
+        assert left.dtype == right.dtype
+        largest = right.detach().abs().max().item() if right.numel() else 0.0
+        torch.testing.assert_close(left, right, rtol=0, atol=TOLERANCE_OF_PRODUCTS[right.dtype] * max(largest, 1e-30))
+
+
 def agree(sample: Case, gradients: Sequence[Tensor | None] | None = None, needs: Sequence[bool] | None = None) -> None:
     """Assert that kernel and steps give the same bits, and the same gradients up to rounding.
 

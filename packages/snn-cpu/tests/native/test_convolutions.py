@@ -18,8 +18,9 @@ from snn_core.kernels.convolutions import Moves
 from snn_cpu import convolutions
 from snn_cpu.convolutions import SpikeAwareConvolution
 
+from .specification import near
+
 ops = torch.ops.snn_cpu
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 DTYPES = [torch.float32, torch.float64]
 
 
@@ -58,14 +59,6 @@ def both(
     g = dyadic(*expected.shape, dtype=x.dtype)
     gradients = torch.autograd.grad(out, inputs, g), torch.autograd.grad(expected, inputs, g)
     return [out, *gradients[0]], [expected, *gradients[1]], reason
-
-
-def near(result: list[Tensor], expected: list[Tensor]) -> None:
-    for left, right in zip(result, expected, strict=True):
-        assert left.shape == right.shape
-        assert left.dtype == right.dtype
-        largest = right.detach().abs().max().item() if right.numel() else 0.0
-        torch.testing.assert_close(left, right, rtol=0, atol=TOLERANCE[right.dtype] * max(largest, 1e-30))
 
 
 # images, channels, height, width; out, rows, columns; padding

@@ -18,8 +18,9 @@ from snn_cpu import products
 from snn_cpu.dense import by_onednn
 from snn_cpu.products import SpikeAware, highest_rate
 
+from .specification import near
+
 ops = torch.ops.snn_cpu
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
 @pytest.fixture
@@ -49,14 +50,6 @@ def both(x: Tensor, weight: Tensor, bias: Tensor | None, g: Tensor) -> tuple[lis
     expected = F.linear(x, weight, bias)
     gradients = torch.autograd.grad(out, inputs, g), torch.autograd.grad(expected, inputs, g)
     return [out, *gradients[0]], [expected, *gradients[1]], reason
-
-
-def near(result: list[Tensor], expected: list[Tensor]) -> None:
-    for left, right in zip(result, expected, strict=True):
-        assert left.shape == right.shape
-        assert left.dtype == right.dtype
-        largest = right.detach().abs().max().item() if right.numel() else 0.0
-        torch.testing.assert_close(left, right, rtol=0, atol=TOLERANCE[right.dtype] * max(largest, 1e-30))
 
 
 SIZES = [(1, 1, 1), (3, 1, 2), (5, 63, 3), (64, 64, 16), (65, 65, 17), (7, 127, 33), (130, 128, 64), (257, 129, 130)]
