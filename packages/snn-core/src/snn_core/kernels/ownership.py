@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 from collections.abc import Sequence
@@ -37,7 +36,10 @@ def is_owned(grads: Sequence[Any]) -> bool:
         >>> Watched.apply(x).backward(mine)
         False
     """
-    return not _is_observed() and _has_memory(grads[0]) and _references(grads) in _alone()
+    if _is_observed() or not _has_memory(grads[0]):
+        return False
+    counts = _references(grads)
+    return counts is not None and counts in _unshared(counts[0])
 
 
 def _is_observed() -> bool:
@@ -80,18 +82,23 @@ def _passed(_: object, *args: object) -> int:
     return sys.getrefcount(args[0])
 
 
-@functools.cache
-def _alone() -> frozenset[tuple[int, ...]]:
+_UNSHARED: dict[int, frozenset[tuple[int, ...]]] = {}  # by the count of an object that calls have passed on
+
+
+def _unshared(passed_on: int) -> frozenset[tuple[int, ...]]:
     """Return the counts of gradients that nothing else refers to, which depend on the versions of Python and torch.
 
-    They are taken in a thread of their own, where no mode or compiler of the caller is active.
+    They are taken in a thread of their own, where no mode or compiler of the caller is active; and once more where
+    another thread's profiler has changed what calls add to them.
     """
-    counts: list[Any] = []
-    thread = threading.Thread(target=_count, args=(counts,))
-    thread.start()
-    thread.join()
-    *alone, of_shared, _ = counts  # of two nodes that got the same gradient, the first must see another count
-    return frozenset(alone) - {of_shared}
+    if passed_on not in _UNSHARED:
+        counts: list[Any] = []
+        thread = threading.Thread(target=_count, args=(counts,))
+        thread.start()
+        thread.join()
+        *unshared, of_shared, _ = counts  # of two nodes that got the same gradient, the first must see another count
+        _UNSHARED[counts[0][0]] = frozenset(unshared) - {of_shared}
+    return _UNSHARED.get(passed_on, frozenset())
 
 
 def _count(counts: list[Any]) -> None:
