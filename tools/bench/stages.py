@@ -51,7 +51,10 @@ def _round(trial: TorchTrial) -> dict[str, dict[str, float]]:
 
 
 def _profiled(call: Callable[[], object]) -> dict[str, float]:
-    with profile(activities=[ProfilerActivity.CPU]) as profiler, torch.profiler.record_function("everything"):
+    with (
+        profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler,
+        torch.profiler.record_function("everything"),
+    ):
         call()
     seconds: dict[str, float] = defaultdict(float)
     for event in profiler.events() or ():

@@ -84,9 +84,8 @@ def test_an_error_is_passed_on_and_ends_the_recording() -> None:
     assert not torch.autograd._profiler_enabled()
 
 
-@pytest.mark.filterwarnings("ignore:Warning. Profiler clears events:UserWarning")  # torch 2.10 says so of itself
 def test_within_another_profiler_it_says_so_and_leaves_that_running() -> None:
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True):
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True):
         with pytest.raises(RuntimeError, match="one is recording already; plan outside of it"):
             usage(tuple, nothing)
         assert torch.autograd._profiler_enabled()

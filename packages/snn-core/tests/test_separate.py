@@ -173,7 +173,10 @@ def test_no_more_is_copied_than_shares_memory() -> None:
     net = Returns(lambda x, hidden, spk, syn, mem: (spk, mem, hidden))
     _, plan = snn.unroll(net, torch.rand(5, 2, 3), explain=True)
     assert plan.kind == "layers"
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile, torch.no_grad():
+    with (
+        torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profile,
+        torch.no_grad(),
+    ):
         snn.unroll(net, torch.rand(5, 2, 3), schedule=plan)
     copies = {event.key: event.count for event in profile.key_averages()}
     assert copies.get("aten::clone", 0) == 2  # the last step of two states, and no trace

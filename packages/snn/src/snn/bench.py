@@ -171,7 +171,7 @@ def _kept(net: nn.Module, way: Callable[[], Any]) -> int:
 
 
 def _places(way: Callable[[], Any]) -> dict[str, float]:
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
         _trained(way)
     spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
     largest = sorted(spent, key=lambda name: -spent[name])[:_MOST_PLACES]
