@@ -17,17 +17,8 @@
 #include "pool.h"
 #include "tensors.h"
 
-#if defined(__x86_64__)
-#define SNN_ARCH v4
-#include "arch/products.h"
-#undef SNN_ARCH
-#define SNN_ARCH v3
-#include "arch/products.h"
-#undef SNN_ARCH
-#endif
-#define SNN_ARCH base
-#include "arch/products.h"
-#undef SNN_ARCH
+#define SNN_KERNELS "arch/products.h"
+#include "each_instruction_set.h"
 
 namespace snn {
 namespace {

@@ -4,17 +4,8 @@
 #include "instruction_set.h"
 #include "sequence.h"
 
-#if defined(__x86_64__)
-#define SNN_ARCH v4
-#include "arch/program.h"
-#undef SNN_ARCH
-#define SNN_ARCH v3
-#include "arch/program.h"
-#undef SNN_ARCH
-#endif
-#define SNN_ARCH base
-#include "arch/program.h"
-#undef SNN_ARCH
+#define SNN_KERNELS "arch/program.h"
+#include "each_instruction_set.h"
 
 namespace snn {
 namespace {

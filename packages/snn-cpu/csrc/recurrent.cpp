@@ -10,17 +10,8 @@
 #include "instruction_set.h"
 #include "sequence.h"
 
-#if defined(__x86_64__)
-#define SNN_ARCH v4
-#include "arch/recurrent.h"
-#undef SNN_ARCH
-#define SNN_ARCH v3
-#include "arch/recurrent.h"
-#undef SNN_ARCH
-#endif
-#define SNN_ARCH base
-#include "arch/recurrent.h"
-#undef SNN_ARCH
+#define SNN_KERNELS "arch/recurrent.h"
+#include "each_instruction_set.h"
 
 namespace snn {
 namespace {
