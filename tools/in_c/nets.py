@@ -39,10 +39,10 @@ class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv2d(2, 4, 3, padding=1)
-        self.norm = nn.BatchNorm2d(4, eps=0.0)
+        self.norm = nn.BatchNorm2d(4)
         self.spike = snn.Leaky(0.5, **KEEPS)
         self.second = nn.Conv2d(4, 4, 3, padding=1, groups=2, bias=False)
-        self.alone = nn.BatchNorm2d(4, eps=0.0)
+        self.alone = nn.BatchNorm2d(4)
         self.again = snn.Leaky(torch.tensor([0.5, 0.6, 0.7, 0.8]).reshape(4, 1, 1), **KEEPS)
         self.head = nn.Linear(8 * 2 * 2, 3)
         self.out = snn.Leaky(0.9, output=True, **KEEPS)
@@ -61,7 +61,8 @@ def dyadic(net: nn.Module) -> nn.Module:
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             assert module.running_var is not None
             assert module.running_mean is not None
-            module.running_var.copy_(4.0 ** torch.randint(-1, 2, module.running_var.shape))
+            module.eps = 2**-6  # 0 is refused by torch 2.10
+            module.running_var.copy_(4.0 ** torch.randint(-1, 2, module.running_var.shape) - module.eps)
             module.running_mean.copy_(torch.randint(-4, 5, module.running_mean.shape) / 8)
         for name, parameter in module.named_parameters(recurse=False):
             if name in ("weight", "bias"):

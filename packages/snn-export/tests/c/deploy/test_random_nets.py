@@ -64,7 +64,7 @@ def nets(draw):
         )
         options = {"stride": draw(st.integers(1, 2)), "padding": padding, "groups": groups, "bias": draw(flags)}
         layers += [nn.Conv2d(shape[0], 2 * draw(st.integers(1, 2)), kernel, **options)]
-        layers += [nn.BatchNorm2d(layers[0].out_channels, eps=0.0)] * draw(flags)
+        layers += [nn.BatchNorm2d(layers[0].out_channels)] * draw(flags)
         layers += [snn.Leaky(torch.rand(layers[0].out_channels, 1, 1), **KEEPS)] * draw(flags)
         pools = nn.MaxPool2d(2, 1, 1), nn.AvgPool2d(2, 2, 1, draw(flags), draw(flags)), nn.Identity()
         layers += [pools[draw(st.integers(0, 2))], nn.Flatten()]
@@ -75,7 +75,7 @@ def nets(draw):
     for _ in range(draw(st.integers(1, 3))):
         outs = draw(small)
         net.append(snn.DelayedLinear(features, outs, 2) if draw(flags) else nn.Linear(features, outs, draw(flags)))
-        net.extend([nn.BatchNorm1d(outs, eps=0.0)] * draw(flags) + [nn.Dropout()] * draw(flags))
+        net.extend([nn.BatchNorm1d(outs)] * draw(flags) + [nn.Dropout()] * draw(flags))
         net.append(draw(neurons(outs)))
         net.extend([snn.AxonalDelay(2, quarters(outs), channels=outs)] * draw(flags))
         features = outs
