@@ -60,7 +60,8 @@ def _has_memory(grad: Any) -> bool:
 def _references(grads: Sequence[Any]) -> tuple[int, ...] | None:
     """Return how often a gradient, its memory, and what it is a view of are referred to.
 
-    The first number is that of an object that calls have passed on, to which other threads' profilers add one, too.
+    The first number is that of an object that calls have passed on, to which torch's compiler and other threads'
+    profilers may add, too.
     """
     grad = grads[0]
     memory = torch._C._storage_Use_Count(grad.untyped_storage()._cdata)
@@ -89,7 +90,7 @@ def _unshared(passed_on: int) -> frozenset[tuple[int, ...]]:
     """Return the counts of gradients that nothing else refers to, which depend on the versions of Python and torch.
 
     They are taken in a thread of their own, where no mode or compiler of the caller is active; and once more where
-    another thread's profiler has changed what calls add to them.
+    calls add another number, as after a failed compilation or beside another thread's profiler.
     """
     if passed_on not in _UNSHARED:
         counts: list[Any] = []
