@@ -178,7 +178,17 @@ def types(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    pytest(session, "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
+    pytest(session, *SHORT, "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
+
+
+@nox.session(requires=["wheels"])
+def exhaustive(session: nox.Session) -> None:
+    """Every package installed: the long laws, over thousands of nets, files and calls (not part of ``tests``).
+
+    What is marked exhaustive; of compiled kernels, in ``native``.
+    """
+    install(session, "snn[all]", *group("test"), native=compiled(session))
+    pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
 
 
 @nox.session(requires=["wheels"])
@@ -220,7 +230,7 @@ def doctests(session: nox.Session, kernels: str) -> None:
 def alone(session: nox.Session, package: str) -> None:
     """One package from its wheel, with what it declares and no more: every module imports, its tests pass.
 
-    But for those marked exhaustive, which `together` runs.
+    But for those marked exhaustive, which a session of that name runs.
     """
     install(session, package)
     session.run("python", "tools/import_all.py", module(package))

@@ -177,6 +177,7 @@ def figures() -> dict:
     return json.loads(json.dumps(results))
 
 
+@pytest.mark.exhaustive
 def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(figures: dict):
     for name, workload in figures["workloads"].items():
         assert workload["peers"].keys() == {"snn", "snn-steps", LAST, LAST_STEPS, "torch"}
@@ -188,6 +189,7 @@ def test_ours_and_the_plain_loop_agree_and_are_timed_forward_and_backward(figure
             assert all(len(times) == 3 and min(times) > 0 for times in answer["train"].values())
 
 
+@pytest.mark.exhaustive
 def test_every_workload_is_compared_with_the_last_release_round_by_round(figures: dict):
     for name, workload in figures["workloads"].items():
         infer = {"infer"} if name == "neurons" else set()
@@ -234,11 +236,13 @@ def test_the_last_release_is_compared_in_new_processes(monkeypatch: pytest.Monke
     )
 
 
+@pytest.mark.exhaustive
 def test_inference_is_timed_where_it_is_asked_for(figures: dict):
     timed = {name for name, workload in figures["workloads"].items() if "infer" in workload["peers"]["snn"]}
     assert timed == {"neurons"}
 
 
+@pytest.mark.exhaustive
 def test_memory_is_measured_where_it_is_asked_for(figures: dict):
     measured = {name for name, workload in figures["workloads"].items() if "train_memory" in workload["peers"]["snn"]}
     assert measured == {"linear"}
@@ -248,6 +252,7 @@ def test_memory_is_measured_where_it_is_asked_for(figures: dict):
     )
 
 
+@pytest.mark.exhaustive
 def test_the_work_of_layers_follows_from_their_shapes(figures: dict):
     def work(name: str) -> dict[tuple[str, str], tuple[int, int]]:
         results = figures["workloads"][name]["stages"]["work"]
@@ -269,6 +274,7 @@ def test_the_work_of_layers_follows_from_their_shapes(figures: dict):
     assert work("conv")["pooling", "forward"][0] == 4 * 3 * 2 * (8 * (24**2 + 12**2) + 16 * (8**2 + 4**2))
 
 
+@pytest.mark.exhaustive
 def test_the_profile_finds_the_time_of_every_kind_of_layer(figures: dict):
     spent = figures["workloads"]["conv"]["stages"]["spent"]
     for stage in ("convolutions", "pooling", "matrix products"):
@@ -276,12 +282,14 @@ def test_the_profile_finds_the_time_of_every_kind_of_layer(figures: dict):
         assert spent[stage]["backward"] > 0
 
 
+@pytest.mark.exhaustive
 def test_the_scaling_has_a_time_for_every_size(figures: dict):
     (row,) = figures["scaling"]
     assert row["sizes"] == [2, 5]
     assert {name: len(seconds) for name, seconds in row["seconds"].items()} == {"snn": 2, "torch": 2}
 
 
+@pytest.mark.exhaustive
 def test_the_page_shows_every_table_and_why_a_peer_is_missing(figures: dict):
     text = page.page(figures)
     for table in tables.every(figures):
@@ -293,6 +301,7 @@ def test_the_page_shows_every_table_and_why_a_peer_is_missing(figures: dict):
     assert "All figures are from one machine: one, 1 cores, of which each library used 1." in text
 
 
+@pytest.mark.exhaustive
 def test_a_ratio_in_a_table_is_that_of_the_times(figures: dict):
     figures = copy.deepcopy(figures)
     figures["workloads"]["neurons"]["peers"]["snn"]["train"] = {"forward": [0.001] * 3, "backward": [0.003] * 3}
@@ -303,6 +312,7 @@ def test_a_ratio_in_a_table_is_that_of_the_times(figures: dict):
     assert row["plain PyTorch loop"] == "12.5× (12.5–12.5)"
 
 
+@pytest.mark.exhaustive
 def test_workloads_slower_by_more_than_the_quartiles_are_named(figures: dict):
     figures = copy.deepcopy(figures)
     for workload in figures["workloads"].values():

@@ -84,6 +84,7 @@ def test_the_tasks_are_those_of_the_command():
     assert set(accuracy.TASKS) == set(TASKS) == set(tables.TARGETS)
 
 
+@pytest.mark.exhaustive
 def test_a_small_run_writes_json_and_page(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "page.md").write_text(EMPTY, encoding="utf-8")

@@ -124,6 +124,7 @@ def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(res
     assert "`nox -s bench -- --functions`" in text
 
 
+@pytest.mark.exhaustive
 def test_a_small_run_times_every_round_and_weighs_the_memory(monkeypatch):
     monkeypatch.setattr(measure, "LIBRARIES", ("snn",))
     plan = Plan(rounds=3, seconds=0.0, threads=1)

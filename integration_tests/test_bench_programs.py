@@ -174,6 +174,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return results | {"page": (folder / "page.md").read_text(encoding="utf-8")}
 
 
+@pytest.mark.exhaustive
 def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: dict):
     assert figures["programs"].keys() == {"population", "regression-2"}
     assert figures["sizes"] == {"batch": 3}
@@ -189,6 +190,7 @@ def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: di
         ]
 
 
+@pytest.mark.exhaustive
 def test_the_section_takes_the_place_of_the_old_one(figures: dict):
     text = figures["page"]
     assert text.startswith(f"# Benchmarks\n\n{BEGIN}\n\n## Whole training steps\n")

@@ -32,7 +32,7 @@ NEEDS_ONNX, NEEDS_EXECUTORCH = (f"packages/snn-export/tests/test_with_{extra}.py
 NEEDS_DEPLOY = "packages/snn-export/tests/c/deploy"  # compilers of C, and an emulator
 # tests of packages that need more than what these declare
 NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH, NEEDS_DEPLOY)
-SHORT = ("-m", "not exhaustive")  # all but what runs once a push, with all packages installed
+SHORT = ("-m", "not exhaustive")  # without what a session of its own runs, with all packages installed
 # of snn-data, left out of snn[all]: aeon and sktime cap what others want newer, seglearn is large
 APART_EXTRAS = ("offline", "plaid", "vowels", "watch")
 

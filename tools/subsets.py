@@ -153,6 +153,11 @@ def preload(everything: list[str], overlay: pathlib.Path) -> None:
                 importlib.import_module(name)
 
 
+def ended_badly() -> bool:
+    """Wait for any of the forked processes; return whether its set failed."""
+    return os.waitstatus_to_exitcode(os.wait()[1]) != 0
+
+
 def main(overlay: pathlib.Path) -> int:
     """Check every closed set of an overlay and print the count.
 
@@ -165,17 +170,20 @@ def main(overlay: pathlib.Path) -> int:
     everything = sorted(folder.name for folder in overlay.iterdir())
     sets = closed_subsets({name: needs(name, overlay) for name in everything})
     preload(everything, overlay)
-    started, failed = time.monotonic(), 0
+    started, failed, running = time.monotonic(), 0, 0
     for chosen in sets:
-        pid = os.fork()
-        if pid == 0:
+        if running == (os.cpu_count() or 1):
+            failed += ended_badly()
+            running -= 1
+        if os.fork() == 0:
             try:
                 check(chosen, everything, overlay)
             except BaseException:
                 print(f"FAILED {'+'.join(chosen)}\n{traceback.format_exc()}", file=sys.stderr, flush=True)
                 os._exit(1)
             os._exit(0)
-        failed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+        running += 1
+    failed += sum(ended_badly() for _ in range(running))
     print(f"{len(sets)} sets of {len(everything)} distributions, {failed} failed, {time.monotonic() - started:.1f} s")
     return int(failed > 0)
 

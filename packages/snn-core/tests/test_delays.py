@@ -170,6 +170,7 @@ def test_a_whole_delay_has_the_mean_of_the_slopes_on_its_sides() -> None:
     close(layer.delay.grad, (total(above) - total(below)) / (above - below))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_are_those_of_differences(name: str) -> None:
     layer, xs = net_and_input(name, steps=4, batch=2)

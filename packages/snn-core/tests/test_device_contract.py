@@ -26,6 +26,7 @@ every_neuron = pytest.mark.parametrize("case", NEURONS, ids=str)
 WAYS: dict[str, dict[str, Any]] = {"layers": {}, "steps": {"schedule": "steps"}, "chunks": {"chunk": 2}}
 
 
+@pytest.mark.exhaustive
 @every_neuron
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 def test_a_sequence_and_its_gradient_stay_on_the_device_of_the_input(case: Case, options: dict[str, Any]) -> None:
@@ -124,6 +125,7 @@ def test_under_autocast_spikes_keep_the_dtype_of_the_layer_before_and_states_are
     assert net[1].weight.grad.isfinite().all()
 
 
+@pytest.mark.exhaustive
 @every_neuron
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 def test_samples_that_end_make_nothing_wait_for_the_device(case: Case, options: dict[str, Any]) -> None:
@@ -133,6 +135,7 @@ def test_samples_that_end_make_nothing_wait_for_the_device(case: Case, options: 
     assert spk.shape == (7, *(case.spk_shape or case.shape))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("lengths", [None, [7, 3, 7]], ids=["all steps", "lengths"])
 @pytest.mark.parametrize("name", NETS)
@@ -172,5 +175,6 @@ def test_a_net_on_another_device_than_its_input_runs_or_names_both(case: Case, w
         assert numbers or any(kind in case.name for kind in ("conv", "psn"))  # on meta a convolution takes all weights
 
 
+@pytest.mark.exhaustive
 def test_on_an_accelerator(pytestconfig: pytest.Config) -> None:
     accelerator.run(pytestconfig, Path(__file__).with_name("accelerated.py"))

@@ -54,6 +54,7 @@ both_modes = pytest.mark.parametrize("training", [False, True], ids=["evaluation
 every_kind = pytest.mark.parametrize("impurity", KINDS)
 
 
+@pytest.mark.exhaustive
 @both_modes
 @every_kind
 def test_each_impurity_leaves_what_the_loop_leaves(impurity: str, training: bool) -> None:

@@ -70,6 +70,7 @@ def by_autograd(neuron: Any, x: Tensor, state: Any, upstream: dict[str, Tensor])
     return {**{name: out.detach() for name, out in outputs.items()}, **gradients}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize(("reset", "delay"), RESETS)
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=str)

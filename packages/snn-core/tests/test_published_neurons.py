@@ -356,30 +356,30 @@ def test_a_regularly_spiking_neuron_of_the_cortex_slows_down() -> None:
 ALIKE = {"log_dt of SiLIF", "log_rate of CSiLIF", "omega of CSiLIF"}  # with which all neurons of a layer begin
 
 
-def interval(neuron: snn.SpikingNeuron, current: float, num_steps: int) -> float:
-    """Between the last two spikes, in steps."""
-    spk, _ = neuron.double().unroll(torch.full((num_steps, 1, 1), current, dtype=torch.float64))
-    return float(spk.flatten().nonzero().flatten().diff()[-1])
+def intervals(neuron: snn.SpikingNeuron, currents: list[float], num_steps: int) -> list[float]:
+    """Between the last two spikes at each of some currents, in steps."""
+    spk, _ = neuron.double().unroll(torch.tensor([currents], dtype=torch.float64).expand(num_steps, 1, -1))
+    return [float(column.nonzero().flatten().diff()[-1]) for column in spk[:, 0].unbind(1)]
 
 
-@pytest.mark.parametrize("current", [45.0, 65.0, 200.0])
 @pytest.mark.parametrize("dt", [0.1, 0.01])
-def test_without_adaptation_adex_fires_at_the_pace_of_its_integral(dt: float, current: float) -> None:
+def test_without_adaptation_adex_fires_at_the_pace_of_its_integral(dt: float) -> None:
     # the time from the reset to the peak is the integral of 1 / V'
-    v = torch.linspace(-55, -30, 100001, dtype=torch.float64)
-    expected = float(torch.trapezoid(20 / (-(v + 70) + 2 * torch.exp((v + 50) / 2) + 0.5 * current), v))
-    neuron = snn.AdEx(a=0.0, b=0.0, dt=dt)
-    assert interval(neuron, current, int(300 / dt)) * dt == pytest.approx(expected, abs=6 * dt)
+    currents, v = [45.0, 65.0, 200.0], torch.linspace(-55, -30, 100001, dtype=torch.float64)
+    slopes = [(-(v + 70) + 2 * torch.exp((v + 50) / 2) + 0.5 * current) / 20 for current in currents]
+    expected = [float(torch.trapezoid(1 / slope, v)) for slope in slopes]
+    result = intervals(snn.AdEx(a=0.0, b=0.0, dt=dt), currents, int(300 / dt))
+    assert [steps * dt for steps in result] == pytest.approx(expected, abs=6 * dt)
 
 
-@pytest.mark.parametrize("current", [17.0, 20.0, 60.0])
 @pytest.mark.parametrize("dt", [0.1, 0.01])
-def test_without_recovery_izhikevich_fires_at_the_pace_of_a_quadratic_neuron(dt: float, current: float) -> None:
+def test_without_recovery_izhikevich_fires_at_the_pace_of_a_quadratic_neuron(dt: float) -> None:
     # V' = 0.04 (V + 62.5)^2 + J goes from -65 to 30 along an arc tangent
-    strength = math.sqrt(0.04 * (current - 16.25))
-    expected = (math.atan(0.04 * 92.5 / strength) + math.atan(0.04 * 2.5 / strength)) / strength
-    neuron = snn.Izhikevich(b=0.0, d=0.0, dt=dt)
-    assert interval(neuron, current, int(100 / dt)) * dt == pytest.approx(expected, abs=6 * dt)
+    currents = [17.0, 20.0, 60.0]
+    strengths = [math.sqrt(0.04 * (current - 16.25)) for current in currents]
+    expected = [(math.atan(0.04 * 92.5 / s) + math.atan(0.04 * 2.5 / s)) / s for s in strengths]
+    result = intervals(snn.Izhikevich(b=0.0, d=0.0, dt=dt), currents, int(100 / dt))
+    assert [steps * dt for steps in result] == pytest.approx(expected, abs=6 * dt)
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

@@ -130,6 +130,7 @@ def outcome(neuron: Drawn, xs: Tensor, run: Callable[..., Any], trace: bool) -> 
     return (spk, *last, *(torch.zeros_like(t) if g is None else g for t, g in zip(leaves, grads, strict=True)))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("engine", [stepped, nullcontext], ids=["one by one", "as installed"])
 @settings(max_examples=200)
 @given(data=st.data())

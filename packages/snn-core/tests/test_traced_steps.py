@@ -41,6 +41,7 @@ def changed(values: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: 0.75 * t.detach() if t.is_floating_point() else t for name, t in values.items()}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tracer", TRACERS)
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_a_traced_step_is_the_step_for_other_values_of_constants_too(case: Case, tracer: str) -> None:

@@ -249,6 +249,7 @@ class Long(Net):
         return super().forward(x)
 
 
+@pytest.mark.exhaustive
 def test_nets_of_several_threads_are_traced_one_after_the_other() -> None:
     nets, kinds = [Long() for _ in range(3)], []
     together = threading.Barrier(len(nets))

@@ -112,6 +112,7 @@ def test_losses_are_those_of_the_loop(net: str, inputs: str, of_input: bool) -> 
     assert result[-1] < result[0]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("inputs", ["changing", "one step expanded"])
 @pytest.mark.parametrize("net", NETS)

@@ -129,6 +129,7 @@ def test_functions_of_each_sample_alone_run_layer_by_layer(between: Callable[[Te
     close(outputs, call_loop(net, xs))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("between", OTHERS.values(), ids=OTHERS)
 def test_any_other_function_gives_the_numbers_of_the_loop(between: Callable[[Tensor], Tensor]) -> None:
     net, xs = net_and_input(between)
@@ -160,6 +161,7 @@ class Reshaped(nn.Module):
         return self.linear(hidden[1].reshape(-1, self.features)).reshape(-1, 4)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("batch", [1, 2, 3, 4])
 @pytest.mark.parametrize("steps", [2, 4, 5])
 @pytest.mark.parametrize("features", [2, 4, 8, 16])
@@ -269,6 +271,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("training", [False, True], ids=["evaluated", "trained"])
 @pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
 def test_a_layer_is_judged_by_the_function_that_it_calls(make, shape: tuple[int, ...], training: bool) -> None:

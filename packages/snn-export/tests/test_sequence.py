@@ -33,6 +33,7 @@ def test_a_neuron_gives_the_same_numbers_over_any_sequence(case: Any) -> None:
         assert torch.equal(program(xs)[0], looped(net, [xs])[0])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["convolutional", "residual", "several outputs", "two inputs", "in place", "delays"])
 def test_a_net_gives_the_same_numbers_over_any_sequence(name: str) -> None:
     net, inputs = net_and_inputs(name)

@@ -240,6 +240,7 @@ def test_checking_that_neurons_are_independent_moves_no_generator(monkeypatch: p
     assert states[-1] is states[0]
 
 
+@pytest.mark.exhaustive
 def test_on_an_accelerator(pytestconfig: pytest.Config) -> None:
     accelerator.run(pytestconfig, Path(__file__).with_name("accelerated.py"))
 

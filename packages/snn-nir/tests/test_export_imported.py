@@ -134,6 +134,7 @@ def deep_graphs(draw, depth=0):
     return nir.NIRGraph(table, edges, type_check=False)
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=60, deadline=None)
 @given(graph=deep_graphs())
 def test_nested_graphs_come_back_node_by_node_and_edge_by_edge(graph):

@@ -98,6 +98,7 @@ def state_of(axes):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", PLOTS)
 @pytest.mark.parametrize("place", range(4))
 def test_a_plot_on_one_of_four_axes_leaves_the_others_and_the_settings_alone(name, place):

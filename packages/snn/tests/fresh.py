@@ -1,9 +1,15 @@
-"""A fresh interpreter, in which chosen packages can be hidden."""
+"""Programs in processes of their own, in which chosen packages can be hidden."""
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 # Wrapping the finders makes the packages as absent as those that were never installed.
 HIDE = """
@@ -17,8 +23,57 @@ class Finder:
 sys.meta_path[:] = [Finder(finder) for finder in sys.meta_path]
 """
 
+# Has imported PyTorch, which takes seconds, and nothing of ours; a fork of it runs each program that it is sent.
+FORKS = """
+import json, os, sys, types
+import torch
+for line in sys.stdin:
+    run = json.loads(line)
+    child = os.fork()
+    if not child:
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+else:
+    sys.exit()
+for number, name in enumerate(run["streams"]):
+    os.dup2(os.open(name, os.O_RDWR), number)
+os.chdir(run["cwd"])
+os.environ.clear()
+os.environ.update(run["environment"])
+sys.modules["__main__"] = types.ModuleType("__main__")
+exec(compile(run["program"], "<string>", "exec"), sys.modules["__main__"].__dict__)
+"""
 
-def python(program: str, *, hidden: tuple[str, ...] = (), **options) -> subprocess.CompletedProcess:
-    """Run a program in a new process, without the hidden packages."""
+
+def new_python(program: str) -> subprocess.CompletedProcess:
+    """Run a program in a new interpreter, which has imported nothing."""
+    command = [sys.executable, "-c", f"import sys\n{program}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def python(program: str, *, hidden: tuple[str, ...] = (), cwd: Path | None = None) -> subprocess.CompletedProcess:
+    """Run a program in a new process, which has imported PyTorch and nothing of ours, without the hidden packages."""
     text = HIDE.format(hidden=hidden) + program
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        for stream in (out, err):
+            stream.touch()
+        streams = [os.devnull, str(out), str(err)]
+        run = {"program": text, "streams": streams, "cwd": str(cwd or Path.cwd()), "environment": dict(os.environ)}
+        process = forks()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(run) + "\n")
+        process.stdin.flush()
+        code = int(process.stdout.readline())
+        return subprocess.CompletedProcess(text, code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+@functools.cache
+def forks() -> subprocess.Popen[str]:
+    """Start what runs programs, which ends with its input, as it does when this process ends."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", FORKS]
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+    atexit.register(process.communicate)
+    return process

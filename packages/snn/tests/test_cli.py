@@ -14,7 +14,7 @@ from snn._installing import hint
 from snn.cli import main
 from snn.whole_number import MOST_THREADS
 
-from .fresh import python
+from .fresh import new_python, python
 
 OF_THE_DEMO = ("snn_data", "sklearn", "mlxtend", "aeon", "snn_functional", "snn_plot", "matplotlib")
 
@@ -26,7 +26,7 @@ def test_the_module_is_the_command():
 
 def test_asking_for_the_version_imports_no_torch():
     program = "from snn.cli import main\ntry: main(['--version'])\nexcept SystemExit: print('torch' in sys.modules)"
-    process = python(program)
+    process = new_python(program)
     assert process.stdout.split() == ["snn", snn.__version__, "False"]
 
 
@@ -89,11 +89,11 @@ def test_the_demo_names_all_missing_packages_before_it_starts(task: str, data: s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_words_of_the_demo_import_no_torch(tmp_path):
+def test_the_words_of_the_demo_import_no_torch():
     program = (
         "from snn.cli import main\ntry: main(['demo', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
     )
-    process = python(program, cwd=tmp_path)
+    process = new_python(program)
     assert process.stdout.split()[-1] == "False"
     assert "snn-data[vowels]" in process.stdout
 

@@ -15,7 +15,7 @@ from snn import doctor, doctor_gpu
 from snn._installing import hint
 from snn.cli import main
 
-from .fresh import python
+from .fresh import new_python
 
 PASSED = [("leaky float32", True, "spikes equal, gradients to 3e-07"), ("rleaky", True, "spikes equal")]
 FAILED = [*PASSED, ("alpha float16", False, "17 of 1000 spikes differ")]
@@ -157,5 +157,5 @@ from snn.doctor import diagnose
 import torch
 print(diagnose().environment["gpu"], torch.cuda.is_initialized(), "triton" in sys.modules)
 """
-    process = python(program)
+    process = new_python(program)
     assert process.stdout == "none False False\n", process.stderr

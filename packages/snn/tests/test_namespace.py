@@ -14,7 +14,7 @@ import snn_core
 import snn_core.utils
 from snn._installing import hint
 
-from .fresh import python
+from .fresh import new_python, python
 
 PIECES = {
     "snn.backprop": ("snn_functional", "snn-functional", "functional"),
@@ -33,7 +33,7 @@ ALL = tuple({package for package, _, _ in PIECES.values()})
 
 
 def test_importing_the_namespace_imports_no_package_of_ours_and_no_torch():
-    process = python("import snn, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))")
+    process = new_python("import snn; print(*sorted({name.partition('.')[0] for name in sys.modules}))")
     loaded = process.stdout.split()
     assert "snn" in loaded, process.stderr
     assert [name for name in loaded if name.startswith("snn_") or name in ("torch", "matplotlib", "sklearn")] == []

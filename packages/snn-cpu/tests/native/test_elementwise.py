@@ -36,6 +36,7 @@ def one_each(name: str) -> tuple[int, ...]:
     return (5,)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("spike_grad", SURROGATES, ids=repr)
 @pytest.mark.parametrize(("family", "reset", "delay"), KINDS)
@@ -78,6 +79,7 @@ surrogates = st.one_of(
 )
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=300)
 @given(data=st.data())
 def test_any_options_together(data: st.DataObject) -> None:

@@ -72,6 +72,7 @@ def check(net: nn.Module, xs: Tensor) -> None:
         assert chosen.predicted_bytes == pytest.approx(measured(net, xs, chunk=chosen.chunk), rel=0.15)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize(("steps", "batch", "width", "dtype"), SIZES)
 def test_the_prediction_is_what_is_then_measured(

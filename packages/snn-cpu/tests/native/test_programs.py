@@ -96,6 +96,7 @@ DTYPES = [torch.float32, torch.float64]
 COLUMNS = [1, 3, 15, 16, 17, 64, 127, 129, 449, 511, 895, 897]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize("columns", COLUMNS)
 @pytest.mark.parametrize("steps", [1, 2, 31, 32, 33, 70])
