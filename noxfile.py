@@ -183,12 +183,11 @@ def together(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def exhaustive(session: nox.Session) -> None:
-    """Every package installed: the long laws, over thousands of nets, files and calls (not part of ``tests``).
-
-    What is marked exhaustive; of compiled kernels, in ``native``.
-    """
-    install(session, "snn[all]", *group("test"), native=compiled(session))
-    pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
+    """Every package installed: the long laws, over thousands of nets, files and calls (not part of ``tests``)."""
+    kernels = compiled(session)
+    install(session, "snn[all]", *group("test"), native=kernels)
+    elsewhere = {*APART, *ELSEWHERE}.difference(NEEDS_NATIVE if kernels else ())
+    pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring(sorted(elsewhere)))
 
 
 @nox.session(requires=["wheels"])
@@ -261,7 +260,7 @@ def subsets(session: nox.Session) -> None:
 def umbrella(session: nox.Session, extra: str) -> None:
     """snn[extra] brings what it names and nothing else of ours, and the namespace works with just that."""
     install(session, f"{UMBRELLA}[{extra}]", *group("test"))
-    pytest(session, f"packages/{UMBRELLA}/tests")
+    pytest(session, *SHORT, f"packages/{UMBRELLA}/tests")
 
 
 @nox.session(requires=["wheels"])
@@ -270,7 +269,7 @@ def native(session: nox.Session) -> None:
     if not compiled(session):
         session.error("this session tests fused kernels: on Linux, install g++ 11 or newer, or name a compiler in CXX")
     install(session, "snn[all]", *group("test"), native=NATIVE)
-    pytest(session, *NEEDS_NATIVE)
+    pytest(session, *SHORT, *NEEDS_NATIVE)
 
 
 @nox.session(requires=["wheels"])

@@ -39,6 +39,7 @@ def net(tmp_path):
     sys.modules.pop(str(path), None)
 
 
+@pytest.mark.exhaustive
 def test_a_product_keeps_its_input_once_for_its_backward_pass():
     # the weights are there anyway; 7 steps of 5 samples of 3 features in float32
     times = bench(nn.Linear(3, 11), torch.rand(7, 5, 3), repeats=1)

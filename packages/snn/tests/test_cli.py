@@ -161,6 +161,7 @@ def test_a_key_that_interrupts_ends_any_command_with_one_line_and_code_130(comma
     assert (running.returncode, printed, errors.decode()) == (130, b"", f"\nsnn {command}: interrupted\n")
 
 
+@pytest.mark.exhaustive
 def test_a_reader_who_has_enough_gets_no_traceback():
     # torch complains on import where there is no numpy
     command = [sys.executable, "-W", "ignore:Failed to initialize NumPy:UserWarning", "-m", "snn", "doctor"]
