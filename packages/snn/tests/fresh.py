@@ -23,9 +23,10 @@ class Finder:
 sys.meta_path[:] = [Finder(finder) for finder in sys.meta_path]
 """
 
-# Has imported PyTorch, which takes seconds, and nothing of ours; a fork of it runs each program that it is sent.
+# Has imported PyTorch, which takes seconds, and nothing of ours; a fork of it runs each program that it is sent, and
+# ends without taking all modules apart.
 FORKS = """
-import json, os, sys, types
+import json, os, sys, traceback, types
 import torch
 for line in sys.stdin:
     run = json.loads(line)
@@ -41,7 +42,17 @@ os.chdir(run["cwd"])
 os.environ.clear()
 os.environ.update(run["environment"])
 sys.modules["__main__"] = types.ModuleType("__main__")
-exec(compile(run["program"], "<string>", "exec"), sys.modules["__main__"].__dict__)
+code = 0
+try:
+    exec(compile(run["program"], "<string>", "exec"), sys.modules["__main__"].__dict__)
+except SystemExit as end:
+    code = end.code or 0
+except BaseException:
+    traceback.print_exc()
+    code = 1
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)
 """
 
 
