@@ -22,6 +22,7 @@ import traceback
 import warnings
 
 GROUPS = ("snn.backends", "snn.kernels")
+AT_ONCE = min(os.cpu_count() or 1, 8)  # processes
 PIECES = {  # name in the namespace: the extra that brings it, and its distribution
     "spikegen": ("spikegen", "snn-spikegen"),
     "functional": ("functional", "snn-functional"),
@@ -172,7 +173,7 @@ def main(overlay: pathlib.Path) -> int:
     preload(everything, overlay)
     started, failed, running = time.monotonic(), 0, 0
     for chosen in sets:
-        if running == (os.cpu_count() or 1):
+        if running == AT_ONCE:
             failed += ended_badly()
             running -= 1
         if os.fork() == 0:
