@@ -147,7 +147,8 @@ def pytest(session: nox.Session, *arguments: str, tree: pathlib.Path = ROOT, **e
     common["PYTHONHASHSEED"] = "0"  # all processes have to collect a set of cases in the same order
     session.run(
         "pytest",
-        *("-q", "-c", str(tree / "pyproject.toml"), "--rootdir", str(tree), "-p", "no:cacheprovider", "-p", "no_skips"),
+        *("-q", "-c", str(tree / "pyproject.toml"), "--rootdir", str(tree)),
+        *("-p", "no:cacheprovider", "-p", "no_skips", "-p", "frozen_tests"),
         *("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal"),
         *arguments,
         *session.posargs,

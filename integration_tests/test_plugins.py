@@ -1,10 +1,11 @@
-"""The sessions' pytest plugin: a test that does not run has failed."""
+"""The pytest plugins of the sessions: a test that does not run has failed; the garbage collector passes tests by."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -21,10 +22,11 @@ CASES = {
 
 
 def run(folder, program: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest with the plugin on a file of its own."""
+    """Run pytest with both plugins on a file of its own."""
     (folder / "test_case.py").write_text(f"import pytest\n{program}\n", encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no_skips", "-p", "no:cacheprovider", *options, "test_case.py"]
+    plugins = ("-p", "no_skips", "-p", "frozen_tests", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", *plugins, *options, "test_case.py"]
     path = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
     return subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
 
@@ -42,3 +44,20 @@ def test_a_test_that_passes_passes(tmp_path):
     process = run(tmp_path, "def test_it(): pass")
     assert process.returncode == 0
     assert "1 passed" in process.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "several"])
+def test_the_collector_looks_through_no_collected_test_but_frees_what_a_test_makes(options: tuple[str, ...], tmp_path):
+    program = """
+        import gc, weakref
+        class Node: pass
+        def test_it(request):
+            assert not any(found is request.node for found in gc.get_objects())
+            node = Node()
+            node.itself, gone = node, weakref.ref(node)
+            del node
+            gc.collect()
+            assert gone() is None
+    """
+    process = run(tmp_path, textwrap.dedent(program), *options)
+    assert "1 passed" in process.stdout, process.stdout
