@@ -26,7 +26,8 @@ from bench.programs.kits import ours, torch_loop
 from bench.programs.losses import Counts, Losses
 from bench.programs.measure import agreement
 from bench.programs.nets import gained
-from bench.programs.worker import Training, Worker
+from bench.programs.products import products
+from bench.programs.worker import STAGES, Training, Worker
 from workspace import ROOT
 
 BEGIN, END = page.PART[:2]
@@ -159,6 +160,28 @@ def test_a_worker_says_memory_loss_time_and_page_faults():
     result = worker.train(0.0)
     assert result["seconds"] > 0
     assert result["faults"] >= 0
+    assert min(result[stage] for stage in STAGES) > 0
+    assert sum(result[stage] for stage in STAGES) == pytest.approx(result["seconds"])
+    assert worker.products(0.0)["products"] > 0
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_products_alone_are_those_of_the_loop(name: str):
+    training = small(name)
+    layers = [layer for layer in training.net.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    inputs: dict[nn.Module, list[torch.Tensor]] = {layer: [] for layer in layers}
+    products(training.net, training.xs, training.kit.run)()
+    gradients = [layer.weight.grad for layer in layers]
+    for layer in layers:
+        layer.register_forward_pre_hook(lambda layer, args: inputs[layer].append(args[0].detach()))
+    with torch.no_grad():
+        training.kit.run(training.net, training.xs)
+    for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
+        layer.zero_grad()
+        constant = number == 0 and PROGRAMS[name].density is None
+        for x in inputs[layer][:1] if constant else inputs[layer]:
+            layer(x).sum().backward()
+        torch.testing.assert_close(gradient, layer.weight.grad, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +203,9 @@ def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: di
     assert figures["sizes"] == {"batch": 3}
     for result in figures["programs"].values():
         assert result["contestants"].keys() == {"torch", "snn-steps", "snn", LAST}
+        assert result["contestants"]["snn"]["products"] > 0
         for answer in result["contestants"].values():
-            assert len(answer["seconds"]) == len(answer["faults"]) == 3
+            assert len(answer["seconds"]) == len(answer["faults"]) == len(answer["backward"]) == 3
             assert min(answer["seconds"]) > 0
             assert answer["megabytes"] > 0
         assert [(compared["pair"], compared["agree"]) for compared in result["agreement"]] == [
@@ -236,6 +260,16 @@ def test_a_ratio_is_the_median_of_those_within_a_round():
     assert memory.rows == [["quickstart", "12", "12"]]
     (agreed,) = (table for title, table in by_title.items() if title.startswith("Agreement"))
     assert agreed.rows == [["quickstart", "snnTorch", "snn, `unroll`", "1e-07", "0e+00", "yes"]]
+
+
+def test_the_stages_of_our_step_stand_beside_its_products():
+    figures = made_up({"snntorch": [1.0] * 3, "snn": [0.5] * 3})
+    (empty,) = (table for table in tables.every(figures) if table.title.startswith("The stages"))
+    assert empty.rows == []
+    stages = {"forward": [0.1, 0.2, 0.3], "loss": [0.01] * 3, "backward": [0.25] * 3, "optimizer": [0.04] * 3}
+    figures["programs"]["quickstart"]["contestants"]["snn"] |= stages | {"products": 0.125}
+    (table,) = (table for table in tables.every(figures) if table.title.startswith("The stages"))
+    assert table.rows == [["quickstart", "200", "10", "250", "40", "125"]]
 
 
 def test_a_failed_peer_is_a_dash_with_its_reason():

@@ -160,7 +160,7 @@ def test_a_custom_forward_may_name_the_argument(product: Recorded) -> None:
 
 def computed(layer: nn.Module, x: Tensor) -> Tensor:
     """Return the functions that a plan calls for a layer."""
-    run = Pass({"": layer}, Folding(len(x)), None, {})
+    run = Pass(layer, {"": layer}, Folding(len(x)), None, {})
     return Layer()(run, "", x)
 
 

@@ -17,10 +17,10 @@
 #include "pool.h"
 #include "tensors.h"
 
-#define SNN_KERNELS "arch/convolutions.h"
-#include "each_instruction_set.h"
-
 namespace snn {
+
+SNN_DECLARE(SparseConvolution, sparse_convolution)
+
 namespace {
 
 using torch::headeronly::ScalarType;
@@ -28,6 +28,7 @@ using torch::stable::parallel_for;
 using torch::stable::Tensor;
 using Sizes = std::vector<int64_t>;
 
+constexpr char kWhat[] = "convolutions of spikes";
 constexpr int64_t kRows = 64;         // that are packed in one go
 constexpr int64_t kImages = 4;        // of a task at the least
 constexpr int64_t kParts = 64, kFewestParts = 8;  // of the images, each with a gradient of the weights of its own,
@@ -36,19 +37,6 @@ constexpr int64_t kLines = 8;         // of sums that are taken together, forwar
 constexpr int64_t kBlock = 64 << 10;  // bytes of gradients that are read again for every weight
 constexpr int64_t kBlockImages = 8;
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-
-void check(const Tensor& t, int64_t dim, const char* name) {
-  STD_TORCH_CHECK(t.dim() == dim && t.is_contiguous(), "snn_cpu: ", name, " must be contiguous with ", dim,
-                  " axes; it has ", t.dim());
-}
-
-// What runs for one floating type.
-template <class Body>
-auto by_type(const Tensor& t, Body body) {
-  STD_TORCH_CHECK(t.scalar_type() == ScalarType::Float || t.scalar_type() == ScalarType::Double,
-                  "snn_cpu: convolutions of spikes are for float32 and float64");
-  return t.scalar_type() == ScalarType::Float ? body(float{}) : body(double{});
-}
 
 template <class T>
 Convolution convolution(const Sizes& size, int64_t channels, int64_t out_channels, const Sizes& kernel,
@@ -136,9 +124,9 @@ void over_weights(const Convolution& c, int64_t row, int64_t others, const F& f)
 // The bits of what is not zero in x[rows, features], how many are set, and whether all of it is one; no bits and -1 if
 // they are more than most or a value is not finite: looking ends where that is seen.
 std::tuple<Tensor, int64_t, bool> pack_active(const Tensor& x, int64_t most) {
-  check(x, 2, "x");
+  check_axes(x, 2, "x");
   const int64_t rows = x.size(0), features = x.size(1), words = (features + 63) / 64;
-  return by_type(x, [&](auto type) -> std::tuple<Tensor, int64_t, bool> {
+  return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t, bool> {
     using T = decltype(type);
     Tensor bits = pooled_empty({rows, words}, ScalarType::Long);
     uint64_t* to = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
@@ -162,12 +150,12 @@ std::tuple<Tensor, int64_t, bool> pack_active(const Tensor& x, int64_t most) {
 
 template <class T>
 const T* values_of(const Convolution& c, const Tensor& bits, const std::optional<Tensor>& values) {
-  check(bits, 2, "bits");
+  check_axes(bits, 2, "bits");
   STD_TORCH_CHECK(bits.size(0) % c.height == 0 && bits.size(1) == c.words, "snn_cpu: images of ", c.height, " x ",
                   c.width, " x ", c.channels, " take ", c.height, " rows of ", c.words, " words of bits, got ",
                   bits.size(0), " x ", bits.size(1));
   if (!values.has_value()) return nullptr;
-  snn::check(*values, dtype_of<T>, bits.size(0) * c.width * c.channels, "values");
+  check(*values, dtype_of<T>, bits.size(0) * c.width * c.channels, "values");
   return read<T>(*values);
 }
 
@@ -176,8 +164,8 @@ const T* values_of(const Convolution& c, const Tensor& bits, const std::optional
 std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optional<Tensor>& values, int64_t active,
                                             const Tensor& weight, const std::optional<Tensor>& bias, Sizes size,
                                             Sizes padding) {
-  check(weight, 4, "weight");
-  return by_type(weight, [&](auto type) -> std::tuple<Tensor, bool> {
+  check_axes(weight, 4, "weight");
+  return by_type(weight, kWhat, [&](auto type) -> std::tuple<Tensor, bool> {
     using T = decltype(type);
     if (!all_finite(read<T>(weight), weight.numel())) return {pooled_empty({0}, weight.scalar_type()), false};
     Convolution c =
@@ -194,7 +182,7 @@ std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optio
     T* table = start + sums;
     over_weights(c, row, c.group - 1, [&, w = read<T>(weight)](int64_t of, int64_t to) { table[to] = w[of]; });
     if (bias.has_value()) {
-      snn::check(*bias, dtype_of<T>, c.out_channels, "bias");
+      check(*bias, dtype_of<T>, c.out_channels, "bias");
       for (int64_t k = 0; k < c.group; ++k) std::copy_n(read<T>(*bias), c.out_channels, start + k * c.out_channels);
     }
     Tensor out = pooled_empty({images, c.out_height, c.out_width, c.out_channels}, weight.scalar_type());
@@ -215,8 +203,8 @@ std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optio
 std::tuple<Tensor, Tensor, bool> sparse_convolution_gradient(const Tensor& bits, const std::optional<Tensor>& values,
                                                              const Tensor& grad, int64_t channels, Sizes size,
                                                              Sizes kernel, Sizes padding) {
-  check(grad, 4, "grad");
-  return by_type(grad, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
+  check_axes(grad, 4, "grad");
+  return by_type(grad, kWhat, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
     using T = decltype(type);
     const Convolution c = convolution<T>(size, channels, grad.size(3), kernel, padding);
     const T* from = values_of<T>(c, bits, values);

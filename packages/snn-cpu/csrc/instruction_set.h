@@ -23,11 +23,22 @@ inline int level() {
 #endif
 }
 
-// A name of the chosen set: SNN_BEST(program_kernels<float>()).
+// SNN_DECLARE(ProgramKernels, program_kernels) declares what arch defines for each set, and SNN_BEST(program_kernels<T>())
+// is that of the chosen one.
+#define SNN_DECLARE_OF(set, Kernels, kernels) \
+  namespace set {                             \
+  template <class T>                          \
+  const Kernels<T>& kernels();                \
+  }
 #if defined(__x86_64__)
+#define SNN_DECLARE(Kernels, kernels)   \
+  SNN_DECLARE_OF(v4, Kernels, kernels)  \
+  SNN_DECLARE_OF(v3, Kernels, kernels)  \
+  SNN_DECLARE_OF(base, Kernels, kernels)
 #define SNN_BEST(what) \
   (::snn::level() == 4 ? ::snn::v4::what : ::snn::level() == 3 ? ::snn::v3::what : ::snn::base::what)
 #else
+#define SNN_DECLARE(Kernels, kernels) SNN_DECLARE_OF(base, Kernels, kernels)
 #define SNN_BEST(what) (::snn::base::what)
 #endif
 

@@ -11,16 +11,17 @@
 #include "pool.h"
 #include "tensors.h"
 
-#define SNN_KERNELS "arch/max_pool.h"
-#include "each_instruction_set.h"
-
 namespace snn {
+
+SNN_DECLARE(MaxPool, max_pool)
+
 namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::parallel_for;
 using torch::stable::Tensor;
 
+constexpr char kWhat[] = "maxima over windows";
 constexpr int64_t kGrain = 32768;  // values that are worth a thread
 
 Windows windows_of(int64_t height, int64_t width, int64_t channels, const std::vector<int64_t>& kernel,
@@ -46,18 +47,11 @@ Windows windows_of(int64_t height, int64_t width, int64_t channels, const std::v
   return w;
 }
 
-template <class Body>
-auto by_type(const Tensor& t, const char* name, Body body) {
-  STD_TORCH_CHECK((t.scalar_type() == ScalarType::Float || t.scalar_type() == ScalarType::Double) && t.dim() == 4 &&
-                      t.is_contiguous(),
-                  "snn_cpu: ", name, " must be float32 or float64 and contiguous [images, height, width, channels]");
-  return t.scalar_type() == ScalarType::Double ? body(double()) : body(float());
-}
-
 // The largest value of each window of x[images, height, width, channels], and its place in it.
 std::tuple<Tensor, Tensor> max_pool2d(const Tensor& x, std::vector<int64_t> kernel, std::vector<int64_t> stride,
                                       std::vector<int64_t> padding) {
-  return by_type(x, "x", [&](auto type) -> std::tuple<Tensor, Tensor> {
+  check_axes(x, 4, "x");
+  return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, Tensor> {
     using T = decltype(type);
     const Windows w = windows_of(x.size(1), x.size(2), x.size(3), kernel, stride, padding);
     const std::vector<int64_t> sizes{x.size(0), w.out_height, w.out_width, w.channels};
@@ -75,7 +69,8 @@ std::tuple<Tensor, Tensor> max_pool2d(const Tensor& x, std::vector<int64_t> kern
 // The gradient of images [height, width], from that of the largest values and their places.
 Tensor max_pool2d_gradient(const Tensor& grad, const Tensor& place, int64_t height, int64_t width,
                            std::vector<int64_t> kernel, std::vector<int64_t> stride, std::vector<int64_t> padding) {
-  return by_type(grad, "grad", [&](auto type) {
+  check_axes(grad, 4, "grad");
+  return by_type(grad, kWhat, [&](auto type) {
     using T = decltype(type);
     const Windows w = windows_of(height, width, grad.size(3), kernel, stride, padding);
     STD_TORCH_CHECK(grad.size(1) == w.out_height && grad.size(2) == w.out_width, "snn_cpu: grad must have ",

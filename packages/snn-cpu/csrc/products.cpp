@@ -16,48 +16,23 @@
 #include "instruction_set.h"
 #include "pool.h"
 #include "tensors.h"
-
-#define SNN_KERNELS "arch/products.h"
-#include "each_instruction_set.h"
+#include "transpose.h"
 
 namespace snn {
+
+SNN_DECLARE(SpikeProducts, spike_products)
+
 namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::parallel_for;
 using torch::stable::Tensor;
 
+constexpr char kWhat[] = "products with spikes";
 constexpr int64_t kColumns = 256;  // in one task, a multiple of every width that a kernel works at
 constexpr int64_t kTile = 64;
 
-void check(const Tensor& t, int64_t dim, const char* name) {
-  STD_TORCH_CHECK(t.dim() == dim && t.is_contiguous(), "snn_cpu: ", name, " must be contiguous with ", dim,
-                  " axes; it has ", t.dim());
-}
-
-// What runs for one floating type.
-template <class Body>
-auto by_type(const Tensor& t, Body body) {
-  STD_TORCH_CHECK(t.scalar_type() == ScalarType::Float || t.scalar_type() == ScalarType::Double,
-                  "snn_cpu: products with spikes are for float32 and float64");
-  return t.scalar_type() == ScalarType::Float ? body(float{}) : body(double{});
-}
-
 int64_t words(int64_t features) { return (features + 63) / 64; }
-
-// Tile by tile, so that neither side is read or written across a whole column at a time.
-template <class T>
-void transpose(const T* in, int64_t rows, int64_t columns, T* out) {
-  parallel_for(0, (rows + kTile - 1) / kTile, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t top = begin * kTile; top < std::min(end * kTile, rows); top += kTile) {
-      for (int64_t left = 0; left < columns; left += kTile) {
-        for (int64_t c = left; c < std::min(left + kTile, columns); ++c) {
-          for (int64_t r = top; r < std::min(top + kTile, rows); ++r) out[c * rows + r] = in[r * columns + c];
-        }
-      }
-    }
-  });
-}
 
 // Tasks of rows by columns; a thread gets neighbors, which share their part of the table.
 template <class T>
@@ -81,7 +56,7 @@ void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
 std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
   STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "snn_cpu: x must have 2 axes and rows that lie dense in memory");
   const int64_t rows = x.size(0), features = x.size(1), stride = x.stride(0);
-  return by_type(x, [&](auto type) -> std::tuple<Tensor, int64_t> {
+  return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t> {
     using T = decltype(type);
     const auto pack = SNN_BEST(spike_products<T>()).pack;
     // most input that is not binary shows it at once, before anything is allocated
@@ -109,11 +84,11 @@ std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
 }
 
 Tensor unpack_spikes(const Tensor& bits, int64_t features, const Tensor& like) {
-  check(bits, 2, "bits");
+  check_axes(bits, 2, "bits");
   const int64_t rows = bits.size(0);
   STD_TORCH_CHECK(bits.size(1) == words(features), "snn_cpu: ", features, " features are ", words(features),
                   " words of bits, got ", bits.size(1));
-  return by_type(like, [&](auto type) {
+  return by_type(like, kWhat, [&](auto type) {
     using T = decltype(type);
     Tensor x = pooled_empty({rows, features}, like.scalar_type());
     T* to = write<T>(x);
@@ -132,20 +107,20 @@ Tensor unpack_spikes(const Tensor& bits, int64_t features, const Tensor& like) {
 // bias + x weight^T from the bits of x; false and no result where a weight is not finite, which a product spreads
 // over every sum and the set bits do not.
 std::tuple<Tensor, bool> spike_product(const Tensor& bits, const Tensor& weight, const std::optional<Tensor>& bias) {
-  check(bits, 2, "bits");
-  check(weight, 2, "weight");
+  check_axes(bits, 2, "bits");
+  check_axes(weight, 2, "weight");
   const int64_t rows = bits.size(0), columns = weight.size(0), features = weight.size(1);
   STD_TORCH_CHECK(bits.size(1) == words(features), "snn_cpu: weight ", columns, " x ", features, " takes ",
                   words(features), " words of bits, got ", bits.size(1));
-  return by_type(weight, [&](auto type) -> std::tuple<Tensor, bool> {
+  return by_type(weight, kWhat, [&](auto type) -> std::tuple<Tensor, bool> {
     using T = decltype(type);
     if (!all_finite(read<T>(weight), columns * features)) return {pooled_empty({0}, weight.scalar_type()), false};
     Tensor table = pooled_empty({features, columns}, weight.scalar_type());
-    transpose(read<T>(weight), columns, features, write<T>(table));
+    transpose(read<T>(weight), columns, features, write<T>(table), columns);
     Tensor out = pooled_empty({rows, columns}, weight.scalar_type());
     const T* start = nullptr;
     if (bias.has_value()) {
-      check(*bias, 1, "bias");
+      check_axes(*bias, 1, "bias");
       STD_TORCH_CHECK(bias->size(0) == columns, "snn_cpu: ", columns, " outputs take as many biases, got ",
                       bias->size(0));
       start = read<T>(*bias);
@@ -184,12 +159,12 @@ std::vector<uint64_t> transposed_bits(const uint64_t* bits, int64_t rows, int64_
 
 // grad^T x from the bits of x, and the sum of grad over rows; false where grad is not finite, as above.
 std::tuple<Tensor, Tensor, bool> spike_product_gradient(const Tensor& bits, const Tensor& grad, int64_t features) {
-  check(bits, 2, "bits");
-  check(grad, 2, "grad");
+  check_axes(bits, 2, "bits");
+  check_axes(grad, 2, "grad");
   const int64_t rows = bits.size(0), columns = grad.size(1);
   STD_TORCH_CHECK(grad.size(0) == rows && bits.size(1) == words(features), "snn_cpu: grad must have ", rows,
                   " rows and bits ", words(features), " words, got ", grad.size(0), " and ", bits.size(1));
-  return by_type(grad, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
+  return by_type(grad, kWhat, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
     using T = decltype(type);
     const auto turned =
         transposed_bits(reinterpret_cast<const uint64_t*>(read<int64_t>(bits)), rows, features);
@@ -204,7 +179,7 @@ std::tuple<Tensor, Tensor, bool> spike_product_gradient(const Tensor& bits, cons
     std::vector<double> all(static_cast<size_t>(columns));
     sum<T>({turned.data(), words(rows), read<T>(grad), rows, columns, nullptr, write<T>(sums), all.data()}, features,
            8);
-    transpose(read<T>(sums), features, columns, write<T>(of_weight));
+    transpose(read<T>(sums), features, columns, write<T>(of_weight), features);
     std::copy(all.begin(), all.end(), write<T>(of_bias));
     return {of_weight, of_bias, all_finite(read<T>(of_bias), columns)};
   });

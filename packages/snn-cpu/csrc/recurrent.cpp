@@ -7,13 +7,15 @@
 #include <cstring>
 #include <tuple>
 
+#include "finite.h"
 #include "instruction_set.h"
 #include "sequence.h"
-
-#define SNN_KERNELS "arch/recurrent.h"
-#include "each_instruction_set.h"
+#include "transpose.h"
 
 namespace snn {
+
+SNN_DECLARE(RecurrentKernels, recurrent_kernels)
+
 namespace {
 
 using torch::headeronly::ScalarType;
@@ -35,28 +37,6 @@ Tensor table_of(int64_t rows, int64_t stride) {
   Tensor table = pooled_empty({rows, stride}, dtype_of<T>);
   std::memset(write<T>(table), 0, static_cast<size_t>(rows * stride) * sizeof(T));
   return table;
-}
-
-// Tile by tile, so that neither side is read or written across a whole column at a time.
-template <class T>
-void transpose(const T* from, int64_t n, T* to, int64_t stride) {
-  constexpr int64_t kTile = 64;
-  parallel_for(0, (n + kTile - 1) / kTile, 1 + kGrain / (kTile * n), [&](int64_t begin, int64_t end) {
-    for (int64_t left = begin * kTile; left < std::min(end * kTile, n); left += kTile) {
-      for (int64_t top = 0; top < n; top += kTile) {
-        for (int64_t i = top; i < std::min(top + kTile, n); ++i) {
-          for (int64_t j = left; j < std::min(left + kTile, n); ++j) to[j * stride + i] = from[i * n + j];
-        }
-      }
-    }
-  });
-}
-
-template <class T>
-bool all_finite(const T* values, int64_t count) {
-  int found = 0;
-  for (int64_t i = 0; i < count; ++i) found |= !(values[i] - values[i] == T(0));  // what is not finite gives NaN
-  return found == 0;
 }
 
 // The weight of a layer as the tables of a product with its input, and the amplitude of spikes.
@@ -83,7 +63,7 @@ struct Network {
     owned = {table_of<T>(1, net.stride), table_of<T>(n, net.stride)};
     T *start = write<T>(owned[0]), *table = write<T>(owned[1]);
     std::memcpy(start, read<T>(bias), n * sizeof(T));
-    transpose(read<T>(weight), n, table, net.stride);
+    transpose(read<T>(weight), n, n, table, net.stride);
     net.bias = start, net.table = net.graded_table = table;
     net.returned = alike && all_finite(table, n * net.stride) ? kBits : kValues;
     bool ones = net.returned == kBits;
@@ -122,83 +102,69 @@ void over_rows(const Recurrence<T>& net, const F& f) {
 }
 
 // The states are the spikes, then those of the program.
-template <class T>
-std::tuple<Tensors, int64_t> forward(const Tensor& code, int64_t temporaries, const Tensor& numbers, const Tensor& x,
-                                     const Tensor& spk, const Tensors& states, const Tensor& weight, const Tensor& bias,
-                                     const Tensor& amplitude, const Tensors& coefficients, bool trace, bool save) {
-  Prepared<T> made(numbers, x, states, coefficients);
-  Outputs<T> out(made, code, temporaries, trace, save);
-  Network<T> network(made.sequence, spk, weight, bias, amplitude);
-  Recurrence<T>& net = network.net;
-  const int64_t steps = net.sequence.steps;
-  Tensor returned = pooled_empty({trace ? steps : 1, net.sequence.columns}, dtype_of<T>);
-  Tensor bits = pooled_empty({save ? steps + 1 : 1, net.rows, net.words}, ScalarType::Long);
-  net.bits = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
-  net.bits_stride = save ? net.rows * net.words : 0;
-  if (net.returned == kBits && !initial_bits(net, net.bits)) net.returned = kBitsAfterFirst;
-  if (net.returned != kBits) std::memset(net.bits, 0, net.rows * net.words * sizeof(uint64_t));
-  const RecurrentOutputs<T> to{out.to, write<T>(returned)};
-  const auto& best = SNN_BEST(recurrent_kernels<T>());
-  over_rows(net, [&](int64_t begin, int64_t end) { best.forward(net, to, begin, end); });
-  Tensors all{out.spikes, returned};
-  all.insert(all.end(), out.states.begin(), out.states.end());
-  all.insert(all.end(), {bits, out.checkpoints});
-  return {all, net.returned};
-}
-
 std::tuple<Tensors, int64_t> recurrent_forward(const Tensor& code, int64_t temporaries, const Tensor& numbers,
                                                const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight,
                                                const Tensor& bias, const Tensor& amplitude, Tensors coefficients,
                                                bool trace, bool save) {
-  const auto f = x.scalar_type() == ScalarType::Double ? &forward<double> : &forward<float>;
-  return f(code, temporaries, numbers, x, spk, states, weight, bias, amplitude, coefficients, trace, save);
+  return by_type(x, kPrograms, [&](auto type) -> std::tuple<Tensors, int64_t> {
+    using T = decltype(type);
+    Prepared<T> made(numbers, x, states, coefficients);
+    Outputs<T> out(made, code, temporaries, trace, save);
+    Network<T> network(made.sequence, spk, weight, bias, amplitude);
+    Recurrence<T>& net = network.net;
+    const int64_t steps = net.sequence.steps;
+    Tensor returned = pooled_empty({trace ? steps : 1, net.sequence.columns}, dtype_of<T>);
+    Tensor bits = pooled_empty({save ? steps + 1 : 1, net.rows, net.words}, ScalarType::Long);
+    net.bits = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
+    net.bits_stride = save ? net.rows * net.words : 0;
+    if (net.returned == kBits && !initial_bits(net, net.bits)) net.returned = kBitsAfterFirst;
+    if (net.returned != kBits) std::memset(net.bits, 0, net.rows * net.words * sizeof(uint64_t));
+    const RecurrentOutputs<T> to{out.to, write<T>(returned)};
+    const auto& best = SNN_BEST(recurrent_kernels<T>());
+    over_rows(net, [&](int64_t begin, int64_t end) { best.forward(net, to, begin, end); });
+    Tensors all{out.spikes, returned};
+    all.insert(all.end(), out.states.begin(), out.states.end());
+    all.insert(all.end(), {bits, out.checkpoints});
+    return {all, net.returned};
+  });
 }
 
 // Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for. `grad_returned` is
 // that of the state of spikes.
-template <class T>
-std::tuple<Tensors, int64_t> backward(const Codes& codes, const Tensor& numbers, const Tensor& grad_spk,
-                                      const Tensor& grad_returned, const Tensors& grad_states, const Tensor& x,
-                                      const Tensor& spk, const Tensors& states, const Tensor& weight,
-                                      const Tensor& bias, const Tensor& amplitude, const Tensors& coefficients,
-                                      const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace,
-                                      bool need_drive, bool need_amplitude, bool over) {
-  Prepared<T> made(numbers, x, states, coefficients);
-  Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_drive, over, true);
-  Network<T> network(made.sequence, spk, weight, bias, amplitude);
-  Recurrence<T>& net = network.net;
-  const int64_t steps = net.sequence.steps, columns = net.sequence.columns, n = net.neurons;
-  net.bits_stride = net.rows * net.words;
-  check(bits, ScalarType::Long, (steps + 1) * net.bits_stride, "bits");
-  net.bits = const_cast<uint64_t*>(reinterpret_cast<const uint64_t*>(read<int64_t>(bits)));
-  if (net.returned == kBits && !initial_bits(net, static_cast<uint64_t*>(nullptr))) net.returned = kBitsAfterFirst;
-  network.owned.push_back(table_of<T>(n, net.stride));
-  T* back = write<T>(network.owned.back());
-  for (int64_t i = 0; i < n; ++i) std::memcpy(back + i * net.stride, read<T>(weight) + i * n, n * sizeof(T));
-  Tensor initial = pooled_empty({columns}, dtype_of<T>);
-  Tensor of_amplitude = Gradients<T>::zeros(need_amplitude ? columns : 0);
-  const auto returned = upstream_of<T>(grad_returned, trace ? steps : 1, columns, "the gradient of the state of spikes");
-  const RecurrentGradients<T> to{out.to, back, returned, write<T>(initial),
-                                 need_amplitude ? write<double>(of_amplitude) : nullptr};
-  const auto& best = SNN_BEST(recurrent_kernels<T>());
-  over_rows(net, [&](int64_t begin, int64_t end) { best.backward(net, to, begin, end); });
-  Tensors all{over ? pooled_empty({0}, dtype_of<T>) : out.x, of_amplitude, initial};
-  all.insert(all.end(), out.initial.begin(), out.initial.end());
-  all.insert(all.end(), out.sums.begin(), out.sums.end());
-  return {all, net.returned};
-}
-
 std::tuple<Tensors, int64_t> recurrent_backward(
     const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries, const Tensor& back,
     int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk, const Tensor& grad_returned,
     Tensors grad_states, const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight, const Tensor& bias,
-    const Tensor& amplitude, Tensors coefficients,
-    const Tensor& bits, const Tensor& checkpoints, int64_t sums, bool trace, bool need_drive, bool need_amplitude,
-    bool over) {
-  const auto f = x.scalar_type() == ScalarType::Double ? &backward<double> : &backward<float>;
-  return f({again, again_temporaries, last, last_temporaries, back, back_temporaries}, numbers, grad_spk, grad_returned,
-           grad_states, x, spk, states, weight, bias, amplitude, coefficients, bits, checkpoints, sums, trace,
-           need_drive, need_amplitude, over);
+    const Tensor& amplitude, Tensors coefficients, const Tensor& bits, const Tensor& checkpoints, int64_t sums,
+    bool trace, bool need_drive, bool need_amplitude, bool over) {
+  return by_type(x, kPrograms, [&](auto type) -> std::tuple<Tensors, int64_t> {
+    using T = decltype(type);
+    const Codes codes{again, again_temporaries, last, last_temporaries, back, back_temporaries};
+    Prepared<T> made(numbers, x, states, coefficients);
+    Gradients<T> out(made, codes, grad_spk, grad_states, checkpoints, sums, trace, need_drive, over, true);
+    Network<T> network(made.sequence, spk, weight, bias, amplitude);
+    Recurrence<T>& net = network.net;
+    const int64_t steps = net.sequence.steps, columns = net.sequence.columns, n = net.neurons;
+    net.bits_stride = net.rows * net.words;
+    check(bits, ScalarType::Long, (steps + 1) * net.bits_stride, "bits");
+    net.bits = const_cast<uint64_t*>(reinterpret_cast<const uint64_t*>(read<int64_t>(bits)));
+    if (net.returned == kBits && !initial_bits(net, static_cast<uint64_t*>(nullptr))) net.returned = kBitsAfterFirst;
+    network.owned.push_back(table_of<T>(n, net.stride));
+    T* copy = write<T>(network.owned.back());
+    for (int64_t i = 0; i < n; ++i) std::memcpy(copy + i * net.stride, read<T>(weight) + i * n, n * sizeof(T));
+    Tensor initial = pooled_empty({columns}, dtype_of<T>);
+    Tensor of_amplitude = Gradients<T>::zeros(need_amplitude ? columns : 0);
+    const auto returned =
+        upstream_of<T>(grad_returned, trace ? steps : 1, columns, "the gradient of the state of spikes");
+    const RecurrentGradients<T> to{out.to, copy, returned, write<T>(initial),
+                                   need_amplitude ? write<double>(of_amplitude) : nullptr};
+    const auto& best = SNN_BEST(recurrent_kernels<T>());
+    over_rows(net, [&](int64_t begin, int64_t end) { best.backward(net, to, begin, end); });
+    Tensors all{over ? pooled_empty({0}, dtype_of<T>) : out.x, of_amplitude, initial};
+    all.insert(all.end(), out.initial.begin(), out.initial.end());
+    all.insert(all.end(), out.sums.begin(), out.sums.end());
+    return {all, net.returned};
+  });
 }
 
 }  // namespace

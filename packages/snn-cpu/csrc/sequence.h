@@ -14,6 +14,7 @@
 
 namespace snn {
 
+constexpr char kPrograms[] = "step programs";
 constexpr int64_t kTemporaries = 4096;  // at most
 
 // Slots of a code, in order, that it may read, write, or both.

@@ -15,6 +15,16 @@ template <class T>
 constexpr torch::headeronly::ScalarType dtype_of =
     sizeof(T) == 8 ? torch::headeronly::ScalarType::Double : torch::headeronly::ScalarType::Float;
 
+// Calls what runs for one floating type, with a number of that of a tensor.
+template <class Body>
+auto by_type(const torch::stable::Tensor& tensor, const char* what, Body body) {
+  using torch::headeronly::ScalarType;
+  const auto dtype = tensor.scalar_type();
+  STD_TORCH_CHECK(dtype == ScalarType::Float || dtype == ScalarType::Double, "snn_cpu: ", what,
+                  " are for float32 and float64");
+  return dtype == ScalarType::Float ? body(float{}) : body(double{});
+}
+
 template <class T>
 const T* read(const torch::stable::Tensor& tensor) {
   return static_cast<const T*>(tensor.const_data_ptr());
@@ -29,6 +39,11 @@ inline void check(const torch::stable::Tensor& tensor, torch::headeronly::Scalar
                   const char* what) {
   STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.numel() == numel && tensor.is_contiguous(), "snn_cpu: ", what,
                   " must be contiguous, of the dtype of x, and have ", numel, " elements, has ", tensor.numel());
+}
+
+inline void check_axes(const torch::stable::Tensor& tensor, int64_t dim, const char* what) {
+  STD_TORCH_CHECK(tensor.dim() == dim && tensor.is_contiguous(), "snn_cpu: ", what, " must be contiguous with ", dim,
+                  " axes; it has ", tensor.dim());
 }
 
 // A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, all in one place included.

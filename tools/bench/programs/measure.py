@@ -35,7 +35,8 @@ def measured(
 
     Returns:
         ``contestants``: by name title, note and versions, or the ``reason`` why it is not there; ``programs``: by name
-        the title, what each of the contestants answered, seconds and page faults of a step by round, and `agreement`.
+        the title, what each of the contestants answered, seconds and page faults of a step by round, and `agreement`;
+        of ours also the seconds of its ``products`` by themselves.
     """
     known: dict[str, Any] = {}
     for name in contestants:
@@ -65,6 +66,8 @@ def _program(
         ready = {name: process for name, process in processes.items() if "reason" not in answers[name]}
         for name, answered in turns(ready, plan, "train").items():
             answers[name] |= by_way(answered)
+        if OWN in ready:
+            answers[OWN] |= ready[OWN].ask("products", seconds=plan.seconds)
     return {"title": PROGRAMS[program].title, "contestants": answers, "agreement": compared}
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench import machine
-from bench.programs.contestants import BASE
+from bench.programs.contestants import BASE, OWN
+from bench.programs.worker import STAGES
 from bench.ratios import ratios
 from bench.tables import NOTHING, Table, milliseconds, spread
 
@@ -24,6 +25,7 @@ def every(results: dict[str, Any]) -> Iterator[Table]:
     yield _each(results, "A training step, ms", lambda answer: milliseconds(statistics.median(answer["seconds"])))
     if BASE in results["contestants"]:
         yield _against(results)
+    yield _stages(results)
     yield _each(
         results,
         "Minor page faults of a step",
@@ -62,6 +64,18 @@ def _against(results: dict[str, Any]) -> Table:
     ]
     title = f"How many times faster than the loop of {results['contestants'][BASE]['title']}"
     return Table(title, ["", *_titles(results, names)], rows, list(_reasons(results)))
+
+
+def _stages(results: dict[str, Any]) -> Table:
+    """Times of the stages of our steps, beside those of their products."""
+
+    def cells(answer: dict[str, Any]) -> Iterator[str]:
+        yield from (milliseconds(statistics.median(answer[stage])) for stage in STAGES)
+        yield milliseconds(answer["products"])
+
+    of_ours = {program: figures["contestants"].get(OWN, {}) for program, figures in results["programs"].items()}
+    rows = [[program, *cells(answer)] for program, answer in of_ours.items() if "products" in answer]
+    return Table("The stages of our step, ms", ["", *STAGES, "products alone, by PyTorch"], rows)
 
 
 def _reasons(results: dict[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """One contestant and one program in a process of its own, asked as `bench.worker` is.
 
 ``python -m bench.programs.worker CONTESTANT --threads N``. Requests: ``{"do": "hello"}``, ``{"do": "begin",
-"program": name}``, ``{"do": "train", "seconds": s}``.
+"program": name}``, ``{"do": "train", "seconds": s}``, ``{"do": "products", "seconds": s}``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib
+import itertools
+import math
 import resource
 import statistics
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,7 +24,11 @@ from bench.programs.catalog import PROGRAMS, Outputs, Program
 from bench.programs.contestants import CONTESTANTS
 from bench.programs.kit import Kit
 from bench.programs.nets import gained
+from bench.programs.products import products
 from bench.worker import answer, calls
+
+STAGES = ("forward", "loss", "backward", "optimizer")
+"""Of a training step, in order."""
 
 
 class Training:
@@ -46,15 +53,26 @@ class Training:
         self.net = gained(program.net(kit), program.gains)
         self.xs, self.targets = program.data(torch.Generator().manual_seed(0))
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=program.rate)
+        self.loss: float = math.nan
 
     def step(self) -> float:
-        """Train for one step: forward, loss, backward, optimizer."""
+        """Train for one step; its loss."""
+        for _ in self.stages():
+            pass
+        return self.loss
+
+    def stages(self) -> Iterator[str]:
+        """Train for one step; its `STAGES`, each when it is over."""
         spk, mem = self.kit.run(self.net, self.xs)
+        yield "forward"
         loss = self.program.loss(self.kit, Outputs(spk, mem, self.targets))
+        yield "loss"
         self.optimizer.zero_grad()
         loss.backward()
+        yield "backward"
         self.optimizer.step()
-        return loss.item()
+        self.loss = loss.item()
+        yield "optimizer"
 
     def gradient(self) -> float:
         """Norm of the gradient that the last step left."""
@@ -112,16 +130,34 @@ class Worker:
         """Take steps for so many seconds, one at least.
 
         Returns:
-            Medians of the ``seconds`` and of the minor page ``faults`` of a step, without the first of several.
+            Medians of the ``seconds`` of a step, of those of its `STAGES`, and of its minor page ``faults``, without
+            the first step of several.
         """
-        turns = calls(self._timed, seconds, lambda item: item[0])
-        seconds_of, faults_of = zip(*turns, strict=True)
-        return {"seconds": statistics.median(seconds_of), "faults": statistics.median(faults_of)}
+        turns = calls(self._timed, seconds, lambda item: item["seconds"])
+        return {way: statistics.median(turn[way] for turn in turns) for way in turns[0]}
 
-    def _timed(self) -> tuple[float, int]:
+    def products(self, seconds: float) -> dict[str, Any]:
+        """Compute the products of a step by themselves for so many seconds.
+
+        Returns:
+            The median of their ``products`` in seconds.
+        """
+        training = self.training
+        compute = products(training.net, training.xs, training.kit.run)
+
+        def timed() -> float:
+            start = time.perf_counter()
+            compute()
+            return time.perf_counter() - start
+
+        return {"products": statistics.median(calls(timed, seconds, lambda item: item))}
+
+    def _timed(self) -> dict[str, float]:
         before, start = _faults(), time.perf_counter()
-        self.training.step()
-        return time.perf_counter() - start, _faults() - before
+        ends = {stage: time.perf_counter() for stage in self.training.stages()}
+        faults = _faults() - before
+        took = [end - begin for begin, end in itertools.pairwise([start, *ends.values()])]
+        return {"seconds": sum(took), "faults": faults} | dict(zip(ends, took, strict=True))
 
     def _kit(self) -> Kit:
         module = importlib.import_module(f"bench.programs.kits.{self.contestant.module}")

@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "bits.h"
-#include "convolutions.h"
+#include "../convolutions.h"
 
 #if defined(__AVX512F__)
 #define SNN_VECTOR_BYTES 64
@@ -261,20 +261,15 @@ int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* b
   return active;
 }
 
-constexpr SparseConvolution<float> kFloat{pack<float>, forward<float>, gradient<float>};
-constexpr SparseConvolution<double> kDouble{pack<double>, forward<double>, gradient<double>};
-
 }  // namespace
 
-template <>
-const SparseConvolution<float>& sparse_convolution<float>() {
-  return kFloat;
+template <class T>
+const SparseConvolution<T>& sparse_convolution() {
+  static constexpr SparseConvolution<T> kernels{pack<T>, forward<T>, gradient<T>};
+  return kernels;
 }
-
-template <>
-const SparseConvolution<double>& sparse_convolution<double>() {
-  return kDouble;
-}
+template const SparseConvolution<float>& sparse_convolution<float>();
+template const SparseConvolution<double>& sparse_convolution<double>();
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -1,5 +1,5 @@
 // The maximum over windows of images whose channels lie side by side: a vector of channels at a time.
-#include "max_pool.h"
+#include "../max_pool.h"
 
 #include <string.h>
 
@@ -170,17 +170,13 @@ void backward(const Windows& w, const T* grad, const uint8_t* place, T* grad_x, 
 
 }  // namespace
 
-template <>
-const MaxPool<float>& max_pool<float>() {
-  static constexpr MaxPool<float> kernels{&forward<float>, &backward<float>};
+template <class T>
+const MaxPool<T>& max_pool() {
+  static constexpr MaxPool<T> kernels{forward<T>, backward<T>};
   return kernels;
 }
-
-template <>
-const MaxPool<double>& max_pool<double>() {
-  static constexpr MaxPool<double> kernels{&forward<double>, &backward<double>};
-  return kernels;
-}
+template const MaxPool<float>& max_pool<float>();
+template const MaxPool<double>& max_pool<double>();
 
 }  // namespace SNN_ARCH
 }  // namespace snn

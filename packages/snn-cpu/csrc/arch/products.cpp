@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bits.h"
-#include "products.h"
+#include "../products.h"
 
 #if defined(__AVX512F__)
 #define SNN_VECTOR_BYTES 64
@@ -173,20 +173,15 @@ int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits) {
   return ones;
 }
 
-constexpr SpikeProducts<float> kFloat{pack<float>, sum<float>};
-constexpr SpikeProducts<double> kDouble{pack<double>, sum<double>};
-
 }  // namespace
 
-template <>
-const SpikeProducts<float>& spike_products<float>() {
-  return kFloat;
+template <class T>
+const SpikeProducts<T>& spike_products() {
+  static constexpr SpikeProducts<T> kernels{pack<T>, sum<T>};
+  return kernels;
 }
-
-template <>
-const SpikeProducts<double>& spike_products<double>() {
-  return kDouble;
-}
+template const SpikeProducts<float>& spike_products<float>();
+template const SpikeProducts<double>& spike_products<double>();
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -1,5 +1,5 @@
 // Whole sequences of step programs whose columns do not see each other.
-#include "program.h"
+#include "../program.h"
 
 #include "passes.h"
 
@@ -73,17 +73,13 @@ void backward(const Sequence<T>& sequence, const StepGradients<T>& gradients, in
 
 }  // namespace
 
-template <>
-const ProgramKernels<float>& program_kernels<float>() {
-  static const ProgramKernels<float> found{&forward<float>, &backward<float>};
-  return found;
+template <class T>
+const ProgramKernels<T>& program_kernels() {
+  static constexpr ProgramKernels<T> kernels{forward<T>, backward<T>};
+  return kernels;
 }
-
-template <>
-const ProgramKernels<double>& program_kernels<double>() {
-  static const ProgramKernels<double> found{&forward<double>, &backward<double>};
-  return found;
-}
+template const ProgramKernels<float>& program_kernels<float>();
+template const ProgramKernels<double>& program_kernels<double>();
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -1,13 +1,18 @@
 // A whole sequence of neurons that are all connected to each other: some rows of the batch after the other, each through
 // all steps, as rows do not see each other.
-#include "recurrent.h"
+#include "../recurrent.h"
 
+#include "../products.h"
 #include "dense.h"
 #include "passes.h"
-#include "products.h"
+
 
 namespace snn {
 namespace SNN_ARCH {
+
+template <class T>
+const SpikeProducts<T>& spike_products();  // of products.cpp
+
 namespace {
 
 constexpr int64_t kElements = 4096;          // of a state: a segment of them stays in the second-level cache
@@ -253,17 +258,13 @@ void backward(const Recurrence<T>& net, const RecurrentGradients<T>& grads, int6
 
 }  // namespace
 
-template <>
-const RecurrentKernels<float>& recurrent_kernels<float>() {
-  static const RecurrentKernels<float> found{&forward<float>, &backward<float>};
-  return found;
+template <class T>
+const RecurrentKernels<T>& recurrent_kernels() {
+  static constexpr RecurrentKernels<T> kernels{forward<T>, backward<T>};
+  return kernels;
 }
-
-template <>
-const RecurrentKernels<double>& recurrent_kernels<double>() {
-  static const RecurrentKernels<double> found{&forward<double>, &backward<double>};
-  return found;
-}
+template const RecurrentKernels<float>& recurrent_kernels<float>();
+template const RecurrentKernels<double>& recurrent_kernels<double>();
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -174,8 +174,9 @@ def test_the_operators_change_and_return_no_argument_and_check_what_they_are_giv
         results = torch.library.opcheck(operator.default, arguments, test_utils="test_schema")
         assert set(results.values()) == {"SUCCESS"}
     for arguments, message in (
-        ((x.mT, *HALVES), "x must be float32 or float64 and contiguous"),
-        ((x[0], *HALVES), "x must be float32 or float64 and contiguous"),
+        ((x.mT, *HALVES), "x must be contiguous with 4 axes"),
+        ((x[0], *HALVES), "x must be contiguous with 4 axes"),
+        ((x.half(), *HALVES), "maxima over windows are for float32 and float64"),
         ((x, (2,), (2, 2), (0, 0)), "two numbers each"),
         ((x, (2, 0), (2, 2), (0, 0)), "must be positive"),
         ((x, (2, 2), (2, 2), (2, 0)), "padding in 0..kernel/2"),

@@ -42,8 +42,8 @@ def check_file(path: Path, checksum: str) -> None:
         >>> import os
         >>> check_file(Path(os.devnull), "md5:d41d8cd98f00b204e9800998ecf8427e")
     """
-    algorithm, wanted = parsed_checksum(checksum)
+    algorithm, expected = parsed_checksum(checksum)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-    if digest != wanted:
-        raise ChecksumError(f"{path} has the {algorithm} {digest}, expected {wanted}: it is damaged or another file")
+    if digest != expected:
+        raise ChecksumError(f"{path} has the {algorithm} {digest}, expected {expected}: it is damaged or another file")

@@ -53,12 +53,12 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
     if len(names) < 2:
         raise ValueError(f"group_split needs two groups or more, got {len(names)}")
 
-    wanted = share * len(tensor)
+    goal = share * len(tensor)
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
     chosen, taken = [order[0]], int(sizes[order[0]])
     for group in order[1:-1]:
         size = int(sizes[group])
-        if abs(taken + size - wanted) < abs(taken - wanted):
+        if abs(taken + size - goal) < abs(taken - goal):
             chosen.append(group)
             taken += size
     in_test = torch.isin(tensor, names[chosen])

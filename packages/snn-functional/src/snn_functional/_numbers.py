@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 
-def whole(name: str, value: Any, wanted: str = "an int", *, least: int | None = None, remedy: str = "") -> int:
+def whole(name: str, value: Any, expected: str = "an int", *, least: int | None = None, remedy: str = "") -> int:
     """Return an int that is not a bool and at least ``least``; ``remedy`` replaces the end of the message."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}; pass {wanted}")
+        raise TypeError(f"{name} is {value!r}; pass {expected}")
     if least is not None and value < least:
         raise ValueError(f"{name} is {value}; {remedy or f'it must be at least {least}'}")
     return value
@@ -27,32 +27,32 @@ def is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def real(name: str, value: Any, wanted: str = "a number") -> float:
+def real(name: str, value: Any, expected: str = "a number") -> float:
     """Return a real number, or the one in a tensor, as a float; an int too large for a float is a ValueError."""
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not is_real(number):
-        raise TypeError(f"{name} is {value!r}; pass {wanted}")
+        raise TypeError(f"{name} is {value!r}; pass {expected}")
     try:
         return float(number)
     except OverflowError:
         size = f"an int of {number.bit_length()} bits" if isinstance(number, int) else f"a {type(number).__name__}"
-        raise ValueError(f"{name} is {size}, which no float holds; pass {wanted}") from None
+        raise ValueError(f"{name} is {size}, which no float holds; pass {expected}") from None
 
 
-def finite(name: str, value: Any, wanted: str = "a number") -> float:
+def finite(name: str, value: Any, expected: str = "a number") -> float:
     """Return a finite real number; see :func:`real`."""
-    number = real(name, value, wanted)
+    number = real(name, value, expected)
     if not isfinite(number):
-        raise ValueError(f"{name} is {number}; it must be finite: pass {wanted}")
+        raise ValueError(f"{name} is {number}; it must be finite: pass {expected}")
     return number
 
 
-def as_tensor(name: str, values: Any, wanted: str) -> Tensor:
+def as_tensor(name: str, values: Any, expected: str) -> Tensor:
     """Return a tensor as it is, and a number or a list as a tensor on the CPU."""
     try:
         return values if isinstance(values, Tensor) else torch.as_tensor(values, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} is {values!r}; pass {wanted}") from error
+        raise TypeError(f"{name} is {values!r}; pass {expected}") from error
 
 
 def share(name: str, value: Any, of: str) -> float:

@@ -35,7 +35,12 @@ _Total.forward.__signature__ = inspect.signature(_Total.forward)  # pyrefly: ign
 
 
 def total(recording: Tensor) -> Tensor:
-    """Return the sum over time, in half of the time of ``recording.sum(0)`` on a CPU; for spikes the same number."""
+    """Return the sum over time, in half of the time of ``recording.sum(0)`` on a CPU; for spikes the same number.
+
+    The sum of a single step is a view of it.
+    """
     if recording.device.type != "cpu" or not recording.is_contiguous():
         return recording.sum(0)
+    if len(recording) == 1:
+        return recording.squeeze(0)
     return _Total.apply(recording)

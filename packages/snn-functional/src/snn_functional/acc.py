@@ -184,8 +184,8 @@ def _first(counts: Tensor, most: Tensor) -> Tensor:
 def _silent(most: Tensor, spikes: Tensor) -> Tensor:
     """Return True for samples without a spike; a highest count of 0 may also be the sum of spikes of both signs."""
     silent = most == 0
-    asked = silent.nonzero().squeeze(-1)
-    silent[asked] = ~spikes[:, asked].bool().any(2).any(0)
+    candidates = silent.nonzero().squeeze(-1)
+    silent[candidates] = ~spikes[:, candidates].bool().any(2).any(0)
     return silent
 
 

@@ -179,6 +179,6 @@ def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.nd
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise ValueError(f"{options.input}: it must hold one array of real numbers")
     if array.ndim < 2 or array.shape[2:] != shape or not len(array):
-        wanted = ", ".join(("T", "batch", *map(str, shape)))
-        raise ValueError(f"{options.input}: shape {list(array.shape)} where [{wanted}] belongs, T from 1 on")
+        expected = ", ".join(("T", "batch", *map(str, shape)))
+        raise ValueError(f"{options.input}: shape {list(array.shape)} where [{expected}] belongs, T from 1 on")
     return {name: array}

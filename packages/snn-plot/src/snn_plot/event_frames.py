@@ -119,12 +119,12 @@ def _chosen(steps: Sequence[int] | None, num_steps: int) -> list[int]:
     if steps is None:
         return np.linspace(0, num_steps - 1, min(SHOWN, num_steps)).round().astype(int).tolist()
     try:
-        wanted = to_array(list(steps), "steps")
+        chosen = to_array(list(steps), "steps")
     except TypeError:
         raise TypeError(f"steps must be a list of whole numbers, got {steps!r:.60}") from None
-    if wanted.dtype.kind not in "iu" or wanted.ndim != 1 or not ((wanted >= 0) & (wanted < num_steps)).all():
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 1 or not ((chosen >= 0) & (chosen < num_steps)).all():
         raise ValueError(f"steps must be whole numbers from 0 to {num_steps - 1}, got {list(steps)}")
-    return wanted.tolist()
+    return chosen.tolist()
 
 
 def _colors(shares: np.ndarray) -> np.ndarray:

@@ -120,8 +120,8 @@ def _curve(surrogate: Callable[[Tensor], Tensor], x: np.ndarray) -> tuple[np.nda
         points = torch.tensor(x, requires_grad=True)
         spk = surrogate(points)
         if not isinstance(spk, Tensor) or spk.shape != points.shape:
-            got = list(spk.shape) if isinstance(spk, Tensor) else type(spk).__name__
-            raise ValueError(f"spike_grad must return a tensor of the shape of its input, {[POINTS]}, got {got}")
+            result = list(spk.shape) if isinstance(spk, Tensor) else type(spk).__name__
+            raise ValueError(f"spike_grad must return a tensor of the shape of its input, {[POINTS]}, got {result}")
         if not spk.requires_grad:
             raise ValueError(f"spike_grad {surrogate!r} has no derivative: pass a surrogate, not a bare step function")
         (slope,) = torch.autograd.grad(spk.sum(), points)

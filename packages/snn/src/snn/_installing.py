@@ -17,22 +17,22 @@ _UMBRELLA = "snn"
 _ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # of ours, what comes with the umbrella
 
 
-def hint(*wanted: str) -> str:
+def hint(*requirements: str) -> str:
     """Return the command that installs pieces into this environment, with a note where something is not known.
 
     Example:
         >>> "install" in hint("snn[plot]")
         True
     """
-    return ", ".join(filter(None, command(*wanted)))
+    return ", ".join(filter(None, command(*requirements)))
 
 
-def missing(error: ModuleNotFoundError, wanted: str) -> str:
+def missing(error: ModuleNotFoundError, requirement: str) -> str:
     """Say which distribution an import did not find, and how to install it."""
-    return f"not installed: {str(error.name).partition('.')[0].replace('_', '-')}; {hint(wanted)}"
+    return f"not installed: {str(error.name).partition('.')[0].replace('_', '-')}; {hint(requirement)}"
 
 
-def command(*wanted: str) -> tuple[str, str]:
+def command(*requirements: str) -> tuple[str, str]:
     """Return the command that installs pieces into this environment, from where the pieces in it came.
 
     The installer is the pip of this interpreter, or uv where there is none. Of wheels from a folder that the installer
@@ -52,9 +52,9 @@ def command(*wanted: str) -> tuple[str, str]:
 
     folders, checkout = _origins()
     if checkout is not None:
-        needs = dict.fromkeys(need for request in wanted for need in _needs(request))
+        needs = dict.fromkeys(need for requirement in requirements for need in _needs(requirement))
         return f"{_installer()} {' '.join(_from_checkout(need, checkout) for need in needs)}", ""
-    floored = [f"{name}>={_FIRST}" if name.partition("[")[0] == _UMBRELLA else name for name in wanted]
+    floored = [f"{name}>={_FIRST}" if name.partition("[")[0] == _UMBRELLA else name for name in requirements]
     links = [f"--find-links {shlex.quote(str(folder))}" for folder in folders]
     return " ".join([_installer(), *map(repr, floored), *links]), "" if links else _UNKNOWN
 
@@ -113,21 +113,21 @@ def _origin(distribution: str) -> tuple[Path | None, bool]:
     return folder if address.scheme == "file" and folder.is_dir() else None, "dir_info" in record
 
 
-def _needs(wanted: str) -> list[str]:
+def _needs(requirement: str) -> list[str]:
     """Return what an extra of the umbrella stands for; anything else is what it is."""
     from importlib import metadata
 
     from packaging.requirements import Requirement
 
-    need = Requirement(wanted)
+    need = Requirement(requirement)
     if need.name != _UMBRELLA or not need.extras:
-        return [wanted]
+        return [requirement]
     needs = [Requirement(text) for text in metadata.requires(_UMBRELLA) or ()]
     extras = [{"extra": extra} for extra in need.extras]
     brought = [need for need in needs if need.marker and any(map(need.marker.evaluate, extras))]
     for need in brought:
         need.marker = None
-    return [inner for need in brought for inner in _needs(str(need))] or [wanted]
+    return [inner for need in brought for inner in _needs(str(need))] or [requirement]
 
 
 def _from_checkout(need: str, checkout: Path) -> str:
@@ -136,7 +136,7 @@ def _from_checkout(need: str, checkout: Path) -> str:
 
     from packaging.requirements import Requirement
 
-    wanted = Requirement(need)
-    extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
-    folder = checkout / wanted.name
+    requirement = Requirement(need)
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    folder = checkout / requirement.name
     return f"-e {shlex.quote(f'{folder}{extras}')}" if folder.is_dir() else repr(need)

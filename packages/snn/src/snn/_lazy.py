@@ -37,15 +37,15 @@ def forward(
         The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
         give those that are public and installed, and nothing else.
     """
-    inner, others, gone = submodules or {}, elsewhere or {}, absent or {}
+    inner, others, removed = submodules or {}, elsewhere or {}, absent or {}
 
     def names() -> list[str]:
         public = {name: home for name, home in inner.items() if not name.startswith("_")}
         return sorted({*_public(piece(package, module)), *_installed(public), *_installed(others)})
 
     def look_up(name: str) -> Any:
-        if name in gone:
-            raise ImportError(f"{module}.{name}: {gone[name]()}", name=f"{module}.{name}")
+        if name in removed:
+            raise ImportError(f"{module}.{name}: {removed[name]()}", name=f"{module}.{name}")
         if name in inner:
             piece(inner[name], f"{module}.{name}")
             return importlib.import_module(f"{module}.{name}")
@@ -66,7 +66,7 @@ def forward(
     return look_up, listing
 
 
-def piece(package: str, wanted: str) -> ModuleType:
+def piece(package: str, request: str) -> ModuleType:
     """Import a package of ours, or raise an error that says what to install.
 
     Example:
@@ -80,7 +80,7 @@ def piece(package: str, wanted: str) -> ModuleType:
         if error.name != top:
             raise
         distribution = top.replace("_", "-")
-        raise ImportError(f"{wanted} is in {distribution}: {hint(extra(distribution))}", name=top) from None
+        raise ImportError(f"{request} is in {distribution}: {hint(extra(distribution))}", name=top) from None
 
 
 def _public(home: ModuleType) -> set[str]:

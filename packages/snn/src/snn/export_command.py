@@ -76,9 +76,9 @@ def _written(options: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         raise CannotMake(missing(error, "snn[export]")) from None
     net, sample = made_net(options.net), random_batch(options.shape)
-    asked = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
+    budgets = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
     how = {"format": options.format, "over": options.over, "dynamic": options.dynamic}
-    export(net.eval(), sample, options.path, **how, **asked)
+    export(net.eval(), sample, options.path, **how, **budgets)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ def behind(requirement: str) -> dict[str, str]:
         (['python', 'platform'], True, True)
     """
     seen: dict[str, str] = {}
-    asked: set[tuple[str, str]] = set()
+    requested: set[tuple[str, str]] = set()
     queue = [Requirement(requirement)]
     while queue:
         need = queue.pop()
@@ -54,8 +54,8 @@ def behind(requirement: str) -> dict[str, str]:
         if installed is None:
             continue
         seen[need.name.lower()] = installed
-        for extra in {"", *need.extras} - {extra for name, extra in asked if name == need.name}:
-            asked.add((need.name, extra))
+        for extra in {"", *need.extras} - {extra for name, extra in requested if name == need.name}:
+            requested.add((need.name, extra))
             further = [Requirement(text) for text in metadata.requires(need.name) or ()]
             queue += [
                 requirement

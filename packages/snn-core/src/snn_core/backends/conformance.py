@@ -98,12 +98,12 @@ def _equals_unroll(target: Target) -> Iterator[str]:
         return
     with torch.no_grad():
         expected, run = unroll(net, xs), target.compile(net, xs)
-        got, again = run(xs), run(xs)
-    if len(got) != len(expected) or not got[0].equal(expected[0]):
+        first, again = run(xs), run(xs)
+    if len(first) != len(expected) or not first[0].equal(expected[0]):
         yield "compile() must give the spikes that unroll gives"
-    elif not all(torch.allclose(a, b, atol=1e-5) for a, b in zip(got, expected, strict=True)):
+    elif not all(torch.allclose(a, b, atol=1e-5) for a, b in zip(first, expected, strict=True)):
         yield "compile() must give the states that unroll gives, to 1e-5"
-    if not all(a.equal(b) for a, b in zip(got, again, strict=True)):
+    if not all(a.equal(b) for a, b in zip(first, again, strict=True)):
         yield "a compiled net must start every call from rest: a second call gave other outputs"
 
 

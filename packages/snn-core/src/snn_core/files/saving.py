@@ -143,8 +143,8 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
         ValueError: ...'0.bias' is [2] in the file and [5] in the net; '0.weight' is [2, 3] in the file and [5, 3] in...
     """
     if not isinstance(net, nn.Module | None) or (state and net is None):
-        wanted = "with state=True" if net is None else "or None"
-        raise TypeError(f"load takes a path and then a net (nn.Module) {wanted}, got {type(net).__name__} as the net")
+        expected = "with state=True" if net is None else "or None"
+        raise TypeError(f"load takes a path and then a net (nn.Module) {expected}, got {type(net).__name__} as the net")
     tensors_, manifest = opened(path, "net")
     states = {name.removeprefix(_STATE): tensors_.pop(name) for name in list(tensors_) if name.startswith(_STATE)}
     faults = missing(manifest, tensors_)
@@ -173,15 +173,15 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
     return saved
 
 
-def _tensors(net: nn.Module, asked: str) -> dict[str, Any]:
+def _tensors(net: nn.Module, caller: str) -> dict[str, Any]:
     """Return the ``state_dict`` of a net, which must hold tensors that have a shape."""
     tensors = net.state_dict(keep_vars=True)
     wrong = [name for name, value in tensors.items() if not isinstance(value, Tensor)]
     if wrong:
-        raise TypeError(f"{asked}: {', '.join(map(repr, wrong))} of the state_dict is not a tensor; pass it as extra=")
+        raise TypeError(f"{caller}: {', '.join(map(repr, wrong))} of the state_dict is not a tensor; pass it as extra=")
     unmade = [name for name, value in tensors.items() if is_lazy(value)]
     if unmade:
-        raise ValueError(f"{asked}: {', '.join(map(repr, unmade))} has no shape yet; call the net once")
+        raise ValueError(f"{caller}: {', '.join(map(repr, unmade))} has no shape yet; call the net once")
     return tensors
 
 

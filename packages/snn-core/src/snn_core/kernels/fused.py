@@ -254,8 +254,8 @@ class _Fused(torch.autograd.Function):
         needs = ctx.needs_input_grad[-present:]
         if torch.is_grad_enabled():  # the gradient itself will be differentiated, which only the steps allow
             out = call_.steps(x, states, constants, trace)
-            wanted = [t for t, needed in zip(tensors, needs, strict=True) if needed]
-            computed = iter(gradients(out, grads, wanted, create_graph=True))
+            sources = [t for t, needed in zip(tensors, needs, strict=True) if needed]
+            computed = iter(gradients(out, grads, sources, create_graph=True))
             all_gradients = [next(computed) if needed else None for needed in needs]
         else:
             over_steps = bool(steps) and needs[0]

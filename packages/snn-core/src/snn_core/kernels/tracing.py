@@ -121,13 +121,13 @@ def _recorded(
     learned = {name: tensor for name, tensor in constants.items() if tensor.requires_grad}
     ends = [(end, g) for end, g in zip(outputs.values(), upstream, strict=True) if end.requires_grad]
     parts = connections.parts
-    wanted = [x, *state, *parts.values(), *learned.values()]
-    gradients: list[Tensor | None] = [None] * len(wanted)
+    leaves = [x, *state, *parts.values(), *learned.values()]
+    gradients: list[Tensor | None] = [None] * len(leaves)
     if ends:
         with torch.enable_grad(), record:
             # of a single number, as torch imports SymPy if it is passed gradients to start from
             total = functools.reduce(torch.add, [(end * g).sum() for end, g in ends])
-            gradients = list(torch.autograd.grad(total, wanted, allow_unused=True))
+            gradients = list(torch.autograd.grad(total, leaves, allow_unused=True))
     operands = [0.0 if g is None else record.operand(g) for g in gradients]
     names = "x", *fields, *parts
     steps, last = operands[: len(names)], operands[len(names) :]

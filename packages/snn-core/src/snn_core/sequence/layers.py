@@ -219,8 +219,8 @@ def _axes(least: int, most: float = math.inf) -> _Check:
 
     def check(call: Call | LayerCall) -> None:
         if not least <= call.axes <= most:
-            wanted = f"{least} or more" if most > least else str(least)
-            raise NotSampleWise(f"{call.name} takes {wanted} axes with a batch, and gets {call.axes} in a step")
+            expected = f"{least} or more" if most > least else str(least)
+            raise NotSampleWise(f"{call.name} takes {expected} axes with a batch, and gets {call.axes} in a step")
 
     return check
 

@@ -136,9 +136,11 @@ class Plan:
         Returns:
             The outputs ``[T, batch, ...]``, zero where a sample does not run.
         """
-        if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, net.modules())):
-            return self._run(net, xs, folding, None, self._unchanging(net, xs, folding, None))
-        layout, unchanging = Layout(), self._unchanging(net, xs, folding, Layout())
+        modules = dict(net.named_modules(remove_duplicate=False))
+        run = Pass(net, modules, folding, None, self.products)
+        if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, modules.values())):
+            return self._run(run, xs, self._unchanging(run, xs))
+        layout, unchanging = Layout(), self._unchanging(replace(run, layout=Layout()), xs)
 
         def parts() -> Iterator[Tensor]:
             yield xs[:1]
@@ -149,48 +151,44 @@ class Plan:
 
         def outs() -> Iterator[Any]:
             for part, here in folding.parts(parts()):
-                yield self._run(net, part, here, layout, unchanging)
+                yield self._run(replace(run, folding=here, layout=layout), part, unchanging)
 
         out = concatenated(outs(), len(xs))
-        for module in net.modules():
+        for module in modules.values():
             if isinstance(module, Temporal):
                 module.lay_out_kept()
         return tree_map(Tensor.contiguous, out)
 
-    def _unchanging(self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None) -> dict[int, Any]:
+    def _unchanging(self, run: Pass, xs: Tensor) -> dict[int, Any]:
         """Compute, once, the values that are the same in every step, if the input is one step expanded over time.
 
         Args:
-            net: The net.
-            xs: Its input.
-            folding: The samples that run.
-            layout: The layout of the input of convolutions, if it is to be chosen.
+            run: The run over all steps.
+            xs: The input.
 
         Returns:
             The values of one step by number; none if the input may differ from step to step, or if something watches
             the output of each layer or asks for the gradients of each step's input.
         """
         self.once = set()
-        if torch.compiler.is_compiling() or current() is not None or folding.order is not None:
+        if torch.compiler.is_compiling() or current() is not None or run.folding.order is not None:
             return {}
         if xs.dim() < 2 or len(xs) < 2 or xs.stride(0) != 0 or (xs.requires_grad and torch.is_grad_enabled()):
             return {}
-        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, 1), layout, self.products)
+        step_run = replace(run, folding=run.folding.part(0, 1))
         values: dict[int, Any] = {0: xs[0]}
         needed = {*self._outputs}
         for step in self.steps:
             if not isinstance(step.compute, Neuron) and step.uses <= values.keys():
-                self._call(step, run, net, values)
+                self._call(step, step_run, values)
                 if type(run.modules[step.path]).__name__ == step.kind:
                     self.once.add(step.path)
             else:
                 needed |= step.uses
         return {number: value if number in needed else None for number, value in values.items()}
 
-    def _run(
-        self, net: nn.Module, xs: Tensor, folding: Folding, layout: Layout | None, unchanging: Mapping[int, Any]
-    ) -> Any:
-        run = Pass(dict(net.named_modules(remove_duplicate=False)), folding, layout, self.products)
+    def _run(self, run: Pass, xs: Tensor, unchanging: Mapping[int, Any]) -> Any:
+        folding = run.folding
         values: dict[int, Any]
         if unchanging:
             values, count = _Rows(unchanging, self._fixed, folding.steps), xs.shape[0] * xs.shape[1]
@@ -202,9 +200,9 @@ class Plan:
             if unchanging and step.places[0] in unchanging:
                 continue
             if unchanging and step.uses <= unchanging.keys():  # a neuron, whose input is one step's
-                self._call(step, replace(run, folding=Repeated(folding.steps)), net, values, unchanging)
+                self._call(step, replace(run, folding=Repeated(folding.steps)), values, unchanging)
             else:
-                args, out = self._call(step, run, net, values)
+                args, out = self._call(step, run, values)
                 if watch is not None:
                     watch.ran(run.modules[step.path], step, args, out, folding)
                 del args, out
@@ -214,12 +212,12 @@ class Plan:
         return tree_unflatten([folding.outputs(values[number], count) for number in self._outputs], self._spec)
 
     def _call(
-        self, step: Step, run: Pass, net: nn.Module, values: dict[int, Any], inputs: Mapping[int, Any] | None = None
+        self, step: Step, run: Pass, values: dict[int, Any], inputs: Mapping[int, Any] | None = None
     ) -> tuple[list[Any], Any]:
         """Compute a step, add its results to the values, and return its arguments and results."""
         inputs = values if inputs is None else inputs
-        args = [value_of(inputs, net, a) for a in step.args]
-        kwargs = {name: value_of(inputs, net, a) for name, a in step.kwargs.items()}
+        args = [value_of(inputs, run.net, a) for a in step.args]
+        kwargs = {name: value_of(inputs, run.net, a) for name, a in step.kwargs.items()}
         mode = nullcontext() if step.grad is None else torch.set_grad_enabled(step.grad and torch.is_grad_enabled())
         with mode:
             out = step.compute(run, step.path, *args, **kwargs)
@@ -288,12 +286,14 @@ class Pass:
     """A run of a plan over some steps.
 
     Args:
-        modules: The modules of the net, by path.
+        net: The net.
+        modules: Its modules, by path.
         folding: The order of the rows that a layer sees.
         layout: The layout of the input of convolutions, if it is to be chosen.
         products: How linear layers and convolutions were computed, by path; filled during the run.
     """
 
+    net: nn.Module
     modules: dict[str, nn.Module]
     folding: Folding
     layout: Layout | None

@@ -125,7 +125,7 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     first = records[0].values[0]
     if not fits(first) or first.is_meta:
         return ""  # there are no values to compare
-    run = Pass(dict(net.named_modules(remove_duplicate=False)), folding.part(0, len(records)), None, {})
+    run = Pass(net, dict(net.named_modules(remove_duplicate=False)), folding.part(0, len(records)), None, {})
     with RandomStates(), torch.no_grad():
         for step in plan.steps:
             if step.of_step and not _same(step, run, net, records, start):
@@ -168,8 +168,8 @@ def _agree(step: Step, out: Any, records: list[Record]) -> bool:
     outs = tree_leaves(out) if step.several else (out,)
     if getattr(step.compute, "func", None) is Tensor.new_empty:
         return True  # for any values
-    wanted = map(_Together(records).__missing__, step.places)
-    return all(map(_close, outs, wanted))
+    expected = map(_Together(records).__missing__, step.places)
+    return all(map(_close, outs, expected))
 
 
 def _close(a: Tensor, b: Tensor) -> bool:

@@ -171,8 +171,8 @@ def _check(net: Any, x: Any, recorded: Any) -> None:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name} is a {type(tensor).__name__}; pass a tensor")
         if tensor.dim() < axes or not tensor.numel():
-            wanted = "[batch, ...]" if axes == 1 else "[T, batch, ...]"
-            raise ValueError(f"{name} has shape {tuple(tensor.shape)}; pass {wanted} with one sample or more")
+            expected = "[batch, ...]" if axes == 1 else "[T, batch, ...]"
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}; pass {expected} with one sample or more")
         if integer and tensor.dtype not in (torch.int32, torch.int64):
             raise TypeError(f"{name} is {tensor.dtype}; an integer net takes int32 or int64")
         if not integer and tensor.dtype != torch.float32:

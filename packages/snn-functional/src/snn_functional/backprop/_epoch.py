@@ -60,14 +60,14 @@ def _train(
     mean = torch.zeros((), device=xs.device)
     reset(net)
     for steps in stretches:
-        wanted = targets[steps] if objective.time_var_targets else targets
+        expected = targets[steps] if objective.time_var_targets else targets
         left, share = None, (steps.stop - steps.start) / number
         if ragged is not None:
             counts, left, share = ragged.within(steps)
-            wanted = wanted[:, counts] if objective.time_var_targets else wanted[counts]
+            expected = expected[:, counts] if objective.time_var_targets else expected[counts]
         # a segment with all steps starts from rest anyway, and may go through layers that cannot be cut
         outputs = unroll(net, xs[steps], resume=len(stretches) > 1, schedule=schedule, lengths=left)
-        loss = objective(outputs, wanted, left)
+        loss = objective(outputs, expected, left)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -97,12 +97,12 @@ def _device(device: Any) -> torch.device:
 
 
 def _parts(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
-    wanted = "it must give pairs of tensors, data and targets, or these and the lengths of the samples"
+    expected = "it must give pairs of tensors, data and targets, or these and the lengths of the samples"
     if not isinstance(batch, tuple | list):
-        raise TypeError(f"dataloader gave a {type(batch).__name__}; {wanted}")
+        raise TypeError(f"dataloader gave a {type(batch).__name__}; {expected}")
     if len(batch) not in (2, 3) or not all(isinstance(part, Tensor) for part in batch):
         kinds = ", ".join(type(part).__name__ for part in batch)
-        raise TypeError(f"dataloader gave ({kinds}); {wanted}")
+        raise TypeError(f"dataloader gave ({kinds}); {expected}")
     data, targets, *lengths = batch
     # lengths decide on shapes, which is done on the CPU
     return data.to(device), targets.to(device), lengths[0].cpu() if lengths else None

@@ -80,16 +80,16 @@ def _takes_lengths(function: Any) -> bool:
 
 def _recorded(outputs: Any, function: Any) -> Tensor:
     parts = outputs if isinstance(outputs, tuple | list) else (outputs,)
-    wanted = getattr(function, "recording", "spk_out")
-    if wanted == "mem_out" and len(parts) < 2:
+    kind = getattr(function, "recording", "spk_out")
+    if kind == "mem_out" and len(parts) < 2:
         raise ValueError(
             f"{_name(function)} takes the membrane, and the net returns its spikes alone; build its last neuron with "
             "output=True"
         )
-    result = parts[-1] if wanted == "mem_out" else parts[0]
+    result = parts[-1] if kind == "mem_out" else parts[0]
     if not isinstance(result, Tensor):
         raise TypeError(
-            f"{_name(function)} takes {wanted}, but the net returns a {type(result).__name__} instead; it must "
+            f"{_name(function)} takes {kind}, but the net returns a {type(result).__name__} instead; it must "
             "return spikes, or a tuple of spikes and states, the membrane last"
         )
     return result

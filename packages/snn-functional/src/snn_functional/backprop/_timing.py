@@ -32,17 +32,17 @@ class Timing(NamedTuple):
                 raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be [batch, ...], not 0")
             return data.unsqueeze(0).expand(self.num_steps, *data.shape)
         if data.dim() < 2 or 0 in data.shape[:2]:
-            wanted = "[T, batch, ...]" if self.time_first else "[batch, T, ...]"
-            raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be {wanted}, neither 0")
+            expected = "[T, batch, ...]" if self.time_first else "[batch, T, ...]"
+            raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be {expected}, neither 0")
         return self.turned(data)
 
     def targets(self, targets: Tensor, number: int) -> Tensor:
         """Return the targets of every step, ``[T, batch, ...]``."""
-        wanted = f"[{number}, batch, ...]" if self.time_first else f"[batch, {number}, ...]"
+        expected = f"[{number}, batch, ...]" if self.time_first else f"[batch, {number}, ...]"
         if targets.dim() < 2 or len(self.turned(targets)) != number:
             raise ValueError(
                 f"the targets of a batch have shape {tuple(targets.shape)}; criterion has time_var_targets=True, where "
-                f"they are {wanted} like the data"
+                f"they are {expected} like the data"
             )
         return self.turned(targets)
 

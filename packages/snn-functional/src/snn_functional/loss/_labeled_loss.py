@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -118,7 +117,7 @@ class LabeledLoss(LossFunctions, ABC):
         """
 
     def _reduced(self, losses: Tensor, targets: Tensor, num_classes: int) -> Tensor:
-        share = torch.ones_like(losses)
+        number: Tensor | int = losses.numel()
         if self.weight is not None:
             if self.weight.numel() != num_classes:
                 raise ValueError(
@@ -127,12 +126,11 @@ class LabeledLoss(LossFunctions, ABC):
             sample = placed(self.weight, losses)[targets]
             share = (sample if losses.dim() == 1 else sample.unsqueeze(-1)).expand_as(losses)
             losses = losses * share
+            if not self.mean_is_over_samples:
+                number = share.sum()
         if self.reduction == "none":
             return losses
-        total = losses.sum()
-        if self.reduction == "sum":
-            return total
-        return total / (losses.numel() if self.mean_is_over_samples else share.sum())
+        return losses.sum() if self.reduction == "sum" else losses.sum() / number
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
@@ -140,8 +138,8 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
     .. math:: -\log \frac{e^{z_y}}{\sum_c e^{z_c}}
     """
-    wanted = labels.expand(scores.shape[:-1])
-    return F.cross_entropy(scores.flatten(0, -2), wanted.flatten(), reduction="none").reshape(wanted.shape)
+    expanded = labels.expand(scores.shape[:-1])
+    return F.cross_entropy(scores.flatten(0, -2), expanded.flatten(), reduction="none").reshape(expanded.shape)
 
 
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 from typing import ClassVar
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from snn_functional._numbers import share
 from snn_functional._steps import Steps
@@ -103,9 +106,14 @@ class mse_count_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the squared errors of the counts, divided by the number of steps, ``[B, K]``."""
-        counts = total(outputs)
-        # in float64, like Python: 100 steps at a rate of 0.29 are 28.999999999999996, but 29 in float32
-        number = steps.numbers(counts.device).double().reshape(-1, 1)
-        off, on = ((number * rate * group).floor().to(counts) for rate in (self.incorrect_rate, self.correct_rate))
-        wanted = off.expand_as(counts).scatter(-1, targets.unsqueeze(-1), on.expand(len(counts), 1))
-        return (counts - wanted).square() / number.to(counts)
+        counts, number = total(outputs), steps.number
+        rates = self.incorrect_rate, self.correct_rate
+        # in float64: 100 steps at a rate of 0.29 are 28.999999999999996, but 29 in float32
+        if isinstance(number, int):
+            off, on = (floor(number * rate * group) for rate in rates)
+            expected = torch.full_like(counts, off).scatter(-1, targets.unsqueeze(-1), on)
+        else:
+            number = number.unsqueeze(-1)
+            off, on = ((number.double() * rate * group).floor().to(counts) for rate in rates)
+            expected = off.expand_as(counts).scatter(-1, targets.unsqueeze(-1), on)
+        return F.mse_loss(counts, expected, reduction="none") / number

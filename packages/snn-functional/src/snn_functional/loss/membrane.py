@@ -119,7 +119,7 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
                 )
             flat = outputs.flatten(0, 1).unsqueeze(0)  # every step of every sample has its label
             labels = super().checked_targets(targets.reshape(-1), flat)
-            return self._wanted(labels, flat[0]).reshape(outputs.shape)
+            return self._expected(labels, flat[0]).reshape(outputs.shape)
         if not isinstance(targets, Tensor):
             raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
         if targets.is_complex():
@@ -133,8 +133,8 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the mean over time of the squared errors, ``[B, K]``."""
-        wanted = targets if self.time_var_targets else self._wanted(targets, outputs[0])
-        return steps.mean(F.mse_loss(outputs, wanted.expand_as(outputs), reduction="none"))
+        expected = targets if self.time_var_targets else self._expected(targets, outputs[0])
+        return steps.mean(F.mse_loss(outputs, expected.expand_as(outputs), reduction="none"))
 
-    def _wanted(self, labels: Tensor, like: Tensor) -> Tensor:
+    def _expected(self, labels: Tensor, like: Tensor) -> Tensor:
         return torch.full_like(like, self.off_target).scatter(-1, labels.unsqueeze(-1), self.on_target)

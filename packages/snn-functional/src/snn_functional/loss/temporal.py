@@ -115,11 +115,11 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the squared errors, ``[B, K]`` or ``[F, B, K]``."""
-        wanted = targets if self.target_is_time else self._of_labels(targets, outputs)
+        expected = targets if self.target_is_time else self._of_labels(targets, outputs)
         number = steps.numbers(outputs.device).to(outputs).reshape(-1, 1)
-        wanted = torch.where(wanted < 0, wanted + number, wanted)
-        times = spike_times(outputs, steps, len(wanted))
-        error = (times - wanted).masked_fill((times - wanted).abs() < self.tolerance, 0)
+        expected = torch.where(expected < 0, expected + number, expected)
+        times = spike_times(outputs, steps, len(expected))
+        error = (times - expected).masked_fill((times - expected).abs() < self.tolerance, 0)
         errors = (error / number).square()
         return errors if self.multi_spike else errors[0]
 
@@ -186,10 +186,10 @@ def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name} has dtype {tensor.dtype}; a spike time is a real number")
     if tensor.dim() != int(multi_spike) or not tensor.numel():
-        wanted = (
+        expected = (
             "one time for each spike, [F], with multi_spike=True" if multi_spike else "one time; or multi_spike=True"
         )
-        raise ValueError(f"{name} is {times!r}; pass {wanted}")
+        raise ValueError(f"{name} is {times!r}; pass {expected}")
     return tensor.reshape(-1)
 
 

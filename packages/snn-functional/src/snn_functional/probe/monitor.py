@@ -243,9 +243,9 @@ def _layers(net: Any, instance: Any) -> list[tuple[str, nn.Module]]:
             raise TypeError(f"instance is {kind!r}; pass {remedy}, or a tuple of classes")
     layers = [(name, m) for name, m in net.named_modules() if isinstance(m, kinds)]
     if not layers:
-        wanted = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in kinds)
+        expected = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in kinds)
         there = ", ".join(sorted({f"{type(m).__module__}.{type(m).__name__}" for m in net.modules()}))
-        raise ValueError(f"net has no layer of instance {wanted or '()'}; it has {there}")
+        raise ValueError(f"net has no layer of instance {expected or '()'}; it has {there}")
     return layers
 
 

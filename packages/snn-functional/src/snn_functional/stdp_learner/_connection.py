@@ -118,8 +118,8 @@ def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
     for kind in kinds or tuple(_KINDS):
         if isinstance(layer, kind):
             return _KINDS[kind](layer)
-    wanted = " or ".join(f"nn.{kind.__name__}" for kind in kinds or _KINDS)
-    raise TypeError(f"{name} is a {type(layer).__name__}; pass an {wanted}")
+    expected = " or ".join(f"nn.{kind.__name__}" for kind in kinds or _KINDS)
+    raise TypeError(f"{name} is a {type(layer).__name__}; pass an {expected}")
 
 
 def _of_shape(spikes: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -35,9 +35,9 @@ class _Run:
             self.model.copyWeightsToHost()
 
     def _checked(self, x: Tensor) -> Tensor:
-        wanted = DTYPES[self.graph.description["input"]["dtype"]]
-        if x.dtype != wanted:
-            raise ValueError(f"IPU009: the program was made for {wanted} input, got {x.dtype}; pass x.to({wanted})")
+        expected = DTYPES[self.graph.description["input"]["dtype"]]
+        if x.dtype != expected:
+            raise ValueError(f"IPU009: the program was made for {expected} input, got {x.dtype}; pass x.to({expected})")
         self.graph.must_fit(x)
         if x.shape[0] % self.settings.split or not x.shape[0]:
             raise ValueError(

@@ -35,10 +35,10 @@ def import_poptorch() -> Any:
             "it; run load(...).training(...) on the IPU host, or pass target='cpu'"
         )
     version = _installed_version()
-    wanted = _PINNED.get(".".join(version.split(".")[:2])) if version else None
-    if wanted is not None and not torch.__version__.startswith(wanted):
+    pinned = _PINNED.get(".".join(version.split(".")[:2])) if version else None
+    if pinned is not None and not torch.__version__.startswith(pinned):
         raise IpuUnavailable(
-            f"PopTorch {version} needs torch {wanted}, found {torch.__version__}; install torch {wanted} beside it"
+            f"PopTorch {version} needs torch {pinned}, found {torch.__version__}; install torch {pinned} beside it"
         )
     try:
         return importlib.import_module("poptorch")

@@ -79,8 +79,8 @@ def _must_be_a_derivative(spike_grad: Surrogate, u: Tensor) -> None:
     spk = (u > 0).to(u.dtype)
     incoming = torch.linspace(-3, 5, u.numel(), dtype=u.dtype).reshape(u.shape)
     with torch.no_grad():
-        got, unit = (_backward(spike_grad, u, grad, spk) for grad in (incoming, torch.ones_like(u)))
-    if not torch.allclose(got, incoming * unit, rtol=1e-3, atol=1e-6):
+        gradient, unit = (_backward(spike_grad, u, grad, spk) for grad in (incoming, torch.ones_like(u)))
+    if not torch.allclose(gradient, incoming * unit, rtol=1e-3, atol=1e-6):
         raise Found(_refused(spike_grad, "its gradient is not a derivative times the incoming gradient"))
 
 

@@ -71,11 +71,11 @@ class Graph(nn.Module):
     def must_fit(self, x: Tensor) -> None:
         """Check that input has the shape for which the program was made."""
         description = self.description["input"]
-        wanted = [*([] if description["encoding"] == "rate" else [description["num_steps"]]), *description["shape"]]
-        if list(x.shape[1:]) != wanted:
-            rule = "IPU010: " if x.dim() == len(wanted) + 1 and list(x.shape[2:]) == wanted[1:] else ""
+        expected = [*([] if description["encoding"] == "rate" else [description["num_steps"]]), *description["shape"]]
+        if list(x.shape[1:]) != expected:
+            rule = "IPU010: " if x.dim() == len(expected) + 1 and list(x.shape[2:]) == expected[1:] else ""
             raise ValueError(
-                f"{rule}the program was made for input [batch, {', '.join(map(str, wanted))}], got {list(x.shape)}; "
+                f"{rule}the program was made for input [batch, {', '.join(map(str, expected))}], got {list(x.shape)}; "
                 "export the net again with an example of this length and shape, batch axis second"
             )
 

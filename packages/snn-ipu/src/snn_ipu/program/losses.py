@@ -41,15 +41,15 @@ def _mse_count(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
     # floored in float64, like Python's product
     off, on = (float(math.floor(steps * options[rate] * group)) for rate in ("incorrect_rate", "correct_rate"))
     counts = out.sum(1)
-    return (counts - _wanted(labels, counts, on, off)).square() / steps
+    return (counts - _expected(labels, counts, on, off)).square() / steps
 
 
 def _mse_membrane(out: Tensor, labels: Tensor, options: dict[str, Any]) -> Tensor:
-    wanted = _wanted(labels, out[:, 0], options["on_target"], options["off_target"])
-    return (out - wanted.unsqueeze(1)).square().mean(1)
+    expected = _expected(labels, out[:, 0], options["on_target"], options["off_target"])
+    return (out - expected.unsqueeze(1)).square().mean(1)
 
 
-def _wanted(labels: Tensor, scores: Tensor, on: float, off: float) -> Tensor:
+def _expected(labels: Tensor, scores: Tensor, on: float, off: float) -> Tensor:
     chosen = _one_hot(labels, scores)
     return chosen * on + (1 - chosen) * off
 

@@ -114,12 +114,12 @@ class Leak:
 
     def _divided(self, gain: np.ndarray, rise: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the quotient r, or a neighbor of it, and True if its product with the divisor is the gain again."""
-        wanted = self.field(gain)
-        r = self.field(wanted / rise)
+        product = self.field(gain)
+        r = self.field(product / rise)
         for end in (np.inf, -np.inf):
             beside = np.nextafter(r, self._type(end))
-            r = np.where((rise * r != wanted) & (rise * beside == wanted), beside, r)
-        return r, rise * r == wanted
+            r = np.where((rise * r != product) & (rise * beside == product), beside, r)
+        return r, rise * r == product
 
     def field(self, values: Any) -> np.ndarray:
         """Return values as a field of the neuron."""

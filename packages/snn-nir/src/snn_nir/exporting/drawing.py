@@ -78,19 +78,19 @@ class Drawing:
         self._taken: set[str] = set()
         self._places: dict[tuple[int, str], str] = {}
 
-    def name(self, wanted: str) -> str:
+    def name(self, base: str) -> str:
         """Return a name that no node has yet, nor would have if dots or blanks are not allowed."""
-        wanted = wanted.replace("/", "_")
-        name, count = wanted, 1
+        base = base.replace("/", "_")
+        name, count = base, 1
         while _plain(name) in self._taken:
             count += 1
-            name = f"{wanted}_{count}"
+            name = f"{base}_{count}"
         self._taken.add(_plain(name))
         return name
 
-    def add(self, wanted: str, node: Any, *inputs: Signal) -> str:
+    def add(self, base: str, node: Any, *inputs: Signal) -> str:
         """Add a node with its incoming edges under a unique name, which is returned; several inputs are summed."""
-        name = self.name(wanted)
+        name = self.name(base)
         self.nodes[name] = node
         for signal in inputs:
             self.connect(signal, name)

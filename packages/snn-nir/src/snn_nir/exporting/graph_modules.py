@@ -102,8 +102,8 @@ def _drawn(net: GraphModule, name: str, signal: Signal, drawing: Drawing) -> Any
     if not isinstance(module, SpikingNeuron):
         return draw_module(module, name, signal, value, drawing)
     names = module.output_names
-    wanted = frozenset(names[place] for tap, place in net._taps.items() if _source(net, tap) == name) | {"spk"}
-    ports = draw_neuron(module, name, signal, value, wanted, drawing)
+    used = frozenset(names[place] for tap, place in net._taps.items() if _source(net, tap) == name) | {"spk"}
+    ports = draw_neuron(module, name, signal, value, used, drawing)
     return tuple(ports[n] for n in names) if module.output else ports["spk"]
 
 

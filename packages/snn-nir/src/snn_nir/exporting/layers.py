@@ -83,11 +83,11 @@ def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
 def _adaptive(layer: nn.AdaptiveAvgPool2d, signal: Signal, where: str) -> Any:
     sizes: Any = _pair(layer.output_size)
     inputs = signal.shape[1:]
-    wanted = [size if out is None else out for out, size in zip(sizes, inputs, strict=True)]
-    if any(size % out for size, out in zip(inputs, wanted, strict=True)):
-        problem = f"AdaptiveAvgPool2d from {inputs} to {tuple(wanted)}: its windows differ in size"
+    outputs = [size if out is None else out for out, size in zip(sizes, inputs, strict=True)]
+    if any(size % out for size, out in zip(inputs, outputs, strict=True)):
+        problem = f"AdaptiveAvgPool2d from {inputs} to {tuple(outputs)}: its windows differ in size"
         raise refusal("NIR401", repr(where), problem, "choose an output size that divides the input's")
-    kernel = np.array([size // out for size, out in zip(inputs, wanted, strict=True)])
+    kernel = np.array([size // out for size, out in zip(inputs, outputs, strict=True)])
     return nir.AvgPool2d(kernel_size=kernel, stride=kernel.copy(), padding=np.zeros(2, int))
 
 

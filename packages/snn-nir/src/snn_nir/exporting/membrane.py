@@ -37,9 +37,9 @@ def draw_membrane(
     leak, syn = neuron.leak_of(decay, gain), None if current is None else neuron.leak_of(current)
     constants = constants or {"beta": decay, **({} if current is None else {"alpha": current})}
     reset = neuron.neuron.reset_name
-    compact = reset == "subtract" and neuron.settings.reset == "compact" and "mem" not in neuron.wanted
+    compact = reset == "subtract" and neuron.settings.reset == "compact" and "mem" not in neuron.used
     apart = syn is not None and (
-        (reset == "subtract" and not compact) or syn.never or leak.never or "syn" in neuron.wanted
+        (reset == "subtract" and not compact) or syn.never or leak.never or "syn" in neuron.used
     )
     ports: dict[str, Any] = {}
     signal = neuron.input
@@ -78,6 +78,6 @@ def _subtracted(neuron: NeuronDrawing, mem: Signal, fired: Signal, leak: Leak, g
     delayed = neuron.neuron.reset_delay
     amount = neuron.threshold if delayed else leak.decay * neuron.threshold
     neuron.connect(neuron.scale("reset", -amount / gain, fired), mem)
-    if delayed or "mem" not in neuron.wanted:
+    if delayed or "mem" not in neuron.used:
         return mem
     return mem.plus(neuron.scale("lowered", -neuron.threshold, fired))

@@ -38,11 +38,11 @@ _REASONS = {
 
 
 def draw_neuron(
-    module: Any, name: str, signal: Signal, value: Tensor, wanted: frozenset[str], drawing: Drawing
+    module: Any, name: str, signal: Signal, value: Tensor, used: frozenset[str], drawing: Drawing
 ) -> dict[str, Any]:
     """Draw one neuron; return its spikes and states."""
     equation, draw = drawing_of(module, name)
-    neuron = NeuronDrawing(module, equation, name, drawing, signal, value, wanted)
+    neuron = NeuronDrawing(module, equation, name, drawing, signal, value, used)
     return finished(neuron, draw(module, neuron))
 
 

@@ -40,7 +40,7 @@ class NeuronDrawing:
         dtype: Dtype of its states.
         threshold: Its threshold, one value per neuron, in float64 like all constants.
         dt: The time step of the graph in seconds.
-        wanted: The outputs that the network uses: ``"spk"`` and names of states.
+        used: The outputs that the network uses: ``"spk"`` and names of states.
 
     Example:
         A threshold that rises with every spike, as a second membrane, which the spikes lower:
@@ -69,13 +69,13 @@ class NeuronDrawing:
         drawing: Drawing,
         signal: Signal,
         spk: Tensor,
-        wanted: Collection[str],
+        used: Collection[str],
     ) -> None:
         self.input = signal
         self.shape: tuple[int, ...] = tuple(spk.shape[1:])
         self.dtype: torch.dtype = spk.dtype
         self.dt: float = drawing.settings.dt
-        self.wanted = wanted
+        self.used = used
         self.where: str = where(neuron, name)
         self.graph = drawing
         self.settings: Settings = drawing.settings

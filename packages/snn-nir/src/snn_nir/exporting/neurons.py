@@ -57,7 +57,7 @@ def draw_alpha(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     if neuron.reset_name == "subtract":
         amount = (1.0 if neuron.reset_delay else drawing.constant(alpha)) * drawing.threshold / tau
         drawing.connect(drawing.scale("reset", -amount, fired), exc)
-        if not neuron.reset_delay and "mem" in drawing.wanted:
+        if not neuron.reset_delay and "mem" in drawing.used:
             mem = mem.plus(drawing.scale("lowered", -drawing.threshold, fired))
     return {"spk": fired, "mem": mem}
 

@@ -10,7 +10,7 @@ from snn_core import SpikingNeuron
 from snn_nir.exporting.calls import Call, Recording
 
 
-def ports_wanted(node: Call, names: tuple[str, ...], recording: Recording) -> frozenset[str]:
+def used_ports(node: Call, names: tuple[str, ...], recording: Recording) -> frozenset[str]:
     """Return the values of a neuron that the network uses, other than passing its state to the next step."""
     if isinstance(node.value, Tensor):
         return frozenset({"spk"})

@@ -18,7 +18,7 @@ from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.finishing import Inside
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
-from snn_nir.exporting.returned import ports_wanted, returned, takes_as_state
+from snn_nir.exporting.returned import returned, takes_as_state, used_ports
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
 
@@ -123,9 +123,9 @@ class _Values:
             return before
         self._check_at_rest(node, name)
         names = module.output_names
-        wanted = ports_wanted(node, names, self._recording)
+        used = used_ports(node, names, self._recording)
         spk = value if isinstance(value, Tensor) else value[0]
-        ports = draw_neuron(module, name, signal, spk, wanted, self._drawing)
+        ports = draw_neuron(module, name, signal, spk, used, self._drawing)
         drawn = ports["spk"] if isinstance(value, Tensor) else tuple(ports[n] for n in names)
         self._steps.keep(module, signal, drawn)
         return drawn

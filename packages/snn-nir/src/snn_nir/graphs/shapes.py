@@ -154,18 +154,18 @@ class _Inference:
         node = self.nodes[name]
         return not isinstance(node, nir.NIRGraph) and type_name(node, name) in {*NEURONS, "Input", "Output"}
 
-    def _remedy(self, name: str, wanted: Shape | None) -> str | None:
+    def _remedy(self, name: str, goal: Shape | None) -> str | None:
         """Return how a Flatten gives the desired shape, if starting at another axis would do that."""
         node, shape = self.nodes[name], self.taken[name]
-        for axis in range(len(shape or ()) if isinstance(node, nir.Flatten) and wanted is not None else 0):
+        for axis in range(len(shape or ()) if isinstance(node, nir.Flatten) and goal is not None else 0):
             other = copy.copy(node)
             other.start_dim = axis
             try:
-                fits = shape is not None and output_shape(other, shape, name) == wanted
+                fits = shape is not None and output_shape(other, shape, name) == goal
             except NIRError:
                 fits = False
             if fits:
-                problem = f"start_dim is {node.start_dim}, and {axis} gives {list(wanted or ())}"
+                problem = f"start_dim is {node.start_dim}, and {axis} gives {list(goal or ())}"
                 return f"NIR counts axes without the batch: of node {self._path(name)!r} {problem}"
         return None
 

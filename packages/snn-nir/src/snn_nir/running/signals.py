@@ -63,8 +63,8 @@ def bound(
     """
     value = x if isinstance(x, Mapping) else {names[0]: x}
     if set(value) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
-        got = ", ".join(map(repr, value)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
-        raise TypeError(f"the graph takes a dict with a tensor for each of {', '.join(map(repr, names))}, got {got}")
+        passed = ", ".join(map(repr, value)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
+        raise TypeError(f"the graph takes a dict with a tensor for each of {', '.join(map(repr, names))}, got {passed}")
     values = {name: _fitting(name, value[name], shapes[name], time) for name in names}
     if time and len({len(v) for v in values.values()}) > 1:
         steps = ", ".join(f"{len(v)} of {name!r}" for name, v in values.items())
@@ -100,8 +100,8 @@ def _fitting(name: str, x: Tensor, shape: tuple[int, ...], time: bool) -> Tensor
     x = as_floating(x, f"the input {name!r}")
     leading = ("T", "batch") if time else ("batch",)
     if x.dim() != len(leading) + len(shape) or x.shape[len(leading) :] != shape:
-        wanted = ", ".join((*leading, *map(str, shape)))
-        raise ValueError(f"the input {name!r} takes [{wanted}], got shape {tuple(x.shape)}")
+        expected = ", ".join((*leading, *map(str, shape)))
+        raise ValueError(f"the input {name!r} takes [{expected}], got shape {tuple(x.shape)}")
     if time and len(x) == 0:
         raise ValueError(f"unroll takes T >= 1 steps, got shape {tuple(x.shape)} for the input {name!r}")
     return x

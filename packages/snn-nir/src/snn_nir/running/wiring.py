@@ -73,10 +73,10 @@ def wired(
     return Wiring(tuple(nodes), carriers, _silent({n.name: n for n in nodes}, carriers, {*inputs, *stateful}))
 
 
-def _silent(nodes: dict[str, Wired], wanted: Iterable[str], zero: set[str]) -> tuple[Wired, ...]:
+def _silent(nodes: dict[str, Wired], needed: Iterable[str], zero: set[str]) -> tuple[Wired, ...]:
     done: dict[str, Wired] = {}
     open_: set[str] = set()
-    pending = [(name, False) for name in wanted]
+    pending = [(name, False) for name in needed]
     while pending:
         name, left = pending.pop()
         sources = (*nodes[name].sources, *nodes[name].delayed)
