@@ -172,10 +172,13 @@ def test_the_products_alone_are_those_of_the_loop(name: str):
     inputs: dict[nn.Module, list[torch.Tensor]] = {layer: [] for layer in layers}
     products(training.net, training.xs, training.kit.run)()
     gradients = [layer.weight.grad for layer in layers]
-    for layer in layers:
-        layer.register_forward_pre_hook(lambda layer, args: inputs[layer].append(args[0].detach()))
+    hooks = [
+        layer.register_forward_pre_hook(lambda layer, args: inputs[layer].append(args[0].detach())) for layer in layers
+    ]
     with torch.no_grad():
         training.kit.run(training.net, training.xs)
+    for hook in hooks:
+        hook.remove()
     for number, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
         layer.zero_grad()
         constant = number == 0 and PROGRAMS[name].density is None

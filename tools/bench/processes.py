@@ -60,7 +60,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
         _row(whole, double[whole], first, 2 * _BATCH),
     ]
     title = f"{LAYERS} x [Linear({WIDTH},{WIDTH})-LIF], T={STEPS}, one thread a process, gloo"
-    head = ["processes", "batch of each", "step, ms", "of it exchange, ms", "samples a second", "speed-up"]
+    head = ["processes", "batch of each", "step, ms", "of which exchange, ms", "samples a second", "speed-up"]
     size, speed = double["bytes"] / 2**20, double["bytes"] / double["exchange"] / 1e9
     shared = double[whole]["alone"] / first
     notes = [
