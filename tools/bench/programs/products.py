@@ -27,8 +27,9 @@ class _Layer:
 def products(net: nn.Module, xs: Tensor, run: Callable[[nn.Module, Tensor], object]) -> Callable[[], None]:
     """Return a function that computes the linear layers and convolutions of a net, forward and backward.
 
-    There is no neuron, loss or optimizer, and every layer computes all steps at once, as that of a neuron's recurrence
-    cannot in a net; the first layer computes one step if its input is the same in all.
+    Neurons, loss and optimizer are left out. Every layer computes all steps at once; in a net, the layer inside a
+    recurrent neuron has to compute one step after another. The first layer computes a single step if its input is the
+    same in all steps.
 
     Args:
         net: The net.
