@@ -92,7 +92,7 @@ def test_differences_of_the_machine_are_reported_before_the_training(file, tmp_p
     assert differences.numbers == []
     assert main(["demo", "--verify", str(target)]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first == "not here as it was there, so that equal numbers are not promised:"
+    assert first == "the environment differs, so equal numbers are not promised:"
     assert rest[1].startswith("  cpu: recorded 'an abacus', now ")
     assert "  versions.gone: recorded '3', now None" in rest
     assert rest[-1].startswith("the run repeats bit for bit")

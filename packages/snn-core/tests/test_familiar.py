@@ -141,7 +141,7 @@ def test_the_reset_and_the_spikes_of_a_membrane_that_is_passed() -> None:
     assert torch.equal(spk, torch.tensor([[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]))
     spk.sum().backward()
     assert torch.equal(mem.grad != 0, spk != 0)
-    with pytest.raises(ValueError, match=r"batch_size=3 is not that of mem, of shape \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"batch_size=3 does not match mem of shape \(2, 3\)"):
         lif.fire_inhibition(3, mem)
 
 

@@ -217,9 +217,9 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
     [
         (lambda p: snn.save(p, [torch.ones(1)]), "save takes a path and then a net (nn.Module), got list as the net"),
         (lambda p: snn.load(p, [torch.ones(1)]), "load takes a path and then a net (nn.Module) or None, got list as"),
-        (lambda p: snn.save(p, net(), extra={1j}), "a manifest holds what JSON has"),
-        (lambda p: snn.save(p, net(), extra=[float("nan")]), "a manifest holds what JSON has"),
-        (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest holds what JSON has"),
+        (lambda p: snn.save(p, net(), extra={1j}), "a manifest holds only what JSON has"),
+        (lambda p: snn.save(p, net(), extra=[float("nan")]), "a manifest holds only what JSON has"),
+        (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest holds only what JSON has"),
         (
             lambda p: snn.save(p, net(), extra=[{"a": ({2.5: 1},)}]),
             "dicts with strings as keys): the key 2.5 is not a string",
@@ -227,8 +227,8 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
         (lambda p: snn.save(p, net(), extra=itself()), "it is nested deeper than 100 levels"),
         (lambda p: snn.save(p, net(), dt=float("nan")), "dt must be a positive and finite number of seconds, got nan"),
         (lambda p: snn.save(p, net(), dt=0), "dt must be a positive and finite number of seconds, got 0"),
-        (lambda p: snn.save(p, net(), dt="abc"), "dt is the seconds of a time step, a number or None, got 'abc'"),
-        (lambda p: snn.save(p, net(), dt=True), "dt is the seconds of a time step, a number or None, got True"),
+        (lambda p: snn.save(p, net(), dt="abc"), "dt must be the length of a time step in seconds, or None, got 'abc'"),
+        (lambda p: snn.save(p, net(), dt=True), "dt must be the length of a time step in seconds, or None, got True"),
         (lambda p: snn.save(p, net(), seeds={"a": 1.5}), "seeds are whole numbers by name, such as {'torch': 0}, got"),
         (lambda p: snn.save(p, net(), seeds={"a": True}), "seeds are whole numbers by name"),
         (lambda p: snn.save(p, net(), seeds={1: 2}), "seeds are whole numbers by name"),

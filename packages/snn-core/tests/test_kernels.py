@@ -185,7 +185,7 @@ def test_a_constant_that_expands_the_input_runs_in_the_loop_and_is_named(constan
     kernel = HandWritten()
     with offered(kernel):
         assert kernels.choose(neuron, xs).reason == (
-            f"{constant} of shape {shape} makes more of the input (7, 3, {features})"
+            f"{constant} of shape {shape} expands the input (7, 3, {features})"
         )
         spk, last = neuron.unroll(xs)
     assert kernel.calls == []

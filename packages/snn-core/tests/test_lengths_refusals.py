@@ -16,7 +16,7 @@ from .test_unroll import lif
 
 XS = torch.rand(7, 3, 5)
 WRONG: dict[str, tuple[Any, type[Exception], str]] = {
-    "one too few": ([1, 2], ValueError, "lengths has shape (2,); xs of shape (7, 3, 5) takes one a sample, [3]"),
+    "one too few": ([1, 2], ValueError, "lengths has shape (2,); xs of shape (7, 3, 5) takes one per sample, [3]"),
     "a column": (torch.ones(3, 1).long(), ValueError, "lengths has shape (3, 1)"),
     "one for all": (4, ValueError, "lengths has shape ()"),
     "none": ([], ValueError, "lengths has shape (0,)"),
@@ -29,8 +29,8 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "a mask": (torch.ones(3, dtype=torch.bool), TypeError, "lengths is torch.bool"),
     "complex": (torch.ones(3) * 1j, TypeError, "lengths is torch.complex64"),
-    "text": ("abc", TypeError, "lengths is 'abc'; pass one integer a sample, as a tensor or list"),
-    "ragged list": ([[1], [2, 3], 4], TypeError, "pass one integer a sample"),
+    "text": ("abc", TypeError, "lengths is 'abc'; pass one integer per sample, as a tensor or list"),
+    "ragged list": ([[1], [2, 3], 4], TypeError, "pass one integer per sample"),
 }
 
 
@@ -62,7 +62,7 @@ class Reduces(nn.Module):
 
 @pytest.mark.parametrize(("whole", "shape"), [(True, "()"), (False, "(5,)")])
 def test_a_net_that_reduces_the_batch_is_refused(whole: bool, shape: str) -> None:
-    message = rf"lengths needs a net that returns one row per sample.* of shape {re.escape(shape)} of 3 rows; reduce"
+    message = rf"lengths needs a net that returns one row per sample.* of shape {re.escape(shape)} from 3 rows; reduce"
     with pytest.raises(ValueError, match=message):
         snn.unroll(Reduces(whole), XS, lengths=[3, 7, 1])
     assert snn.unroll(Reduces(whole), XS).shape[0] == 7
@@ -119,7 +119,7 @@ def test_whole_sequences_cannot_be_cut_with_lengths_either(options) -> None:
 def test_normalization_through_time_does_not_go_on_from_steps_that_differ(schedule: str) -> None:
     net = nn.Sequential(snn.BatchNormTT1d(5, 9), lif()).eval()
     snn.unroll(net, XS[:4], lengths=[2, 4, 4], schedule=schedule)
-    with pytest.raises(ValueError, match=r"BatchNormTT1d has one entry a step.* had \[2, 4\] steps"):
+    with pytest.raises(ValueError, match=r"BatchNormTT1d has one entry per step.* had \[2, 4\] steps"):
         snn.unroll(net, XS[:2], resume=True, schedule=schedule)
     snn.unroll(net, XS[:2], lengths=[0, 2, 2], resume=True, schedule=schedule)  # those that go on are at one step
     with pytest.raises(ValueError, match=r"time_steps=9"):

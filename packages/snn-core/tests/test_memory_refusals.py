@@ -117,7 +117,7 @@ def test_names_that_are_also_global_are_not_a_reason() -> None:
 
 def test_a_plan_is_refused_under_transforms_and_dispatch_modes() -> None:
     net, xs = example("Leaky", steps=9, batch=3, width=7)
-    with pytest.raises(RuntimeError, match=r"not possible while .* plan before by plan_memory and pass chunk="):
+    with pytest.raises(RuntimeError, match=r"not possible while .* plan beforehand with plan_memory and pass chunk="):
         torch.func.grad(lambda x: snn.unroll(net, x, memory=10**9).sum())(xs)
     with FlopCounterMode(display=False), pytest.raises(RuntimeError, match="dispatch mode"):
         snn.unroll(net, xs, memory=10**9)

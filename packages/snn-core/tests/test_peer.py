@@ -113,7 +113,7 @@ def test_effects_of_the_block_end_with_it_even_after_an_error() -> None:
 
 
 def test_unknown_rules_and_invalid_values_are_refused() -> None:
-    with pytest.raises(AttributeError, match="no rule 'zero_reset'; there are zero_reset_drops_input, silent_is"):
+    with pytest.raises(AttributeError, match="no rule 'zero_reset'; the rules are zero_reset_drops_input, silent_is"):
         snn.peer.rules.zero_reset = True
     with pytest.raises(TypeError, match="silent_is_class_0 must be True or False, got 1"):
         snn.peer.rules.silent_is_class_0 = 1

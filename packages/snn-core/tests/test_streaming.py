@@ -167,7 +167,7 @@ def test_reset_goes_back_to_rest_and_takes_another_batch() -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (torch.zeros(2, 5), "this stream is of steps (3, 5) (torch.float32, cpu), got (2, 5)"),
+        (torch.zeros(2, 5), "this stream takes steps of shape (3, 5) (torch.float32, cpu), got (2, 5)"),
         (torch.zeros(3, 5, dtype=torch.float64), "got (3, 5) (torch.float64, cpu); call reset()"),
     ],
 )
@@ -245,7 +245,7 @@ def test_states_of_another_net_are_refused_by_every_name(tmp_path) -> None:
     assert sorted(states) == ["1.mem", "3.mem", "3.spk"]
     with pytest.raises(ValueError, match=r"no neuron of Sequential keeps '9\.mem'; '3\.spk' is missing"):
         run.load_state_dict({"1.mem": states["1.mem"], "3.mem": states["3.mem"], "9.mem": states["1.mem"]})
-    with pytest.raises(TypeError, match=r"states are tensors; '1\.mem' is not"):
+    with pytest.raises(TypeError, match=r"states must be tensors; not tensors: '1\.mem'"):
         run.load_state_dict({"1.mem": [1.0]})
     equal(run.state_dict(), states)
     run.save(tmp_path / "s")

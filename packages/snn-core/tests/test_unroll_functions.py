@@ -178,7 +178,7 @@ def test_rows_that_are_counted_by_torch_are_samples_or_the_loop_runs(features: i
     if features == 4:
         assert plan.kind == "layers"
     else:
-        assert plan.reason == f"'reshape' makes rows of {features} numbers of a sample of 4; use x.flatten(1)"
+        assert plan.reason == f"'reshape' makes rows of {features} numbers from samples of 4; use x.flatten(1)"
     assert net.spike.mem.shape == (0,)
     close(snn.unroll(net, xs), call_loop(net, xs))
 

@@ -1,5 +1,5 @@
-// Convolutions of images that are mostly zero, such as spikes: sums for what is not zero in place of products, forwards
-// and for the gradient of the weights.
+// Convolutions of images that are mostly zero, such as spikes: sums over nonzero values in place of products, in the
+// forward pass and for the gradient of the weights.
 #include "convolutions.h"
 
 #include <torch/csrc/stable/library.h>
@@ -29,11 +29,11 @@ using torch::stable::Tensor;
 using Sizes = std::vector<int64_t>;
 
 constexpr char kWhat[] = "convolutions of spikes";
-constexpr int64_t kRows = 64;         // that are packed in one go
-constexpr int64_t kImages = 4;        // of a task at the least
-constexpr int64_t kParts = 64, kFewestParts = 8;  // of the images, each with a gradient of the weights of its own,
-constexpr int64_t kTables = 4 << 20;              // of so many bytes together
-constexpr int64_t kLines = 8;         // of sums that are taken together, forwards
+constexpr int64_t kRows = 64;         // rows that are packed in one go
+constexpr int64_t kImages = 4;        // the fewest images of a task
+constexpr int64_t kParts = 64, kFewestParts = 8;  // of the images, each with its own gradient of the weights,
+constexpr int64_t kTables = 4 << 20;              // which together take so many bytes
+constexpr int64_t kLines = 8;         // of sums that are taken together in the forward pass
 constexpr int64_t kBlock = 64 << 10;  // bytes of gradients that are read again for every weight
 constexpr int64_t kBlockImages = 8;
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
@@ -62,8 +62,8 @@ Convolution convolution(const Sizes& size, int64_t channels, int64_t out_channel
   return c;
 }
 
-// As many outputs as cost least: a window that is wider than the kernel meets what it has no weight for, and one sum of
-// many lines costs less than many of one.
+// The number of outputs that costs least: a window that is wider than the kernel meets values for which it has no
+// weight, but one sum of many lines costs less than many sums of one.
 template <class T>
 int64_t best_group(const Convolution& c, double rate) {
   const double begun = 12 * static_cast<double>(c.kernel[0]);
@@ -105,7 +105,7 @@ struct Lent {
 };
 
 // Calls f with the place of a weight in [out, in, rows, columns] and in [in, rows, row of the table], where columns lie
-// from right to left after so many others, and the output channels side by side.
+// from right to left after `others` other ones, and the output channels side by side.
 template <class F>
 void over_weights(const Convolution& c, int64_t row, int64_t others, const F& f) {
   constexpr int64_t kTogether = 16;  // a line of the table, and as many streams of weights
@@ -121,8 +121,8 @@ void over_weights(const Convolution& c, int64_t row, int64_t others, const F& f)
   }
 }
 
-// The bits of what is not zero in x[rows, features], how many are set, and whether all of it is one; no bits and -1 if
-// they are more than most or a value is not finite: looking ends where that is seen.
+// The bits of the nonzero values in x[rows, features], the number of set bits, and true if all these values are one; no
+// bits and -1 if there are more than `most` or a value is not finite. The search ends as soon as that is seen.
 std::tuple<Tensor, int64_t, bool> pack_active(const Tensor& x, int64_t most) {
   check_axes(x, 2, "x");
   const int64_t rows = x.size(0), features = x.size(1), words = (features + 63) / 64;
@@ -159,8 +159,8 @@ const T* values_of(const Convolution& c, const Tensor& bits, const std::optional
   return read<T>(*values);
 }
 
-// The outputs [images, height, width, channels] of images given by their bits, of which so many are set, and their
-// values; false and no result where a weight is not finite, which a product spreads over every sum and these do not.
+// The outputs [images, height, width, channels] of images given by their bits, of which `active` are set, and their
+// values; false and no result if a weight is not finite, which a product spreads over every sum and these sums do not.
 std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optional<Tensor>& values, int64_t active,
                                             const Tensor& weight, const std::optional<Tensor>& bias, Sizes size,
                                             Sizes padding) {
@@ -198,7 +198,7 @@ std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optio
   });
 }
 
-// The gradients of the weights and the biases from grad[images, height, width, channels]; false where that is not finite,
+// The gradients of the weights and the biases from grad[images, height, width, channels]; false if that is not finite,
 // as above.
 std::tuple<Tensor, Tensor, bool> sparse_convolution_gradient(const Tensor& bits, const std::optional<Tensor>& values,
                                                              const Tensor& grad, int64_t channels, Sizes size,

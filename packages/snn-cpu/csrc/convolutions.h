@@ -1,47 +1,47 @@
-// What a convolution of sparse images is given: plain pointers, so that it can be compiled for each instruction set
-// alone.
+// The arguments of a convolution of sparse images: plain pointers, so that it can be compiled for each instruction set
+// separately.
 #pragma once
 
 #include <stdint.h>
 
 namespace snn {
 
-// Of images [height, width, channels] to images [out_height, out_width, out_channels]: windows of kernel[0] rows and
+// From images [height, width, channels] to images [out_height, out_width, out_channels]: windows of kernel[0] rows and
 // kernel[1] columns, one beside the other, the first of which begins padding[0] and padding[1] before the image. A row
-// of an image is so many words of bits; bit k of word w is set where value 64 w + k of the row is not zero.
+// of an image is `words` words of bits; bit k of word w is set where value 64 w + k of the row is not zero.
 struct Convolution {
   int64_t height, width, channels;
   int64_t out_height, out_width, out_channels;
   int64_t kernel[2], padding[2];
   int64_t words;
-  int64_t group;  // neighboring outputs that are summed together, forwards
+  int64_t group;  // neighboring outputs that are summed together in the forward pass
   int64_t block;  // images over which a gradient is summed together
 };
 
-// What a thread lends.
+// The memory that a thread lends.
 template <class T>
 struct Workspace {
   int32_t* of_value;  // [2, values of a row]
   int32_t* rows;      // [values of an image; of a block of images for the gradient]
-  T* values;          // as many, or null where all that is not zero is one
+  T* values;          // as many, or null if all nonzero values are one
   int32_t* first;     // [height, width + 1]; [block, height + 1, channels] for the gradient
   T* padded;          // for the gradient [block, padded_image(c)] of zeros, and a line more
   T* sums;            // [out_channels] for the gradient
 };
 
-// One instruction set's kernels. Images are given by their bits, and their values or null where all that is not zero is
+// One instruction set's kernels. Images are given by their bits, and their values or null if all nonzero values are
 // one.
 template <class T>
 struct SparseConvolution {
-  // bits of rows of x, which are [features] each; the number of values that are not zero, or -1 at one that is not
-  // finite; binary is made false by a value that is neither 0 nor 1
+  // Writes the bits of rows of x, which are [features] each; returns the number of nonzero values, or -1 if one is not
+  // finite; sets binary to false if a value is neither 0 nor 1.
   int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary);
   // Outputs, every sum starting from start[group, out_channels]. The table of weights is [channels, kernel rows,
   // table_columns(c), out_channels], the kernel's columns from right to left between zeros, and a line more.
   void (*forward)(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* table,
                   const T* start, const Workspace<T>& lent, T* out);
   // Adds the gradient of the weights to table[channels, kernel rows, whole_lines(kernel columns x out_channels)], again
-  // from right to left, and that of the biases to biases[out_channels].
+  // from right to left, and the gradient of the biases to biases[out_channels].
   void (*gradient)(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* grad,
                    const Workspace<T>& lent, T* table, double* biases);
 };
@@ -57,7 +57,7 @@ static constexpr int64_t whole_lines(int64_t count) {
 
 static inline int64_t table_columns(const Convolution& c) { return c.kernel[1] + 2 * (c.group - 1); }
 
-// In an image of gradients with zeros on both sides, so that every column of the kernel meets one.
+// The width of a row in an image of gradients with zeros on both sides, so that every column of the kernel meets one.
 static inline int64_t padded_row(const Convolution& c) { return (c.out_width + 2 * (c.kernel[1] - 1)) * c.out_channels; }
 
 template <class T>

@@ -1,5 +1,5 @@
-// Whether numbers are finite, by their exponents: a sum of products with zero would be no loop that a compiler
-// vectorizes.
+// A test if numbers are finite, by their exponents: a compiler would not vectorize the loop for a sum of products with
+// zero.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Which compiled set of kernels runs: the widest that this processor has.
+// The choice of the compiled set of kernels that runs: the widest that this processor supports.
 #pragma once
 
 #include <cstdlib>
@@ -6,8 +6,8 @@
 
 namespace snn {
 
-// 4 and 3 are the levels x86-64-v4 (AVX-512) and x86-64-v3 (AVX2), 0 the processor's baseline. The variable with which
-// torch's own kernels are held to fewer instructions holds these to them too.
+// 4 and 3 are the levels x86-64-v4 (AVX-512) and x86-64-v3 (AVX2), 0 the processor's baseline. The variable that limits
+// torch's own kernels to fewer instructions limits these too.
 inline int level() {
 #if defined(__x86_64__)
   static const int found = [] {
@@ -23,8 +23,8 @@ inline int level() {
 #endif
 }
 
-// SNN_DECLARE(ProgramKernels, program_kernels) declares what arch defines for each set, and SNN_BEST(program_kernels<T>())
-// is that of the chosen one.
+// SNN_DECLARE(ProgramKernels, program_kernels) declares the functions that arch defines for each set, and
+// SNN_BEST(program_kernels<T>()) is the one of the chosen set.
 #define SNN_DECLARE_OF(set, Kernels, kernels) \
   namespace set {                             \
   template <class T>                          \

@@ -1,4 +1,4 @@
-// The maximum over windows of images: what torch hands over, checked and laid out for the kernels.
+// The maximum over windows of images: the arguments from torch, checked and laid out for the kernels.
 #include "max_pool.h"
 
 #include <torch/csrc/stable/library.h>
@@ -66,7 +66,7 @@ std::tuple<Tensor, Tensor> max_pool2d(const Tensor& x, std::vector<int64_t> kern
   });
 }
 
-// The gradient of images [height, width], from that of the largest values and their places.
+// The gradient of images [height, width], from the gradient of the largest values and their places.
 Tensor max_pool2d_gradient(const Tensor& grad, const Tensor& place, int64_t height, int64_t width,
                            std::vector<int64_t> kernel, std::vector<int64_t> stride, std::vector<int64_t> padding) {
   check_axes(grad, 4, "grad");

@@ -1,5 +1,5 @@
-// What a maximum over windows of images is given: plain pointers, so that it can be compiled for each instruction set
-// alone.
+// The arguments of a maximum over windows of images: plain pointers, so that it can be compiled for each instruction
+// set separately.
 #pragma once
 
 #include <stdint.h>
@@ -7,7 +7,7 @@
 namespace snn {
 
 // Images [height, width, channels]; windows of kernel[0] rows and kernel[1] columns, every stride[0] and stride[1] of
-// them, the first of which begins padding[0] and padding[1] before the image. What lies outside of it counts for nothing.
+// them, the first of which begins padding[0] and padding[1] before the image. Places outside of it are ignored.
 struct Windows {
   int64_t height, width, channels;
   int64_t out_height, out_width;
@@ -18,7 +18,7 @@ struct Windows {
 template <class T>
 struct MaxPool {
   // Rows begin to end - 1 of all images' [out_height], each [out_width, channels]: the largest value of each window, NaN
-  // where it holds one, and which of the window's places it has, counted row after row.
+  // if it holds one, and the value's place in the window, counted row by row.
   void (*forward)(const Windows& windows, const T* x, T* out, uint8_t* place, int64_t begin, int64_t end);
   // The gradients of the images begin to end - 1.
   void (*backward)(const Windows& windows, const T* grad, const uint8_t* place, T* grad_x, int64_t begin, int64_t end);

@@ -1,4 +1,4 @@
-// The operators that all kernels share: sums over broadcast axes, and what the processor is.
+// The operators that all kernels share: sums over broadcast axes, and properties of the processor.
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
@@ -33,7 +33,7 @@ std::atomic<int64_t> cache_size{last_level_cache()};
 
 namespace {
 
-// Returns what it was.
+// Returns the old size.
 int64_t set_cache_size(int64_t bytes) {
   STD_TORCH_CHECK(bytes >= 0, "snn_cpu: the size of the cache must be a number of bytes >= 0, got ", bytes);
   return cache_size.exchange(bytes);

@@ -25,7 +25,7 @@ using torch::stable::Tensor;
 
 constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to the system for every call
 constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
-constexpr size_t kHeap = size_t(1) << 23;      // malloc is to keep twice as much
+constexpr size_t kHeap = size_t(1) << 23;      // malloc shall keep twice as much
 
 size_t whole_pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
@@ -43,7 +43,7 @@ class Pool {
  public:
   void* take(size_t bytes) {
     std::lock_guard<std::mutex> guard(mutex_);
-    // the latest that fits without wasting more than a quarter: it is the likeliest to be in a cache
+    // the latest that fits without wasting more than a quarter: it is the most likely to be in a cache
     for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
       const size_t size = sizes_[it->second];
       if (size >= bytes && size - bytes <= bytes / 4 + kPage) {
@@ -111,7 +111,7 @@ Pool& pool() {
 using FromBlob = AOTITorchError (*)(void*, int64_t, const int64_t*, const int64_t*, int64_t, int32_t, int32_t, int32_t,
                                     AtenTensorHandle*, int32_t, const uint8_t*, int64_t, void (*)(void*, void*), void*);
 
-// of libc10, which tells torch's profilers what its own allocator does
+// from libc10: tells torch's profilers what its own allocator does
 struct Device {
   int8_t type, index;
 };
@@ -137,7 +137,7 @@ ReportMemory report_memory() {
   return found;
 }
 
-// A pooled tensor begins or ends: memory that whoever profiles counts like that of any other tensor.
+// Reports that a pooled tensor begins or ends, so that profilers count its memory like that of any other tensor.
 void report(void* data, int64_t bytes) {
   static std::atomic<int64_t> held{0};
   const int64_t now = held += bytes;
@@ -147,7 +147,7 @@ void report(void* data, int64_t bytes) {
 // glibc keeps freed memory up to twice the largest block that was freed so far. What a step frees, results and the
 // scratch of matrix products, is often just above that: the system would take it back and clear it anew at every step.
 bool teach_malloc() {
-  void* volatile block = std::malloc(kHeap);  // or the compiler leaves the pair out
+  void* volatile block = std::malloc(kHeap);  // otherwise the compiler drops the pair
   std::free(block);
   return true;
 }

@@ -1,4 +1,4 @@
-// Large buffers that are used again: fresh memory costs several times what the kernels themselves do, in page faults.
+// Large buffers that are reused: fresh memory costs several times as much as the kernels themselves, in page faults.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>

@@ -1,4 +1,5 @@
-// Linear layers fed by spikes: sums over set bits in place of products, forwards and for the gradient of the weights.
+// Linear layers fed by spikes: sums over set bits in place of products, in the forward pass and for the gradient of the
+// weights.
 #include "products.h"
 
 #include <torch/csrc/stable/library.h>
@@ -29,7 +30,7 @@ using torch::stable::parallel_for;
 using torch::stable::Tensor;
 
 constexpr char kWhat[] = "products with spikes";
-constexpr int64_t kColumns = 256;  // in one task, a multiple of every width that a kernel works at
+constexpr int64_t kColumns = 256;  // of one task, a multiple of the width of every kernel
 constexpr int64_t kTile = 64;
 
 int64_t words(int64_t features) { return (features + 63) / 64; }
@@ -51,8 +52,8 @@ void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
   });
 }
 
-// The bits of x[rows, features] and how many are set; no bits and -1 if a value is neither 0 nor 1, or more are set than
-// most: looking ends where that is seen.
+// The bits of x[rows, features] and the number of set bits; no bits and -1 if a value is neither 0 nor 1, or more than
+// `most` are set. The search ends as soon as that is seen.
 std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
   STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "snn_cpu: x must have 2 axes and rows that lie dense in memory");
   const int64_t rows = x.size(0), features = x.size(1), stride = x.stride(0);
@@ -104,8 +105,8 @@ Tensor unpack_spikes(const Tensor& bits, int64_t features, const Tensor& like) {
   });
 }
 
-// bias + x weight^T from the bits of x; false and no result where a weight is not finite, which a product spreads
-// over every sum and the set bits do not.
+// bias + x weight^T from the bits of x; false and no result if a weight is not finite, which a product spreads
+// over every sum and sums over set bits do not.
 std::tuple<Tensor, bool> spike_product(const Tensor& bits, const Tensor& weight, const std::optional<Tensor>& bias) {
   check_axes(bits, 2, "bits");
   check_axes(weight, 2, "weight");
@@ -157,7 +158,7 @@ std::vector<uint64_t> transposed_bits(const uint64_t* bits, int64_t rows, int64_
   return out;
 }
 
-// grad^T x from the bits of x, and the sum of grad over rows; false where grad is not finite, as above.
+// grad^T x from the bits of x, and the sum of grad over rows; false if grad is not finite, as above.
 std::tuple<Tensor, Tensor, bool> spike_product_gradient(const Tensor& bits, const Tensor& grad, int64_t features) {
   check_axes(bits, 2, "bits");
   check_axes(grad, 2, "grad");

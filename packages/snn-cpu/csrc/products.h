@@ -1,4 +1,5 @@
-// What a product with spikes is given: plain pointers, so that it can be compiled for each instruction set alone.
+// The arguments of a product with spikes: plain pointers, so that it can be compiled for each instruction set
+// separately.
 #pragma once
 
 #include <stdint.h>
@@ -14,7 +15,7 @@ struct RowSums {
   int64_t words;
   const T* table;  // [depth, columns], no bit from depth on is set
   int64_t depth, columns;
-  const T* start;  // [columns] or null for zero: what every sum starts from
+  const T* start;  // [columns] or null for zero: the start of every sum
   T* sums;         // [rows, columns]
   double* all;     // [columns] or null: the sum of all rows of the table
 };
@@ -22,10 +23,11 @@ struct RowSums {
 // One instruction set's kernels.
 template <class T>
 struct SpikeProducts {
-  // bits of rows of x, which are [features] each; the number of ones, or -1 at a value that is neither 0 nor 1
+  // Writes the bits of rows of x, which are [features] each; returns the number of ones, or -1 if a value is neither 0
+  // nor 1.
   int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits);
-  // sums of the rows first to last - 1 in the columns from to to - 1; all only together with row 0; scratch is aligned
-  // to a cache line
+  // Writes sums of the rows `first` to `last` - 1 in the columns `from` to `to` - 1, and `all` only together with row
+  // 0; scratch is aligned to a cache line.
   void (*sum)(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to, void* scratch);
 };
 

@@ -1,5 +1,5 @@
-// What the machine that runs step programs is given: plain pointers, so that it can be compiled for each instruction
-// set alone.
+// The arguments of the machine that runs step programs: plain pointers, so that it can be compiled for each instruction
+// set separately.
 //
 // The machine has one accumulator, as wide as a tile of columns, and rows of memory. An instruction computes on the
 // accumulator and up to two operands, each a row or a scalar, by the number of its slot. Slots lie in this order:
@@ -7,9 +7,9 @@
 //   of a step            x, states before, coefficients, numbers, states after, spikes
 //   of a step backward   x, states before, coefficients, numbers, states after, gradient of the spikes,
 //                        gradients of the states after from outside (traced states) and from the next step, sums;
-//                        then what it writes: gradient of x, of the states before, sums
+//                        then its results: gradient of x, of the states before, sums
 //
-// and behind them the temporary rows of the code.
+// followed by the temporary rows of the code.
 #pragma once
 
 #include <stdint.h>
@@ -22,14 +22,14 @@ enum Operation : int64_t {
   kOpMinimum, kOpRminimum, kOpMaximum, kOpRmaximum, kOpPow, kOpRpow,
   kOpGt, kOpGe, kOpLt, kOpLe, kOpEq, kOpNe, kOpAnd, kOpOr, kOpXor,        // 1 or 0
   kOpWhere, kOpWhereTrue, kOpWhereFalse, kOpClamp,  // two operands; the accumulator is the condition, or one of both
-  kOpAddMul, kOpSubMul, kOpRsubMul,                 // of the accumulator and a product of two operands, rounded itself
-  kOpSubFired, kOpMulKept,                          // a - (b > c) * c, a * (1 - (b > c)): what a reset does
+  kOpAddMul, kOpSubMul, kOpRsubMul,                 // of the accumulator and a product of two operands, rounded too
+  kOpSubFired, kOpMulKept,                          // a - (b > c) * c, a * (1 - (b > c)): a reset
   kOpNeg, kOpAbs, kOpReciprocal, kOpSquare, kOpSqrt, kOpRsqrt, kOpExp, kOpExpm1, kOpLog, kOpLog1p, kOpTanh,
   kOpSigmoid, kOpSin, kOpCos, kOpSign, kOpFloor, kOpRound, kOpNot,
   kOperations,
 };
 
-// How many operands an operation has besides the accumulator.
+// The number of operands of an operation besides the accumulator.
 constexpr int operands_of(int64_t operation) {
   return operation < kOpWhere ? 1 : operation <= kOpMulKept ? 2 : 0;
 }
@@ -49,9 +49,9 @@ struct Coefficient {
   bool per_column;
 };
 
-constexpr int64_t kSegmentSteps = 32;  // steps between two stored states; the backward pass computes those between anew
+constexpr int64_t kSegmentSteps = 32;  // steps between two stored states; the backward pass recomputes those in between
 
-// What both directions read.
+// The input of both directions.
 template <class T>
 struct Sequence {
   int64_t steps, columns;
@@ -81,7 +81,7 @@ struct Upstream {
 
 template <class T>
 struct StepGradients {
-  Code last, step;  // of the last step, behind which lies nothing, and of those before it
+  Code last, step;  // of the last step, which no step follows, and of the steps before it
   const T* checkpoints;
   Upstream<T> spk;
   const Upstream<T>* state;  // [states]

@@ -13,10 +13,10 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// What a step of so many instructions costs, as times what one of a few does, such as a leaky neuron's.
+// The cost of a step of so many instructions, relative to a step of few, such as a leaky neuron's.
 int64_t cost(const Code& code) { return 1 + code.count / 8; }
 
-// Input, spikes and their gradients pass through between two uses of one of them.
+// Input, spikes and their gradients pass through the cache between two uses of one of them.
 template <class T>
 bool streams(const Sequence<T>& sequence) {
   return 4 * sequence.steps * sequence.columns * static_cast<int64_t>(sizeof(T)) > cache_size;
@@ -40,9 +40,9 @@ Tensors program_forward(const Tensor& code, int64_t temporaries, const Tensor& n
   });
 }
 
-// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for. With `over` the
-// gradient of the input is written over that of the spikes. The schema does not say so: what torch does for tensors that
-// it negates when they are read fails for an operator that takes lists and writes to an argument.
+// An empty tensor stands for nothing: gradients that are zero and, in the result, gradients that are not needed. With
+// `over`, the gradient of the input overwrites the gradient of the spikes. The schema does not say so: torch's handling
+// of tensors that it negates when they are read fails for an operator that takes lists and writes to an argument.
 Tensors program_backward(const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries,
                          const Tensor& back, int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk,
                          Tensors grad_states, const Tensor& x, Tensors states, Tensors coefficients,

@@ -1,4 +1,4 @@
-// The operators of neurons that are all connected to each other: tables and bits made ready, and rows given to threads.
+// The operators of neurons that are all connected to each other: they make tables and bits, and give rows to threads.
 #include "recurrent.h"
 
 #include <torch/csrc/stable/library.h>
@@ -24,8 +24,8 @@ using torch::stable::Tensor;
 
 constexpr int64_t kGrain = 1 << 18;  // multiplications that are worth a thread
 
-// Of a row of a table: whole tiles of the widest kernel, and an odd number of cache lines, so that rows which are read
-// one below the other do not compete for the same few places in the cache.
+// The width of a row of a table: whole tiles of the widest kernel, and an odd number of cache lines, so that rows that
+// are read one after another do not compete for the same few places in the cache.
 template <class T>
 int64_t padded(int64_t neurons) {
   constexpr int64_t line = 64 / sizeof(T);
@@ -56,7 +56,7 @@ struct Network {
     check(weight, dtype, n * n, "weight");
     check(bias, dtype, n, "bias");
     check(spk, dtype, columns, "the state of spikes");
-    const bool alike = amplitude.numel() == n;  // in all rows of the batch
+    const bool alike = amplitude.numel() == n;  // the same in all rows of the batch
     check(amplitude, dtype, alike ? n : columns, "amplitude");
     net.initial = read<T>(spk), net.amplitude = read<T>(amplitude), net.amplitude_stride = alike ? 0 : n;
     net.words = (n + 63) / 64, net.stride = padded<T>(n);
@@ -79,7 +79,8 @@ struct Network {
   }
 };
 
-// The bits of an initial state that is spikes, into `bits` if there are any; false and unknown bits for any other.
+// Writes the bits of an initial state of spikes to `bits`, if it is not null; false and undefined bits for any other
+// state.
 template <class T>
 bool initial_bits(const Recurrence<T>& net, uint64_t* bits) {
   for (int64_t r = 0; r < net.rows; ++r) {
@@ -101,7 +102,7 @@ void over_rows(const Recurrence<T>& net, const F& f) {
   parallel_for(0, net.rows, 1 + kGrain / (net.sequence.steps * net.neurons * net.neurons), f);
 }
 
-// The states are the spikes, then those of the program.
+// The states are the spikes, then the states of the program.
 std::tuple<Tensors, int64_t> recurrent_forward(const Tensor& code, int64_t temporaries, const Tensor& numbers,
                                                const Tensor& x, const Tensor& spk, Tensors states, const Tensor& weight,
                                                const Tensor& bias, const Tensor& amplitude, Tensors coefficients,
@@ -129,8 +130,8 @@ std::tuple<Tensors, int64_t> recurrent_forward(const Tensor& code, int64_t tempo
   });
 }
 
-// Nothing is an empty tensor: gradients that are zero, and in the answer those that nobody asked for. `grad_returned` is
-// that of the state of spikes.
+// An empty tensor stands for nothing: gradients that are zero and, in the result, gradients that are not needed.
+// `grad_returned` is the gradient of the state of spikes.
 std::tuple<Tensors, int64_t> recurrent_backward(
     const Tensor& again, int64_t again_temporaries, const Tensor& last, int64_t last_temporaries, const Tensor& back,
     int64_t back_temporaries, const Tensor& numbers, const Tensor& grad_spk, const Tensor& grad_returned,

@@ -1,15 +1,15 @@
-// What a kernel of neurons that are all connected to each other is given: plain pointers, so that it can be compiled
-// for each instruction set alone.
+// The arguments of a kernel of neurons that are all connected to each other: plain pointers, so that it can be compiled
+// for each instruction set separately.
 #pragma once
 
 #include "program.h"
 
 namespace snn {
 
-// Where the spikes that return are found.
+// The form of the spikes that return.
 enum Returned {
   kBits,            // all in bits
-  kBitsAfterFirst,  // in bits but before the first step, where the initial state is not spikes
+  kBitsAfterFirst,  // in bits except before the first step, as the initial state is not spikes
   kValues,          // as values: a weight or an amplitude is not finite, or the amplitude differs in the batch
 };
 
@@ -22,7 +22,7 @@ struct Recurrence {
   int64_t amplitude_stride;
 
   Returned returned;
-  uint64_t* bits;  // [steps + 1, rows, words]: the spikes before each step and after all, or those of the next one alone
+  uint64_t* bits;  // [steps + 1, rows, words]: the spikes before each step and after all, or only before the next one
   int64_t words, bits_stride;  // from step to step
   int64_t stride;              // of a row of the tables, whose columns are padded
   const T* bias;               // [stride]
@@ -42,7 +42,7 @@ struct RecurrentGradients {
   const T* weight;         // [neurons, stride], to the neuron of the row: the weight of the layer
   Upstream<T> returned;
   T* initial;         // [rows, neurons]
-  double* amplitude;  // [rows, neurons], or null where nobody asks
+  double* amplitude;  // [rows, neurons], or null if it is not needed
 };
 
 // One instruction set's kernels, for the rows from `first` to `last` - 1 of the batch.

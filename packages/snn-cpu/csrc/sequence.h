@@ -1,4 +1,4 @@
-// What torch hands over of a sequence of a step program, checked and laid out for the machine.
+// The arguments from torch for a sequence of a step program, checked and laid out for the machine.
 #pragma once
 
 #include <torch/csrc/stable/ops.h>
@@ -57,7 +57,7 @@ inline Code code_of(const torch::stable::Tensor& code, int64_t temporaries, Acce
   return {instructions, code.size(0), temporaries};
 }
 
-// A sequence, and what it points to.
+// A sequence, and the memory to which it points.
 template <class T>
 struct Prepared {
   Sequence<T> sequence{};
@@ -93,7 +93,7 @@ struct Prepared {
   }
 };
 
-// What a forward pass writes: spikes, states, and the states that are stored for the backward pass, if there is one.
+// The results of a forward pass: spikes, states, and the states that are stored for the backward pass, if there is one.
 template <class T>
 struct Outputs {
   torch::stable::Tensor spikes, checkpoints;
@@ -101,7 +101,7 @@ struct Outputs {
   std::vector<T*> state;
   StepOutputs<T> to{};
 
-  // Makes the code of the step that of the sequence, too.
+  // Also sets the code of the sequence's step.
   Outputs(Prepared<T>& made, const torch::stable::Tensor& code, int64_t temporaries, bool trace, bool save)
       : spikes(pooled_empty({made.sequence.steps, made.sequence.columns}, dtype_of<T>)),
         checkpoints(pooled_empty({save ? (made.sequence.steps - 1) / kSegmentSteps : 0, made.sequence.states,
@@ -123,7 +123,7 @@ Upstream<T> upstream_of(const torch::stable::Tensor& grad, int64_t steps, int64_
   return {read<T>(grad), grad.stride(0)};
 }
 
-// The codes of a backward pass: of a step whose states alone count, of the last step backward, and of those before it.
+// The code of a backward pass: of a step's states alone, of the last step backward, and of the steps before it.
 struct Codes {
   const torch::stable::Tensor& again;
   int64_t again_temporaries;
@@ -133,7 +133,7 @@ struct Codes {
   int64_t back_temporaries;
 };
 
-// What a backward pass reads besides the sequence, and what it writes. No gradient is an empty tensor.
+// The input of a backward pass besides the sequence, and its results. An empty tensor stands for no gradient.
 template <class T>
 struct Gradients {
   torch::stable::Tensor x;
@@ -143,9 +143,9 @@ struct Gradients {
   std::vector<double*> sum;
   StepGradients<T> to{};
 
-  // Makes the code of the step that is computed again that of the sequence, too. Where spikes return, they have a
-  // gradient besides that which is given, and so has the input. With `over` the gradient of the input is written over
-  // that of the spikes.
+  // Also sets the code of the sequence's step to that of the recomputed step. If spikes return, they have a gradient
+  // besides the argument, and so has the input. With `over`, the gradient of the input overwrites the gradient of the
+  // spikes.
   Gradients(Prepared<T>& made, const Codes& codes, const torch::stable::Tensor& grad_spk, const Tensors& grad_states,
             const torch::stable::Tensor& checkpoints, int64_t count, bool trace, bool need_x, bool over, bool returns)
       : x(over ? grad_spk : pooled_empty({need_x ? made.sequence.steps : 0, made.sequence.columns}, dtype_of<T>)) {

@@ -1,4 +1,4 @@
-// What the operators of every kind say of a tensor that torch hands over.
+// The checks that all operators make of a tensor from torch.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>
@@ -15,7 +15,7 @@ template <class T>
 constexpr torch::headeronly::ScalarType dtype_of =
     sizeof(T) == 8 ? torch::headeronly::ScalarType::Double : torch::headeronly::ScalarType::Float;
 
-// Calls what runs for one floating type, with a number of that of a tensor.
+// Calls `body` with a number of the floating-point type of a tensor.
 template <class Body>
 auto by_type(const torch::stable::Tensor& tensor, const char* what, Body body) {
   using torch::headeronly::ScalarType;

@@ -1,4 +1,4 @@
-// Matrices turned over.
+// The transposition of matrices.
 #pragma once
 
 #include <torch/csrc/stable/ops.h>
@@ -12,7 +12,7 @@ namespace snn {
 // written across a whole column at a time.
 template <class T>
 void transpose(const T* in, int64_t rows, int64_t columns, T* out, int64_t stride) {
-  constexpr int64_t kTile = 64, kNumbers = 1 << 15;  // that are worth a thread
+  constexpr int64_t kTile = 64, kNumbers = 1 << 15;  // numbers that are worth a thread
   torch::stable::parallel_for(0, (rows + kTile - 1) / kTile, 1 + kNumbers / (kTile * columns + 1),
                               [&](int64_t begin, int64_t end) {
     for (int64_t top = begin * kTile; top < std::min(end * kTile, rows); top += kTile) {

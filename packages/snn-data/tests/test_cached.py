@@ -205,7 +205,7 @@ def test_an_error_of_the_transform_leaves_no_file(tmp_path):
 def test_a_random_transform_is_refused(tmp_path):
     generator = torch.Generator()
     dataset = cached([(torch.ones(1), 0)], lambda x: x * torch.rand(1, generator=generator), folder=tmp_path)
-    with pytest.raises(TypeError, match=r"leave it to augmented\(\), behind cached\(\)"):
+    with pytest.raises(TypeError, match=r"leave them to augmented\(\), after cached\(\)"):
         dataset[0]
 
 

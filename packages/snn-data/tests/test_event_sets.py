@@ -266,7 +266,7 @@ def test_an_archive_with_other_content_is_named(tmp_path, serve):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "readme.txt").write_text("none")
     serve(tonic.datasets.SHD, "train", zipped(tmp_path / "made"))
-    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5\.zip is unpacked and did not contain shd_train\.h5"):
+    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5\.zip was unpacked and did not contain shd_train\.h5"):
         shd(**places(tmp_path))
 
 

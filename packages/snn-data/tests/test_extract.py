@@ -83,7 +83,7 @@ def test_two_archives_may_share_a_folder(tmp_path):
 def test_existing_files_are_not_overwritten(tmp_path):
     archive = as_zip(tmp_path / "set.zip")
     (tmp_path / "out" / "Train").mkdir(parents=True)
-    with pytest.raises(FileExistsError, match=r"Train exists: set\.zip is unpacked, or move it away"):
+    with pytest.raises(FileExistsError, match=r"Train exists: set\.zip is already unpacked, or move it away"):
         extract(archive, tmp_path / "out")
     assert content(tmp_path / "out") == {}
 

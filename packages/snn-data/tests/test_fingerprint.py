@@ -206,7 +206,7 @@ def test_another_process_finds_the_same(tmp_path):
 
 @pytest.mark.parametrize("generator", [torch.Generator(), np.random.default_rng(), random.Random(0)])
 def test_a_random_generator_is_refused(generator):
-    with pytest.raises(TypeError, match=r"what is random has no content: leave it to augmented\(\)"):
+    with pytest.raises(TypeError, match=r"random draws have no content: leave them to augmented\(\)"):
         fingerprint(functools.partial(torch.rand, generator=generator))
 
 
@@ -241,5 +241,5 @@ def test_an_attribute_of_a_function_counts():
 
 
 def test_a_sparse_tensor_is_refused():
-    with pytest.raises(TypeError, match=r"layout torch\.sparse_coo: give it densely"):
+    with pytest.raises(TypeError, match=r"layout torch\.sparse_coo: pass it as a dense one"):
         fingerprint(torch.eye(2).to_sparse())

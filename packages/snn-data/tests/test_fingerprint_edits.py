@@ -310,7 +310,7 @@ def test_arrays_and_tensors_count_by_all_that_they_hold(value, other):
     ],
 )
 def test_a_tensor_whose_values_cannot_be_read_is_refused(tensor, form):
-    with pytest.raises(TypeError, match=f"reads strided tensors, got one {form}: give it densely"):
+    with pytest.raises(TypeError, match=f"reads strided tensors, got one {form}: pass it as a dense one"):
         fingerprint(tensor)
 
 

@@ -71,9 +71,9 @@ def test_a_path_may_be_text_and_the_tensor_may_be_written_to(tmp_path):
         (b"\0\1\x08\1\0\0\0\0", "begins with 00 01 08 01"),
         (b"\0\0\x0a\1\0\0\0\0", "names the type 0x0A, and idx has 0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E"),
         (b"\0\0\x08\3\0\0\0\1\0\0", "ends after 10 bytes, within the sizes of its 3 dimensions"),
-        (idx(0x0B, [5, 3], range(15))[:-1], r"has 41 bytes, less than the 42 of its shape \[5, 3\] and type 0x0B"),
+        (idx(0x0B, [5, 3], range(15))[:-1], r"has 41 bytes, fewer than the 42 of its shape \[5, 3\] and type 0x0B"),
         (idx(0x0E, [2], [1, 2]) + b"\n", r"has 25 bytes, more than the 24 of its shape \[2\] and type 0x0E"),
-        (b"\0\0\x0e\4" + b"\xff" * 16, "has 20 bytes, less than the 2722258932"),
+        (b"\0\0\x0e\4" + b"\xff" * 16, "has 20 bytes, fewer than the 2722258932"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])

@@ -19,7 +19,7 @@ NAMES = ["digits", "mnist5k", "vowels"]
 @pytest.mark.parametrize("name", NAMES)
 def test_without_snn_core_the_error_says_what_to_install(function, name, monkeypatch):
     monkeypatch.setitem(sys.modules, "snn_core", None)
-    with pytest.raises(ImportError, match=r"makes its nets of snn-core: pip install 'snn-data\[zoo\]'"):
+    with pytest.raises(ImportError, match=r"makes its nets with snn-core: pip install 'snn-data\[zoo\]'"):
         function(name)
 
 

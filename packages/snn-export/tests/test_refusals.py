@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
         torch.rand(4, 3, 5),
         {"over": "sequence"},
         ValueError,
-        r"'1' \(Leaky\) takes one step after another, and other layers of the net the whole sequence",
+        r"'1' \(Leaky\) takes one step after another, but other layers of the net take the whole sequence",
     ),
     "a sequence without time": (
         spiking_net,

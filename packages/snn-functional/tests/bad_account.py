@@ -48,7 +48,7 @@ CASES = {
             *net("energy"),
             *XS,
             Row("model", "7nm", ValueError, r"model is '7nm'; pass '45nm' or '45nm\+memory', or a CostModel"),
-            Row("model", CHEAP, ValueError, r"model has mac=0\.5, less than ac=1; a multiplication"),
+            Row("model", CHEAP, ValueError, r"model has mac=0\.5, less than ac=1; a multiply-accumulate"),
             Row("model", 4.6, TypeError, "model is a float; pass '45nm' or"),
         ],
     ),

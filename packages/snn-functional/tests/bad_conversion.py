@@ -99,7 +99,7 @@ NETS = [
         "net",
         Own(lambda self, x: self.relu(x) if x.sum() > 0 else x),
         ValueError,
-        "net is a Own whose forward cannot be followed: .* without conditions on values",
+        "net is a Own whose forward cannot be traced: .* without conditions on values",
     ),
     Row("net", Own(lambda self, x: (self.relu(x), x)), ValueError, "that returns a tuple of one sample; it must"),
     Row("net", Own(lambda self, x: self.relu(x).flatten()), ValueError, r"that returns a tensor \[4\] of one sample"),
@@ -125,9 +125,7 @@ CASES = {
             *NETS,
             *ACTIVATIONS,
             *DATA,
-            Row(
-                "data", (X, LABELS + 1), ValueError, "the labels of data reach from 1 to 3; net tells 3 classes, from 0"
-            ),
+            Row("data", (X, LABELS + 1), ValueError, "the labels of data reach from 1 to 3; net has 3 classes, from 0"),
             Row(
                 "data",
                 (X[:, None], LABELS),
@@ -139,7 +137,7 @@ CASES = {
             Row("percentile", "99", TypeError, "percentile is '99'; pass a number"),
             Row("percentile", 0, ValueError, r"percentile is 0\.0; it must lie in \(0, 100\]"),
             Row("percentile", 100.5, ValueError, r"percentile is 100\.5; it must lie in"),
-            Row("percentile", 10, ValueError, "10 % of what it gives in data is 0; take a higher .*'max'"),
+            Row("percentile", 10, ValueError, "10 % of its values in data are 0; take a higher .*'max'"),
             Row(
                 "percentile", 99, ValueError, "percentile is 99 with method='max'; it belongs", others={"method": "max"}
             ),

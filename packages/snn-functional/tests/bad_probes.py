@@ -133,7 +133,7 @@ CASES = {
             Row("xs", [1.0], TypeError, r"xs is a list; pass a torch\.Tensor"),
             Row("xs", torch.ones(0, 1, 3), ValueError, r"xs has shape \(0, 1, 3\); it must be \[num_steps"),
             Row("lengths", [2], ValueError, r"lengths holds 2; with 1 steps it lies in \[0, 1\]"),
-            Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* takes one a sample, \[1\]"),
+            Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* takes one per sample, \[1\]"),
             Row("lengths", [1.0], TypeError, r"lengths is torch\.float32; .* integers: pass lengths\.long"),
             Row("xs", NAN, ValueError, "the input of the layer '' holds NaN, .*; ", named="input"),
         ],

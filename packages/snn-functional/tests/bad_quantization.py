@@ -83,8 +83,8 @@ NETS = [
     cannot(snn.Leaky(0.5, state_quant=GRID), ValueError, "init_hidden is False; .*init_hidden=True", "init_hidden"),
     cannot(leaky(inhibition=True), ValueError, "inhibition is True; .*inhibition=False", "inhibition"),
     cannot(leaky(spike_grad=torch.sigmoid), TypeError, "spike_grad is .*sigmoid.*; pass one of", "spike_grad"),
-    cannot(leaky(1 / 3), ValueError, "Leaky: beta has more than 24 bits behind the point; round it", "beta"),
-    cannot(leaky(threshold=1 + 1 / 32), ValueError, "threshold has 5 bits behind .*, its membrane 4; ", "threshold"),
+    cannot(leaky(1 / 3), ValueError, "Leaky: beta has more than 24 bits after the point; round it", "beta"),
+    cannot(leaky(threshold=1 + 1 / 32), ValueError, "threshold has 5 bits after .*, its membrane 4; ", "threshold"),
     cannot(leaky(threshold=math.inf), ValueError, "threshold is not finite; ", "threshold"),
     cannot(leaky(threshold=2.0**40), ValueError, "threshold needs integers of more than 32 bits; ", "threshold"),
     cannot(

@@ -26,7 +26,7 @@ STEPS = [
     Row("mask", torch.ones(7, 3), TypeError, r"mask is torch\.float32; pass a bool tensor"),
     Row("mask", [[True]], TypeError, "mask is list; pass a bool tensor"),
     Row("mask", EVERY.T, ValueError, r"mask has shape \(3, 7\); .* needs \[num_steps, batch\], \[7, 3\]"),
-    Row("mask", NOT_THE_SECOND, ValueError, "mask leaves sample 1 no step; ", "leaves sample 1"),
+    Row("mask", NOT_THE_SECOND, ValueError, "mask leaves sample 1 without a step; ", "leaves sample 1"),
     Row("mask", EVERY.to("meta"), ValueError, r"mask is on meta, .* on cpu; pass mask\.to"),
 ]
 LABELS = [
@@ -49,7 +49,7 @@ POPULATION = [
             (-2, ValueError, "num_classes is -2"),
             (2.0, TypeError, r"num_classes is 2\.0; pass an int"),
             (True, TypeError, "num_classes is True"),
-            (3, ValueError, "spk_out has 4 outputs, no multiple of num_classes=3; .* groups of one size"),
+            (3, ValueError, "spk_out has 4 outputs, not a multiple of num_classes=3; .* groups of equal size"),
         )
     ],
     Row("targets", TARGETS, ValueError, "holds 3; with 2 classes", others={"population_code": True, "num_classes": 2}),

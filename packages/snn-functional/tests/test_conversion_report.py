@@ -114,7 +114,7 @@ def test_a_layer_with_a_clipped_range_is_named_and_no_other(name):
     assert all(share < 0.05 for other, share in clipped.items() if other != name)
     named = [path for path, problems in report.problems.items() if any("above its threshold" in p for p in problems)]
     assert named == [name]
-    assert f"% of what '{name}' takes is above its threshold" in str(report)
+    assert f"% of the input of '{name}' is above its threshold" in str(report)
     assert report.to_dict()["problems"] == report.problems
 
 

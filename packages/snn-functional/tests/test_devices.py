@@ -265,13 +265,25 @@ def test_a_device_that_checks_by_itself_gives_the_same(
 
 
 WRONG = {
-    "label": (lambda: SF.ce_count_loss()(SPK, TARGETS + 1), "targets holds no class; with 4 classes"),
-    "negative label": (lambda: SF.accuracy_rate(SPK, TARGETS - 1), "targets holds no class"),
-    "length": (lambda: SF.ce_count_loss()(SPK, TARGETS, lengths=TARGETS), r"lengths holds no number .* in \[1, 7\]"),
-    "mask": (lambda: SF.ce_count_loss()(SPK, TARGETS, mask=EVERY & (TARGETS > 0)), "mask leaves a sample no step"),
-    "time": (lambda: SF.mse_temporal_loss(True)(SPK, SPK[0] - 9), "targets holds no time of a step; with 7 steps"),
+    "label": (
+        lambda: SF.ce_count_loss()(SPK, TARGETS + 1),
+        "targets holds a label that is not a class; with 4 classes",
+    ),
+    "negative label": (lambda: SF.accuracy_rate(SPK, TARGETS - 1), "targets holds a label that is not a class"),
+    "length": (
+        lambda: SF.ce_count_loss()(SPK, TARGETS, lengths=TARGETS),
+        r"lengths holds a number .* outside \[1, 7\]",
+    ),
+    "mask": (
+        lambda: SF.ce_count_loss()(SPK, TARGETS, mask=EVERY & (TARGETS > 0)),
+        "mask leaves a sample without a step",
+    ),
+    "time": (
+        lambda: SF.mse_temporal_loss(True)(SPK, SPK[0] - 9),
+        "targets holds a time that is not a step; with 7 steps",
+    ),
     "rate": (lambda: SF.firing_rate(SPK * torch.nan), "spk holds NaN"),
-    "level": (lambda: quant.StateQuant.apply(SPK, SPK[0, 0] / 0), "levels holds no finite number"),
+    "level": (lambda: quant.StateQuant.apply(SPK, SPK[0, 0] / 0), "levels holds a number that is not finite"),
     "integer": (lambda: quant.fixed_point().integers(SPK * torch.nan), "x holds NaN"),
 }
 

@@ -219,5 +219,5 @@ def test_it_is_json_under_the_names_of_neurobench_and_html():
 
 
 def test_a_net_without_anything_to_count_is_refused():
-    with pytest.raises(ValueError, match=r"net is a Flatten without neurons and layers .*; there is nothing"):
+    with pytest.raises(ValueError, match=r"net is a Flatten without neurons or layers .*; there is nothing"):
         energy(nn.Flatten(), torch.rand(3, 2, 4))

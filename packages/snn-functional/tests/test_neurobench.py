@@ -116,7 +116,7 @@ def test_hooks_of_neurons_record_membranes_and_those_of_others_do_not():
 
 @pytest.mark.parametrize("shape", [(5,), (5, 0, 3), ()])
 def test_a_batch_without_steps_is_named(shape):
-    with pytest.raises(ValueError, match=r"NeuroBench is \[batch, num_steps, \.\.\.\] with a step at least"):
+    with pytest.raises(ValueError, match=r"NeuroBench is \[batch, num_steps, \.\.\.\] with at least one step"):
         neurobench(build_net())(torch.zeros(shape))
 
 

@@ -139,7 +139,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, capsys):
     [
         (np.ones((5, 1, 4)), "shape [5, 1, 4] where [T, batch, 3] belongs"),
         (np.ones(3), "shape [3] where [T, batch, 3] belongs"),
-        (np.ones((0, 1, 3)), "T from 1 on"),
+        (np.ones((0, 1, 3)), "with T at least 1"),
         (np.full((5, 1, 3), 1j), "real numbers"),
         (np.array([{}]), "allow_pickle=False"),
     ],
@@ -155,7 +155,7 @@ def test_input_that_does_not_fit_is_refused(array: np.ndarray, complaint: str, p
     [
         (["dance"], "invalid choice: 'dance'"),
         (["check", "x.nir", "--profile", "loihi"], "invalid choice: 'loihi'"),
-        (["run", "x.nir", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
+        (["run", "x.nir", "--steps", "0"], "expected a whole number of at least 1, got '0'"),
         (["run", "x.nir", "--rate", "2"], "expected a number from 0 to 1, got '2'"),
         (["run", "x.nir", "--rate", "nan"], "expected a number from 0 to 1, got 'nan'"),
         (["convert", "x.nir", "y.nir", "--compat", "nir<=0.9"], "invalid choice"),

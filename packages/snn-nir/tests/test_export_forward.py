@@ -337,7 +337,7 @@ def test_operations_on_the_kept_state_of_a_neuron_are_refused(forward, verb):
 )
 def test_a_step_that_starts_at_rest_every_time_is_refused(forward):
     net = Calls(forward, fc=nn.Linear(3, 3), lif=leaky())
-    message = r"NIR404: Calls: .*forward resets the state that 'lif' \(Leaky\) keeps; .* without what neurons keep"
+    message = r"NIR404: Calls: .*forward resets the state that 'lif' \(Leaky\) keeps; .* the kept states of neurons"
     with pytest.raises(NIRError, match=message):
         to_nir(net, torch.zeros(1, 3))
 

@@ -172,7 +172,7 @@ def test_batch_norm_leaves_a_shared_layer_alone():
     ("layer", "shape", "reason"),
     [
         (nn.MaxPool2d(2), (1, 4, 4), "MaxPool2d: NIR has no maximum"),
-        (nn.ReLU(), (3,), "ReLU: NIR has no function of a value but a threshold"),
+        (nn.ReLU(), (3,), "ReLU: NIR's only function of a value is a threshold"),
         (nn.ConvTranspose2d(1, 1, 2), (1, 4, 4), "ConvTranspose2d is not one of Linear"),
         (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), (1, 4, 4), "padding_mode='reflect': NIR pads with"),
         (nn.AvgPool2d(2, ceil_mode=True), (1, 5, 5), "ceil_mode=True: NIR divides by the size of the kernel"),

@@ -66,5 +66,5 @@ def test_arguments_of_forward_and_the_name_are_passed_on():
 
 
 def test_an_axis_other_than_the_batch_cannot_be_ignored():
-    with pytest.raises(NIRError, match=r"NIR409: export_to_nir: .*ignore_dims is \[0, 1\], the sample one step"):
+    with pytest.raises(NIRError, match=r"NIR409: export_to_nir: .*ignore_dims is \[0, 1\], but the sample is one step"):
         export_to_nir(nn.Linear(3, 2), torch.zeros(5, 1, 3), ignore_dims=[0, 1])

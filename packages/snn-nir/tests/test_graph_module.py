@@ -78,7 +78,7 @@ def test_similar_names_stay_distinct():
     assert net(torch.ones(1, 3).double())[0, 0].item() == sum(range(2, 8))
     assert {n: net[n].scale[0].item() for n in names} == {n: i + 2 for i, n in enumerate(names)}
     assert len(net.state_dict()) == 6
-    with pytest.raises(KeyError, match="no module of a node 'a-b'; there are"):
+    with pytest.raises(KeyError, match="no module for a node 'a-b'; there are"):
         net["a-b"]
 
 

@@ -246,7 +246,7 @@ def test_invalid_registrations_are_refused(neuron, draw, text):
             "its drawing returns 'rise', no state",
         ),
         (lambda neuron, drawing: {"spk": drawing.input, "mem": 1}, "its drawing returns .*; return a dict of signals"),
-        (lambda neuron, drawing: {"spk": drawing.add("a", 3)}, "a node is 3; pass a node such as nir.LI"),
+        (lambda neuron, drawing: {"spk": drawing.add("a", 3)}, "3 is not a node; pass one such as nir.LI"),
         (lambda neuron, drawing: {"spk": drawing.scale("a", 2.0, "mem")}, "'mem' is not a signal"),
     ],
 )

@@ -27,7 +27,7 @@ def test_a_weight_recorded_as_shared_is_one_parameter():
 
 
 def test_weights_that_differ_by_now_stay_apart_aloud():
-    with pytest.warns(NIRWarning, match="NIR304: node 'n1': .*weight was that of node 'n0' and now differs"):
+    with pytest.warns(NIRWarning, match="NIR304: node 'n1': .*weight was shared with node 'n0' and now differs"):
         net = from_nir(chain(linear(0), linear(1, weight="n0")))
     assert net["n0"].weight is not net["n1"].weight
 

@@ -90,7 +90,7 @@ def test_the_caller_may_know_the_reset_better(simplify):
 
 
 def test_an_unknown_reset_is_refused():
-    with pytest.raises(NIRError, match="NIR305: node 'n0': a reset that is not known: 'soft'; use 'zero', 'subtract'"):
+    with pytest.raises(NIRError, match="NIR305: node 'n0': an unknown reset: 'soft'; use 'zero', 'subtract'"):
         from_nir(chain(lif(3)), dt=DT, reset="soft")
 
 

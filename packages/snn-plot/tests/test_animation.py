@@ -148,7 +148,9 @@ def test_a_writer_of_matplotlibs_may_do_the_work():
 
 
 def test_arguments_for_a_writer_that_is_not_there_are_refused():
-    with pytest.raises(TypeError, match="save takes 'h264', metadata only for a video, or with a writer"):
+    with pytest.raises(
+        TypeError, match="save takes 'h264', metadata only for a video, or with one of matplotlib's writers"
+    ):
         drop(film()).save("film.gif", None, None, None, "h264", metadata={})
 
 

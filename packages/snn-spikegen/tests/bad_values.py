@@ -106,8 +106,8 @@ ARGUMENTS = {
         (None, ValueError, "{0} is None; it must be 'rate' or 'latency'"),
     ],
     "dtype": [
-        (torch.int64, TypeError, "{0} is torch.int64; pass a floating one, as torch.float32, or None"),
-        ("half", TypeError, "{0} is 'half'; pass a floating one, as torch.float32, or None"),
+        (torch.int64, TypeError, "{0} is torch.int64; pass a floating dtype, such as torch.float32, or None"),
+        ("half", TypeError, "{0} is 'half'; pass a floating dtype, such as torch.float32, or None"),
     ],
     "device": [
         (0.5, TypeError, "{0} is 0.5; pass a torch.device or its name, as 'cpu', or None"),

@@ -75,7 +75,7 @@ def test_a_device_that_checks_by_itself_gives_the_same(case, request):
 LOW = {"data": X - 1, "num_steps": 7}
 WRONG = {
     "rate": ({"data": X * torch.nan, "num_steps": 7}, "data holds NaN"),
-    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain holds no finite number"),
+    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain holds a number that is not finite"),
     "poisson": ({"rate": X * 1001, "num_steps": 7}, "rate lies outside; with dt=0.001 s"),
     "latency": (LOW, r"data lie outside of \[0, 1\]"),
     "latency late": ({"data": X, "num_steps": 7}, "a spike comes after the last of 7 steps; raise num_steps"),
@@ -85,10 +85,10 @@ WRONG = {
     "phase": (LOW, "data lie outside"),
     "burst": (LOW, "data lie outside"),
     "population": ({"data": X - 1, "num_neurons": 4}, "data lie outside"),
-    "decode_rate": ({"spikes": X}, "spikes holds other than 0 and 1"),
+    "decode_rate": ({"spikes": X}, "spikes holds values other than 0 and 1"),
     "decode_rate gain": ({"spikes": X.round(), "gain": X[0] * 0}, "gain is 0"),
     "decode_latency": ({"spikes": torch.eye(3), "first_spike_time": 1}, "spikes come before first_spike_time=1"),
-    "to_one_hot": ({"targets": LABELS, "num_classes": 2}, "targets holds no label; with 2 classes"),
+    "to_one_hot": ({"targets": LABELS, "num_classes": 2}, "targets holds a value that is not a label; with 2 classes"),
     "from_one_hot": ({"one_hot_label": torch.ones(2, 3)}, "a row without a single largest entry"),
     "rate_interpolate": ({"spike_time": LABELS, "num_steps": 2}, r"spike_time lie outside of \[0, 1\]"),
 }

@@ -99,7 +99,7 @@ def test_the_command_prints_json_alone_on_standard_output(net, capsys):
     [
         ("make_nothing", "3,2,4", "make_nothing returns a NoneType; it must return a torch.nn.Module"),
         ("make_net", "3,2,5", "the net does not run over (3, 2, 5): RuntimeError"),
-        ("make_pair", "3,2,4", "the net gives a tuple; to time it, let it give one tensor"),
+        ("make_pair", "3,2,4", "the net returns a tuple; to time it, let it return one tensor"),
         ("make_net", f"3,2,{2**31 - 1}", "more than the"),
     ],
 )

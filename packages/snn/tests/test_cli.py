@@ -101,7 +101,7 @@ def test_the_words_of_the_demo_import_no_torch():
 @pytest.mark.parametrize("word", ["--seed", "--epochs", "--threads"])
 def test_verify_takes_no_settings_beside_the_file(word: str, capsys):
     assert main(["demo", "--verify", "run.json", word, "1"]) == 2
-    assert capsys.readouterr().err == f"snn demo: --verify takes all from the file; leave out {word}\n"
+    assert capsys.readouterr().err == f"snn demo: --verify takes everything from the file; leave out {word}\n"
 
 
 def test_verify_names_a_missing_file(tmp_path, capsys):

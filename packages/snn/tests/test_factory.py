@@ -73,9 +73,9 @@ def test_a_function_of_a_module_of_the_working_folder_is_called(file):
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("{file}", "names no function; expected file.py:function or package.module:function"),
-        ("{file}:", "names no function"),
-        (":make", "names no function"),
+        ("{file}", "does not name a function; expected file.py:function or package.module:function"),
+        ("{file}:", "does not name a function"),
+        (":make", "does not name a function"),
         ("{folder}/absent.py:make", "there is no file '.*absent.py' in "),
         ("no_such_package.net:make", "there is no module 'no_such_package'; a file is named with its ending: file.py"),
         ("{file}:mak", "has no function 'mak'; it has Made, make, make_of, fails, fails_below$"),

@@ -201,7 +201,7 @@ def test_the_changes_are_shown_and_made_on_request_only(tmp_path: Path, capsys, 
     assert output.out.startswith("--- train.py\n+++ train.py\n@@ ")
     assert "-import torch, snntorch as snn\n" in output.out
     assert "+import torch, snn\n" in output.out
-    assert output.err == "1 file to change, by --write\n"
+    assert output.err == "1 file to change, with --write\n"
     assert Path("train.py").read_text(encoding="utf-8") == TRAINING
     assert main(["rename", "train.py", "--write"]) == 0
     assert capsys.readouterr() == (output.out, "1 file changed\n")

@@ -17,8 +17,8 @@ def test_every_task_starts_from_seed_0(kind):
 @pytest.mark.parametrize(
     ("value", "error", "complaint"),
     [
-        ({"epochs": 0}, ValueError, "the setting epochs is 0; pass a finite number from 1 on"),
-        ({"seed": -1}, ValueError, "the setting seed is -1; pass a finite number from 0 on"),
+        ({"epochs": 0}, ValueError, "the setting epochs is 0; pass a finite number of at least 1"),
+        ({"seed": -1}, ValueError, "the setting seed is -1; pass a finite number of at least 0"),
         ({"learning_rate": float("nan")}, ValueError, "the setting learning_rate is nan"),
         ({"learning_rate": float("inf")}, ValueError, "the setting learning_rate is inf"),
         ({"epochs": 3.0}, TypeError, "the setting epochs is 3.0; pass one of type int"),

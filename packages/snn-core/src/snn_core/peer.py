@@ -37,7 +37,7 @@ class Rules:
     def __setattr__(self, name: str, value: Any) -> None:
         names = [field.name for field in fields(self)]
         if name not in names:
-            raise AttributeError(f"peer.rules has no rule {name!r}; there are {', '.join(names)}")
+            raise AttributeError(f"peer.rules has no rule {name!r}; the rules are {', '.join(names)}")
         if not isinstance(value, bool):
             raise TypeError(f"peer.rules.{name} must be True or False, got {value!r}")
         object.__setattr__(self, name, value)
@@ -59,7 +59,7 @@ def following(*, zero_reset_drops_input: bool = True, silent_is_class_0: bool = 
         The rules.
 
     Example:
-        The input of the step after a spike is lost in snnTorch, and here by its rule alone:
+        In snnTorch, the input of the step after a spike is lost; here it is lost only under snnTorch's rule:
 
         >>> import torch
         >>> import snn_core as snn

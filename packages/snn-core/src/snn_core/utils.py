@@ -1,4 +1,4 @@
-"""Functions by which a training loop handles the states of a net."""
+"""Functions with which a training loop handles the states of a net."""
 
 from snn_core.neuron.temporal import detach, reset
 

@@ -1,4 +1,4 @@
-// Bits of values that are not zero, and whether they are one.
+// Bits of nonzero values, and a test if all of these are one.
 #pragma once
 
 #include <stdint.h>
@@ -21,7 +21,7 @@ struct Pattern<double> {
   static constexpr type one = 0x3ff0000000000000, infinite = 0x7ff0000000000000;
 };
 
-// 0, -0 and 1 by their bit patterns; flags are bytes, of which a product gathers eight bits.
+// Recognizes 0, -0 and 1 by their bit patterns; flags are bytes, and a product gathers eight of them as bits.
 template <class T>
 inline bool pack_word(const T* x, int n, uint64_t* word) {
   typename Pattern<T>::type pattern, wrong = 0;

@@ -32,12 +32,13 @@ class Scratch {
 
 // Code with the rows that it works on.
 //
-// The last tile of a row overlaps the one before it: no row is read and written in the same run, so that what is
-// computed twice is the same. A block of less than a tile is computed on copies of its rows.
+// The last tile of a row overlaps the one before it: no row is read and written in the same run, so that
+// values that are computed twice are the same. A block of less than a tile is computed on copies of its rows.
 template <class T>
 class Machine {
  public:
-  // Of a row of a block of n columns: a tile at least, and rows that do not compete for the same places in the cache.
+  // The width of a row of a block of n columns: at least a tile, and such that rows do not compete for places in the
+  // cache.
   static int64_t width(int64_t n) { return (n + 15) / 16 * 16 + kTile<T>; }
 
   static int64_t bytes(const Code& code, int64_t slots, int64_t n) {
@@ -61,7 +62,7 @@ class Machine {
     }
   }
 
-  // Before the first run: what is the same in all of them.
+  // To be called before the first run, for operands that are the same in all runs.
   void scalar(int64_t slot, const T* value) { slot_[slot] = const_cast<T*>(value), kind_[slot] = kScalar; }
   void still(int64_t slot, const T* row) { reads(slot, row), kind_[slot] = kStill; }
   void streams(int64_t slot) { kind_[slot] = copies_ ? kMoving : kStreamed; }
@@ -92,7 +93,8 @@ class Machine {
     steps_[count].run = &end_run<T>;
   }
 
-  // Before each run: rows of others, to read and to write, and rows of a block's own, which are wide enough for tiles.
+  // To be called before each run, for rows of other owners, to read and to write, and for the block's own rows, which
+  // are wide enough for tiles.
   void reads(int64_t slot, const T* row) {
     if (copies_ && row) {
       T* copy = copies_ + slot * kTile<T>;
@@ -108,7 +110,7 @@ class Machine {
   }
   void own(int64_t slot, T* row) { slot_[slot] = row; }
 
-  // Rows of a later run, to be asked for tile by tile; null for none.
+  // Rows of a later run, to be prefetched tile by tile; null for none.
   void ahead(const T* x, const T* upstream, const T* written) {
     ahead_[0] = x, ahead_[1] = upstream, ahead_[2] = written;
   }

@@ -2,7 +2,7 @@
 // as sums of rows of gradients.
 //
 // Every sum of an output goes row by row through the window, and in a row from left to right and channel by channel;
-// that of a weight goes through the images of a block likewise, then from block to block: the same for all instruction
+// a sum of a weight goes through the images of a block likewise, then from block to block: the same for all instruction
 // sets and all numbers of threads.
 #include <stdint.h>
 #include <string.h>
@@ -28,9 +28,9 @@ namespace SNN_ARCH {
 namespace {
 
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kRegisters = 20;  // of sums, of the 32 there are
+constexpr int kRegisters = 20;  // for sums, out of 32
 #else
-constexpr int kRegisters = 12;  // of 16
+constexpr int kRegisters = 12;  // out of 16
 #endif
 
 template <class T>
@@ -89,8 +89,8 @@ inline void over_active(const uint64_t* bits, int64_t words, const F& f) {
   }
 }
 
-// What is not zero in an image: where its weights lie in the table, shifted by its column, and for each row and column
-// how many of them come before it.
+// Lists the nonzero values of an image: the place of each value's weights in the table, shifted by its column, and for
+// each row and column the number of values before it.
 template <class T>
 void list(const Convolution& c, const uint64_t* bits, const T* values, const Workspace<T>& lent) {
   const int64_t features = c.width * c.channels;
@@ -133,7 +133,7 @@ void forward(const Convolution& c, const uint64_t* bits, const T* values, int64_
         const int64_t left = x - c.padding[1], right = left + c.kernel[1] + c.group - 1;
         const int64_t from = left < 0 ? 0 : left < c.width ? left : c.width;
         const int64_t to = right < 0 ? 0 : right < c.width ? right : c.width;
-        // of the leftmost output's weight for column 0 of the image
+        // the leftmost output's weight for column 0 of the image
         const T* corner = table + (c.kernel[1] + c.group - 2 + left - c.width) * c.out_channels;
         const int64_t count = (c.out_width - x < c.group ? c.out_width - x : c.group) * c.out_channels;
         over_vectors((count + lanes - 1) / lanes, [&](auto n, int64_t v) {
@@ -156,7 +156,7 @@ void forward(const Convolution& c, const uint64_t* bits, const T* values, int64_
   }
 }
 
-// An image of gradients between zeros, and its sums.
+// Puts an image of gradients between zeros, and adds its sums to the gradient of the biases.
 template <class T>
 void pad(const Convolution& c, const T* grad, const Workspace<T>& lent, T* padded, double* biases) {
   const int64_t size = c.out_width * c.out_channels;
@@ -171,8 +171,9 @@ void pad(const Convolution& c, const T* grad, const Workspace<T>& lent, T* padde
   }
 }
 
-// What is not zero in image number b of a block, channel by channel: where the gradient of the rightmost column of the
-// kernel's topmost row lies that meets it, and for each row and channel how many of the channel come before it.
+// Lists the nonzero values of image number b of a block, channel by channel: the place of the gradient that meets each
+// value at the rightmost column of the kernel's topmost row, and for each row and channel the number of the channel's
+// values before it.
 template <class T>
 void list_by_channel(const Convolution& c, int64_t b, const uint64_t* bits, const T* values, const Workspace<T>& lent) {
   const int64_t features = c.width * c.channels, plane = c.height * c.width;
@@ -216,7 +217,7 @@ void gradient(const Convolution& c, const uint64_t* bits, const T* values, int64
       constexpr int N = decltype(n)::value;
       for (int64_t channel = 0; channel < c.channels; ++channel) {
         for (int64_t r = 0; r < c.kernel[0]; ++r) {
-          // of the rows of the image that row r of the kernel meets
+          // the rows of the image that row r of the kernel meets
           const int64_t above = r - c.padding[0], below = above + c.out_height;
           const int64_t from = above < 0 ? 0 : above < c.height ? above : c.height;
           const int64_t to = below < 0 ? 0 : below < c.height ? below : c.height;
@@ -251,7 +252,7 @@ int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* b
   for (int64_t row = 0; row < rows; ++row, x += features) {
     bool ones = true;
     for (int64_t i = 0; i < features; i += 64, ++bits) {
-      // a loop of a number of turns that is known is unrolled
+      // a loop with a known number of iterations is unrolled
       ones &= features - i < 64 ? pack_word(x + i, static_cast<int>(features - i), bits) : pack_word(x + i, 64, bits);
       active += __builtin_popcountll(*bits);
     }

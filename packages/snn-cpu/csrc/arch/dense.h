@@ -1,6 +1,6 @@
 // Products of a few rows with a table that stays in cache.
 //
-// Every sum adds its terms in the order of the table's rows, whatever rows it is computed together with. As 0 or 1 times
+// Every sum adds its terms in the order of the table's rows, no matter which rows it is computed with. As 0 or 1 times
 // an entry is exact, spikes give the same sums as values and as bits, on every instruction set.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace SNN_ARCH {
 
 #if defined(__AVX512F__)
 constexpr int kLaneBytes = 64;
-constexpr int kTileRows = 8;  // of two registers each, of the 32 there are
+constexpr int kTileRows = 8;  // of two registers each, out of 32
 constexpr int kSumRegisters = 16;
 #elif defined(__FMA__)
 constexpr int kLaneBytes = 32;
@@ -58,12 +58,12 @@ inline Lanes<double>::type add_product<double>(Lanes<double>::type sum, double a
 }
 #endif
 
-// A table of which rows are added up.
+// A table whose rows are added up.
 template <class T>
 struct Table {
   const T* rows;  // [depth, stride], the columns padded to two registers of the widest kind
   int64_t depth, stride, columns;
-  const T* start;  // [stride] or null for zero: what every sum starts from
+  const T* start;  // [stride] or null for zero: the start of every sum
 };
 
 template <class T, int R>

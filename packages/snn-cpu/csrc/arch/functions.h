@@ -6,7 +6,7 @@
 namespace snn {
 namespace SNN_ARCH {
 
-// What differs between the formats.
+// The differences between the formats.
 template <class T>
 struct Format;
 template <>
@@ -15,7 +15,7 @@ struct Format<float> {
   static constexpr float magic = 12582912.0f;               // 1.5 * 2^mantissa: adding it rounds to an integer
   static constexpr float lowest = -104.0f, highest = 89.0f;  // exp is 0 below and infinite above
   static constexpr float ln2_high = 0.693145752f, ln2_low = 1.42860677e-6f;  // the first times any exponent is exact
-  static constexpr float smallest = 1.17549435e-38f;        // that is normal
+  static constexpr float smallest = 1.17549435e-38f;        // the smallest normal number
 };
 template <>
 struct Format<double> {
@@ -90,14 +90,14 @@ inline Vector<T> logarithm_of(Vector<T> v) {
   return v == T(INFINITY) || v != v ? v : result;
 }
 
-// Of the size of x, whose exponential then never overflows.
+// Computed from the magnitude of x, so that the exponential never overflows.
 template <class T>
 inline Vector<T> sigmoid_of(Vector<T> x) {
   const Vector<T> e = exponential_of<T>(-magnitude<T>(x));
   return (x < T(0) ? e : everywhere(T(1))) / (T(1) + e);
 }
 
-// Near zero x + x^3 times a polynomial, of Cephes; else by the exponential.
+// Near zero, x + x^3 times a polynomial from Cephes; elsewhere, by the exponential.
 template <class T>
 inline Vector<T> tanh_of(Vector<T> v) {
   const Vector<T> x = magnitude<T>(v), z = x * x;

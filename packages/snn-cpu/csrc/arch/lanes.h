@@ -53,7 +53,7 @@ inline void store(T* to, Vector<T> v) {
   *reinterpret_cast<typename VectorOf<T>::memory*>(to) = v;
 }
 
-// Past the caches, to a place aligned as a vector.
+// Stores past the caches, to a place aligned as a vector.
 inline void stream(float* to, Vector<float> v) {
 #if defined(__AVX512F__)
   _mm512_stream_ps(to, v);
@@ -80,7 +80,7 @@ inline void stream(double* to, Vector<double> v) {
 
 template <class T>
 inline Vector<T> everywhere(T value) {
-  return value - Vector<T>{};  // which leaves the sign of zero as it is
+  return value - Vector<T>{};  // keeps the sign of zero
 }
 
 template <class T>
@@ -128,13 +128,13 @@ inline Vector<T> magnitude(Vector<T> v) {
   return from_bits<T>(bits_of<T>(v) & ~bits_of<T>(everywhere(T(-0.0))));
 }
 
-// The size of one, with the sign of the other.
+// The magnitude of one with the sign of the other.
 template <class T>
 inline Vector<T> signed_as(Vector<T> size, Vector<T> sign) {
   return from_bits<T>(bits_of<T>(size) | (bits_of<T>(sign) & bits_of<T>(everywhere(T(-0.0)))));
 }
 
-// To the nearest integer, of two to the even one: from a power of two on that is all there is.
+// Rounds to the nearest integer, and ties to even; from `whole` on, every number is an integer.
 template <class T>
 inline Vector<T> nearest(Vector<T> v) {
   constexpr T whole = sizeof(T) == 8 ? T(4503599627370496.0) : T(8388608.0);

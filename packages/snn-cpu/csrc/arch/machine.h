@@ -24,11 +24,11 @@ struct Step;
 template <class T>
 using Run = void (*)(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T));
 
-// An instruction, as it runs: `at` is where in their rows the tile's columns begin.
+// An instruction, as it runs: `at` is the place in their rows at which the tile's columns begin.
 template <class T>
 struct Step {
   Run<T> run;
-  T* operand[3];  // the third is where the result goes, if it is stored at once: a jump less
+  T* operand[3];  // the third is for the result, if it is stored at once, which saves a jump
 };
 
 // An operand of a tile: a row, or one number for all columns.
@@ -63,7 +63,7 @@ void store_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
   SNN_JUMP;
 }
 
-// Past the caches; rows begin with a line of memory.
+// Stores past the caches; rows begin at the start of a cache line.
 template <class T>
 void stream_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
   T* const to = step->operand[0] + at;
@@ -102,8 +102,8 @@ void ternary_run(const Step<T>* step, int64_t at, SNN_ACCUMULATOR(T)) {
 #undef SNN_EACH
 #undef SNN_JUMP
 
-// The function of an operation whose operands are rows or scalars. Any stores its result, too, if it is asked to; the one
-// that does nothing else streams it otherwise.
+// The function of an operation whose operands are rows or scalars. If `stores` is true, it also stores its result; the
+// operation that only stores streams otherwise.
 template <class T>
 Run<T> run_of(int64_t operation, const bool scalar[2], bool stores);
 

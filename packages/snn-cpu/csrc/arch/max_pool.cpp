@@ -41,8 +41,8 @@ struct Channels<T, 1> {
   typedef uint8_t Bytes;
 };
 
-// No return value, whose place would depend on the instruction set. A template forgets how its arguments may be aligned:
-// these are variables, never memory of others.
+// Returns nothing, as the place of a return value would depend on the instruction set. A template forgets how its
+// arguments may be aligned, so they are variables, never memory of others.
 template <class From, class To>
 inline void convert(const From& from, To& to) {
   if constexpr (std::is_arithmetic_v<From>) {
@@ -52,7 +52,7 @@ inline void convert(const From& from, To& to) {
   }
 }
 
-// Of a window that lies in the image as a whole, with sizes that a compiler knows.
+// The maximum of a window that lies fully in the image, with sizes that the compiler knows.
 template <class T, int N, int R, int Q>
 inline void largest_of(const Windows& w, const T* x, T* out, uint8_t* place) {
   using Values = typename Channels<T, N>::Values;
@@ -117,7 +117,7 @@ inline void spread(const Windows& w, const Part& part, const T* grad, const uint
   }
 }
 
-// Calls f with each stretch of channels, as long as a vector where so many are left.
+// Calls f with each stretch of channels, as long as a vector while enough are left.
 template <class F>
 inline void over_channels(int64_t channels, const F& f) {
   int64_t c = 0;

@@ -1,4 +1,4 @@
-// What each operation computes on a vector; each does what torch's own kernel does, bit for bit where that is exact.
+// The computation of each operation on a vector; each matches torch's own kernel, bit for bit where that is exact.
 #include <cmath>
 
 #include "machine.h"
@@ -35,7 +35,7 @@ inline Vector<T> truth(M mask) {
   };
 
 template <class T>
-inline Vector<T> smaller(Vector<T> a, Vector<T> b) {  // NaN where either is
+inline Vector<T> smaller(Vector<T> a, Vector<T> b) {  // NaN if either is
   const Vector<T> least = a < b ? a : b;
   return a != a ? a : least;
 }

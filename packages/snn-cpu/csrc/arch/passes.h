@@ -1,7 +1,7 @@
-// The two passes over a sequence of a block of columns, all of whose steps follow each other while its state is in cache.
+// The two passes over a sequence of a block of columns, whose steps run one after another while its state is in cache.
 //
-// A link is what lies between the memory of a sequence and the steps: the input of a step, where its spikes go, the
-// gradient of its spikes, and where that of its input goes. With every link the states are handled alike.
+// A link lies between the memory of a sequence and the steps: it has the input of a step, the place for its spikes, the
+// gradient of its spikes, and the place for the gradient of its input. Every link handles the states alike.
 #pragma once
 
 #include "block.h"
@@ -10,9 +10,9 @@
 namespace snn {
 namespace SNN_ARCH {
 
-constexpr int64_t kAhead = 2;  // rows: consecutive ones lie pages apart, where no processor looks for itself
+constexpr int64_t kAhead = 2;  // rows; consecutive ones lie pages apart, where no processor prefetches by itself
 
-// A row of a block that the machine reads whole tiles of.
+// A row of a block, which the machine reads in whole tiles.
 template <class T>
 T* row_of(Scratch& scratch, int64_t size) {
   T* row = scratch.take<T>(Machine<T>::width(size));
@@ -39,7 +39,7 @@ void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64
   const bool streams = sequence.streams && streamable(out.spk, columns);
   if (streams) machine.streams(slots.spk);
   machine.link();
-  T* const rows = scratch.take<T>(2 * states * width);  // untraced states, before and after by turns
+  T* const rows = scratch.take<T>(2 * states * width);  // untraced states, before and after a step by turns
   const auto state = [&](int64_t t, int64_t k) -> T* {  // after step t
     return out.trace ? out.state[k] + t * columns + begin : rows + ((t & 1) * states + k) * width;
   };
@@ -74,8 +74,8 @@ void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64
 //   input(machine, t, step)     does so for the step backward
 //   upstream(machine, slot, t)  gives it the gradient of the spikes
 //   output(machine, slot, t)    gives it the place of the gradient of the input
-//   done(t)                     is told that this is computed
-//   kReadsInput                 whether a step backward reads the input of the sequence itself
+//   done(t)                     is told that the step is computed
+//   kReadsInput                 true if a step backward reads the input of the sequence itself
 template <class T, class Link>
 class BackwardBlock {
  public:
@@ -138,7 +138,7 @@ class BackwardBlock {
   T* sum_row(int64_t turn, int64_t j) { return sum_ + (turn * gradients_.sums + j) * width_; }
   T* stored(int64_t step, int64_t k) { return stored_ + (step * sequence_.states + k) * width_; }
 
-  // The states before a step of a segment: at its beginning those of memory, then those that were computed anew.
+  // Sets the states before a step of a segment: at its beginning the stored ones, then the recomputed ones.
   void before(Machine<T>& machine, int64_t segment, int64_t step) {
     for (int64_t k = 0; k < sequence_.states; ++k) {
       if (step) {

@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kAhead = 2;  // rows that are fetched before they are computed
 constexpr int64_t kWords = 4;  // of bits at a time: a panel of that part of the table stays in the second-level cache
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kRegisters = 16;  // of sums, of the 32 there are
+constexpr int kRegisters = 16;  // for sums, out of 32
 #else
 constexpr int kRegisters = 8;
 #endif
@@ -55,7 +55,8 @@ constexpr Positions positions() {
 
 constexpr Positions kPositions = positions();
 
-// Without a branch on a bit, which no processor can foresee. Writes up to 8 entries more than it returns.
+// Lists set bits without a branch on a bit, which no processor can predict. Writes up to 8 entries more than it
+// returns.
 inline int list(const uint64_t* words, int64_t count, uint16_t* found) {
   typedef uint8_t Bytes __attribute__((vector_size(8)));
   typedef uint16_t Shorts __attribute__((vector_size(16)));
@@ -73,13 +74,14 @@ inline int list(const uint64_t* words, int64_t count, uint16_t* found) {
   return n;
 }
 
-// Where register i of N lies in a row of count columns. The last ends with them, so it may overlap the one before it.
+// The place of register i of N in a row of count columns. The last one ends with the row, so it may overlap the one
+// before it.
 template <int lanes, int N>
 constexpr int64_t offset(int i, int64_t count) {
   return i < N - 1 ? i * lanes : count - lanes;
 }
 
-// The count columns from c on, which N registers cover.
+// Computes the count columns from c on, which N registers cover.
 template <class T, int bytes, int N>
 void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count, void* scratch) {
   using V = typename Vector<T, bytes>::type;
@@ -130,7 +132,7 @@ void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c
   }
 }
 
-// With as many registers as the columns take, N at most; with narrower ones if they do not fill one.
+// Uses as many registers as the columns take, at most N, and narrower ones if they do not fill one.
 template <class T, int bytes, int N>
 void sum_covered(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count, void* scratch) {
   constexpr int64_t lanes = bytes / int(sizeof(T));

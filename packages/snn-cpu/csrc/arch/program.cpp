@@ -1,4 +1,4 @@
-// Whole sequences of step programs whose columns do not see each other.
+// Whole sequences of step programs whose columns are independent.
 #include "../program.h"
 
 #include "passes.h"
@@ -8,7 +8,7 @@ namespace SNN_ARCH {
 namespace {
 
 template <class T>
-constexpr int64_t kBlock = 3072 / sizeof(T);  // columns: the rows of a step stay in cache, and are no page apart
+constexpr int64_t kBlock = 3072 / sizeof(T);  // columns; the rows of a step stay in cache, less than a page apart
 
 // Steps that read and write the memory of the sequence itself.
 template <class T>
@@ -17,7 +17,7 @@ struct Straight {
   const Sequence<T>& sequence;
   const StepGradients<T>* gradients;
   const int64_t begin, n;
-  T* const upstream_row;  // of a step, where the gradient of the input is written over that of the spikes
+  T* const upstream_row;  // of a step, used if the gradient of the input overwrites the gradient of the spikes
 
   void input(Machine<T>& machine, int64_t t, int64_t = 0) const {
     machine.reads(0, sequence.x + t * sequence.x_stride + begin);
@@ -39,8 +39,8 @@ struct Straight {
   void done(int64_t) const {}
 };
 
-// Calls f with the first column and the number of columns of each block; the last one takes what would be less than a
-// tile along.
+// Calls f with the first column and the number of columns of each block; the last one includes a remainder of less
+// than a tile.
 template <class T, class F>
 void over_blocks(int64_t begin, int64_t end, const F& f) {
   while (begin < end) {

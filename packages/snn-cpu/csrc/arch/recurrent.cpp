@@ -1,5 +1,5 @@
-// A whole sequence of neurons that are all connected to each other: some rows of the batch after the other, each through
-// all steps, as rows do not see each other.
+// A whole sequence of neurons that are all connected to each other: one group of rows of the batch after another, each
+// through all steps, as rows are independent.
 #include "../recurrent.h"
 
 #include "../products.h"
@@ -16,9 +16,9 @@ const SpikeProducts<T>& spike_products();  // of products.cpp
 namespace {
 
 constexpr int64_t kElements = 4096;          // of a state: a segment of them stays in the second-level cache
-constexpr int64_t kFewest = 16, kMost = 64;  // rows that share what is read of the weights
+constexpr int64_t kFewest = 16, kMost = 64;  // rows that share one read of the weights
 constexpr int64_t kNear = 1 << 20;           // bytes of weights that stay in that cache too
-// of the bits: above, a dense product is faster than a sum over those that are set
+// of the bits; above it, a dense product is faster than a sum over the set bits
 constexpr double kDenseRate = 0.4;
 
 #define SNN_VECTOR _Pragma("GCC ivdep")
@@ -38,7 +38,7 @@ void unpack_row(const uint64_t* bits, T* to, int64_t n) {
   }
 }
 
-// Some rows of the batch, and what reaches their neurons in a step.
+// Some rows of the batch, and the input that reaches their neurons in a step.
 template <class T>
 class Block {
  public:
@@ -53,7 +53,7 @@ class Block {
   const T* amplitude(int64_t row) const { return net.amplitude + (first + row) * net.amplitude_stride; }
   uint64_t* bits(int64_t t) const { return net.bits + t * net.bits_stride + first * net.words; }
 
-  // The input of step t and what returns to it.
+  // Computes the input of step t plus the spikes that return to it.
   void drive(int64_t t, T* drive) const {
     returned(t);
     const T* x = net.sequence.x + t * net.sequence.x_stride + begin;
@@ -165,7 +165,7 @@ class BackwardLink {
   }
   void input(Machine<T>& machine, int64_t, int64_t step) const { machine.own(0, drive(step)); }
 
-  // Of the spikes as they are sent on, and as they return, times their amplitude, in the next step.
+  // The gradient of the spikes as they are sent on and, times their amplitude, as they return in the next step.
   void upstream(Machine<T>& machine, int64_t slot, int64_t t) const {
     if (grads_.steps.trace) add_upstream(t);
     const Upstream<T>& sent = grads_.steps.spk;
@@ -200,7 +200,7 @@ class BackwardLink {
   }
 
  private:
-  // Few steps backward look at what reached the equation once more.
+  // Few steps backward read the input of the equation again.
   static int64_t kept(const RecurrentGradients<T>& grads) { return uses(grads.steps.step, 0) ? kSegmentSteps : 1; }
 
   T* drive(int64_t step) const { return drives_ + (kept_ > 1 ? step * width_ : 0); }
@@ -225,7 +225,7 @@ class BackwardLink {
   T *drives_, *both_, *output_, *fired_, *grad_spk_;
 };
 
-// Blocks of rows, as many as fit well.
+// Calls f with blocks of as many rows as fit well.
 template <class T, class F>
 void over_blocks(const Recurrence<T>& net, int64_t first, int64_t last, const F& f) {
   const bool near = net.neurons * net.stride * int64_t(sizeof(T)) <= kNear;

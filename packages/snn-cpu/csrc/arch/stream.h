@@ -1,5 +1,5 @@
-// Rows written past the caches: for arrays so large that none would still hold them when they are read. The processor
-// then neither reads what it is about to overwrite nor drops for it what will be read sooner.
+// Rows written past the caches: for arrays so large that no cache would still hold them when they are read. The
+// processor then neither reads memory that it is about to overwrite nor evicts data that will be read sooner.
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +13,7 @@ namespace SNN_ARCH {
 
 constexpr int64_t kLine = 64;  // bytes that memory moves at a time
 
-// Whether rows of so many columns from `first` on can be streamed: each begins and ends with a line.
+// True if rows of so many columns from `first` on can be streamed: each begins and ends with a line.
 template <class T>
 bool streamable(const T* first, int64_t columns) {
 #if defined(__SSE2__)
@@ -24,7 +24,7 @@ bool streamable(const T* first, int64_t columns) {
 #endif
 }
 
-// Before another thread may read what this one has streamed.
+// To be called before another thread may read what this one has streamed.
 inline void end_of_streams() {
 #if defined(__SSE2__)
   _mm_sfence();

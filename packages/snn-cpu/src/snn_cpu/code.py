@@ -34,7 +34,7 @@ UNARY = frozenset(_OPERATIONS[32:])
 
 
 class Row(NamedTuple):
-    """The place of a value that no instruction computes: one of a kind of slots."""
+    """The place of a value that no instruction computes: a slot of some kind."""
 
     kind: str
     index: int = 0
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A value: that of a ``Row``, or of an operation on other nodes, which are given by number."""
+    """A value: the value of a ``Row``, or the result of an operation on other nodes, by their numbers."""
 
     operation: str
     operands: tuple[Any, ...]
@@ -65,7 +65,7 @@ class _Order(NamedTuple):
     """Some of the instructions in an order, and the resulting places of values."""
 
     cost: float
-    worth: float  # the least cost of the computed nodes, in whatever way
+    worth: float  # the least cost of the computed nodes, over all ways
     code: Any  # a linked list: the earlier code, and an instruction as (operation, *operands)
     accumulator: int | None
     kept: frozenset[int]  # computed nodes that lie in a row
@@ -78,10 +78,10 @@ def assembled(
     """Return the code that computes outputs, and the number of its temporary rows.
 
     Args:
-        nodes: Every value, after those from which it is computed.
+        nodes: Every value, after the values from which it is computed.
         outputs: The row of each output, and the node that it holds.
         readable: The kinds of output rows that may be read again.
-        slots: The number of each row's slot; the temporary ones follow them.
+        slots: The number of each row's slot; the slots of temporary rows follow.
 
     Returns:
         Instructions as (operation, first operand, second operand), and the number of temporary rows.
@@ -96,7 +96,7 @@ def assembled(
 
 
 def _with_resets_apart(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]]) -> list[Node]:
-    """Return the nodes with a new ``1 - (b > c)`` of rows for each product with it, which then is one instruction."""
+    """Return the nodes with a new ``1 - (b > c)`` of rows for each product, which is then one instruction."""
     ends = [node for _, node in outputs]
     users, made = _users(nodes, [*ends]), [*nodes]
     for kept, node in enumerate(nodes):
@@ -186,7 +186,7 @@ def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable
 
 
 def _users(nodes: Sequence[Node], ends: list[int]) -> dict[int, list[int]]:
-    """Return the nodes that lead to some ends, each with those that are computed from it."""
+    """Return the nodes that lead to some ends, each with the nodes that are computed from it."""
     users: dict[int, list[int]] = {}
     waiting = ends
     while waiting:

@@ -15,9 +15,9 @@ from snn_cpu.layout import channels_first
 
 __all__ = ["SpikeAwareConvolution", "highest_share"]
 
-_SMALLEST = 2**24  # multiplications: for fewer, examining the input costs part of the gain
+_SMALLEST = 2**24  # multiplications; with fewer, examining the input costs part of the gain
 _LARGEST = 2**27  # values of an image, or weights, which are counted in 32 bits
-_HIGHEST_GRADIENT = 0.25  # share of gradients that are not zero up to which sums are taken
+_HIGHEST_GRADIENT = 0.25  # the largest share of nonzero gradients for which sums are taken
 
 
 class SpikeAwareConvolution:
@@ -73,7 +73,7 @@ class SpikeAwareConvolution:
 
         Returns:
             The output ``[images, out, ...]``, in channels-last layout if sums are taken, differentiable by autograd,
-            and a few words.
+            and a short description.
 
         Example:
             >>> from snn_cpu import library
@@ -96,9 +96,9 @@ class SpikeAwareConvolution:
 
 
 def highest_share(shape: Sequence[int]) -> float:
-    """Return the share of the input that is not zero up to which sums are taken.
+    """Return the largest nonzero share of the input for which sums are taken.
 
-    Measured against torch's convolution, output and gradient of the weights together, sums gain up to 0.4 of the input
+    Measured against torch's convolution, output and gradient of the weights together, sums gain up to a share of 0.4
     in windows of several values if the output has 32 channels or more, and up to 0.3 with fewer. Windows of one value
     gain less. The bound is below that, as torch's convolution is nearer to its peak on some processors.
 
@@ -127,12 +127,12 @@ def _outputs(x: Tensor, weight: Tensor, moves: Moves) -> tuple[int, int] | None:
 def _sums(
     x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, str]:
-    """Return the output, and the bits and values of x, if sums are taken; and how, or why not."""
+    """Return the output, and the bits and values of x, if sums are taken; and a note on how, or why not."""
     rows = _rows(x)
     highest = highest_share(weight.shape)
     bits, active, binary = torch.ops.snn_cpu.pack_active(rows, int(highest * x.numel()))
     if active < 0:
-        return None, None, None, f"dense convolution, as not all but {100 * highest:.0f} % of its input is zero"
+        return None, None, None, f"dense convolution, as more than {100 * highest:.0f} % of its input is nonzero"
     values = None if binary else rows
     plain = weight.contiguous(), None if bias is None else bias.contiguous()
     out, finite = torch.ops.snn_cpu.sparse_convolution(bits, values, active, *plain, x.shape[2:], moves.padding)
@@ -149,7 +149,7 @@ def _rows(images: Tensor) -> Tensor:
 
 
 class _Conv2d(torch.autograd.Function):
-    """The gradient of an output that exists already.
+    """The gradient of an output that already exists.
 
     The second output has the shape of the input and no memory. A backward pass that will itself be differentiated
     reaches the input through it, as only bits were kept.
@@ -193,7 +193,7 @@ class _Conv2d(torch.autograd.Function):
 def _by_torch(
     g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], needs: tuple[bool, ...]
 ) -> tuple[Tensor | None, ...]:
-    """Compute the gradients by torch, which can differentiate them and map over them."""
+    """Compute the gradients with torch, which can differentiate them and map over them."""
     how = [weight.shape[0]], (1, 1), padding, (1, 1), False, (0, 0), 1
     computed = torch.ops.aten.convolution_backward(g, x, weight, *how, needs)
     return tuple(t if needed else None for t, needed in zip(computed, needs, strict=True))
@@ -224,7 +224,7 @@ def _gradients(
 
 
 def _of_input(g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor | None:
-    """Return the gradient of the input, which is the gradient of the output convolved with the turned kernel."""
+    """Return the gradient of the input, which is the gradient of the output convolved with the flipped kernel."""
     margin = tuple(kernel - 1 - m for kernel, m in zip(weight.shape[2:], padding, strict=True))
     if weight.shape[2:].numel() > 1 and min(margin) >= 0:
         rows = _rows(g)
@@ -249,7 +249,7 @@ def _unpacked(like: Tensor, bits: Tensor) -> Tensor:
 
 
 class _Unpacked(torch.autograd.Function):
-    """Spikes from their bits; their gradient is that of the input from which they were packed."""
+    """Spikes from their bits; their gradient is the gradient of the input from which they were packed."""
 
     generate_vmap_rule = True
 

@@ -1,4 +1,4 @@
-"""Products of dense matrices, by the one of torch's libraries that is faster on the processor."""
+"""Products of dense matrices, by whichever of torch's libraries is faster on the processor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_onednn(dtype: torch.dtype) -> bool:
 
 
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``a @ b.t() + bias``, outside autograd, in memory that is used again.
+    """Return ``a @ b.t() + bias``, outside autograd, in reused memory.
 
     Args:
         a: ``[rows, features]``.

@@ -27,7 +27,7 @@ class Interpreter:
         self._made = Made()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
-        """Return why a program cannot run here, or None.
+        """Return the reason why a program cannot run here, or None.
 
         Args:
             program: A step program.
@@ -125,7 +125,7 @@ class Interpreter:
             program: A step program.
             spk: True if the spikes have a gradient.
             states: True for each state that has one.
-            trace: True if those are of every step's states.
+            trace: True if they are gradients of every step's states.
             need_x: True if the gradient of the input is needed.
         """
         key = spk, states, trace, need_x
@@ -133,7 +133,7 @@ class Interpreter:
 
 
 def is_at_hand(sequence: Tensor, gradient: Tensor | None) -> bool:
-    """Return True if a gradient, as the sequence that a kernel reads, is a tensor with memory for every element."""
+    """Return True if the sequence that a kernel reads is the gradient itself, with memory for every element."""
     return gradient is not None and sequence.is_contiguous() and sequence.data_ptr() == gradient.data_ptr()
 
 

@@ -1,4 +1,4 @@
-"""The compiled library: its place, and if it loads or why not."""
+"""The compiled library: its place, and the reason if it does not load."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def load() -> tuple[bool, str]:
 
     Environment:
         ``SNN_DISABLE_NATIVE=1`` leaves it out. ``SNN_CPU_LIBRARY=FILE`` names one to load instead of the packaged
-        one, for development. ``ATEN_CPU_CAPABILITY=default``, ``avx2`` or ``avx512`` holds the kernels, and torch, to
+        one, for development. ``ATEN_CPU_CAPABILITY=default``, ``avx2`` or ``avx512`` limits the kernels, and torch, to
         an instruction set.
 
     Returns:
-        True if ``torch.ops.snn_cpu`` can be used, and the library with its instruction set, or why not.
+        True if ``torch.ops.snn_cpu`` can be used, and the library with its instruction set, or the reason why not.
 
     Warns:
         RuntimeWarning: If there is a library but it does not load; the reference then runs.
@@ -44,7 +44,7 @@ def load() -> tuple[bool, str]:
     try:
         torch.ops.load_library(library)
         instructions = torch.ops.snn_cpu.instruction_set()
-    except (OSError, AttributeError) as error:  # AttributeError: a library, but another one
+    except (OSError, AttributeError) as error:  # AttributeError: a library, but the wrong one
         # torch names the file, and the cause says what is wrong with it
         reason = f"{library} does not load with torch {torch.__version__}: {error.__cause__ or error}"
         warnings.warn(f"snn-cpu: {reason}; the reference implementation runs instead", RuntimeWarning, stacklevel=2)

@@ -31,7 +31,7 @@ class ForwardCode(NamedTuple):
 
 
 class BackwardCode(NamedTuple):
-    """The codes of a step for its states only, of the last step backward and of earlier ones, and the numbers."""
+    """The code of a step's states alone, of the last step backward and of earlier steps, and the numbers."""
 
     again: Tensor
     again_temporaries: int
@@ -67,7 +67,7 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
         program: The step program.
         spk: True if the spikes have a gradient.
         states: True for each state that has one.
-        trace: True if those are of every step's states, False if of the last ones.
+        trace: True if they are gradients of every step's states, False if of the last states.
         need_x: True if the gradient of the input is needed.
 
     Raises:
@@ -180,7 +180,7 @@ class _Values:
 
     @property
     def original(self) -> list[Node]:
-        """The nodes as they were before any got another name."""
+        """The nodes as they were before any was renamed."""
         return [self._renamed.get(i, node) for i, node in enumerate(self.nodes)]
 
     def numbers(self) -> Tensor:
@@ -191,7 +191,7 @@ class _Values:
         return self._node(Node("row", (row,)))
 
     def rename(self, node: int, row: Row) -> None:
-        """Let the value of an operation be read at its place."""
+        """Make the value of an operation be read from its row."""
         if self.nodes[node].operation != "row":
             self._renamed[node], self.nodes[node] = self.nodes[node], Node("row", (row,))
 
@@ -235,11 +235,11 @@ class _Values:
         return x if bounds[1] == float("inf") else self.operation("minimum", x, high)
 
     def is_zero(self, node: int) -> bool:
-        """Return True for the number zero."""
+        """Return True if a node is the number zero."""
         return self._value(node) == 0.0
 
     def _value(self, node: int) -> float | None:
-        """Return the number that a node is, or None if it is not a number."""
+        """Return the number that a node stands for, or None if it is not a number."""
         operation, operands = self.nodes[node]
         return operands[0].number if operation == "row" else None
 

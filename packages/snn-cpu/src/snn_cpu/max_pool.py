@@ -69,7 +69,7 @@ class ChannelsLast:
 
 
 class _MaxPool(torch.autograd.Function):
-    """The gradient of an output that exists already.
+    """The gradient of an output that already exists.
 
     The second output has the shape of the input and no memory: through it, a backward pass that will itself be
     differentiated stays connected to the input, which is not kept.
@@ -108,7 +108,7 @@ def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:
 
 
 class _Scattered(torch.autograd.Function):
-    """The gradient of the input by torch, which can differentiate and map over it; the input does not change it."""
+    """The gradient of the input by torch, which can differentiate and map over it; it does not depend on the input."""
 
     generate_vmap_rule = True
 

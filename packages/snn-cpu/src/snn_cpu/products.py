@@ -1,4 +1,4 @@
-"""Linear layers over many rows: sums over set bits if the input is spikes, in memory that is used again."""
+"""Linear layers over many rows: sums over set bits if the input is spikes, in reused memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from snn_cpu.dense import by_onednn, product, product_over_rows
 
 __all__ = ["SpikeAware", "highest_rate"]
 
-_SMALLEST = 2**24  # multiplications: for fewer, examining the input costs part of the gain
-_POOLED = 2**20  # bytes from which new memory costs page after page
-_KEPT = 2**20  # numbers of the input from which bits are kept instead for the backward pass, whatever the product
-_MOST = 0.25  # share of ones up to which the gradient of the weights is sums over set bits
+_SMALLEST = 2**24  # multiplications; with fewer, examining the input costs part of the gain
+_POOLED = 2**20  # bytes from which new memory costs one page fault after another
+_KEPT = 2**20  # size of the input from which bits are kept instead for the backward pass, whichever the product
+_MOST = 0.25  # the largest share of ones for which the gradient of the weights is sums over set bits
 
 
 def highest_rate(rows: int, columns: int) -> float:
-    """Return the rate up to which sums over set bits are taken, for a product of some rows and columns.
+    """Return the highest rate at which sums over set bits are taken, for a product of some rows and columns.
 
-    Measured against torch's product they gain in proportion to the unset bits, up to a third of the bits in wide
+    Measured against torch's product, they gain in proportion to the unset bits, up to a third of set bits in wide
     layers. Narrow layers gain less, as finding the bits costs the same for any number of columns, and so do few rows,
     for which the weights still have to be transposed. The bound is below the measured value, as torch's product is
     nearer to its peak on some processors.
@@ -77,7 +77,7 @@ class SpikeAware:
             bias: ``[columns]`` or None.
 
         Returns:
-            The output ``[..., columns]``, differentiable by autograd, and a few words.
+            The output ``[..., columns]``, differentiable by autograd, and a short description.
 
         Example:
             >>> from snn_cpu import library
@@ -106,7 +106,7 @@ _Spikes = tuple[Tensor, int]  # bits and the number of ones
 
 
 def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[Tensor | None, _Spikes | None, str]:
-    """Return the output if sums over set bits are taken, the input as bits, and how or why not.
+    """Return the output if sums over set bits are taken, the input as bits, and a note on how, or why not.
 
     Args:
         x: Input ``[rows, features]``.
@@ -134,7 +134,7 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
 
 
 class _Linear(torch.autograd.Function):
-    """The gradient of an output that exists already.
+    """The gradient of an output that already exists.
 
     The second output has the shape of the input and no memory. A backward pass that will itself be differentiated
     reaches the input through it, as only bits were kept.
@@ -177,7 +177,7 @@ def _is_plain(g: Tensor) -> bool:
 
 
 def _by_products(g: Tensor, x: Tensor, weight: Tensor, needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """Compute the gradients by torch, which can differentiate them and map over them."""
+    """Compute the gradients with torch, which can differentiate them and map over them."""
     return g @ weight if needs[0] else None, g.t() @ x if needs[1] else None, g.sum(0) if needs[2] else None
 
 
@@ -189,7 +189,7 @@ def _gradients(
 
 
 def _of_parameters(g: Tensor, x: Tensor, bits: Tensor | None, sums: bool) -> tuple[Tensor, Tensor]:
-    """Return the gradients of weight and bias, in a function of its own, so that what it unpacks is gone after it."""
+    """Return the gradients of weight and bias; the memory of unpacked spikes is freed when it returns."""
     if bits is not None:
         if sums:
             of_weight, of_bias, finite = torch.ops.snn_cpu.spike_product_gradient(bits, g, x.shape[1])
@@ -200,7 +200,7 @@ def _of_parameters(g: Tensor, x: Tensor, bits: Tensor | None, sums: bool) -> tup
 
 
 class _Unpacked(torch.autograd.Function):
-    """Spikes from their bits; their gradient is that of the input from which they were packed."""
+    """Spikes from their bits; their gradient is the gradient of the input from which they were packed."""
 
     generate_vmap_rule = True
 

@@ -18,7 +18,7 @@ from snn_cpu.interpreter import Interpreter, columns_of, is_at_hand, sum_to
 __all__ = ["ALONE", "Dense"]
 
 ALONE = {"rleaky_dense": "leaky", "rsynaptic_dense": "synaptic"}
-"""The families of the neurons without their connections, by those with them."""
+"""The families of the neurons without their connections, by the families with them."""
 
 _NONE = torch.empty(0)
 
@@ -152,7 +152,7 @@ _ALL_BITS, _BITS_AFTER_FIRST = 0, 1  # the library's codes for the form of the s
 def _connection(
     drive: Tensor, initial: Tensor, bits: Tensor, amplitude: Tensor, returned: int
 ) -> tuple[Tensor, Tensor]:
-    """Return gradients of weight and bias: of every step's input, by the previous step's spikes."""
+    """Return the gradients of weight and bias, from those of every step's input and the previous step's spikes."""
     steps, rows, _ = bits.shape
     neurons = amplitude.shape[-1]
     to = drive.view(steps * rows, neurons)
@@ -187,7 +187,7 @@ def _alone(call: SequenceCall) -> SequenceCall:
 
 
 def _program(call: SequenceCall, x: Tensor, constants: Sequence[Tensor], learn: Sequence[bool]) -> StepProgram:
-    """Return the program of the neurons without connections, which exists, as the call was not refused."""
+    """Return the program of the neurons without connections, which exists because the call was not refused."""
     known = program_of_family(_alone(call), x.dim() - 1, constants, learn)
     assert isinstance(known, StepProgram), known
     return known

@@ -17,7 +17,7 @@ def register() -> tuple[bool, str]:
     """Register every kernel of the package; the entry point ``cpu`` of the group ``snn.kernels``.
 
     Returns:
-        True if the kernels can run here, and the library and instruction set, or why not.
+        True if the kernels can run here, and the library and instruction set, or the reason why not.
 
     Example:
         >>> import snn_core as snn

@@ -406,12 +406,12 @@ def test_a_buffer_is_not_used_again_while_a_tensor_refers_to_it() -> None:
 def test_the_rates_up_to_which_sums_are_taken() -> None:
     x, (weight, bias) = spikes(40, 4, 12, 12, rate=0.15), layer(8, 4, 3, 3)
     assert ours(x, weight, bias)[1].startswith("spikes at 14.9 %")
-    assert ours(1 - x, weight, bias)[1] == "dense convolution, as not all but 25 % of its input is zero"
+    assert ours(1 - x, weight, bias)[1] == "dense convolution, as more than 25 % of its input is nonzero"
     near([ours(1 - x, weight, bias)[0]], [F.conv2d(1 - x, weight, bias)])
-    assert ours(x, weight[..., :1, :1], bias)[1] == "dense convolution, as not all but 10 % of its input is zero"
+    assert ours(x, weight[..., :1, :1], bias)[1] == "dense convolution, as more than 10 % of its input is nonzero"
     x, (weight, bias) = spikes(40, 8, 12, 12, rate=0.34), layer(32, 8, 3, 3)
     assert ours(x, weight, bias)[1].startswith("spikes at 33.9 %")
-    assert ours(1 - x, weight, bias)[1] == "dense convolution, as not all but 35 % of its input is zero"
+    assert ours(1 - x, weight, bias)[1] == "dense convolution, as more than 35 % of its input is nonzero"
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.9], ids=["spikes", "dense"])
@@ -528,7 +528,7 @@ def test_unroll_takes_sums_where_a_convolution_is_fed_by_little_and_says_so() ->
     assert first.endswith("%: sums for them (snn-cpu)")
     assert second.endswith("%: sums for them (snn-cpu)")
     assert "values other than zero at " in how_of(module, 0.5 * xs)[0]
-    dense = "all steps at once; dense convolution, as not all but 25 % of its input is zero (snn-cpu)"
+    dense = "all steps at once; dense convolution, as more than 25 % of its input is nonzero (snn-cpu)"
     assert how_of(module, torch.rand(xs.shape))[0] == dense
     strided = nn.Sequential(nn.Conv2d(2, 8, 5, stride=2), lif())
     assert how_of(strided, xs)[0] == "all steps at once; dense convolution (snn-cpu: stride 2 x 2; it takes 1 x 1)"

@@ -125,7 +125,7 @@ def test_a_sequence_may_be_cut_anywhere() -> None:
         (lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.SSO()), torch.float32, "SSO"),
         (lambda: snn.Leaky(beta=0.9, inhibition=True), torch.float32, "inhibition is not part of the operator"),
         (lambda: snn.RLeaky(beta=0.9, conv2d_channels=3, kernel_size=1), torch.float32, "recurrent"),
-        (lambda: snn.Leaky(beta=torch.full((2, 1, 1), 0.5)), torch.float32, "makes more of the input (4, 3, 5)"),
+        (lambda: snn.Leaky(beta=torch.full((2, 1, 1), 0.5)), torch.float32, "expands the input (4, 3, 5)"),
     ],
 )
 def test_calls_that_no_kernel_takes_run_in_the_loop_with_the_reason(

@@ -77,5 +77,5 @@ __all__ = [
     "zoo",
 ]
 
-if not TYPE_CHECKING:  # a type checker would take every name for an existing one
+if not TYPE_CHECKING:  # a type checker would believe that every name exists
     __getattr__ = former_names.former_name

@@ -14,12 +14,12 @@ __all__ = ["read_array_pickle"]
 def read_array_pickle(path: Path) -> Any:
     """Read the one object of a ``.npy`` file: arrays, numbers, strings, and lists and dicts of them.
 
-    Such a file is a pickle, which may name any function of any module and have it called. Here it may only name the
+    Such a file is a pickle, which may name any function of any module and have it called. Here it may name only the
     functions with which arrays are stored, under NumPy's module names before and since 2.0.
 
     Raises:
         pickle.UnpicklingError: If the file names anything else; nothing in it has been called.
-        ValueError: If it is no ``.npy`` file of one object.
+        ValueError: If it is not an ``.npy`` file of one object.
 
     Example:
         >>> import tempfile
@@ -28,7 +28,7 @@ def read_array_pickle(path: Path) -> Any:
         >>> read_array_pickle(path)
         {'x': array([0, 1, 2])}
 
-    Source: Python's documentation of pickle, "Restricting Globals"; NumPy's of ``numpy.lib.format``.
+    Source: Python's documentation of pickle, "Restricting Globals"; NumPy's documentation of ``numpy.lib.format``.
     """
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
@@ -60,7 +60,7 @@ GLOBALS: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
-    # bytes of protocol 2: text, which str.encode takes to text encodings alone, or none
+    # protocol 2 stores bytes as text for str.encode, which knows only text encodings, and empty bytes as a call
     ("_codecs", "encode"): str.encode,
     ("__builtin__", "bytes"): bytes,
 }

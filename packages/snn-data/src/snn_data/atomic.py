@@ -16,7 +16,7 @@ __all__ = ["atomic_file"]
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that gets its name once it is complete; after an error no part of it is left.
 
-    Several processes may write the same path at once: the last one to finish stays, and readers see one or the other.
+    Several processes may write the same path at once: the last one to finish wins, and readers see one or the other.
 
     Example:
         >>> folder = Path(tempfile.mkdtemp())

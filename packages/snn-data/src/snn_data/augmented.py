@@ -42,7 +42,7 @@ class AugmentedDataset(Dataset[Any]):
 
     @property
     def epoch(self) -> int:
-        """Number of the epoch, from which samples are drawn."""
+        """Number of the epoch, on which the draws depend."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
@@ -88,7 +88,7 @@ def augmented(
         seed: Seed of all epochs, 0 or more.
         global_rng: For transforms, such as tonic's and torchvision's, that draw from the global generators of Python,
             NumPy and torch: they are called as ``transform(data)`` with these generators seeded, which are restored
-            afterwards.
+            afterward.
 
     Returns:
         A data set of the same length, with ``set_epoch``.

@@ -1,4 +1,4 @@
-"""Transformed samples kept on disk, under the content of their sources."""
+"""Transformed samples kept on disk, in files named by the content of their sources."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CachedDataset(Dataset[Any]):
             raise IndexError(f"sample {index} of {len(self)}")
         load = functools.cache(lambda: self.dataset[index])
         content = (self.dataset_key, index % len(self)) if self.dataset_key is not None else load()
-        # the transforms are read each time, as one that was changed in place makes different samples from now on
+        # the transforms are read each time, as one that was changed in place makes different samples from then on
         path = self._path(fingerprint((FORMAT, content, self.transform, self.target_transform)))
         try:
             return read_sample(path)
@@ -94,11 +94,11 @@ def cached(
     the functions called), read at every access. A transform that is edited, or changed in place, makes new files and
     never gives a sample of the old one; changed back, it finds the old files again. Files are written atomically, so
     any number of workers and programs may share a folder. Reading them runs no code. A hit costs the digest of the
-    sample and the reading of a compressed file, a few milliseconds: it pays for transforms that take longer.
+    sample and the reading of a compressed file, a few milliseconds: caching pays off for transforms that take longer.
 
     Args:
         dataset: Data set of ``(data, target)`` pairs, indexed from 0, with a length.
-        transform: Applied to ``data`` once; give the same result every time, and leave randomness to `augmented`.
+        transform: Applied to ``data`` once; it must always give the same result: leave randomness to `augmented`.
         target_transform: Applied to ``target`` once.
         folder: Folder of the files; ``samples`` in `data_folder` if None. It may be deleted at any time.
         dataset_key: A text that names the data set's content, such as the checksum of its archive. With it a sample is

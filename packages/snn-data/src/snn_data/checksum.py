@@ -11,7 +11,7 @@ DIGITS = {"sha256": 64, "md5": 32}
 
 
 class ChecksumError(ValueError):
-    """Error of a file that is not the expected one.
+    """Error raised for a file that is not the expected one.
 
     Example:
         >>> issubclass(ChecksumError, ValueError)

@@ -1,4 +1,4 @@
-"""The objects for which the names in a function's code stand."""
+"""The objects that the names in a function's code stand for."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 
 @functools.lru_cache(maxsize=1024)
 def names_of(code: types.CodeType) -> tuple[str, ...]:
-    """Return the globals and attributes that a code names, sorted, without those that Python sets in every module.
+    """Return the globals and attributes that code names, sorted, without those that Python sets in every module.
 
     Example:
         >>> names_of((lambda x: x.clamp(least)).__code__)
@@ -54,7 +54,7 @@ def names_of(code: types.CodeType) -> tuple[str, ...]:
 
 
 def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Yield a code, and those of the functions and classes in it."""
+    """Yield a code object, and the code objects of the functions and classes in it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -63,7 +63,7 @@ def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 @functools.lru_cache(maxsize=1024)
 def _globals_of(code: types.CodeType) -> tuple[str, ...]:
-    """Return the names that a code looks up among its globals, sorted; attributes are looked up elsewhere."""
+    """Return the names that code looks up among its globals, sorted; attributes are looked up elsewhere."""
     steps = (step for part in _with_nested(code) for step in dis.get_instructions(part))
     return tuple(sorted({str(step.argval) for step in steps if step.opname in GLOBAL_LOOKUPS} - MODULE_NOTES))
 
@@ -82,7 +82,7 @@ def _imports(code: types.CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _imported(name: str, members: tuple[str, ...], package: str) -> Iterator[tuple[str, object]]:
-    """Return the module, its parents, which ``import a.b`` binds too, and its members that are modules themselves."""
+    """Yield the module, its parents, which ``import a.b`` binds too, and its members that are modules themselves."""
     try:
         absolute = importlib.util.resolve_name(name, package)
         parts = absolute.split(".")

@@ -55,7 +55,7 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
     for i, sequence in enumerate(sequences):
         if sequence.ndim == 0:
             raise ValueError(f"collate needs sequences [T, ...], got a scalar as sample {i}")
-    _check_alike("samples behind the time axis", [s.shape[1:] for s in sequences], [s.dtype for s in sequences])
+    _check_alike("samples after the time axis", [s.shape[1:] for s in sequences], [s.dtype for s in sequences])
     _check_alike("targets", [t.shape for t in targets], [t.dtype for t in targets])
 
     lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64, device="cpu")

@@ -18,13 +18,13 @@ def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
 
     .. math:: [\,idx \cdot s,\ (idx+1) \cdot s\,), \qquad s = \lfloor n / subset \rfloor
 
-    Unlike ``torch.utils.data.Subset`` the attributes ``data`` and ``targets`` remain. Samples are kept in order, so a
-    file sorted by class gives parts with few classes; `stratified_split` does not.
+    Unlike with ``torch.utils.data.Subset``, the attributes ``data`` and ``targets`` remain. Samples are kept in order,
+    so a file sorted by class gives parts with few classes; `stratified_split` does not.
 
     Args:
         dataset: Data set with ``data`` and ``targets``: tensors, numpy arrays or lists, ``n`` samples.
         subset: Factor to shrink by, 1 or more; 1 changes nothing.
-        idx: The part, from 0 to ``subset - 1``.
+        idx: Number of the part, from 0 to ``subset - 1``.
 
     Returns:
         The same object, holding ``n // subset`` samples.

@@ -1,4 +1,4 @@
-"""Downloads that resume where they broke off, are checked, and appear only when they are right."""
+"""Downloads that resume where they broke off, are checked, and appear only once they are right."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def download(
     """Download a file, unless it exists already.
 
     Bytes go to ``<path>.part``, which gets its final name when the checksum is right. A download that broke off, in
-    this call or an earlier one, continues where it stopped. Without a checksum nothing would detect a change of the
-    file meanwhile, so then it starts again. A finished file with a different checksum is deleted.
+    this call or an earlier one, continues where it stopped. Without a checksum nothing would detect that the file has
+    changed in the meantime, so then it starts again. A finished file with a different checksum is deleted.
 
     Args:
         url: Address, ``http`` or ``https``.

@@ -1,4 +1,4 @@
-"""DVS Gesture: hand and arm gestures of 29 people before an event camera."""
+"""DVS Gesture: hand and arm gestures of 29 people in front of an event camera."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def dvs_gesture(
     """Load DVS Gesture, recordings of 11 gestures, with no person in two parts.
 
     The test part is the data set's own, of people who are not in its training part; the validation part takes all
-    recordings of some of the people in the latter.
+    recordings of some of the people in the training part.
 
     Args:
         folder: Folder of all data sets; the recordings go to ``DVSGesture`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins with the first event.
         transform: Applied to the events (fields ``x``, ``y``, ``p``, ``t`` in microseconds) instead of frames.
-        valid_share: Share of the training recordings in the validation part, as nearly as whole people allow.
+        valid_share: Share of the training recordings in the validation part, as closely as whole people allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
         download: Whether to download what is missing; it is large.
 
     Returns:
-        ``(train, valid, test)`` of ``(frames, gesture)`` pairs, the frames counts ``[T, 2, 128, 128]`` with T as long
-        as the recording; batches with `collate`.
+        ``(train, valid, test)`` of ``(frames, gesture)`` pairs. The frames are counts ``[T, 2, 128, 128]``, with T as
+        long as the recording; `collate` makes batches of them.
 
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If recordings are missing and `download` is False.
-        OSError, ValueError: If the download fails or brings something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

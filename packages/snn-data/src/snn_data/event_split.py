@@ -36,7 +36,7 @@ def event_split(
 
     Args:
         train: Data set to train on, or of training and validation together.
-        valid: Validation data set, or indices into `train` of the two parts.
+        valid: Validation data set, or the indices into `train` of both parts.
         test: Test data set.
         transform: Applied to each recording's events.
         cache_folder: Folder of the cached samples, see `cached`.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["events_to_frames"]
 
-# More frames than this mean a dt in the wrong unit, not a recording.
+# More cells than this mean a dt in the wrong unit, not a long recording.
 MAX_CELLS = 2**31
 
 
@@ -31,13 +31,13 @@ def events_to_frames(
     .. math:: k = \lfloor (t - t_0) / dt \rfloor \qquad\text{or}\qquad
         k = \min(\lfloor n\,(t - t_0) / D \rfloor,\ n - 1)
 
-    Times keep their unit: `dt`, `start` and `duration` are in that of ``events["t"]`` (microseconds in most files).
+    Times keep their unit: `dt`, `start` and `duration` are in the unit of ``events["t"]`` (microseconds in most files).
     Integer times are binned in integers, and floating-point times in float64, so float16 times lose nothing more.
 
     Args:
         events: Structured array, or mapping of names to arrays or tensors of shape ``[events]``: times ``t``, pixels
             ``x`` and ``y`` (without ``y`` for one-dimensional sensors), polarities ``p`` (0 and 1, or bool); ``p`` is
-            not read when the sensor has one polarity. Any order.
+            not read when the sensor has one polarity. Events may be in any order.
         sensor_size: Width, height and number of polarities; height 1 for events without ``y``.
         dt: Width of a bin. The frames end with the last event, or fill `duration`.
         num_bins: Number of bins of equal width instead, over the span from first to last event, or over `duration`.
@@ -53,7 +53,7 @@ def events_to_frames(
     Raises:
         TypeError: If a field is missing, or pixels or polarities are not integers.
         ValueError: If not exactly one of `dt` and `num_bins` is given, one of the numbers is out of range, fields
-            differ in length, an event lies off the sensor, a time is not finite, the frames would be absurdly many,
+            differ in length, an event lies off the sensor, a time is not finite, there would be absurdly many frames,
             or `dtype` cannot hold a count exactly.
 
     Example:

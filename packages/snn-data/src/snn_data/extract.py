@@ -27,7 +27,7 @@ DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError
 
 
 class ArchiveError(ValueError):
-    """Error of an archive that is damaged, or holds something that no data set holds.
+    """Error raised for an archive that is damaged, or holds something that no data set holds.
 
     Example:
         >>> issubclass(ArchiveError, ValueError)
@@ -65,7 +65,7 @@ def extract(
         >>> (extract(place / "a.zip", place / "out") / "Train" / "3.txt").read_text()
         'three'
 
-    Source: PEP 706 for tar; the checks of zip archives are its rules carried over.
+    Source: PEP 706 for tar; zip archives are checked by the same rules.
     """
     source, target = Path(archive).expanduser(), Path(folder).expanduser()
     target.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,9 @@ def extract(
         entries = sorted(unpacked.iterdir())
         for entry in entries:
             if (target / entry.name).exists():
-                raise FileExistsError(f"{target / entry.name} exists: {source.name} is unpacked, or move it away")
+                raise FileExistsError(
+                    f"{target / entry.name} exists: {source.name} is already unpacked, or move it away"
+                )
         for entry in entries:
             os.replace(entry, target / entry.name)
     finally:
@@ -164,7 +166,7 @@ def _checked(packed: tarfile.TarFile, limits: _Limits) -> Iterator[tarfile.TarIn
 
 
 class _Guarded(io.RawIOBase):
-    """The bytes of a tar archive, for a reader whose headers decide how many bytes it holds in memory."""
+    """The bytes of a tar archive, for a reader that keeps in memory as many bytes as a header asks for."""
 
     def __init__(self, content: Any, limits: _Limits) -> None:
         self._content = content

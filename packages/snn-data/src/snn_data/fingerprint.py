@@ -118,8 +118,8 @@ class _Walk:
             self.add_array(value)
         elif isinstance(value, (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)):
             raise TypeError(
-                f"fingerprint got a {kind.__name__}, and what is random has no content: leave it to augmented(), "
-                "behind cached()"
+                f"fingerprint got a {kind.__name__}, and random draws have no content: leave them to augmented(), "
+                "after cached()"
             )
         elif isinstance(value, types.FunctionType):
             self.add_function(value)
@@ -156,7 +156,7 @@ class _Walk:
         if value.layout != torch.strided or value.is_quantized or value.is_nested or value.is_meta:
             form = "quantized" if value.is_quantized else "nested" if value.is_nested else value.layout
             form = "without data" if value.is_meta else f"of layout {form}"
-            raise TypeError(f"fingerprint reads strided tensors, got one {form}: give it densely")
+            raise TypeError(f"fingerprint reads strided tensors, got one {form}: pass it as a dense one")
         plain = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
         self.note("tensor", type(value).__name__, plain.dtype, list(plain.shape), value.requires_grad)
         self.note(plain.flatten().view(torch.uint8).numpy().tobytes())
@@ -195,7 +195,7 @@ class _Walk:
         self.note("function", value.__qualname__)
         closure = [_content(cell) for cell in value.__closure__ or ()]
         held = (value.__defaults__, value.__kwdefaults__, closure, value.__dict__)
-        # not __module__, which functools.wraps takes from another function
+        # not __module__, which functools.wraps copies from another function
         home = _as_main(value.__globals__.get("__name__") or "")
         if is_installed(home):
             self.note(home, version_of(home))
@@ -258,7 +258,7 @@ class _Walk:
             return
         self.add(reduced[:3])
         if isinstance(value, enum.Enum):
-            self.add(vars(value))  # from which Python rebuilds the member, using only its value
+            self.add(vars(value))  # Python would rebuild the member from its value alone
         for items in reduced[3:5]:
             self.add(None if items is None else list(items))
 

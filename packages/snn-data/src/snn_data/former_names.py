@@ -13,7 +13,7 @@ FORMER = {"DigitsSplit": Split, "VowelsSplit": Split}
 
 
 def former_name(name: str) -> Any:
-    """Look up a name that the package had, with a warning.
+    """Look up a name that the package used to have, with a warning.
 
     Example:
         >>> with warnings.catch_warnings(action="ignore"):

@@ -21,11 +21,11 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
     r"""Split sample indices so that every group is in one part only.
 
     Groups are put in random order and go to the test part while each brings its size nearer to ``share * n``; the
-    first always does, and one group at least stays for training.
+    first always does, and at least one group stays for training.
 
     Args:
         groups: Group of each sample (its speaker, say), integers of shape ``[samples]``.
-        share: Share of the samples in the test part, in (0, 1); met as nearly as whole groups allow.
+        share: Share of the samples in the test part, in (0, 1); met as closely as whole groups allow.
         seed: Seed of the order; the global random state is neither read nor changed.
 
     Returns:
@@ -33,7 +33,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
 
     Raises:
         TypeError: If the groups are not integers, or `share` is not a number.
-        ValueError: If they are not one-dimensional or fewer than two, or `share` is outside (0, 1).
+        ValueError: If the groups are not one-dimensional or fewer than two, or `share` is outside (0, 1).
 
     Example:
         >>> groups = torch.tensor([3, 3, 8, 8, 5, 5])

@@ -73,7 +73,7 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
         return self.__dict__ | {"_opened": None}
 
     def _file(self) -> Any:
-        """The open file of this process; a handle inherited by a fork belongs to its parent."""
+        """Return the open file of this process; a handle inherited by a fork belongs to its parent."""
         if self._opened is None or self._opened[0] != os.getpid():
             try:
                 import h5py

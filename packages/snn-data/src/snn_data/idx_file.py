@@ -1,4 +1,4 @@
-"""Arrays in the idx format, in which MNIST and sets like it are published."""
+"""Arrays in the idx format, in which MNIST and similar data sets are published."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def read_idx(path: str | Path) -> Tensor:
     dimension as a big-endian 32-bit number, and then the values, big-endian, the last dimension fastest.
 
     Args:
-        path: The file; its first bytes, not its name, tell if it is compressed.
+        path: The file; its first bytes, not its name, tell whether it is compressed.
 
     Returns:
         The values in the shape and of the type that the file names: uint8, int8, int16, int32, float32 or float64.
 
     Raises:
-        ValueError: If it is not an idx file, names an unknown type, has fewer or more bytes than it says, or is packed
-            and damaged.
+        ValueError: If it is not an idx file, names an unknown type, has fewer or more bytes than it says, or is
+            compressed and damaged.
 
     Example:
         >>> import tempfile
@@ -69,7 +69,7 @@ def read_idx(path: str | Path) -> Tensor:
     dtype = np.dtype(DTYPES[code])
     expected = start + math.prod(shape) * dtype.itemsize
     if len(content) != expected:
-        less_or_more = "less" if len(content) < expected else "more"
+        less_or_more = "fewer" if len(content) < expected else "more"
         raise ValueError(
             f"{file} has {len(content)} bytes, {less_or_more} than the {expected} of its shape {list(shape)} and type "
             f"0x{code:02X}: get it again"

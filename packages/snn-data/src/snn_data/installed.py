@@ -15,7 +15,7 @@ def is_installed(module: str) -> bool:
     """Return True if a module is Python's own or belongs to an installed distribution.
 
     An editable install does not count: its files lie outside the places that pip knows, or setuptools has listed their
-    sources beside them. Neither is a version that ends in ``dev0``, under which the code changes from day to day.
+    sources beside them. Neither does a version that ends in ``dev0``, under which the code changes from day to day.
 
     Example:
         >>> is_installed("torch.nn"), is_installed("__main__")
@@ -40,10 +40,10 @@ def is_installed(module: str) -> bool:
 
 @functools.cache
 def version_of(module: str) -> str:
-    """Return name and version of the distribution to which a module belongs.
+    """Return the name and version of the distribution that a module belongs to.
 
     Returns:
-        Such as ``"numpy 2.3.5"``; Python's version for its own library, empty if no distribution provides it.
+        A text such as ``"numpy 2.3.5"``; Python's version for its own library, empty if no distribution provides it.
 
     Example:
         >>> version_of("numpy.random").split()[0]

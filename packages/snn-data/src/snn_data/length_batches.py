@@ -16,9 +16,9 @@ __all__ = ["LengthBatches"]
 class LengthBatches(Sampler[list[int]]):
     """A sampler of batches of samples with similar lengths, the batches in random order.
 
-    It is the ``batch_sampler`` of a ``torch.utils.data.DataLoader``. Every sample comes once an epoch. Samples of one
-    length are shuffled before batches are cut, and the order of the batches after it; both follow from ``(seed,
-    epoch)`` alone. The global random state is neither read nor changed.
+    It is the ``batch_sampler`` of a ``torch.utils.data.DataLoader``. Every sample comes once per epoch. Samples of one
+    length are shuffled before batches are cut, and the batches are shuffled afterward; both orders follow from
+    ``(seed, epoch)`` alone. The global random state is neither read nor changed.
 
     Args:
         lengths: Number of steps of each sample, integers of shape ``[samples]``.

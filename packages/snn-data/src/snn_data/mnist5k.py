@@ -20,7 +20,7 @@ def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTenso
     """Load 5,000 images of MNIST, 500 of each digit, split into a training and a test part.
 
     The split is stratified and depends on `split_seed` and `test_share` alone. All images are from MNIST's training
-    set, so accuracies compare among runs on these 5,000 and not with those on MNIST's own test set.
+    set, so accuracies can be compared among runs on these 5,000, but not with accuracies on MNIST's own test set.
 
     Args:
         test_share: Share of the samples in the test part, in (0, 1).

@@ -30,7 +30,7 @@ def nmnist(
     The validation part is a stratified draw from the training recordings; the test part is the data set's own.
 
     Args:
-        folder: Folder of all data sets; the recordings go to ``NMNIST`` in it. That of `data_folder` if None.
+        folder: Folder of all data sets; the recordings go to ``NMNIST`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``x``, ``y``, ``t`` in microseconds, ``p``) instead of frames.
         valid_share: Share of the training recordings in the validation part, in (0, 1).
@@ -39,13 +39,13 @@ def nmnist(
         download: Whether to download what is missing; it is large.
 
     Returns:
-        ``(train, valid, test)`` of ``(frames, digit)`` pairs, the frames counts ``[T, 2, 34, 34]``; batches with
-        `collate`.
+        ``(train, valid, test)`` of ``(frames, digit)`` pairs. The frames are counts ``[T, 2, 34, 34]``; `collate` makes
+        batches of them.
 
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If recordings are missing and `download` is False.
-        OSError, ValueError: If the download fails or brings something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

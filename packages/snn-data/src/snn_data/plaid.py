@@ -19,8 +19,8 @@ def plaid() -> Split[LabelledSequences]:
     """Load PLAID, 1,074 currents drawn by appliances of 11 types; the task is to tell which type.
 
     A sequence is one channel of 100 to 1344 steps. The types are, from class 0: air conditioner, compact fluorescent
-    lamp, fan, fridge, hairdryer, heater, incandescent light bulb, laptop, microwave, vacuum, washing machine. They are
-    unequal in number, in the training part from 13 to 88, and the parts are those of the UCR archive.
+    lamp, fan, fridge, hairdryer, heater, incandescent light bulb, laptop, microwave, vacuum, washing machine. Their
+    numbers of samples differ, from 13 to 88 in the training part, and the parts are those of the UCR archive.
 
     sktime is under the BSD 3-Clause license; neither it nor the file names a license of the data.
 

@@ -13,7 +13,7 @@ Progress = Callable[[int, int | None], None]
 
 
 def progress_line(name: str) -> Progress:
-    """Return a reporter of bytes done and in all that rewrites a line on standard error, if that is a terminal.
+    """Return a function that reports bytes done and in all on one line of standard error, if that is a terminal.
 
     Example:
         >>> report = progress_line("train.zip")

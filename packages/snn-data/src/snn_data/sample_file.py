@@ -14,7 +14,7 @@ from snn_data.atomic import atomic_file
 
 __all__ = ["read_sample", "write_sample"]
 
-# NumPy has no such type; the bytes travel as integers of the same width.
+# NumPy does not have these types; the bytes are stored as integers of the same width.
 AS_INTEGERS = {torch.bfloat16: torch.int16}
 
 

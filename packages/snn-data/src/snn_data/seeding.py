@@ -10,7 +10,7 @@ __all__ = ["mixed_seed"]
 def mixed_seed(*numbers: int) -> int:
     """Mix numbers, such as a seed, an epoch and an index, into one seed.
 
-    Seeds of neighboring numbers are unrelated, and ``(0, 1)`` is not ``(1, 0)``.
+    Seeds of neighboring numbers are unrelated, and ``(0, 1)`` gives another seed than ``(1, 0)``.
 
     Example:
         >>> mixed_seed(0, 1) != mixed_seed(1, 0)

@@ -27,25 +27,25 @@ def shd(
     """Load SHD, 20 classes of spoken digits, English and German, in 700 channels.
 
     The test part is the data set's own: two of its speakers are in no other part. The validation part takes all
-    recordings of some of the training speakers, so that it, too, tells how well a net does on voices it has not heard.
+    recordings of some of the training speakers, so that it, too, shows how well a net does on voices it has not heard.
 
     Args:
-        folder: Folder of all data sets; the files go to ``SHD`` in it. That of `data_folder` if None.
+        folder: Folder of all data sets; the files go to ``SHD`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
-        valid_share: Share of the training recordings in the validation part, as nearly as whole speakers allow.
+        valid_share: Share of the training recordings in the validation part, as closely as whole speakers allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
         download: Whether to download what is missing.
 
     Returns:
-        ``(train, valid, test)`` of ``(frames, class)`` pairs, the frames counts ``[T, 700]`` with T as long as the
-        recording; batches with `collate`.
+        ``(train, valid, test)`` of ``(frames, class)`` pairs. The frames are counts ``[T, 700]``, with T as long as the
+        recording; `collate` makes batches of them.
 
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If files are missing and `download` is False.
-        OSError, ValueError: If the download fails or brings something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

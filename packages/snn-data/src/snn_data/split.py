@@ -19,7 +19,7 @@ PartT = TypeVar("PartT")
 
 
 class Split(NamedTuple, Generic[PartT]):
-    """The training and the test part of a data set, no sample in both.
+    """The training and the test part of a data set, with no sample in both.
 
     Example:
         >>> parts = Split(train=[1, 2, 3], test=[4])

@@ -24,20 +24,20 @@ def ssc(
     """Load SSC, 35 classes of spoken words in 700 channels, in the three parts of its authors.
 
     Args:
-        folder: Folder of all data sets; the files go to ``SSC`` in it. That of `data_folder` if None.
+        folder: Folder of all data sets; the files go to ``SSC`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
         cache_folder: Folder of the cached samples, see `cached`.
         download: Whether to download what is missing; it is large.
 
     Returns:
-        ``(train, valid, test)`` of ``(frames, class)`` pairs, the frames counts ``[T, 700]`` with T as long as the
-        recording; batches with `collate`.
+        ``(train, valid, test)`` of ``(frames, class)`` pairs. The frames are counts ``[T, 700]``, with T as long as the
+        recording; `collate` makes batches of them.
 
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If files are missing and `download` is False.
-        OSError, ValueError: If the download fails or brings something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

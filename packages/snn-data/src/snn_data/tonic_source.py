@@ -34,12 +34,12 @@ def fetch(
     """Make sure that one part of a data set lies unpacked where tonic looks for it.
 
     Args:
-        source: tonic's class, whose name is that of the folder.
+        source: tonic's class, which has the name of the folder.
         url: Address of the archive.
         filename: Name of the archive.
         md5: MD5 checksum of the archive, the only one that is published.
         unpacked: File or folder that the archive contains.
-        folder: Folder of all data sets; that of `data_folder` if None.
+        folder: Folder of all data sets; `data_folder` if None.
         may_download: True to fetch missing files.
 
     Example:
@@ -56,7 +56,7 @@ def fetch(
             raise FileNotFoundError(f"{place / unpacked} is missing: put it there, or call with download=True")
         extract(download(url, place / filename, checksum=f"md5:{md5}"), place)
         if not (place / unpacked).exists():
-            raise FileNotFoundError(f"{place / filename} is unpacked and did not contain {unpacked}")
+            raise FileNotFoundError(f"{place / filename} was unpacked and did not contain {unpacked}")
     return root
 
 

@@ -14,7 +14,7 @@ __all__ = ["read_ts"]
 
 
 def read_ts(path: Path) -> LabelledSequences:
-    r"""Read a ``.ts`` file of classes without time stamps and missing values.
+    r"""Read a ``.ts`` file with classes, without time stamps or missing values.
 
     A sample is a line after ``@data``: its channels and finally its class, separated by colons, with the values of a
     channel separated by commas. All channels of a sample have the same length; samples may differ.

@@ -19,17 +19,17 @@ def valid_split(ds_train: TrainT, ds_val: ValT, split: float, seed: int = 0) -> 
 
     .. math:: n_{val} = \lfloor n \cdot split \rfloor, \qquad n_{train} = n - n_{val}
 
-    Unlike ``torch.utils.data.random_split`` the attributes ``data`` and ``targets`` remain. The training samples come
-    out shuffled, the validation samples in their original order; equal seeds give the peer's samples.
+    Unlike with ``torch.utils.data.random_split``, the attributes ``data`` and ``targets`` remain. The training samples
+    come out shuffled, the validation samples in their original order; equal seeds give the same samples as in snnTorch.
 
     Args:
         ds_train: Data set with ``data`` and ``targets``: tensors, numpy arrays or lists, ``n`` samples.
-        ds_val: A second object of the kind; its content is replaced.
+        ds_val: A second object of the same kind; its content is replaced.
         split: Share of the samples that goes to the validation set, in [0, 1].
         seed: Seed of the draw.
 
     Returns:
-        ``(ds_train, ds_val)``, the same two objects, no sample in both.
+        ``(ds_train, ds_val)``, the same two objects, with no sample in both.
 
     Raises:
         TypeError: If the training set lacks ``data`` or ``targets``.

@@ -19,8 +19,8 @@ def vowels() -> Split[LabelledSequences]:
     """Load 640 utterances of the Japanese vowels /ae/ by nine speakers; the task is to tell who speaks.
 
     An utterance is a sequence of 7 to 29 analysis frames of 12 linear-prediction cepstrum coefficients each. The test
-    utterances were recorded at another time than those for training, by the same nine speakers; the numbers of the
-    speakers in the test part differ (24 to 88).
+    utterances were recorded at a different time than the training utterances, by the same nine speakers; the test part
+    has between 24 and 88 utterances per speaker.
 
     Returns:
         ``(train, test)`` of 270 and 370 samples, each with ``data``, float32 sequences of shape ``[T_i, 12]``,

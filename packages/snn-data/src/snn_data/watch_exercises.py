@@ -22,7 +22,7 @@ def watch_exercises() -> tuple[LabelledSequences, Tensor]:
     angular velocity about them. The exercises are, from class 0, by the authors' short names: PEN, ABD, FEL, IR, ER,
     TRAP, ROW.
 
-    Nobody should be in both parts of a split, so there is none: `group_split` by subject makes one.
+    No person should be in both parts of a split, so the recordings come unsplit: `group_split` by subject splits them.
 
     seglearn is under the BSD 3-Clause license; neither it nor the file names a license of the data.
 

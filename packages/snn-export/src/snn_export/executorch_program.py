@@ -32,7 +32,7 @@ def export_executorch(
         inputs: Its inputs.
         path: The file.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: Those of ``"batch"`` and ``"time"`` that are free, up to those of the inputs, for which memory is
+        dynamic: The free axes among ``"batch"`` and ``"time"``, at most as long as in the inputs, for which memory is
             planned.
 
     Returns:

@@ -31,7 +31,7 @@ def export(
     .. math:: (y[t],\; s_1[t], \dots, s_n[t]) = f(x[t],\; s_1[t-1], \dots, s_n[t-1])
 
     in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
-    function of ``xs[T, batch, ...]``, starts at rest, and returns the states after the last step behind the outputs.
+    function of ``xs[T, batch, ...]``, starts at rest, and returns the outputs, then the states after the last step.
     The first two steps of the program, or the sequence, are compared with those of the net, except in C. The states
     kept in the net do not change.
 
@@ -40,13 +40,13 @@ def export(
             mode. Over one step it may also take its states and return them; over a sequence it may also consist of
             layers that take whole sequences.
         x: The input of one step ``[batch, ...]``, or with ``over="sequence"`` of all steps, ``[T, batch, ...]``. Its
-            shape, dtype and device are those of the program, its values are only used for the comparison. A tuple if
+            shape, dtype and device become the program's; its values are used only for the comparison. A tuple if
             the net takes several.
-        path: The file, which is written completely or not at all; None for none.
+        path: The file, which is written completely or not at all; None to write none.
         format: ``"torch"``: a program of ``torch.export``, written by ``torch.export.save``. ``"onnx"``: a model of
             ONNX; needs ``snn-export[onnx]``. ``"executorch"``: a program of ExecuTorch, in which XNNPACK computes what
             it can; needs ``snn-export[executorch]``. ``"c"``: a header and a source in C99, one step of one sample,
-            with names that begin with that of the file.
+            with names that begin with the name of the file.
         over: ``"step"`` or ``"sequence"``.
         dynamic: The axes that are free in the program: the ``"batch"``, and over a sequence the ``"time"``, for which
             the program has a loop. Without it the steps of ``x`` are written out one after another.

@@ -18,7 +18,7 @@ class Format:
         module: The module that writes it, imported on demand.
         function: Its function of ``(net, x, path, *, over, dynamic, **options)``, which returns the program.
         needs: Other packages that the module imports, by import name.
-        extra: The extra of this package that brings them.
+        extra: The extra of this package that installs them.
         options: Further options of the function.
     """
 

@@ -30,14 +30,14 @@ def export_onnx(
     over: str,
     dynamic: frozenset[str],
 ) -> onnx.ModelProto:
-    """Export a net to a model of ONNX with operators of opset 18.
+    """Export a net to an ONNX model with operators of opset 18.
 
     Args:
         net: The net.
         inputs: Its inputs.
         path: The file, weights included.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: Those of ``"batch"`` and ``"time"`` that are free.
+        dynamic: The free axes among ``"batch"`` and ``"time"``.
 
     Returns:
         The model, which is checked. Its metadata holds the versions, ``over``, and the states with their shapes.
@@ -111,7 +111,7 @@ def _why(error: BaseException) -> str:
 
 
 def _name_axes(model: onnx.ModelProto, program: Program) -> None:
-    """Name free axes, instead of the exporter's names."""
+    """Give free axes their own names instead of the exporter's."""
     names: dict[str, str] = {}
     for values, entries in ((model.graph.input, program.inputs), (model.graph.output, program.outputs)):
         for value, entry in zip(values, entries, strict=True):

@@ -45,7 +45,7 @@ class Program:
     states: list[Entry]
 
     def as_json(self) -> str:
-        """Return a description of the program, and the versions by which it was made, in JSON."""
+        """Return a description of the program, and the versions that made it, in JSON."""
         versions = {"snn-export": __version__, "snn-core": snn_core.__version__, "torch": str(torch.__version__)}
         parts = {name: [vars(entry) for entry in getattr(self, name)] for name in ("inputs", "outputs", "states")}
         return json.dumps({"versions": versions, "over": self.over, **parts})
@@ -72,7 +72,7 @@ def traced(
     owner: nn.Module,
     bounded: bool,
 ) -> ExportedProgram:
-    """Trace a module that takes and returns tensors; the program names no file."""
+    """Trace a module that takes and returns tensors; the program contains no names of files."""
     if bounded:  # an axis of length one would then be a constant
         free = [[(i, name) for i, name in axes if item.shape[i] > 1] for item, axes in zip(inputs, free, strict=True)]
     sizes = {name: item.shape[i] for item, axes in zip(inputs, free, strict=True) for i, name in axes}
@@ -131,5 +131,5 @@ def must_be_same(of_net: Mapping[str, Tensor], of_program: Sequence[Tensor], own
         if item.shape != other.shape or not torch.allclose(item, other, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ValueError(
                 f"export: {name!r} of the program differs from that of {type(owner).__name__}, whose step depends on "
-                "more than its input and what its neurons keep; pass whatever it counts or keeps in and out"
+                "more than its input and the states of its neurons; pass whatever it counts or keeps in and out"
             )

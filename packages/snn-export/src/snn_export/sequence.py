@@ -106,8 +106,8 @@ def sequence_program(
     Args:
         net: The net.
         inputs: Its inputs in all steps, ``[T, batch, ...]``.
-        dynamic: Those of ``"batch"`` and ``"time"`` that must be free.
-        bounded: True if a free axis is at most as long as that of the inputs.
+        dynamic: The axes among ``"batch"`` and ``"time"`` that must be free.
+        bounded: True if a free axis is at most as long as the same axis of the inputs.
 
     Returns:
         The program: inputs to outputs ``[T, batch, ...]`` and the states after the last step.
@@ -161,7 +161,7 @@ def _in_one_call(net: nn.Module, inputs: Sequence[Tensor]) -> tuple[dict[str, Te
         for path, module in temporal_by_path(net).items():
             if module._kept is not None:
                 raise ValueError(
-                    f"export: {path!r} ({type(module).__name__}) takes one step after another, and other layers of "
-                    "the net the whole sequence at once; export them one by one"
+                    f"export: {path!r} ({type(module).__name__}) takes one step after another, but other layers of "
+                    "the net take the whole sequence at once; export them one by one"
                 )
     return outputs, {}

@@ -54,7 +54,7 @@ class Step(nn.Module):
 
 
 def apart(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return the same tensors, with copies of those that are among the others or appear twice."""
+    """Return tensors, each copied if it is among the others or appears twice."""
     taken, separate = {id(other) for other in others}, []
     for tensor in tensors:
         separate.append(tensor.clone() if id(tensor) in taken else tensor)
@@ -128,8 +128,8 @@ def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
             states.append(as_tensors(kept))
     if changed := [name for name, buffer in net.named_buffers() if buffer._version != before.get(name)]:
         raise ValueError(
-            f"export: a step of {type(net).__name__} changes {', '.join(map(repr, changed))}, which a program cannot; "
-            "pass it in and out"
+            f"export: a step of {type(net).__name__} changes {', '.join(map(repr, changed))}, which a program cannot "
+            "do; pass it in and out"
         )
     return Example(outputs, states, kept)
 

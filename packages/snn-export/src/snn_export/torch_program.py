@@ -30,7 +30,7 @@ def export_torch(
         inputs: Its inputs.
         path: The file for ``torch.export.load``; in it ``snn.json`` has the names of inputs and outputs.
         over: ``"step"`` or ``"sequence"``.
-        dynamic: Those of ``"batch"`` and ``"time"`` that are free.
+        dynamic: The free axes among ``"batch"`` and ``"time"``.
 
     Returns:
         The program.

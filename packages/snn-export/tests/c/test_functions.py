@@ -68,5 +68,5 @@ def test_a_function_gives_what_it_gives_in_pytorch(name, tmp_path):
 
 
 def test_a_condition_is_not_a_number():
-    with pytest.raises(ValueError, match=r"computes with a condition; make numbers of it by \.float"):
+    with pytest.raises(ValueError, match=r"computes with a condition; turn it into numbers with \.float"):
         export_c(Calls(lambda net, x: (x > 0) + (x > 0.5)), torch.rand(1, 3, 5, 4))

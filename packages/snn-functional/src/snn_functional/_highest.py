@@ -30,4 +30,4 @@ def highest(values: Tensor) -> Tensor:
         step = torch.maximum(step, (value > best).to(dtype) * number)
         best = torch.maximum(best, value)
     result = values.gather(0, step.long().unsqueeze(0)).squeeze(0)
-    return torch.where(best.isnan(), best, result)  # which comparisons do not detect
+    return torch.where(best.isnan(), best, result)  # comparisons do not detect NaN

@@ -1,4 +1,4 @@
-"""A net as NeuroBench's harness takes it."""
+"""A net in the form that NeuroBench's harness takes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from snn_core.utils import reset
 def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
     """Wrap a net as a model for the harness of NeuroBench, instead of its ``SNNTorchModel``.
 
-    Its metrics then find of the net what they find of the same one in snnTorch. The net is put into evaluation mode.
+    NeuroBench's metrics then give the same numbers as for the same net in snnTorch. The net is put in evaluation mode.
     Each batch starts from rest: ``net.reset()`` is called if there is such a method, else every neuron is reset.
 
     Args:
-        net: A net of neurons of snn-core. It is called with one step ``[batch, ...]`` and gives spikes, or a tuple that
-            begins with them.
-        custom_forward: Call it with the whole batch ``[batch, num_steps, ...]`` instead of that; it gives spikes
-            ``[num_steps, batch, ...]``.
+        net: A net of neurons of snn-core. It is called with one step ``[batch, ...]`` and returns spikes, or a tuple
+            that begins with them.
+        custom_forward: Whether to call it with the whole batch ``[batch, num_steps, ...]`` instead; it then returns
+            spikes ``[num_steps, batch, ...]``.
 
     Returns:
         A ``neurobench.models.NeuroBenchModel``, for ``neurobench.benchmarks.Benchmark``. Called with
-        ``[batch, num_steps, ...]`` it gives spikes ``[batch, num_steps, ...]``, without gradients.
+        ``[batch, num_steps, ...]`` it returns spikes ``[batch, num_steps, ...]``, without gradients.
 
     Raises:
         ImportError: If NeuroBench is not installed.
@@ -34,7 +34,8 @@ def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
         ValueError: If it has no neurons of snn-core.
 
     Example:
-        ``Benchmark(neurobench(net), loader, [], [ChooseMaxCount()], metrics).run()``; and nets that it refuses:
+        ``Benchmark(neurobench(net), loader, [], [ChooseMaxCount()], metrics).run()`` benchmarks a net. It refuses a net
+        without neurons:
 
         >>> neurobench(nn.Sequential(nn.Linear(3, 2)))
         Traceback (most recent call last):
@@ -75,7 +76,7 @@ def _model_class() -> Any:
         def __call__(self, batch: Tensor) -> Tensor:
             if batch.dim() < 2 or not batch.shape[1]:
                 raise ValueError(
-                    f"a batch for NeuroBench is [batch, num_steps, ...] with a step at least, got {list(batch.shape)}"
+                    f"a batch for NeuroBench is [batch, num_steps, ...] with at least one step, got {list(batch.shape)}"
                 )
             if self.custom_forward:
                 return self.net(batch).transpose(0, 1)

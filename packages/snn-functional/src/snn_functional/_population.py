@@ -33,7 +33,7 @@ def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tens
     outputs = recording.shape[-1]
     if outputs % num_classes:
         raise ValueError(
-            f"spk_out has {outputs} outputs, no multiple of num_classes={num_classes}; a population code needs groups "
-            "of one size"
+            f"spk_out has {outputs} outputs, not a multiple of num_classes={num_classes}; a population code needs "
+            "groups of equal size"
         )
     return recording.unflatten(-1, (num_classes, outputs // num_classes)).sum(-1)

@@ -66,7 +66,10 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
                 f"[0, {num_classes - 1}]"
             )
     else:
-        message = f"targets holds no class; with {num_classes} classes a label lies in [0, {num_classes - 1}]"
+        message = (
+            f"targets holds a label that is not a class; with {num_classes} classes a label lies in "
+            f"[0, {num_classes - 1}]"
+        )
         leave_to_device(((labels >= 0) & (labels < num_classes)).all(), message)
     return labels
 

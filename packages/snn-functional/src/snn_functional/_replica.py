@@ -1,4 +1,4 @@
-"""Copies of nets that are run instead of them."""
+"""Copies of nets that run in their place."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Scalar(float):
             decimals: Number of decimals to keep.
 
         Returns:
-            The nearest number with that many decimals; of two, the even one.
+            The nearest number with that many decimals; if two are equally near, the even one.
         """
         return Scalar(round(float(self), decimals))
 

@@ -18,7 +18,7 @@ def counter(number: int) -> torch.dtype:
 
 
 def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return the first spike of every neuron, the second, and so on.
+    """Yield the first spike of every neuron, then the second, and so on.
 
     Yields:
         The index along T of the spike ``[B, C]``, int64, or of the last step if there is none; and its value ``[B,
@@ -46,8 +46,8 @@ def spike_times(spikes: Tensor, steps: Steps, count: int = 1) -> Tensor:
 
     .. math:: \frac{\partial L}{\partial S[t_k]} = -\frac{\partial L}{\partial t_k}
 
-    and no other entry of the recording has a gradient. If more than one spike is missing, the last step has that of
-    all of them.
+    and no other entry of the recording has a gradient. If more than one spike is missing, the last step gets the
+    gradient of all of them.
 
     Args:
         spikes: Spikes ``[T, B, C]``, floating; any value other than 0 is a spike.

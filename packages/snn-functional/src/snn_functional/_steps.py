@@ -19,7 +19,7 @@ class Steps:
 
     Args:
         recording: The recording.
-        lengths: Number of steps of each sample ``[B]``, its first ones, in [1, T].
+        lengths: Number of steps of each sample ``[B]``, in [1, T]; its first steps count.
         mask: Steps that count ``[T, B]``, bool, at least one in each sample; replaces ``lengths``.
         name: The recording's name, for messages.
     """
@@ -73,13 +73,13 @@ class Steps:
 
 
 def _first(recording: Tensor, lengths: Tensor) -> Tensor:
-    # nothing waits for a copy to CUDA; as nobody changes the tensor, the copy is still right
+    # do not wait for a copy to CUDA: nobody changes the tensor, so the copy stays right
     lengths = lengths.to(recording.device, non_blocking=recording.device.type == "cuda")
     return torch.arange(recording.shape[0], device=recording.device).unsqueeze(-1) < lengths
 
 
 def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
-    """Return the number of steps of each sample ``[B]`` of a recording ``[T, B, ...]``; those of a list on the CPU.
+    """Return the number of steps of each sample ``[B]`` of a recording ``[T, B, ...]``; from a list, on the CPU.
 
     Numbers on an accelerator outside [1, T] stop the device, so that nothing waits for it.
     """
@@ -94,7 +94,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
         )
     if not torch.compiler.is_compiling():
         outside = (tensor < 1) | (tensor > steps)
-        if is_any(outside, f"lengths holds no number of steps in [1, {steps}]"):
+        if is_any(outside, f"lengths holds a number of steps outside [1, {steps}]"):
             raise ValueError(f"lengths holds {tensor[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
     return tensor
 
@@ -112,6 +112,6 @@ def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:
         raise ValueError(f"mask is on {mask.device}, {name} on {recording.device}; pass mask.to({name}.device)")
     if not torch.compiler.is_compiling():
         empty = ~mask.any(0)
-        if is_any(empty, "mask leaves a sample no step; leave that sample out"):
-            raise ValueError(f"mask leaves sample {int(empty.nonzero()[0])} no step; leave that sample out")
+        if is_any(empty, "mask leaves a sample without a step; leave that sample out"):
+            raise ValueError(f"mask leaves sample {int(empty.nonzero()[0])} without a step; leave that sample out")
     return mask

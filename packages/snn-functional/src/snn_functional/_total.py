@@ -35,7 +35,7 @@ _Total.forward.__signature__ = inspect.signature(_Total.forward)  # pyrefly: ign
 
 
 def total(recording: Tensor) -> Tensor:
-    """Return the sum over time, in half of the time of ``recording.sum(0)`` on a CPU; for spikes the same number.
+    """Return the sum over time, in half the time of ``recording.sum(0)`` on a CPU; for spikes it is the same number.
 
     The sum of a single step is a view of it.
     """

@@ -92,7 +92,7 @@ def accuracy_rate(
     labels = checked_labels(targets, spk_out, counts.shape[-1])
     most = counts.amax(-1, keepdim=True)
     least, greatest = _checked_range(most)
-    silent = None if least > 0 else _silent(most.squeeze(-1), spikes)  # the first class has the most of their spikes
+    silent = None if least > 0 else _silent(most.squeeze(-1), spikes)  # argmax assigns silent samples to class 0
     answers = counts.argmax(-1) if math.isinf(greatest) else _first(counts, most)
     return _share(answers == labels, silent, return_silent)
 

@@ -1,7 +1,7 @@
 """Backend for Graphcore's Intelligence Processing Unit (IPU): lower a net, take the bundle there, bring weights back.
 
-Everything here keeps to the syntax of Python 3.8, the one that the IPU's SDK runs on; ``check``, ``lower``, ``export``
-and the target need snn-core, the rest only torch. Nothing is imported before it is used.
+Everything here keeps to the syntax of Python 3.8, on which the IPU's SDK runs; ``check``, ``lower``, ``export``
+and the target need snn-core, and the rest needs only torch. Nothing is imported before it is used.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
 
     Args:
         ops: Folder of the builds; the operator goes to ``poplar-<version>`` in it.
-        compiler: The C++ compiler; that of the variable CXX, or g++, if empty.
+        compiler: The C++ compiler; if empty, the one that the variable CXX names, or g++.
         libraries: The libraries to link.
 
     Raises:
@@ -69,7 +69,7 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build the operator from the command line; return 0 if it was built, 1 if not, with the reason printed."""
+    """Build the operator from the command line; return 0 if it was built, or print the reason and return 1."""
     parser = argparse.ArgumentParser(prog="python -m snn_ipu.build", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=OPS, help="folder of the builds, the package's own by default")
     try:

@@ -16,8 +16,8 @@ class IpuIssue(Issue):
     Args:
         code: ``"IPU001"`` to ``"IPU010"``.
         where: Path of the module in the net, ``""`` for the net itself.
-        message: What is wrong.
-        remedy: What to do about it.
+        message: The problem.
+        remedy: The action that fixes it.
         line: ``"file:number"`` of the line of the user's code, ``""`` if there is none.
 
     Example:
@@ -33,7 +33,7 @@ class IpuIssue(Issue):
 
 
 class Found(Exception):
-    """Error of a net that cannot be lowered; ``issue`` says why."""
+    """Error for a net that cannot be lowered; ``issue`` says why."""
 
     def __init__(self, issue: IpuIssue) -> None:
         super().__init__(str(issue))

@@ -26,7 +26,7 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
     Args:
         wheel: The pure wheel of snn-ipu, ``*-py3-none-any.whl``.
         ops: Folder with a ``poplar-<version>`` for each SDK.
-        into: Folder of the new wheel; that of the old one if None.
+        into: Folder of the new wheel; the folder of the old one if None.
 
     Returns:
         The new wheel, ``*-py3-none-linux_x86_64.whl``.
@@ -66,7 +66,7 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Pack from the command line; return 0 if a wheel was written, 1 if not, with the reason printed."""
+    """Pack from the command line; return 0 if a wheel was written, or print the reason and return 1."""
     parser = argparse.ArgumentParser(prog="python -m snn_ipu.pack", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--ops", type=Path, default=OPS, help="folder of the builds, the package's own by default")

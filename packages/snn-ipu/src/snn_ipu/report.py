@@ -77,7 +77,7 @@ def compare(bundle: str | Path, target: str = "hw", ops: str = "auto") -> dict[s
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare from the command line; return 0 if a report was written, 1 if not, with the reason printed."""
+    """Compare from the command line; return 0 if a report was written, or print the reason and return 1."""
     parser = argparse.ArgumentParser(prog="python -m snn_ipu.report", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--target", default="hw", choices=("hw", "model", "cpu"))

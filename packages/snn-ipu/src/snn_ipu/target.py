@@ -16,7 +16,7 @@ __all__ = ["Ipu"]
 
 
 class Ipu:
-    """A target that runs nets on a Graphcore IPU by PopTorch.
+    """A target that runs nets on a Graphcore IPU through PopTorch.
 
     Example:
         >>> import torch
@@ -63,10 +63,10 @@ class Ipu:
         Args:
             net: The net.
             *example: Its input, ``[T, batch, ...]``.
-            **options: Those of :class:`~snn_ipu.device.place.Settings`; ``target`` is ``"hw"`` by default.
+            **options: Options of :class:`~snn_ipu.device.place.Settings`; ``target`` is ``"hw"`` by default.
 
         Returns:
-            The function, whose result is that of ``unroll(net, xs)``.
+            The function, which returns the same as ``unroll(net, xs)``.
 
         Raises:
             BackendError: If the net cannot be lowered, or the target is not available here.

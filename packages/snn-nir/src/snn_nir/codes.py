@@ -63,19 +63,19 @@ CODES: dict[str, Code] = {
     "NIR301": Code("a node that cannot be run", "use one of the NIR primitives"),
     "NIR303": Code("a node without any input", "connect it, or remove it"),
     "NIR304": Code("metadata that disagrees with the node", "the node's own fields are used; export the net again"),
-    "NIR305": Code("a reset that is not known", "use 'zero', 'subtract' or 'none'"),
+    "NIR305": Code("an unknown reset", "use 'zero', 'subtract' or 'none'"),
     # 4xx: export
     "NIR401": Code("a module that NIR cannot express", "replace it, or pass on_unsupported='drop' to leave it out"),
     "NIR402": Code("an option that NIR cannot express", "change it, or pass on_unsupported='metadata' or 'drop'"),
     "NIR403": Code("an operation that NIR cannot express", "write it with layers, or leave it out of the network"),
     "NIR404": Code(
         "a forward without a fixed graph",
-        "write it for one time step, without branches on values and without what neurons keep",
+        "write it for one time step, without branches on values and without the kept states of neurons",
     ),
     "NIR405": Code("a sample that does not fit", "pass one step's input [batch, ...], or a tuple of them"),
     "NIR406": Code("a value that stays inside its NIR node", "return the spikes, or choose another reset"),
     "NIR407": Code("left out of the graph", "compare the two with fidelity(net, graph)"),
-    "NIR408": Code("known to the metadata alone", "other readers reset to zero; reset='decomposed' adds nodes for it"),
+    "NIR408": Code("only in the metadata", "other readers reset to zero; reset='decomposed' adds nodes for it"),
     "NIR409": Code("an argument out of range", "pass one of the values listed"),
     "NIR410": Code("a layer that acts differently while training", "call net.eval() before the export"),
     "NIR411": Code(
@@ -83,7 +83,7 @@ CODES: dict[str, Code] = {
     ),
     # 5xx: time step and units
     "NIR501": Code("no time step is recorded", "pass dt"),
-    "NIR502": Code("the parameters speak for different time steps", "pass dt"),
+    "NIR502": Code("the parameters imply different time steps", "pass dt"),
     "NIR503": Code("a time step longer than a time constant", "pass a smaller dt, time_unit, or method='exact'"),
     "NIR504": Code("forward Euler diverges", "pass a smaller dt, time_unit, or method='exact'"),
     "NIR505": Code("a delay that is not a whole number of steps", "choose a dt that divides it"),
@@ -92,15 +92,15 @@ CODES: dict[str, Code] = {
 
 @dataclass(frozen=True)
 class Finding(Issue):
-    """One fault of a graph, or one deviation from what is meant.
+    """One fault of a graph, or one deviation from the intended result.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif', tau"``.
-        message: What is wrong, with the value.
-        remedy: What to do.
-        severity: ``"error"`` if the graph cannot be run or written, ``"warning"`` if something would be other than
-            meant.
+        message: The fault, with the value.
+        remedy: The action that fixes it.
+        severity: ``"error"`` if the graph cannot be run or written, ``"warning"`` if the result would
+            differ from what was intended.
 
     Example:
         >>> print(finding("NIR210", "edge 'a' -> 'b'", "2 edges", severity="warning"))
@@ -123,7 +123,7 @@ class Finding(Issue):
 
 
 class NIRError(ValueError):
-    """Error of a refused file, graph or network.
+    """Error for a refused file, graph or network.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
@@ -149,7 +149,7 @@ class NIRError(ValueError):
 
 
 class NIRWarning(UserWarning):
-    """Warning of a repair or an assumption; ``code`` says which.
+    """Warning about a repair or an assumption; ``code`` says which.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
@@ -172,13 +172,13 @@ class NIRWarning(UserWarning):
 
 
 def finding(code: str, where: str, problem: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
-    """Return the finding of a code.
+    """Return the finding for a code.
 
     Args:
         code: ``NIRxxx``, a key of :data:`CODES`.
         where: The node, the field or the path in the file, as in ``"node 'lif'"``.
         problem: The value that is there instead of the expected one.
-        remedy: What to do; that of the table if None.
+        remedy: The action that fixes it; the table's remedy if None.
         severity: ``"error"`` or ``"warning"``.
 
     Example:
@@ -191,7 +191,7 @@ def finding(code: str, where: str, problem: str, remedy: str | None = None, *, s
 
 
 def refusal(code: str, where: str, problem: str, remedy: str | None = None) -> NIRError:
-    """Return the error of a code, to be raised.
+    """Return the error for a code, ready to be raised.
 
     Example:
         >>> print(refusal("NIR208", "node 'lif'", "tau is -1.0"))

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
 
 
@@ -180,5 +180,5 @@ def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.nd
         raise ValueError(f"{options.input}: it must hold one array of real numbers")
     if array.ndim < 2 or array.shape[2:] != shape or not len(array):
         expected = ", ".join(("T", "batch", *map(str, shape)))
-        raise ValueError(f"{options.input}: shape {list(array.shape)} where [{expected}] belongs, T from 1 on")
+        raise ValueError(f"{options.input}: shape {list(array.shape)} where [{expected}] belongs, with T at least 1")
     return {name: array}

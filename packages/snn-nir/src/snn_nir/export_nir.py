@@ -32,7 +32,7 @@ def export_to_nir(
     Args:
         module: A module called with one time step.
         sample_data: Input of one step, ``[batch, ...]``; the batch axis does not enter the graph.
-        model_name: Kept in the metadata of the graph.
+        model_name: The name to keep in the metadata of the graph.
         model_fwd_args: Further arguments of ``forward``, which are not tensors of the graph.
         ignore_dims: Axes of the sample that do not belong to a step's shape: none or the batch, ``[0]``.
 
@@ -41,7 +41,7 @@ def export_to_nir(
 
     Raises:
         NIRError: ``NIR401`` to ``NIR411``, with the module or call and the reason, if anything cannot be expressed.
-        TypeError: If ``module`` is not a module or ``sample_data`` not a tensor.
+        TypeError: If ``module`` is not a module or ``sample_data`` is not a tensor.
 
     Example:
         >>> import torch
@@ -51,7 +51,7 @@ def export_to_nir(
         ['0', '1.lif', '1.w_rec', 'input', 'output']
     """
     if any(axis != 0 for axis in ignore_dims):
-        problem = f"ignore_dims is {list(ignore_dims)!r}, the sample one step [batch, ...]"
+        problem = f"ignore_dims is {list(ignore_dims)!r}, but the sample is one step [batch, ...]"
         raise refusal("NIR409", "export_to_nir", problem, "pass one time step, and [0] or nothing")
     settings = Settings(reset="compact", one_to_one="linear")
     graph = draw(module, sample_data, settings, tuple(model_fwd_args))

@@ -37,7 +37,7 @@ class StateReturning(nn.Module):
 
         Args:
             input_: ``[batch, ...]``, or a dict of them by the names of the Inputs.
-            state: State before the step; None is the one kept since the last step, at rest before the first.
+            state: State before the step; None for the state kept from the last step, at rest before the first.
 
         Returns:
             ``(y, state)``.
@@ -58,7 +58,7 @@ def import_from_nir(graph: nir.NIRGraph | str | os.PathLike[str], **options: Any
 
     Args:
         graph: The graph, which is not changed, or a file.
-        **options: Those of :func:`~snn_nir.from_nir`.
+        **options: Options of :func:`~snn_nir.from_nir`.
 
     Returns:
         The module.

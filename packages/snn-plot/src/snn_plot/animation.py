@@ -22,7 +22,7 @@ from snn_plot.numbers import is_number, is_whole
 
 __all__ = ["Animation"]
 
-# The writer of each suffix, as Pillow or matplotlib's registry of writers calls it.
+# The writer of each suffix, under its name in Pillow or in matplotlib's registry of writers.
 PILLOW_FORMAT = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".png": "PNG"}
 VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
 
@@ -94,7 +94,7 @@ class Animation(FuncAnimation):
         """Write the film to a file, in the format that the suffix names.
 
         Args:
-            filename: Ends in ``.gif``, ``.webp``, ``.apng`` or ``.png``; ``.html`` for a page that stands alone; or
+            filename: Ends in ``.gif``, ``.webp``, ``.apng`` or ``.png``; ``.html`` for a self-contained page; or
                 ``.mp4``, ``.m4v``, ``.mov``, ``.mkv``, ``.avi``, ``.webm``, for which ffmpeg must be installed.
             writer: One of matplotlib's writers, which then does all the work; chosen by the suffix if None.
             fps: Frames per second; replaces the interval.
@@ -122,7 +122,7 @@ class Animation(FuncAnimation):
         if more or options:
             arguments = ", ".join([*map(repr, more), *options])
             raise TypeError(
-                f"save takes {arguments} only for a video, or with a writer of matplotlib's: pass writer='pillow'"
+                f"save takes {arguments} only for a video, or with one of matplotlib's writers: pass writer='pillow'"
             )
         if suffix == ".html":
             title = html.escape(pathlib.PurePath(filename).stem)

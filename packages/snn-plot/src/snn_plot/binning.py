@@ -17,7 +17,7 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
     with :math:`n_k` the number of steps of window k, so that a short last one has a comparable rate.
 
     Args:
-        spk: Spikes, ``[time, neuron]``; every value other than 0 is one.
+        spk: Spikes, ``[time, neuron]``; every value other than 0 is a spike.
         window: Steps per window.
         unit: Duration of a step: seconds give a rate in Hz, 1 gives spikes per step.
 

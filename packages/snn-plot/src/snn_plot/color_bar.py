@@ -1,4 +1,4 @@
-"""The scale of an image's colors, at the right of its axes."""
+"""The scale of an image's colors, to the right of its axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Energy of each layer, beside other networks of the same layers."""
+"""Energy of each layer, next to other networks with the same layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snn_plot.rows import names_for
 
 __all__ = ["energy_bars"]
 
-# thousandths of a unit, and what they are called
+# prefixes of the unit, each for a thousandth of the one before
 PREFIXES = ("", "m", "µ", "n", "p", "f")
 # longer rows of names would run into each other
 LEVEL_UP_TO = 60
@@ -28,18 +28,18 @@ def energy_bars(
     labels: Sequence[object] | None = None,
     **artist: Any,
 ) -> Axes:
-    """Draw the energy of every layer of a net, beside that of the ordinary networks of the same layers.
+    """Draw the energy of every layer of a net, next to the ordinary networks with the same layers.
 
     Args:
-        account: What ``snn.energy`` returns, or its ``to_dict()``; or the energy of each layer in joules, ``[layers]``,
-            by the name of the network: ``{"spiking": [...], "float32": [...]}``.
+        account: The result of ``snn.energy``, or its ``to_dict()``; or the energy of each layer in joules,
+            ``[layers]``, by the name of the network: ``{"spiking": [...], "float32": [...]}``.
         ax: Axes to draw on; the current ones if None.
         labels: Name of each layer; those of the account, or its index, if None.
         **artist: Passed to ``Axes.bar`` for every network.
 
     Returns:
-        The axes. The unit is that in which the largest bar is a number from 1 to 1000; the legend has the sum over the
-        layers of each network. Layers that the account does not count are named below it.
+        The axes. The unit makes the largest bar a number from 1 to 1000; the legend has the sum over the layers of each
+        network. Layers that the account does not count are named below the axes.
 
     Raises:
         TypeError: If the energies are not real numbers or `ax` is not an Axes.
@@ -60,7 +60,7 @@ def energy_bars(
         raise ValueError("energy_bars needs the energies of at least one network in account, got none")
     counts = {name: len(values) for name, values in series.items()}
     if len({*counts.values()}) > 1:
-        raise ValueError(f"energy_bars needs networks of as many layers in account, got {counts}")
+        raise ValueError(f"energy_bars needs networks with equally many layers in account, got {counts}")
     layers = next(iter(counts.values()))
     names = names_for(own_names if labels is None else labels, layers, "energy_bars")
     names = [str(layer) for layer in range(layers)] if names is None else names
@@ -83,7 +83,7 @@ def energy_bars(
 
 
 def _read(account: Any) -> tuple[Mapping[Any, Any], list[str] | None, list[str]]:
-    """Return the energies of an account by network, the names of its layers, and those of what it does not count."""
+    """Return the energies of an account by network, the names of its layers, and the names that it does not count."""
     data = account.to_dict() if callable(getattr(account, "to_dict", None)) else account
     if not isinstance(data, Mapping):
         raise TypeError(f"energy_bars takes what snn.energy returns, or energies by network, got account {data!r:.60}")
@@ -108,7 +108,7 @@ def _energies(values: Any, name: str) -> np.ndarray:
 
 
 def _unit(largest: float) -> tuple[float, str]:
-    """Return by what joules are multiplied, and the unit that this gives."""
+    """Return the factor by which joules are multiplied, and the unit that this gives."""
     factors = [1000.0**thousands for thousands in range(len(PREFIXES))]
     fits = (number for number, factor in enumerate(factors) if largest == 0 or largest * factor >= 1)
     number = next(fits, len(factors) - 1)

@@ -40,7 +40,7 @@ def fi_curve(
             several of them by name.
         inputs: Constant inputs ``[inputs]``, in membrane units per step.
         ax: Axes to draw on; the current ones if None.
-        num_steps: Number of steps for which each input is held; the rate is exact to one spike in these.
+        num_steps: Number of steps for which each input is held; the rate is exact to one spike in this many steps.
         dt: Step in seconds, for rates in Hz; they are in spikes per step if None.
         **artist: Passed to ``Axes.plot`` for every curve.
 
@@ -50,7 +50,7 @@ def fi_curve(
     Raises:
         TypeError: If `respond` is not callable or does not return a tensor, the inputs are not real numbers or `ax`
             is not an Axes.
-        ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, or a value not finite.
+        ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, or a value is not finite.
 
     Example:
         A neuron without a leak that loses 1 at each spike fires as often as its input adds up to 1.

@@ -56,11 +56,11 @@ def drawn_in_layers(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) 
         [(20, 30, 4), (20, 30, 4)]
     """
     moving = show(frames[0])
-    # settles the layout and the limits
+    # this settles the layout and the limits
     canvas.draw()
     order = _order(canvas.figure, moving)
     if not all(artist in order for artist in moving):
-        # parts of other artists, which cannot be drawn without them
+        # some are parts of other artists and cannot be drawn without them
         yield from drawn_anew(canvas, show, frames)
         return
     renderer, pixels = canvas.get_renderer(), np.asarray(canvas.buffer_rgba())

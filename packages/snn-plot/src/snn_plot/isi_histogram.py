@@ -33,7 +33,7 @@ def isi_histogram(
     .. math:: \mathrm{ISI}_i^{(k)} = t_i^{(k+1)} - t_i^{(k)}
 
     The intervals of all neurons are pooled. A bar is a whole number of steps wide, as intervals are: narrower bars
-    would leave gaps that are in no data.
+    would leave gaps that are not in the data.
 
     Args:
         spk: Spikes of one sample, ``[time, neuron]`` or ``[time]``: tensor, array or list. Every value other than 0 is
@@ -41,7 +41,7 @@ def isi_histogram(
         ax: Axes to draw on; the current ones if None.
         time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
         dt: Step in seconds; intervals are in steps if None.
-        bins: Most bars between the shortest and the longest interval; 50 if None.
+        bins: Largest number of bars between the shortest and the longest interval; 50 if None.
         **artist: Passed to ``Axes.stairs``, such as ``color`` or ``label``.
 
     Returns:

@@ -56,7 +56,7 @@ def rate_heatmap(
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is not an Axes.
-        ValueError: If the shape, `dt`, the number of labels, `order` or `window` is wrong, or the data not finite.
+        ValueError: If the shape, `dt`, the number of labels, `order` or `window` is wrong, or the data are not finite.
 
     Example:
         >>> from matplotlib.figure import Figure

@@ -30,11 +30,11 @@ def rate_histogram(
     """Draw how many neurons of a layer fire at each rate, and how many never fire or fire all the time.
 
     Dead neurons, whose rate is 0, and saturated ones have bars of their own, left and right of all others; the legend
-    says how many they are. Neither kind can distinguish inputs.
+    says how many there are. Neither kind can distinguish inputs.
 
     Args:
-        rates: Firing rate of each neuron in spikes per step, in [0, 1]: ``[neuron]`` or, of a convolution,
-            ``[channel, height, width]``; tensor, array or list. Of spikes ``[time, batch, neuron]`` it is
+        rates: Firing rate of each neuron in spikes per step, in [0, 1]: ``[neuron]`` or, for a convolution,
+            ``[channel, height, width]``; tensor, array or list. For spikes ``[time, batch, neuron]`` it is
             ``(spk != 0).float().mean((0, 1))``.
         ax: Axes to draw on; the current ones if None.
         dt: Step in seconds, for rates in Hz; rates are in spikes per step if None.

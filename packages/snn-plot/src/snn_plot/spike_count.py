@@ -83,14 +83,14 @@ def spike_count(
     Args:
         data: Spikes, ``[time, neuron]``: tensor, array or list. Every value other than 0 is a spike.
         fig: Figure that holds `ax`; not needed, but accepted so that ``spike_count(data, fig, ax, labels)`` works.
-        ax: Axes to draw on; the current ones (of `fig` if given) if None.
+        ax: Axes to draw on; if None, the current ones (of `fig` if given).
         labels: Name of each neuron; its index if None.
         num_steps: Number of steps to count; all if None or False.
         animate: Return an animation of the growing bars instead of the final picture.
         interpolate: Frames per step of the animation.
         gridshader: Shade the background of every second neuron.
         interval: Delay between frames in milliseconds.
-        time_step: Another name of `dt`.
+        time_step: Another name for `dt`.
         time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
         dt: Step in seconds; time is given in steps if None.
         **artist: Passed to ``Axes.barh``.

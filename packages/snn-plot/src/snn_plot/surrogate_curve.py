@@ -54,7 +54,7 @@ def surrogate_curve(
         The axes.
 
     Raises:
-        TypeError: If `spike_grad` is not callable, `mem` holds no real numbers or `ax` is not an Axes.
+        TypeError: If `spike_grad` is not callable, `mem` does not hold real numbers or `ax` is not an Axes.
         ValueError: If the surrogate has no derivative, `mem` is empty or not finite, or the limits are not in order.
 
     Example:

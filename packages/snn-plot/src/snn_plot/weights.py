@@ -27,7 +27,7 @@ def weights(
     column is an input channel.
 
     Args:
-        weight: ``[out, in]`` as of ``nn.Linear``, or ``[out, in, height, width]`` as of ``nn.Conv2d``: tensor, array or
+        weight: ``[out, in]`` as in ``nn.Linear``, or ``[out, in, height, width]`` as in ``nn.Conv2d``: tensor, array or
             list.
         ax: Axes to draw on; the current ones if None.
         colorbar: True to draw the scale at the right, on an inset of `ax`.

@@ -60,7 +60,7 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
 
 
 def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | Tensor:
-    """Return a finite number, or a tensor of them that broadcasts to ``shape``."""
+    """Return a finite number, or a tensor of finite numbers that broadcasts to ``shape``."""
     if not isinstance(value, Real | Tensor) or (isinstance(value, Tensor) and value.is_complex()):
         raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
     remedy = "NaN and infinity are not probabilities: pass finite numbers"
@@ -69,7 +69,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
             raise ValueError(f"{name} holds {value}; {remedy}")
         return value
     endless = ~value.isfinite()
-    if is_any(endless, f"{name} holds no finite number; {remedy}"):
+    if is_any(endless, f"{name} holds a number that is not finite; {remedy}"):
         raise ValueError(f"{name} holds {value[endless][0].item()}; {remedy}")
     try:
         fits = torch.broadcast_shapes(value.shape, shape) == torch.Size(shape)
@@ -83,7 +83,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
 
 
 def place(device: torch.device | str | None) -> torch.device | None:
-    """Return a device of torch."""
+    """Return a torch device."""
     if device is None:
         return None
     if not isinstance(device, str | torch.device):

@@ -17,7 +17,7 @@ def floating(data: Tensor, name: str = "data") -> Tensor:
 
 
 def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
-    """Return the dtype of results of real data: that of the data if it is floating, else the default dtype."""
+    """Return the dtype of results for real data: the dtype of the data if it is floating, else the default dtype."""
     if not isinstance(data, Tensor):
         raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, as torch.as_tensor({name})")
     if data.is_complex():
@@ -77,7 +77,7 @@ def spike_trains(spikes: Tensor) -> Tensor:
         raise ValueError(f"spikes has shape {tuple(trains.shape)}; it needs a time axis, [T, *shape] with T >= 1")
     if not answers_at_once(trains):
         seen = trains.detach()
-        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes holds other than 0 and 1")
+        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes holds values other than 0 and 1")
         return trains
     lowest, highest = extent(trains)
     if not (lowest >= 0 and highest <= 1 and torch.equal(trains, trains.floor())):

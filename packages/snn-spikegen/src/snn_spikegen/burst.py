@@ -31,7 +31,7 @@ def burst(
         Spikes, 0 or 1, ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, or a number of steps or spikes no int.
+        TypeError: If ``data`` is not a real tensor, or a number of steps or spikes not an int.
         ValueError: If ``data`` leave [0, 1] or hold NaN, a number is out of range, or a burst might not end within T.
 
     Example:
@@ -62,11 +62,11 @@ def burst(
         )
     if extent := outside(values, 0, 1):
         raise ValueError(f"data lie in {list(extent)}; burst needs them in [0, 1]: rescale them")
-    # Spike i is one of the ceil(N x) that a burst has where i < N x.
+    # A burst has ceil(N x) spikes: spike i is one of them if i < N x.
     count = values * most
     interval = (longest - (longest - shortest) * values).ceil()
     spike = torch.arange(most, dtype=values.dtype, device=values.device).reshape(most, *[1] * values.dim())
-    # A missing spike of a burst falls on its first one.
+    # A missing spike of a burst is put on its first spike.
     times = torch.where(spike < count, spike * interval, 0).long()
     dtype = floating_dtype(data)
     spikes = torch.zeros(steps, *values.shape, dtype=dtype, device=values.device)

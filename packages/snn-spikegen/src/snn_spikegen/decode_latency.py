@@ -39,15 +39,16 @@ def decode_latency(
         tau: Time constant in steps, above 0.
         first_spike_time: Step f of the earliest spike.
         normalize: Whether the code was normalized; only with ``linear=True``.
-        linear: Whether the code was linear, and not logarithmic.
+        linear: Whether the code was linear rather than logarithmic.
 
     Returns:
         Values in [0, 1], ``[*shape]``, in the floating dtype of ``spikes`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spikes`` is not a real tensor, ``first_spike_time`` not an int, or another argument no number.
+        TypeError: If ``spikes`` is not a real tensor, ``first_spike_time`` not an int, or another argument not a
+            number.
         ValueError: If ``spikes`` have no steps, are not 0 or 1, or come before ``first_spike_time``, if an argument is
-            out of range, or ``normalize=True`` meets the logarithmic code, whose stretch the spikes do not tell.
+            out of range, or ``normalize=True`` is given with the logarithmic code, whose stretch is not in the spikes.
 
     Example:
         >>> import torch

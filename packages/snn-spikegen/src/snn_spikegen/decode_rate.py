@@ -12,7 +12,7 @@ from snn_spikegen._device_checks import is_any
 def decode_rate(
     spikes: Tensor, gain: float | Tensor = 1, offset: float | Tensor = 0, first_spike_time: int = 0
 ) -> Tensor:
-    r"""Return the value of which the spikes are most likely the rate code.
+    r"""Return the most likely value behind rate-coded spikes.
 
     .. math:: \hat x = \frac{1}{g} \left( \frac{1}{T - f} \sum_{t=f}^{T-1} S[t] - o \right)
 
@@ -32,7 +32,8 @@ def decode_rate(
         differentiable in ``spikes``.
 
     Raises:
-        TypeError: If ``spikes`` is not a real tensor, ``first_spike_time`` not an int, or another argument no number.
+        TypeError: If ``spikes`` is not a real tensor, ``first_spike_time`` not an int, or another argument not a
+            number.
         ValueError: If ``spikes`` have no steps or are not 0 or 1, or an argument is out of range or does not broadcast.
 
     Example:

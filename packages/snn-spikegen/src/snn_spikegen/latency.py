@@ -45,16 +45,16 @@ def latency(
         clip: Whether values below the threshold stay silent.
         normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
             [f, T - 1], so that no code depends on the rest of the batch.
-        linear: Whether time is linear in the value, and not logarithmic.
+        linear: Whether time is linear in the value rather than logarithmic.
         interpolate: Whether the value rises linearly from ``off_target`` at step 0 to ``on_target`` at the spike.
-        bypass: Whether spikes later than T - 1 are dropped, and not an error.
+        bypass: Whether spikes later than T - 1 are dropped instead of raising an error.
         epsilon: How far above the threshold the logarithmic code saturates.
 
     Returns:
         Spikes or ramps ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
         ValueError: If ``data`` leave [0, 1] or hold NaN, an argument is out of range, ``num_steps`` is missing, or a
             spike comes after the last step.
 
@@ -119,7 +119,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
         Ramps ``[num_steps, *shape]``, in the floating dtype of ``spike_time`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or a target no number.
+        TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or a target not a number.
         ValueError: If a spike time is negative or NaN, ``num_steps`` below 1, or ``on_target`` below ``off_target``.
 
     Example:
@@ -142,7 +142,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
     if extent := outside(times, 0, math.inf, "spike_time"):
         raise ValueError(f"spike_time holds {extent[0]}; a spike time is a step, at least 0")
     step = torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
-    # A product with 1 / t, and not k / t, rounds to the same last bit as the peer's ramps. No slope: no ramp.
+    # Multiplying by 1 / t, unlike dividing by t, rounds to the same last bit as the peer's ramps. No slope: no ramp.
     slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)
     ramps = step * slope
     # In place, with no more passes than needed, as passes cost more than the arithmetic.

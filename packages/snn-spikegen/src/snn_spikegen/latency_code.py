@@ -34,14 +34,14 @@ def latency_code(
         first_spike_time: Step f of the earliest spike.
         normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
             [f, T - 1].
-        linear: Whether time is linear in the value, and not logarithmic.
+        linear: Whether time is linear in the value rather than logarithmic.
         epsilon: How far above the threshold the logarithmic code saturates.
 
     Returns:
         Spike times in steps, not rounded, ``[*shape]``, and the mask ``data < threshold``, ``[*shape]``.
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
         ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
@@ -72,12 +72,12 @@ def latency_code_log(
     .. math:: t = \tau \ln\frac{\hat x}{\hat x - \vartheta} + f, \qquad \hat x = \max(x, \vartheta + \epsilon)
 
     With ``normalize=True`` the latest spike of every sample comes at step T - 1:
-    ``t - f`` is multiplied by ``(T - 1 - f) / max(t - f)``, the maximum being that of the sample alone.
+    ``t - f`` is multiplied by ``(T - 1 - f) / max(t - f)``, with the maximum over the sample alone.
 
     Args:
         data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
         num_steps: Number of steps T; needed with ``normalize=True``.
-        threshold: Threshold of the neuron, in (0, 1); what lies below it fires last.
+        threshold: Threshold of the neuron, in (0, 1); values below it fire last.
         tau: Time constant in steps, above 0.
         first_spike_time: Step f of the earliest spike.
         normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
@@ -88,7 +88,7 @@ def latency_code_log(
         Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
         ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
@@ -101,7 +101,7 @@ def latency_code_log(
     """
     values = working(data)
     steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
-    # A larger one makes a difference, however it rounds.
+    # A larger epsilon makes a difference, however it rounds.
     if finite("epsilon", epsilon) < 2 * threshold * torch.finfo(values.dtype).eps:
         levels = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype, device="cpu")
         if not levels[1] > levels[0]:
@@ -142,8 +142,8 @@ def latency_code_linear(
     Args:
         data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
         num_steps: Number of steps T; needed with ``normalize=True``.
-        threshold: Smallest value that still has a time of its own, in (0, 1); what lies below it fires with it.
-        tau: Steps between the spike of 1 and that of 0, above 0.
+        threshold: Smallest value that still has a time of its own, in (0, 1); values below it fire at the same time.
+        tau: Steps between the spikes of the values 1 and 0, above 0.
         first_spike_time: Step f of the earliest spike.
         normalize: Whether the times of each sample (each index of axis 0; 1-D data are one sample) are fitted into
             [f, T - 1].
@@ -152,7 +152,7 @@ def latency_code_linear(
         Spike times in steps, not rounded, ``[*shape]``, in the floating dtype of ``data``.
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, a number of steps no int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
         ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
@@ -171,7 +171,7 @@ def latency_code_linear(
     times = times.add_(first) if first else times
     if normalize and times.numel():
         earliest = _per_sample(torch.amin, times)
-        if not answers_at_once(earliest) or (earliest < first).any():  # if none is, it changes nothing
+        if not answers_at_once(earliest) or (earliest < first).any():  # if none is, nothing changes
             span = _per_sample(torch.amax, times) - earliest
             # A constant sample has no span; dividing by 1 puts its only time at f.
             span = torch.where(span > 0, span, torch.ones_like(span))

@@ -47,7 +47,9 @@ def labels(targets: Tensor, classes: int) -> Tensor:
     unknown = (indices < 0) | (indices >= classes)
     if targets.is_floating_point():
         unknown |= indices != targets
-    if is_any(unknown, f"targets holds no label; with {classes} classes it lies in [0, {classes - 1}]"):
+    if is_any(
+        unknown, f"targets holds a value that is not a label; with {classes} classes it lies in [0, {classes - 1}]"
+    ):
         raise ValueError(
             f"targets holds {targets[unknown][0].item()}; with num_classes={classes} a label is a whole number in "
             f"[0, {classes - 1}]"
@@ -92,7 +94,7 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
 
     Raises:
         TypeError: If ``one_hot_label`` is not a real tensor.
-        ValueError: If there is no class axis, or a row has no single largest entry, as a row of zeros has none.
+        ValueError: If there is no class axis, or a row has no single largest entry, such as a row of zeros.
 
     Example:
         >>> import torch

@@ -29,7 +29,7 @@ def phase(data: Tensor, num_steps: int, period: int = 8) -> Tensor:
         Spikes, 0 or 1, ``[num_steps, *shape]``, in the floating dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, or a number of steps no int.
+        TypeError: If ``data`` is not a real tensor, or a number of steps not an int.
         ValueError: If ``data`` leave [0, 1] or hold NaN, or a number of steps is out of range.
 
     Example:

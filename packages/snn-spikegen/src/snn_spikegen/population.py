@@ -24,14 +24,14 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
         num_neurons: Number of neurons N for every value, at least 3.
         low: Lower end l of the range.
         high: Upper end h of the range, above ``low``.
-        overlap: How many widths of a field the distance between two centers is (gamma), above 0.
+        overlap: Distance between two centers in widths of a field (gamma), above 0.
 
     Returns:
         Responses in [0, 1], ``[*shape, num_neurons]``, in the floating dtype of ``data`` (the default dtype for
         integers). They are differentiable in ``data``.
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, ``num_neurons`` not an int, or another argument no number.
+        TypeError: If ``data`` is not a real tensor, ``num_neurons`` not an int, or another argument not a number.
         ValueError: If ``data`` leave [low, high] or hold NaN, or an argument is out of range.
 
     Example:

@@ -44,8 +44,8 @@ def rate(
         dtype of ``data`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``data`` is not a real tensor, a number of steps no int, ``gain`` or ``offset`` not a number, or
-            ``generator`` not a generator.
+        TypeError: If ``data`` is not a real tensor, a number of steps not an int, ``gain`` or ``offset`` not a number,
+            or ``generator`` not a generator.
         ValueError: If the steps do not fit together, a probability is NaN, ``gain`` or ``offset`` is not finite or does
             not broadcast, or ``generator`` draws elsewhere.
 
@@ -124,7 +124,7 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
 
 
 def _is_other_than(number: float, value: float | Tensor) -> bool:
-    """Return True if a number, or one in a tensor, differs from another; always True for tensors on an accelerator."""
+    """Return True if a value, or an entry of it, differs from a number; always True for tensors on an accelerator."""
     if isinstance(value, Tensor):
         return not answers_at_once(value) or bool((value != number).any())
     return value != number

@@ -25,13 +25,13 @@ def rate_interpolate(
         num_steps: Number of steps T, at least 1.
         on_target: Value at a spike.
         off_target: Value at the step after a spike, and after the last one. It may be above ``on_target``.
-        epsilon: Not needed, and without effect: a ramp ends at ``on_target`` exactly. It keeps its place.
+        epsilon: Without effect, as a ramp ends at ``on_target`` exactly; it only keeps its place in the signature.
 
     Returns:
         The ramps ``[num_steps]``, in the floating dtype of ``spike_time`` (the default dtype for integers).
 
     Raises:
-        TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or another argument no number.
+        TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or another argument not a number.
         ValueError: If ``spike_time`` is not 1-D, a time lies outside [0, T - 1] or is NaN, or ``num_steps`` is below 1.
 
     Example:

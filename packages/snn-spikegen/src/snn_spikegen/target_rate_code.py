@@ -27,25 +27,25 @@ def target_rate_code(
 
     .. math:: \text{regular: spikes at } \lfloor f + i / r \rfloor < T, \quad i = 0, 1, 2, \ldots
 
-    ``"uniform"`` draws round(r (T - f)) distinct steps (half to even), all sets of them alike; ``"poisson"`` draws
-    every step by itself, ``S[t] ~ Bernoulli(r)``. No pattern fires before step f.
+    ``"uniform"`` draws round(r (T - f)) distinct steps (half to even), with all sets equally likely; ``"poisson"``
+    draws every step independently, ``S[t] ~ Bernoulli(r)``. No pattern fires before step f.
 
     Args:
         num_steps: Number of steps T, at least 1.
         first_spike_time: Step f, the earliest that may fire.
         rate: Share r of the steps from f on that fire, in [0, 1].
-        firing_pattern: ``"regular"``, ``"uniform"`` or ``"poisson"``, in any case of letters.
+        firing_pattern: ``"regular"``, ``"uniform"`` or ``"poisson"``, in upper or lower case.
         generator: Source of randomness; the global one of the CPU by default. It may draw on another device than
             ``device``.
         dtype: Floating dtype of the spikes; the default one by default.
-        device: Where the spikes and times are; that of the generator, or the CPU, by default.
+        device: Device of the spikes and times; by default the generator's, or the CPU.
 
     Returns:
         Spikes, 0 or 1, ``[num_steps]``, and their times in steps, rising, ``[number of spikes]``, int64.
 
     Raises:
-        TypeError: If a number of steps is not an int, ``rate`` not a number, ``firing_pattern`` not a text,
-            ``generator`` not a generator, ``dtype`` no floating dtype, or ``device`` no device.
+        TypeError: If a number of steps is not an int, ``rate`` not a number, ``firing_pattern`` not a string,
+            ``generator`` not a generator, ``dtype`` not a floating dtype, or ``device`` not a device.
         ValueError: If ``num_steps`` is below 1, ``first_spike_time`` past the last step, ``rate`` outside [0, 1], or
             ``firing_pattern`` or ``device`` unknown.
 
@@ -62,7 +62,7 @@ def target_rate_code(
     if generator is not None:
         source(generator)
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise TypeError(f"dtype is {dtype!r}; pass a floating one, as torch.float32, or None")
+        raise TypeError(f"dtype is {dtype!r}; pass a floating dtype, such as torch.float32, or None")
     target = None if device is None else place(device)
     draws = _CPU if generator is None else generator.device
     chance = share("rate", rate)
@@ -84,13 +84,13 @@ def target_rate_code(
 
 
 def _regular(first: int, steps: int, gap: float) -> Tensor:
-    """Return the steps from the first on that lie a gap apart, in [1, steps], each rounded down; on the CPU, int64."""
+    """Return the steps from the first on that lie a gap in [1, steps] apart, rounded down; int64 on the CPU."""
     if gap == int(gap):
         return torch.arange(first, steps, int(gap), device=_CPU)
     # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
     times = torch.arange(first, steps, gap, dtype=torch.float32, device=_CPU).long()
-    # The number of multiples is rounded too, and may count one that falls on step T; to look costs as much as the rest,
-    # so only where it is near.
+    # The number of multiples is rounded too, and may count one that falls on step T. Looking costs as much as the rest,
+    # so it is done only if the last multiple is near T.
     last = first + (math.ceil((steps - first) / gap) - 1) * gap
     return times[:-1] if last > steps * (1 - 2**-20) and times[-1].item() >= steps else times
 

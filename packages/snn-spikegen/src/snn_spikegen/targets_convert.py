@@ -55,7 +55,7 @@ def targets_convert(
         clip: Latency code: whether the neurons of the wrong classes stay silent.
         normalize: Latency code: whether the wrong classes fire at the last step.
         linear: Latency code: whether time is linear in the value.
-        bypass: Latency code: whether spikes after the last step are dropped, and not an error.
+        bypass: Latency code: whether spikes after the last step are dropped instead of raising an error.
         generator: Rate code: source of randomness, on any device; the global one of the CPU by default.
 
     Returns:
@@ -63,7 +63,7 @@ def targets_convert(
         ``first_spike_time`` at their defaults.
 
     Raises:
-        TypeError: If an argument is of a wrong type; see the two functions.
+        TypeError: If an argument is of the wrong type; see the two functions.
         ValueError: If ``code`` is unknown or an argument out of range; see the two functions.
 
     Example:

@@ -41,16 +41,16 @@ def targets_latency(
         clip: Whether the neurons of the wrong classes stay silent.
         normalize: Whether the wrong classes fire at step T - 1 (with ``linear=True`` at the step nearest to
             f + (1 - threshold) (T - 1 - f)).
-        linear: Whether the times are those of ``latency_code_linear``, and not of ``latency_code_log``.
+        linear: Whether time is coded by ``latency_code_linear`` rather than ``latency_code_log``.
         epsilon: How far above the threshold the logarithmic code saturates.
-        bypass: Whether spikes later than T - 1 are dropped, and not an error.
+        bypass: Whether spikes later than T - 1 are dropped instead of raising an error.
 
     Returns:
         Targets ``[num_steps, *shape, num_classes]``, in the default dtype; labels given in a floating dtype keep it.
 
     Raises:
-        TypeError: If ``targets`` is not a real tensor, a number of steps or classes no int, or another argument no
-            number.
+        TypeError: If ``targets`` is not a real tensor, a number of steps or classes not an int, or another argument not
+            a number.
         ValueError: If a label is not a class, an argument is out of range, ``num_steps`` is missing, or a spike comes
             after the last step.
 

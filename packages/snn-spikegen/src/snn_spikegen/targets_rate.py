@@ -57,10 +57,10 @@ def targets_rate(
         labels given in a floating dtype keep it.
 
     Raises:
-        TypeError: If ``targets`` is not a real tensor, a number of steps or classes no int, a rate or target no number,
-            ``firing_pattern`` not a text, or ``generator`` not a generator.
+        TypeError: If ``targets`` is not a real tensor, a number of steps or classes not an int, a rate or target not a
+            number, ``firing_pattern`` not a string, or ``generator`` not a generator.
         ValueError: If a label is not a class, a rate lies outside [0, 1], ``incorrect_rate`` is above ``correct_rate``,
-            ``num_steps`` is missing, ``first_spike_time`` past the last step, or ``firing_pattern`` unknown.
+            ``num_steps`` is missing, ``first_spike_time`` is past the last step, or ``firing_pattern`` is unknown.
 
     Example:
         >>> import torch

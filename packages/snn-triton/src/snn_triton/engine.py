@@ -27,14 +27,14 @@ REGISTERS = 168
 
 
 class Engine:
-    """An engine that runs step programs by kernels of Triton, one generated for each program and use.
+    """An engine that runs step programs with Triton kernels, one generated for each program and use.
 
     It is an :class:`snn_core.kernels.registry.Interpreter`. It computes in float32, or in float64 if the input is;
     input, spikes and states in half precision are converted when they are read and written.
 
     Args:
         device: Type of the devices on which it runs. Anything but ``"cuda"`` is for Triton's own interpreter.
-        block: Columns of one block of a kernel, a power of two; by the sizes of a sequence if None.
+        block: Columns of one block of a kernel, a power of two; chosen by the size of a sequence if None.
         functions: The objects ``tl`` and ``libdevice`` in the kernels; Triton's own if None.
     """
 
@@ -52,7 +52,7 @@ class Engine:
         self._warned: set[str] = set()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
-        """Return why a program cannot run here, or None; the first time, run two steps of a few columns.
+        """Return the reason why a program cannot run here, or None; the first time, run two steps of a few columns.
 
         Args:
             program: A step program.
@@ -178,8 +178,8 @@ def block_size(columns: int, dtype: str, states: int, backward: bool = False) ->
     """Return the number of columns of one block of a kernel.
 
     A small sequence is divided among as many blocks as possible, except in half precision, which is loaded ahead two
-    columns at a time. In a large one each thread takes several columns, whose loads are in flight together; fewer, the
-    more registers and shared memory a column needs; and one, if rows begin at arbitrary places in memory.
+    columns at a time. In a large one, each thread takes several columns, whose loads are in flight together: the fewer,
+    the more registers and shared memory a column needs, and only one if rows begin at arbitrary places in memory.
 
     Args:
         columns: Columns of a sequence.
@@ -223,7 +223,7 @@ def _computes_in(x: Tensor) -> torch.dtype:
 
 
 def _segment(steps: int) -> int:
-    """Return the length of a segment between two steps whose states are kept: about as long as there are segments."""
+    """Return the length of a segment between two steps whose states are kept: about the number of segments."""
     return min(_LONGEST, math.isqrt(steps - 1) + 1)
 
 

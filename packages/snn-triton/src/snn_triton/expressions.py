@@ -1,4 +1,4 @@
-"""Instructions of step programs as expressions of Triton."""
+"""Instructions of step programs as Triton expressions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snn_core.kernels.program import Program, Register
 
 __all__ = ["Lines", "Unknown"]
 
-# Triton rounds a division or a root to the nearest only on request, and contracts nothing as kernels are compiled
+# Triton rounds a division or a root to the nearest only on request, and contracts nothing as kernels are compiled here
 _ROUNDED = {"float32": {"div": "tl.div_rn({}, {})", "sqrt": "tl.sqrt_rn({})"}}
 _ROUNDED["float64"] = {"div": "{} / {}", "sqrt": "tl.sqrt({})"}
 _LIBRARY = ("rsqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "pow")
@@ -100,7 +100,7 @@ class Lines:
         return {name: self._as_number(value(operand)) for name, operand in program.outputs.items()}
 
     def is_zero(self, name: str) -> bool:
-        """Return True for the name of the number zero."""
+        """Return True if a name stands for the number zero."""
         return name in (self._numbers.get("0.0"), self._numbers.get("-0.0"))
 
     def _everywhere(self, value: str) -> str:

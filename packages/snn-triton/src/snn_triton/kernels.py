@@ -22,7 +22,7 @@ def kernel(source: Source, functions: Mapping[str, Any] | None = None) -> Any:
         functions: The objects ``tl`` and ``libdevice`` in it; Triton's own if None.
 
     Returns:
-        A function of Triton, launched by ``kernel[grid](...)``.
+        A Triton function, launched by ``kernel[grid](...)``.
     """
     import triton
     import triton.language as tl
@@ -34,5 +34,5 @@ def kernel(source: Source, functions: Mapping[str, Any] | None = None) -> Any:
     namespace: dict[str, Any] = {"__name__": "snn_triton.kernels", "tl": tl, "libdevice": libdevice}
     namespace |= functions or {}
     code = compile(source.text, file, "exec", dont_inherit=True)
-    exec(code, namespace)  # of a text made of a program's instructions and of checked names
+    exec(code, namespace)  # the text consists of a program's instructions and checked names
     return triton.jit(namespace[source.name], do_not_specialize=_NOT_SPECIALIZED)

@@ -12,7 +12,7 @@ _DISTRIBUTIONS = (
     "triton-rocm",
     "pytorch-triton-rocm",
     "pytorch-triton",
-)  # of the module
+)  # the distributions that may hold the module
 _OLDEST = (3, 6)
 
 
@@ -22,7 +22,7 @@ def register() -> tuple[bool, str]:
     The first kernel imports Triton itself.
 
     Returns:
-        True if the kernels can run here, and on what, or why not.
+        True if the kernels can run here, and the hardware and version, or the reason why not.
 
     Example:
         >>> import snn_core as snn

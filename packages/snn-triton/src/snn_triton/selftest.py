@@ -26,7 +26,7 @@ class Check(NamedTuple):
 
 
 def selftest(device: str = "cuda") -> list[Check]:
-    """Run neurons forward and backward by the kernels and by the reference, and compare.
+    """Run neurons forward and backward with the kernels and with the reference, and compare.
 
     Args:
         device: The device, such as ``"cuda:1"``.
@@ -89,4 +89,4 @@ def _compared(name: str, make: Callable[[], Any], dtype: str, device: str) -> Ch
     (spikes, *results), (expected, *others) = runs
     apart = max(((f - e).abs().max() / (1 + e.abs().max())).item() for f, e in zip(results, others, strict=True))
     fired = int((spikes != expected).sum())
-    return Check(name, fired == 0 and apart <= _OFF[dtype], f"{fired} spikes differ, apart by {apart:.1e}")
+    return Check(name, fired == 0 and apart <= _OFF[dtype], f"{fired} spikes differ, values by up to {apart:.1e}")

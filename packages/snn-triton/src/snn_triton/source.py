@@ -46,10 +46,10 @@ class Backward(NamedTuple):
     Args:
         dtype: Dtype of the computation: ``"float32"`` or ``"float64"``.
         scalar: For each coefficient, True if it is one number, False if it is one per column.
-        trace: True if gradients are those of every step's states, False if of the last ones.
+        trace: True if the gradients are of every step's states, False if of the last ones.
         spikes: True if the spikes have a gradient.
         states: For each state, True if it has one.
-        need_x: True if that of the input is needed.
+        need_x: True if the gradient of the input is needed.
     """
 
     dtype: str
@@ -138,7 +138,7 @@ def forward_source(program: StepProgram, how: Forward) -> Source:
 def backward_source(program: StepProgram, how: Backward) -> Source:
     """Return the kernel that runs a program back through all steps.
 
-    The last step comes first, separately, as it may get fewer gradients than earlier steps. Each segment of these is
+    The last step comes first, separately, as it may have fewer gradients than earlier steps. Each segment of these is
     computed once more, from the states that were kept at its beginning to the states before each of its steps, which
     stay in ``scratch`` until the way back through the segment has read them.
 
@@ -179,7 +179,7 @@ def backward_source(program: StepProgram, how: Backward) -> Source:
         outputs = body.computed(step, values)
         if how.need_x:
             body.add(f"tl.store(back_row + column, {outputs['d x']}, mask=there)", "back_row -= columns")
-        # before a change of the states' gradients, which may be parts of sums
+        # before the states' gradients change, as they may be parts of sums
         body.add(*(f"{total}_{j} += {outputs[n]}" for j, n in enumerate(program.sums) if not body.is_zero(outputs[n])))
         _next_states(body, names, [outputs[f"d {name}"] for name in program.states], "carried_")
         body.add(*(f"{name}_row -= {name}_stride" for name in strides))

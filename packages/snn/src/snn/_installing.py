@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "extra", "hint", "missing"]
 
-_FIRST = "0.5"  # below it, what an index has under the name of the umbrella is another project, which pip would take
+_FIRST = "0.5"  # below it, an index has another project under the umbrella's name, which pip would take
 _UNKNOWN = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
 _UMBRELLA = "snn"
-_ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # of ours, what comes with the umbrella
+_ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # our packages that come with the umbrella
 
 
 def hint(*requirements: str) -> str:
@@ -33,21 +33,21 @@ def missing(error: ModuleNotFoundError, requirement: str) -> str:
 
 
 def command(*requirements: str) -> tuple[str, str]:
-    """Return the command that installs pieces into this environment, from where the pieces in it came.
+    """Return the command that installs pieces into this environment, from the source of those already in it.
 
-    The installer is the pip of this interpreter, or uv where there is none. Of wheels from a folder that the installer
-    recorded, the folder is named; of a checkout that is installed in place, the folders of its packages are. The
-    umbrella is asked for with the version from which on its name is ours.
+    The installer is the pip of this interpreter, or uv where there is none. If the installer recorded
+    a folder of wheels, the command names it; for a checkout that is installed in place, it names the folders of its
+    packages. The umbrella is requested with the first version at which its name is ours.
 
     Returns:
-        The command, and a note: empty, or what belongs to the command where the installer recorded nothing.
+        The command, and a note: an addition to the command if the installer recorded nothing, else empty.
 
     Example:
         >>> text, note = command("snn[demo]", "snn-data[vowels]")
         >>> "install" in text
         True
     """
-    # what is imported here and below would make ``import snn`` slow
+    # these imports, and those below, would make ``import snn`` slow
     import shlex
 
     folders, checkout = _origins()
@@ -75,7 +75,7 @@ def _installer() -> str:
     from pathlib import Path
 
     here = Path(sys.executable)
-    # other finders are not asked: that of setuptools gives up its distutils for good where somebody looks for pip
+    # other finders are not asked: the one of setuptools gives up its distutils for good when anything looks for pip
     if PathFinder.find_spec("pip"):
         program = shutil.which("pip")
         first = program is not None and Path(program).parent == here.parent
@@ -96,7 +96,7 @@ def _origins() -> tuple[list[Path], Path | None]:
 
 
 def _origin(distribution: str) -> tuple[Path | None, bool]:
-    """Return the folder beside which a distribution was, if it is there still, and if that is one of sources."""
+    """Return the folder that held a distribution, if it still exists, and True if it was a folder of sources."""
     import json
     from importlib import metadata
     from pathlib import Path
@@ -114,7 +114,7 @@ def _origin(distribution: str) -> tuple[Path | None, bool]:
 
 
 def _needs(requirement: str) -> list[str]:
-    """Return what an extra of the umbrella stands for; anything else is what it is."""
+    """Return the requirements behind an extra of the umbrella, or any other requirement unchanged."""
     from importlib import metadata
 
     from packaging.requirements import Requirement
@@ -131,7 +131,7 @@ def _needs(requirement: str) -> list[str]:
 
 
 def _from_checkout(need: str, checkout: Path) -> str:
-    """Return how pip is asked for a need: by its folder where it is one of ours."""
+    """Return pip's argument for a need: its folder if it is one of ours."""
     import shlex
 
     from packaging.requirements import Requirement

@@ -29,13 +29,13 @@ def forward(
         module: Name of the module that re-exports.
         package: Import name of the package that has its names.
         submodules: Modules under ``module``, and the package that each one needs; private ones are listed nowhere.
-        elsewhere: Names that another package has, and which.
+        elsewhere: Names that another package has, and that package.
         unlisted: Names that the package has and lists nowhere, for programs that were written for snnTorch.
         absent: Names that users may look for and that no package has, and functions that say what to use instead.
 
     Returns:
         The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
-        give those that are public and installed, and nothing else.
+        list the names that are public and installed, and nothing else.
     """
     inner, others, removed = submodules or {}, elsewhere or {}, absent or {}
 

@@ -1,4 +1,4 @@
-"""Times of a net: the loop over its steps beside ``unroll``, and where the time of ``unroll`` goes."""
+"""Times of a net: the loop over its steps beside ``unroll``, and the operations on which ``unroll`` spends time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Timing:
     Args:
         forward: Seconds of a forward pass without gradients, the median of all repeats.
         training: Seconds of a forward and a backward pass, the median of all repeats.
-        kept: Bytes that the forward pass keeps for the backward pass, the weights aside.
+        kept: Bytes that the forward pass keeps for the backward pass, without the weights.
     """
 
     forward: float
@@ -41,11 +41,11 @@ class Bench:
     """The times of a net.
 
     Args:
-        steps: Of the loop over the steps.
-        unrolled: Of ``unroll``.
-        places: What a forward and a backward pass of ``unroll`` spend their time on, and the share of each, the
-            largest first.
-        schedule: How ``unroll`` runs the net, and why.
+        steps: The times of the loop over the steps.
+        unrolled: The times of ``unroll``.
+        places: The operations on which a forward and a backward pass of ``unroll`` spend their time, and the share of
+            each, the largest first.
+        schedule: The way in which ``unroll`` runs the net, and the reason.
         threads: Threads that torch computes on.
 
     Example:
@@ -70,7 +70,7 @@ class Bench:
     threads: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the times as JSON takes them."""
+        """Return the times as JSON data."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -97,18 +97,18 @@ class Bench:
 
 
 def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
-    """Time a net in both ways of running it over a sequence.
+    """Time both ways of running a net over a sequence.
 
     Args:
         net: A net written for one step, whose neurons keep their state; it is left at rest and without gradients.
         xs: Its input ``[num_steps, batch, ...]``.
-        repeats: How often each pass is timed, after two passes that are not.
+        repeats: The number of timed passes of each kind, after two untimed ones.
 
     Returns:
-        The times, the memory and where the time goes.
+        The times, the memory, and the operations that take the time.
 
     Raises:
-        ValueError: If the net gives anything but one tensor.
+        ValueError: If the net returns anything but one tensor.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(7, 5), snn.Leaky(beta=0.9, init_hidden=True))
@@ -119,7 +119,7 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
     ways: dict[str, Callable[[], Any]] = {"steps": lambda: _loop(net, xs), "unrolled": lambda: snn.unroll(net, xs)}
     out, how = snn.unroll(net, xs, explain=True)
     if not isinstance(out, Tensor):
-        raise ValueError(f"the net gives a {type(out).__name__}; to time it, let it give one tensor")
+        raise ValueError(f"the net returns a {type(out).__name__}; to time it, let it return one tensor")
     timings = {name: _timed(net, way, repeats) for name, way in ways.items()}
     places = _places(ways["unrolled"])
     net.zero_grad()
@@ -154,7 +154,7 @@ def _trained(way: Callable[[], Any]) -> None:
 
 
 def _kept(net: nn.Module, way: Callable[[], Any]) -> int:
-    """Count the bytes that a forward pass keeps: memory that tensors share once, and none of the weights."""
+    """Count the bytes that a forward pass keeps: shared memory counts once, and weights do not count."""
     weights = {weight.untyped_storage().data_ptr() for weight in net.parameters()}
     sizes: dict[int, int] = {}
 
@@ -165,7 +165,7 @@ def _kept(net: nn.Module, way: Callable[[], Any]) -> int:
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = way()  # kept until it is counted, or memory that is free again would be counted as shared
+        out = way()  # kept until the count; otherwise reused memory would be counted as shared
     del out
     return sum(sizes.values())
 

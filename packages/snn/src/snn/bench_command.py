@@ -1,4 +1,4 @@
-"""``snn bench``: how fast a net runs, step by step and by ``unroll``."""
+"""The command ``snn bench``: the speed of a net, step by step and with ``unroll``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """
     parser.description = (
         "Time a net over random numbers: a loop over its steps beside unroll, forward and backward, with the memory "
-        "that each keeps for the backward pass and what the time of unroll goes into. The code is 2 if it does not run."
+        "that each keeps for the backward pass and the operations on which unroll spends its time. "
+        "The code is 2 if it does not run."
     )
     parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
     parser.add_argument(
@@ -59,5 +60,5 @@ def _times(options: argparse.Namespace) -> Any:
     try:
         with computing_on(options.threads):
             return bench(net, xs, repeats=options.repeats)
-    except Exception as error:  # whatever the user's net raises
+    except Exception as error:  # the user's net may raise anything
         raise CannotMake(why_it_fails(options.net, xs, error)) from error

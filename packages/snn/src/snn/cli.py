@@ -25,12 +25,12 @@ from snn.renaming.command import main as run_rename
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130  # 128 and the number of the signal, like in a shell
+_INTERRUPTED = 130  # 128 plus the number of the signal, as in a shell
 _NIR = "check, show, run, compare and convert NIR files"
 
 
 class _Command(NamedTuple):
-    """A command: what it does, its options, and what runs it."""
+    """A command: its description, its options, and the function that runs it."""
 
     text: str
     add_options: Callable[[argparse.ArgumentParser], None]
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit code: 0 if all is well, 1 if not, 2 if there is no net or it could not be run, 3 if a GPU is requested
-        but there is none, 130 if the keyboard interrupted it.
+        but there is none, 130 if it was interrupted from the keyboard.
 
     Example:
         >>> main([])
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has enough, like ``head`` after ten lines
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains again at exit
         return 1
     except KeyboardInterrupt:
         print(f"\nsnn{f' {words[0]}' if words else ''}: interrupted", file=sys.stderr)

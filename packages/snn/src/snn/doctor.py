@@ -81,7 +81,7 @@ def diagnose() -> Diagnosis:
 
     Each installed package is imported. It is a problem if that fails, if a requirement is missing or outside its
     range, or if the code is of another version than the installer's record; a package that is not installed, or a
-    backend without its hardware, is none.
+    backend without its hardware, is not a problem.
 
     Example:
         >>> [piece.version is None for piece in diagnose().pieces if piece.name in ("snn", "snn-core")]
@@ -126,7 +126,7 @@ def _environment() -> dict[str, str | int | None]:
     results |= {name: version(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "executorch")}
     try:
         import torch
-    except ImportError:  # the core's requirement says so among the problems
+    except ImportError:  # the problems already list it, as a requirement of the core
         return results
     results |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
     return results | {"gpu": ", ".join(gpu_names()) or "none"}

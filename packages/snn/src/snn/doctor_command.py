@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn doctor``.
 
     Returns:
-        Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not look, 3 if there is no GPU to look at.
+        Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not run, 3 if there is no GPU to test.
 
     Example:
         >>> parser = argparse.ArgumentParser()
@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
         return _gpu(options)
     if options.net is None:
         if options.batch or options.shape or options.own_loop:
-            return _refused("--batch, --shape and --own-loop are of a net: snn doctor net.py:make_net --shape T,B,...")
+            return _refused("--batch, --shape and --own-loop are for a net: snn doctor net.py:make_net --shape T,B,...")
         return _installation(options)
     if not options.batch and not options.shape:
         return _refused("a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,...")

@@ -157,7 +157,7 @@ def _triton() -> str:
 
 
 def _said(check: Check, yes: str, no: str) -> str:
-    detail = check.detail.strip().replace("\n", "\n    ")  # of a compiler, many lines
+    detail = check.detail.strip().replace("\n", "\n    ")  # a compiler's detail has many lines
     return f"{yes if check.ok else no}: {detail}"
 
 

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="function that makes a batch [num_steps, batch, ...], or a pair of it and lengths [batch]",
     )
     batch.add_argument(
-        "--shape", type=shape, metavar="T,B,...", help="run over random numbers from 0 to 1, which no data are like"
+        "--shape", type=shape, metavar="T,B,...", help="run over random numbers from 0 to 1, unlike any real data"
     )
     parser.add_argument(
         "--model", choices=("45nm", "45nm+memory"), default="45nm", help="cost model; accesses cost in the second one"

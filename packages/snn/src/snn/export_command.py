@@ -14,7 +14,7 @@ from snn.whole_number import sizes, whole
 __all__ = ["add_options", "main"]
 
 _AXES = ("batch", "time")
-_MOST_BYTES = 2**32  # what a processor of 32 bits addresses
+_MOST_BYTES = 2**32  # the memory that a 32-bit processor addresses
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
         2
     """
     try:
-        with redirect_stdout(sys.stderr):  # what the user's code and exporters print
+        with redirect_stdout(sys.stderr):  # output of the user's code and of exporters
             _written(options)
     except CannotMake as error:
         return _refused(str(error), 2)

@@ -21,7 +21,7 @@ class CannotMake(Exception):
 
 
 def made_by(name: str) -> Any:
-    """Call a function without arguments, ``path/to/file.py:function`` or ``package.module:function``.
+    """Call a function without arguments, named ``path/to/file.py:function`` or ``package.module:function``.
 
     It can import from its folder, or from the working folder for a module, as if it were run from there.
 
@@ -34,7 +34,7 @@ def made_by(name: str) -> Any:
     """
     home, colon, function = name.rpartition(":")
     if not colon or not home or not function:
-        raise CannotMake(f"{name!r} names no function; expected file.py:function or package.module:function")
+        raise CannotMake(f"{name!r} does not name a function; expected file.py:function or package.module:function")
     with _importing_from(Path(home).resolve().parent if _is_file(home) else Path.cwd()):
         module = _loaded(home)
         result = getattr(module, function, None)
@@ -102,7 +102,7 @@ def _loaded(home: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """Return the module of a file, under its path as a name, which no other module has."""
+    """Return the module of a file, named by its path, a name that no other module has."""
     if str(path) in sys.modules:
         return sys.modules[str(path)]
     spec = importlib.util.spec_from_file_location(str(path), path)

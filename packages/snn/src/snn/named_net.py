@@ -50,7 +50,7 @@ def made_net(name: str) -> Any:
 
 
 def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
-    """Print what a command computes of a net, as text or the JSON of its ``to_dict()``, without what the net prints.
+    """Print the result of a command, as text or the JSON of its ``to_dict()``; the net's own output goes to stderr.
 
     Returns:
         Exit code: 0, or 2 if the net or its input could not be made.
@@ -100,7 +100,7 @@ def random_batch(of_shape: tuple[int, ...]) -> Any:
 
 
 def named_batch(options: argparse.Namespace, second: str) -> tuple[Any, Any]:
-    """Return the batch that ``--batch`` or ``--shape`` names, and what it comes with, or None."""
+    """Return the batch that ``--batch`` or ``--shape`` names, and its companion, such as labels, or None."""
     from torch import Tensor
 
     made = made_by(options.batch) if options.batch else random_batch(options.shape)

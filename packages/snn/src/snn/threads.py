@@ -1,4 +1,4 @@
-"""On how many threads torch computes."""
+"""The number of threads on which torch computes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["computing_on"]
 
 @contextmanager
 def computing_on(threads: int) -> Iterator[None]:
-    """Let torch compute on so many threads for a while; sums come out the same whatever the number of cores.
+    """Make torch compute on a number of threads within a block, so that sums do not depend on the number of cores.
 
     Example:
         >>> with computing_on(1):

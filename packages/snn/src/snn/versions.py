@@ -1,4 +1,4 @@
-"""The list of our packages, and the versions of what is installed."""
+"""The list of our packages, and the versions of installed distributions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def version(distribution: str) -> str | None:
 
 
 def behind(requirement: str) -> dict[str, str]:
-    """Return exact versions of Python, the platform and everything that a requirement installs, directly or not.
+    """Return the exact versions of Python, the platform and everything that a requirement installs, directly or not.
 
     Example:
         >>> found = behind("snn")

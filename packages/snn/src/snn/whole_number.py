@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 __all__ = ["MOST_THREADS", "sizes", "whole"]
 
-# a run may be repeated with the threads of another machine; far more than there are processors only wait for each other
+# a run may be repeated with the threads of another machine; many more than processors only wait for each other
 MOST_THREADS = max(64, os.cpu_count() or 1)
 _LARGEST_SIZE = 2**31 - 1
 _MOST_SIZES = 8
@@ -26,7 +26,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     """
 
     def number(text: str) -> int:
-        # more digits than the largest number has need not be read
+        # a text with more digits than the largest number need not be read
         if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r:.60}")
         return int(text)
@@ -38,9 +38,9 @@ def sizes(text: str, *, least: int, expected: str) -> tuple[int, ...]:
     """Read the sizes of a tensor.
 
     Args:
-        text: Whole numbers from 1 on, with commas.
-        least: How many there are at least; there may be 8.
-        expected: What they are, in words, for the error.
+        text: Whole numbers of at least 1, separated by commas.
+        least: The least number of sizes; there may be up to 8.
+        expected: A description of the sizes, for the error.
 
     Example:
         >>> sizes("20,8,784", least=2, expected="numbers of steps, of samples and of features")

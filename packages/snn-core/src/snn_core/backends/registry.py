@@ -15,12 +15,12 @@ from snn_core.sequence.recorded import recorded_ahead
 from snn_core.sequence.schedule import Schedule
 
 _GROUP = "snn.backends"
-_KNOWN = {"ipu": "snn-ipu"}  # the distribution that brings each target of this project
+_KNOWN = {"ipu": "snn-ipu"}  # the distribution that provides each target of this project
 
 
 @dataclass(frozen=True)
 class Status:
-    """One installed backend: ``kind`` is ``"target"`` or ``"kernel"``; ``ok`` says if it runs here, ``reason`` why."""
+    """One installed backend, a ``"target"`` or a ``"kernel"``; ``ok`` is True if it runs here, ``reason`` says why."""
 
     name: str
     kind: str
@@ -69,13 +69,13 @@ def get(name: str) -> Target:
     try:
         target: Any = entries[0].load()
         target = target() if isinstance(target, type) else target
-    except Exception as error:  # whatever a third party's package raises at import
+    except Exception as error:  # a third party's package may raise anything at import
         raise BackendError(f"backend {name!r} ({entries[0].value}) does not load: {_say(error)}") from error
     if not isinstance(target, Target):
         raise BackendError(f"backend {name!r} ({entries[0].value}) lacks api, availability, check or compile")
     if target.api != API:
         raise BackendError(
-            f"backend {name!r} speaks interface {target.api}, this snn-core {API}; upgrade the older one"
+            f"backend {name!r} speaks interface {target.api}, but this snn-core speaks {API}; upgrade the older one"
         )
     return target
 
@@ -96,7 +96,7 @@ def _target(name: str) -> Status:
         availability = get(name).availability()
     except BackendError as error:
         return Status(name, "target", False, str(error))
-    except Exception as error:  # availability() must not raise, but a third party's may
+    except Exception as error:  # availability() must not raise, but a third party's might
         return Status(name, "target", False, f"availability() raised {_say(error)}")
     return Status(name, "target", availability.ok, availability.reason)
 

@@ -20,8 +20,8 @@ class Issue:
     Args:
         code: A stable identifier of the kind of issue: ``"IPU001"``, ``"silent_layer"``.
         where: Path of the module in the net or of the node in the graph, ``""`` for all of it.
-        message: What is wrong.
-        remedy: What to do about it.
+        message: The problem.
+        remedy: A way to solve it.
         severity: ``"error"`` if the net or graph cannot be used, ``"warning"`` if there is probably a fault, ``"info"``
             if it may be intended.
 
@@ -55,12 +55,12 @@ API = 1  # version of the interface below; a target of another version is refuse
 
 
 class BackendError(RuntimeError):
-    """Error of a target that cannot be used: it is broken, unavailable, or refuses the net."""
+    """Error raised for a target that cannot be used: it is broken, unavailable, or refuses the net."""
 
 
 @dataclass(frozen=True)
 class Availability:
-    """The answer of a target to the question if it can run here, with the reason.
+    """A target's answer to the question of whether it can run here, with the reason.
 
     Args:
         ok: True if it can.

@@ -1,4 +1,4 @@
-"""Former module paths of classes, which older pickles of whole nets name."""
+"""Former module paths of classes, to which older pickles of whole nets refer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _PATHS |= {"surrogate.stochastic": "surrogate.custom", "surrogate.applied": "sur
 
 
 def keep_former_paths() -> None:
-    """Make ``snn_core.leaky`` and the like, where classes stood up to 0.5, name the modules that hold them now."""
+    """Make ``snn_core.leaky`` and the like, which held classes up to 0.5, name the modules that hold them now."""
     for former, path in _PATHS.items():
         sys.modules[f"snn_core.{former}"] = sys.modules[f"snn_core.{path}"]

@@ -23,7 +23,7 @@ _KEY, _SUM = "snn", "snn.sha256"
 
 
 def classes(net: nn.Module) -> dict[str, str]:
-    """Return the class of every module of a net, by path. It is a mere name in a file; nothing ever imports it.
+    """Return the class of every module of a net, by path. In a file it is only a name; nothing ever imports it.
 
     Example:
         >>> classes(nn.Sequential(nn.Linear(3, 2)))
@@ -45,7 +45,7 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
         path: The file.
         kind: The kind of file.
         tensors: The tensors by name.
-        content: Further entries of the manifest, which JSON can represent.
+        content: Further entries of the manifest, which JSON must be able to represent.
 
     Raises:
         TypeError: If JSON cannot represent the content, or a file cannot hold a tensor.
@@ -63,7 +63,7 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
         text = json.dumps(whole, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"a manifest holds what JSON has (strings, numbers, lists, dicts with strings as keys): {error}"
+            f"a manifest holds only what JSON has (strings, numbers, lists, dicts with strings as keys): {error}"
         ) from None
     tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
 
@@ -151,7 +151,7 @@ def must_be_time(dt: Any) -> None:
     if dt is None:
         return
     if not _is_number(dt):
-        raise TypeError(f"save: dt is the seconds of a time step, a number or None, got {dt!r:.100}")
+        raise TypeError(f"save: dt must be the length of a time step in seconds, or None, got {dt!r:.100}")
     if not 0 < dt < math.inf:
         raise ValueError(f"save: dt must be a positive and finite number of seconds, got {dt!r:.100}")
 
@@ -186,7 +186,7 @@ _CONTENT: dict[str, Callable[[Any], bool]] = {
     "state": lambda value: isinstance(value, bool),
     "versions": _table_of(_is_text),
     "dt": lambda value: value is None or _is_number(value),
-    "seeds": _table_of(_is_number),  # whole or not, as an earlier version wrote both
+    "seeds": _table_of(_is_number),  # whole or not: an earlier version wrote both
     "extra": lambda value: True,
 }
 

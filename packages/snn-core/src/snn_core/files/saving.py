@@ -15,9 +15,9 @@ from snn_core.files.tensor_file import as_bytes
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.spiking import SpikingNeuron
 
-# these are in no state_dict, and yet they change the output
+# these are not in any state_dict, yet they change the output
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
-_STATE = "state/"  # the prefix of the names of states, which stand beside parameters and buffers
+_STATE = "state/"  # the prefix of the names of states, which are stored beside parameters and buffers
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class SavedNet:
         tensors: Parameters and buffers, by the names of the ``state_dict``.
         states: Kept states by name, such as ``"1.mem"``; empty if none were saved.
         classes: Class of every module, by path.
-        options: Options of every neuron that are in no ``state_dict``, and its surrogate.
+        options: Options of every neuron that are not in its ``state_dict``, and its surrogate.
         versions: Versions of the packages that wrote it.
-        dt: Seconds of a time step, None if not given.
+        dt: Length of a time step in seconds, None if not given.
         seeds: Seeds passed to :func:`save`, by name.
         extra: Further content passed to :func:`save`.
     """
@@ -60,10 +60,10 @@ def save(
     dtype and checksum of every tensor. A parameter that several modules share is stored once.
 
     Args:
-        path: The file; an existing file is replaced; if it is a symbolic link, the file that it points to.
+        path: The file; an existing file is replaced. If it is a symbolic link, the file that it points to is replaced.
         net: The net.
         state: Save the kept states of its neurons too.
-        dt: Seconds of a time step, for the reader of the file.
+        dt: Length of a time step in seconds, for the reader of the file.
         seeds: Seeds that it was trained with, by name.
         extra: Anything else that JSON can represent: strings, numbers, lists, dicts with strings as keys.
 
@@ -118,7 +118,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
 
     Args:
         path: The file.
-        net: A net of the same modules and shapes, on any device; its kept states do not change unless ``state``.
+        net: A net of the same modules and shapes, on any device. Its kept states change only with ``state=True``.
         state: Let its neurons continue from the states in the file.
 
     Returns:
@@ -221,7 +221,7 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
 
 
 def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
-    """Drop the modules that define the classes, as a module has another name in the program that is started."""
+    """Drop the modules that define the classes, as a module has a different name when it is run as the main program."""
     return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
 
 

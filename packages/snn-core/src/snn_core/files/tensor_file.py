@@ -29,9 +29,9 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_LONGEST_HEADER = 100 * 10**6  # bytes; what safetensors itself allows
+_LONGEST_HEADER = 100 * 10**6  # bytes; the most that safetensors itself allows
 _ALIGNMENT = 8
-_AXES = 64  # what torch's operations take
+_AXES = 64  # the most that torch's operations take
 _METADATA = "__metadata__"
 _ZIP = b"PK\x03\x04"
 _DEEPEST = 100  # levels of lists and tables in JSON, far below the depth at which Python gives up
@@ -61,7 +61,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
     """
     must_be_known(tensors)
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
-    # the widest first, so that every tensor starts at a multiple of its item's size
+    # the widest items first, so that every tensor starts at a multiple of its item's size
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
     end = 0
     for name, tensor in ordered:
@@ -76,7 +76,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
 
 
 def must_be_known(tensors: Mapping[str, Tensor]) -> None:
-    """Raise unless a file can hold the tensors under their names; the message names the first one that it cannot.
+    """Raise unless a file can hold the tensors under their names; the message names the first one it cannot hold.
 
     Raises:
         TypeError: If the format does not support the dtype or layout.
@@ -159,7 +159,7 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
     except ValueError as error:
         raise _damaged(path, f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
-        raise _damaged(path, f"its header is a {type(header).__name__} , not a table")
+        raise _damaged(path, f"its header is a {type(header).__name__}, not a table")
     return header, 8 + length
 
 

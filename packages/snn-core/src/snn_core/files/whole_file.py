@@ -34,7 +34,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with part.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())  # before it gets its name, or a crash could leave an empty file of that name
+            os.fsync(file.fileno())  # before it gets its name; otherwise a crash could leave an empty file
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

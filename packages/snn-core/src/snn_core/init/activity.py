@@ -78,13 +78,13 @@ class Activity(Watch):
         return self
 
     def _schedule(self, net: nn.Module, xs: Tensor) -> str:
-        """Return the schedule of the net: all steps at once only if that is known without running a step."""
+        """Return the schedule of the net: all steps at once only if that can be decided without running a step."""
         how = known_ahead(net, xs, describe=False)
         return "steps" if how is None else how.kind
 
 
 class Call(NamedTuple):
-    """A call of a layer or neuron, and the neurons that its output comes from: itself, or those before the layer."""
+    """A call of a layer or neuron, and the neurons its output comes from: itself, or those before the layer."""
 
     module: nn.Module
     neurons: frozenset[nn.Module]
@@ -94,13 +94,13 @@ class Feeding(Activity):
     """A search, in the graph of a run, for the layers with a weight that come last before each neuron.
 
     Args:
-        net: The net, used here alone: its layers get hooks and its parameters require gradients.
+        net: The net, used only here: its layers get hooks and its parameters are set to require gradients.
     """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__(net)
-        self._givers: dict[Any, Call] = {}  # which call of a layer or neuron computed a node of the graph
-        self._before: dict[nn.Module, dict[Call, None]] = {}  # the nearest calls before those of each neuron
+        self._givers: dict[Any, Call] = {}  # the call of a layer or neuron that computed a node of the graph
+        self._before: dict[nn.Module, dict[Call, None]] = {}  # the nearest calls before the calls of each neuron
         inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
         self.uncalled: set[nn.Module] = {m for m in self.paths if m not in inside and has_weight(m)}
         self._hooks = [layer.register_forward_hook(self._after) for layer in self.uncalled]
@@ -159,7 +159,7 @@ class Feeding(Activity):
 
 
 def has_weight(module: nn.Module) -> bool:
-    """Return True for a layer whose output is scaled by a ``weight``, a parameter or computed from parameters."""
+    """Return True for a layer scaled by a ``weight`` that is a parameter or is computed from parameters."""
     if isinstance(module, Firing | nn.PReLU):
         return False
     return isinstance(getattr(module, "weight", None), Tensor) and any(True for _ in module.parameters(recurse=True))

@@ -14,28 +14,28 @@ from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.temporal import as_floating
 
-_QUIET = 1e-3  # of the threshold: so far below it no neuron fires, and only the equation acts on a membrane
-_NARROW = 1e-6  # of a factor: if a rate jumps within less, no factor gives the rates in between
+_QUIET = 1e-3  # share of the threshold: this far below it no neuron fires, and only the equation acts on a membrane
+_NARROW = 1e-6  # share of a factor: if a rate jumps within less, no factor gives the rates in between
 
 
 class NotReached(Exception):
-    """Error of a rate that no factor gives; the message says why."""
+    """Error raised for a rate that no factor gives; the message says why."""
 
 
 def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> float | None:
-    r"""Return the factor of the input at which a Gaussian membrane is above the threshold with a given probability.
+    r"""Return the input factor at which a Gaussian membrane potential exceeds the threshold with a given probability.
 
     .. math:: \Phi\!\left(\frac{f \mu_U - \vartheta}{f \sigma_U}\right) = \nu \quad\Rightarrow\quad
         f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
 
     Args:
-        mean: Mean of the membrane, without spikes.
+        mean: Mean of the membrane potential, without spikes.
         std: Its standard deviation.
         threshold: Threshold, greater than 0.
         rate: Probability in each step, in (0, 1).
 
     Returns:
-        The factor; None if no positive one does.
+        The factor; None if no positive factor does this.
 
     Example:
         >>> round(gaussian_factor(mean=0.0, std=0.5, threshold=1.0, rate=1 - 0.9772), 2)
@@ -50,14 +50,14 @@ def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> f
 
 
 def equation_of(neuron: Any) -> type:
-    """Return the class whose ``integrate`` a neuron runs, recurrence left aside."""
+    """Return the class whose ``integrate`` a neuron runs, leaving recurrence aside."""
     kinds = (k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent)
     return next(kinds, type(neuron))
 
 
 @torch.no_grad()
 def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
-    """Return the membrane of all steps as if the neuron never fired, in units of its threshold.
+    """Return the membrane potential in all steps as if the neuron never fired, in units of its threshold.
 
     It is measured on input that is scaled down so far that the neuron does not fire, and then scaled up again. The
     result is exact if the equation is linear below the threshold.
@@ -67,7 +67,7 @@ def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
         xs: Its input, ``[T, batch, ...]``.
 
     Returns:
-        ``[T, batch, ...]``; None if no threshold is above 0 and finite, or the membrane is not finite.
+        ``[T, batch, ...]``; None if no threshold is above 0 and finite, or the membrane potential is not finite.
     """
     drive, threshold = neuron.driven(as_floating(xs, type(neuron).__name__)), neuron.threshold.detach()
     drive = as_dtype(drive, computing_dtype(drive))
@@ -87,16 +87,17 @@ def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
 
 @torch.no_grad()
 def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, most: float = 1e6) -> float:
-    """Return the factor of its input at which a layer of neurons fires at a rate.
+    """Return the factor of the input at which a layer of neurons fires at a given rate.
 
-    The search starts at the closed form for a Gaussian membrane, as spikes reset a membrane, adapt it and feed back.
+    The closed form for a Gaussian membrane potential is only the start of the search, as spikes reset a membrane, adapt
+    it and feed back.
 
     Args:
         neuron: The neuron.
         xs: Its input, ``[T, batch, ...]``.
         rate: Spikes per step, the mean of the layer, in (0, 1).
         tolerance: Largest deviation from the rate, as a share of it.
-        most: The largest factor, and one over the smallest.
+        most: The largest factor; its reciprocal is the smallest.
 
     Returns:
         The factor.
@@ -129,7 +130,7 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
         start: The factor to start from.
         rate: The requested rate.
         tolerance: Largest deviation, as a share of it.
-        most: The largest factor, and one over the smallest.
+        most: The largest factor; its reciprocal is the smallest.
 
     Returns:
         The factor, found by growing steps and then by bisection of its logarithm.
@@ -162,14 +163,14 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
         elif below is not None:
             if factor >= most:
                 raise NotReached(
-                    f"it fires at {now:.3g} even with its input times {factor:.3g}: most of it holds the membrane "
-                    "down; draw weights of a larger mean, add a bias or lower the threshold"
+                    f"it fires at {now:.3g} even with its input times {factor:.3g}: most of the input holds the "
+                    "membrane down; draw weights of a larger mean, add a bias or lower the threshold"
                 )
             factor, step = min(factor * step, most), step * step
         else:
             if factor <= 1 / most:
                 raise NotReached(
-                    f"it fires at {now:.3g} even with its input times {factor:.3g}; take a threshold above 0, or "
+                    f"it fires at {now:.3g} even with its input times {factor:.3g}; choose a threshold above 0, or "
                     "smaller recurrent weights and biases"
                 )
             factor, step = max(factor / step, 1 / most), step * step

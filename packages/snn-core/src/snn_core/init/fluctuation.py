@@ -1,4 +1,4 @@
-"""An initialization by which every layer of a net fires at one rate."""
+"""An initialization that makes every layer of a net fire at one rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.surroundings import copied, unhook
 
-_SHOWN = 3  # steps, enough to show what feeds a neuron, also from the step before
+_SHOWN = 3  # steps, enough to show what feeds a neuron, including from the step before
 _SWEEPS = 4  # sweeps over all layers; the first suffices unless neurons feed back to earlier layers
 
 
@@ -28,21 +28,22 @@ def fluctuation_(
 ) -> Scaling:
     r"""Scale the weights of a net in place, so that every layer of neurons fires at a given rate on a batch of data.
 
-    The membrane of a neuron with many inputs fluctuates like a Gaussian, of mean :math:`\mu_U` and standard deviation
-    :math:`\sigma_U` in proportion to its weights, and is to cross the threshold with probability :math:`\nu`:
+    The membrane potential of a neuron with many inputs fluctuates like a Gaussian variable, with mean :math:`\mu_U` and
+    standard deviation :math:`\sigma_U` in proportion to the weights. It should cross the threshold with probability
+    :math:`\nu`:
 
     .. math:: f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
 
-    Layer after layer, each fed by the spikes of those before it, this factor is computed from the membranes of the
-    batch and corrected by bisection until the measured rate is right: spikes reset membranes, and raise adaptation.
+    Layer after layer, each fed by the spikes of the layers before it, this factor is computed from the membranes of the
+    batch and corrected by bisection until the measured rate is right, as spikes reset membranes and raise adaptation.
 
     The function scales the weight and the bias of the last layers before a neuron, as the graph of a run shows them:
     linear, convolutional, an embedding or a normalization. It leaves alone layers that the neuron itself or a later one
     feeds, and weights of the neuron itself, such as those of ``RLeaky``. A neuron with an infinite threshold is a
-    read-out and is left out.
+    readout and is left out.
 
     A copy of the net runs, from rest, by ``unroll(net, xs)``, so that states, gradients, hooks, statistics and modes of
-    the net, and random generators, do not change. The copy runs as in evaluation, without dropout; normalizations in
+    the net, and random generators, do not change. The copy runs in evaluation mode, without dropout; normalizations in
     training mode still use the statistics of the batch. If an error is raised, no weight has changed.
 
     Args:
@@ -50,7 +51,7 @@ def fluctuation_(
         xs: A batch of data, ``[T, batch, ...]``.
         rate: Spikes per step, the mean over steps, samples and neurons of a layer; in (0, 1).
         tolerance: Largest deviation from the rate, as a share of it; in (0, 1). A layer within it is left alone.
-        most: Largest factor, and one over the smallest; above 1.
+        most: Largest factor, whose reciprocal is the smallest; above 1.
 
     Returns:
         A tuple with a row for each layer of neurons: its ``path``, the paths of the ``layers`` that were scaled, the
@@ -262,5 +263,5 @@ def _check(net: Any, xs: Any, numbers: dict[str, Any]) -> None:
     if not any(isinstance(module, SpikingNeuron) for module in net.modules()):
         raise ValueError(
             f"fluctuation_: this {type(net).__name__} has no spiking neuron; add one, such as "
-            "snn.Leaky(beta=0.9, init_hidden=True), behind each layer that is to be scaled"
+            "snn.Leaky(beta=0.9, init_hidden=True), after each layer that is to be scaled"
         )

@@ -1,4 +1,4 @@
-"""Implementations of whole sequences of a neuron: the reference loop, operators over it, and fused kernels."""
+"""Implementations that run a neuron's whole sequence: the reference loop, operators over it, and fused kernels."""
 
 from snn_core.kernels.operator import Choice, choose, define
 from snn_core.kernels.operator import run as run

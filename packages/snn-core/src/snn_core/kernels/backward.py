@@ -11,7 +11,7 @@ _ZERO_WITH = frozenset({"mul", "neg", "number", "div"})  # operations whose resu
 
 
 class Walk(NamedTuple):
-    """The backward pass through a sequence: the program of its last step, and that of all earlier steps.
+    """The backward pass through a sequence: the program of its last step and the program of all earlier steps.
 
     Args:
         last: Program of the last step, from the gradients that it receives.
@@ -25,15 +25,15 @@ class Walk(NamedTuple):
 
 
 def walk(program: StepProgram, spikes: bool, states: Sequence[bool], trace: bool) -> Walk:
-    """Return what a backward pass computes, leaving out what is zero because the loss does not depend on it.
+    """Return the programs of a backward pass, without what is zero because the loss does not depend on it.
 
-    An absent gradient is not the number zero: zero times an infinite membrane would be NaN.
+    An absent gradient is not the number zero: zero times an infinite membrane potential would be NaN.
 
     Args:
         program: The program of a step.
         spikes: True if the spikes have a gradient.
-        states: For each state, True if it has one.
-        trace: True if those are gradients of every step's states, False if of the last ones.
+        states: For each state, True if it has a gradient.
+        trace: True if these are gradients of every step's states, False if they are of the last states.
 
     Example:
         >>> import snn_core as snn
@@ -76,9 +76,9 @@ def is_zero(operand: Any) -> bool:
 
 
 def without(program: Program, absent: Collection[str]) -> Program:
-    """Return a program without some of its inputs, namely gradients of values on which no loss depends.
+    """Return a program without some of its inputs, namely the gradients of values on which no loss depends.
 
-    A product with an absent factor is absent, and a sum is what remains of it; an absent output is the number zero.
+    A product with an absent factor is absent, and a sum consists of what remains; an absent output is the number zero.
 
     Args:
         program: The program.
@@ -112,7 +112,7 @@ def without(program: Program, absent: Collection[str]) -> Program:
 
 
 def _computed(emit: Any, name: str, operands: list[Any]) -> Any:
-    """Return an instruction's register, or None if it is absent because some operands are."""
+    """Return an instruction's register, or None if it is absent because some operands are absent."""
     if None in operands:
         first, *others = operands
         if name in _ZERO_WITH or all(operand is None for operand in operands):
@@ -127,7 +127,7 @@ def _computed(emit: Any, name: str, operands: list[Any]) -> Any:
 
 
 def _without_dead_code(program: Program) -> Program:
-    """Return the program with only those of its instructions that lead to an output."""
+    """Return the program with only the instructions that lead to an output."""
     first = len(program.inputs)
     needed = {operand.number for operand in program.outputs.values() if isinstance(operand, Register)}
     for number in reversed(range(first, first + len(program.instructions))):

@@ -56,7 +56,7 @@ class Connection:
 
         Args:
             values: The input and the states, by name, with any number of axes before the last one.
-            constants: The neuron's, by path.
+            constants: The neuron's constants, by path.
         """
         bias = None if self.bias is None else constants[self.bias]
         return _linear(self.source(values), constants[self.weight], bias)
@@ -86,7 +86,7 @@ class Connection:
         Args:
             grad: Gradient of the output.
             values: The input and the states, by name; only their shapes are used.
-            constants: The neuron's, by path.
+            constants: The neuron's constants, by path.
         """
         back = _linear(grad, constants[self.weight].t())
         return [*back.split([values[name].shape[-1] for name in self.sources], -1)]
@@ -121,6 +121,6 @@ def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    from snn_core.kernels.layers import linear  # which uses registered kernels, as programs use registered engines
+    from snn_core.kernels.layers import linear  # uses registered kernels, as programs use registered engines
 
     return linear(x, weight, bias)[0]

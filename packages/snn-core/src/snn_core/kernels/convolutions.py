@@ -1,4 +1,4 @@
-"""Convolutions in a net that runs layer by layer: by registered implementations, and in the faster layout."""
+"""Convolutions in a net that runs layer by layer, by registered implementations and in the faster layout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Moves(NamedTuple):
 class Convolution(Protocol):
     """An implementation of ``torch.nn.functional.conv2d`` for many images at once, on one type of device.
 
-    ``gains`` says in a few words when it gains.
+    ``gains`` says in a few words when it is faster.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Convolution(Protocol):
     gains: str
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
-        """Return None to take the call, else the reason for refusing it; the tensors are plain and on the device."""
+        """Return None to take the call, or the reason for refusing it; the tensors are plain and on the device."""
 
     def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
-        """Return what ``conv2d`` gives, differentiable by autograd, and how it was computed."""
+        """Return the output of ``conv2d``, differentiable by autograd, and how it was computed."""
 
 
 def conv2d(
@@ -85,7 +85,7 @@ def conv2d(
 
 
 def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Moves | None:
-    """Return the moves that the arguments mean; None if the padding is not the same on both sides, or not torch's."""
+    """Return the moves that the arguments describe; None if the padding differs between sides or is not torch's."""
     steps, apart = pair(stride), pair(dilation)
     if steps is None or apart is None or weight.dim() != 4:
         return None
@@ -127,14 +127,14 @@ def takes(module: nn.Module) -> bool:
     )
 
 
-_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are at import, before anybody replaces one
+_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are at import, before anybody replaces any
 
 
 class Layout:
     """The choice of the channels-last layout for the input of convolutions, where it is faster.
 
     It is faster in float32 on a CPU, and in bfloat16 under autocast: the layouts of oneDNN's convolutions have the
-    channels inside, and torch pools a vector of channels at a time in this layout, where it compares numbers one by one
+    channels innermost, and torch pools a vector of channels at a time in this layout, but compares numbers one by one
     in the other. What follows a convolution keeps the layout by itself: pooling, normalization, neurons. Values and
     shapes are the same as without it; parameters keep their layout.
 
@@ -151,7 +151,7 @@ class Layout:
         self.largest: int = 0
 
     def called(self, module: Any, x: Tensor) -> tuple[Tensor, str | None]:
-        """Call a layer that convolves.
+        """Call a convolutional layer.
 
         Args:
             module: The layer.
@@ -207,6 +207,6 @@ def _gains(x: Tensor) -> bool:
 
 def _channels_last(x: Tensor) -> Tensor:
     if x.shape[1] == 1:
-        # a single channel is in both layouts at once, and torch tells them apart by the stride of an axis of length 1
+        # a single channel fits both layouts at once, and torch tells them apart by the stride of an axis of length 1
         return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)
     return x.contiguous(memory_format=_FORMATS[x.dim()])

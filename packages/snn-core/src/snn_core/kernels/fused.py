@@ -40,7 +40,7 @@ def is_plain(*tensors: Tensor) -> bool:
     They must fit, be dense and on one device, and no mode may change what torch's operations do.
 
     Args:
-        tensors: One or more.
+        tensors: One or more tensors.
 
     Example:
         >>> is_plain(torch.zeros(2), torch.zeros(3))
@@ -56,7 +56,7 @@ def is_plain_by_element(*tensors: Tensor) -> bool:
     """Return True if an element-wise operation on these tensors may be replaced by another; autocast may be on.
 
     Args:
-        tensors: One or more.
+        tensors: One or more tensors.
 
     Example:
         >>> with torch.autocast("cpu"):
@@ -89,9 +89,9 @@ def call(
 
     Args:
         kernel: A kernel that takes the call.
-        call_: The call: a ``SequenceCall``, or another object with such a ``steps``.
+        call_: The call: a ``SequenceCall``, or another object with the same method ``steps``.
         x: Input ``[T, ...]``.
-        states: The states before the first step, whose dtype is that of the computation.
+        states: The states before the first step, in the dtype of the computation.
         constants: The constants of the family.
         trace: Return every step's states instead of the last ones.
 
@@ -119,7 +119,7 @@ def call(
 
 
 class Widened:
-    """A kernel for input in half precision, built from one for the dtype of the states.
+    """A kernel for input in half precision, built from a kernel for the dtype of the states.
 
     The input that is stored for the backward pass keeps its half precision.
 
@@ -174,7 +174,7 @@ class Widened:
 
 
 def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return an input in another dtype; if it is the same in all steps, convert only one of them."""
+    """Return an input in another dtype; if it is the same in all steps, convert only one step."""
     return x.to(dtype) if len(x) == 1 or x.stride(0) else x[:1].to(dtype).expand(x.shape)
 
 
@@ -184,7 +184,7 @@ def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...]
 
 
 def _owned(tensor: Tensor) -> Tensor:
-    """Return the same tensor, but never a view of another, which autograd would not let users change in place."""
+    """Return the same tensor, but not as a view of another, which autograd would not let users change in place."""
     if not tensor._is_view():
         return tensor
     place = tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride()
@@ -192,7 +192,7 @@ def _owned(tensor: Tensor) -> Tensor:
 
 
 def repeated(rows: Tensor, steps: int) -> Tensor:
-    """Return the input of one step in each of several, of which kernels then give the gradient summed over the steps.
+    """Return one step's input repeated in several steps; kernels then give its gradient summed over the steps.
 
     Args:
         rows: One step's input, ``[batch, ...]``.
@@ -213,11 +213,11 @@ def repeated(rows: Tensor, steps: int) -> Tensor:
 
 
 class _Repeated(torch.autograd.Function):
-    """The expansion of a step over time, which knows what it expands."""
+    """The expansion of one step's input over time, which remembers that input."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, steps: int) -> Tensor:
-        ctx.rows = weakref.ref(rows)  # so that it lives no longer than for the caller
+        ctx.rows = weakref.ref(rows)  # so that it lives only as long as the caller needs it
         return rows.expand(steps, *rows.shape)
 
     @staticmethod
@@ -226,13 +226,13 @@ class _Repeated(torch.autograd.Function):
 
 
 def _rows_of(x: Tensor) -> Tensor | None:
-    """Return what is repeated in all steps, if that is what an input is and nobody asks for the gradient of each."""
+    """Return the rows that an input repeats in all steps, unless something asks for the gradient of each step."""
     known = isinstance(x.grad_fn, _Repeated._backward_cls) and not x._backward_hooks and not x.retains_grad
     return x.grad_fn.rows() if known else None  # pyrefly: ignore[missing-attribute]
 
 
 class _Fused(torch.autograd.Function):
-    """A kernel's call; with ``steps``, the first tensor is the input of one step, which is the same in so many."""
+    """A kernel's call; with ``steps``, the first tensor is the input of one step, repeated in so many steps."""
 
     @staticmethod
     def forward(
@@ -248,11 +248,11 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         kernel, call_, trace, count, steps, present = ctx.settings
-        unpacked = ctx.saved_tensors  # once: under a checkpoint, each access would compute it again
+        unpacked = ctx.saved_tensors  # read once: under a checkpoint, each access would compute it again
         tensors, saved = unpacked[:present], unpacked[present:]
         x, states, constants = _arguments(tensors, count, steps)
         needs = ctx.needs_input_grad[-present:]
-        if torch.is_grad_enabled():  # the gradient itself will be differentiated, which only the steps allow
+        if torch.is_grad_enabled():  # the gradient itself will be differentiated, and only the steps allow that
             out = call_.steps(x, states, constants, trace)
             sources = [t for t, needed in zip(tensors, needs, strict=True) if needed]
             computed = iter(gradients(out, grads, sources, create_graph=True))
@@ -270,7 +270,7 @@ class _Fused(torch.autograd.Function):
 
 
 def _arguments(tensors: Sequence[Tensor], count: int, steps: int) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-    """Return input, states, of which there are so many, and constants."""
+    """Return the input, ``count`` states, and the constants."""
     x = tensors[0].expand(steps, *tensors[0].shape) if steps else tensors[0]
     return x, tensors[1 : 1 + count], tensors[1 + count :]
 
@@ -278,7 +278,7 @@ def _arguments(tensors: Sequence[Tensor], count: int, steps: int) -> tuple[Tenso
 def gradients(
     outs: Sequence[Tensor], grads: Sequence[Tensor | None], tensors: Sequence[Tensor], create_graph: bool = False
 ) -> Sequence[Tensor | None]:
-    """Return the gradients of tensors, given the gradients of what was computed from them (None for zero)."""
+    """Return the gradients of tensors, given the gradients of the values computed from them (None for zero)."""
     ends = [(o, g) for o, g in zip(outs, grads, strict=True) if g is not None and o.requires_grad]
     if not ends or not tensors:
         return [None] * len(tensors)

@@ -34,7 +34,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "clamp": _clamp,
     "number": Tensor.to,
 }
-"""Each instruction as PyTorch computes it; ``number`` turns a condition into 1 or 0."""
+"""The PyTorch function that computes each instruction; ``number`` turns a condition into 1 or 0."""
 
 _OF_TENSORS = ("div", "minimum", "maximum", "where")
 
@@ -46,7 +46,7 @@ _INFIX |= {"ne": "!=", "and": "&", "or": "|", "xor": "^"}
 
 
 def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
-    """Compute an instruction by PyTorch.
+    """Compute an instruction with PyTorch.
 
     Args:
         name: The operation.
@@ -92,12 +92,12 @@ _RENAMED |= {f"{kind}_{name}": name for kind in ("bitwise", "logical") for name 
 
 
 def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit) -> Operand | None:
-    """Return what an operation of PyTorch computes, written in instructions.
+    """Express a PyTorch operation in instructions.
 
     Args:
         name: Its name, such as ``"add"`` for ``aten.add.Tensor``.
-        args: Its arguments: with operands instead of tensors.
-        kwargs: The same, by name.
+        args: Its positional arguments, with operands instead of tensors.
+        kwargs: Its keyword arguments.
         emit: Function that adds an instruction.
 
     Returns:
@@ -114,7 +114,7 @@ def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit
 
 
 def _power(emit: Emit, x: Operand, exponent: Operand) -> Operand:
-    """Return a power; for some exponents, by what PyTorch computes instead."""
+    """Return a power; for some exponents, emit what PyTorch computes instead."""
     if not isinstance(exponent, int | float):
         return emit("pow", x, exponent)
     if exponent in (0, 1):

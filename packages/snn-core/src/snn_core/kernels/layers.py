@@ -1,4 +1,4 @@
-"""Layers of torch in a net that runs layer by layer: faster implementations of products and pooling."""
+"""Torch layers in a net that runs layer by layer: faster implementations of products and pooling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_core.neuron.firing import is_autocast
 class Product(Protocol):
     """An implementation of ``torch.nn.functional.linear`` for many rows at once, on one type of device.
 
-    ``gains`` says in a few words when it gains, such as "sums over set bits where fed by spikes".
+    ``gains`` says in a few words when it is faster, such as "sums over set bits where fed by spikes".
     """
 
     name: str
@@ -25,10 +25,10 @@ class Product(Protocol):
     gains: str
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
-        """Return None to take the call, else the reason for refusing it; the tensors are plain and on the device."""
+        """Return None to take the call, or the reason for refusing it; the tensors are plain and on the device."""
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-        """Return what ``linear`` gives, differentiable by autograd, and how it was computed."""
+        """Return the output of ``linear``, differentiable by autograd, and how it was computed."""
 
 
 def expected(device: str) -> str:
@@ -99,9 +99,9 @@ _LINEAR = nn.Linear.forward  # as it is at import, before anybody replaces it
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Return True if a module is compiled on its own, as after ``torch.compile(module)`` or ``module.compile()``.
+    """Return True if a module is compiled on its own, by ``torch.compile(module)`` or ``module.compile()``.
 
-    Any replacement around it while a net runs would make it compile again.
+    Replacing anything around it while a net runs would make it compile again.
 
     Example:
         >>> layer = nn.Linear(3, 2)
@@ -129,17 +129,17 @@ class Pooling(Protocol):
         """Return True to take the call; the tensor is plain, ``[images, channels, height, width]``, on the device."""
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return what ``max_pool2d`` gives, differentiable by autograd."""
+        """Return the output of ``max_pool2d``, differentiable by autograd."""
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Compute ``torch.nn.functional.max_pool2d`` by a registered implementation that takes the call.
 
     Args:
-        torch_s: Torch's function that was called.
+        torch_s: The torch function that was called.
         x: Its input.
-        *args: Its other arguments.
-        **kwargs: The same, by name.
+        *args: Its other positional arguments.
+        **kwargs: Its keyword arguments.
 
     Returns:
         The output.
@@ -166,7 +166,7 @@ def _windows(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Windows | None:
-    """Return the windows that the arguments mean; None for windows of another kind, or that torch would refuse."""
+    """Return the windows that the arguments describe; None for other kinds of windows or ones that torch refuses."""
     kernel, steps = pair(kernel_size), pair(stride) if stride not in (None, (), []) else pair(kernel_size)
     margin = pair(padding)
     if kernel is None or steps is None or margin is None or pair(dilation) != (1, 1) or ceil_mode or return_indices:

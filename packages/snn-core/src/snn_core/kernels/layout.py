@@ -19,7 +19,7 @@ class Layout:
 
     Args:
         shape: Shape of one step.
-        order: Its axes, slowest first; None if they are in order already.
+        order: Its axes, slowest first; None if they are already in order.
     """
 
     shape: tuple[int, ...]
@@ -27,7 +27,7 @@ class Layout:
 
     @classmethod
     def of(cls, x: Tensor) -> Layout:
-        """Return the layout of a sequence ``x[T, ...]``, in which its steps are dense if they are dense in any.
+        """Return the layout of a sequence ``x[T, ...]``: one in which its steps are dense, if there is one.
 
         Example:
             >>> import torch
@@ -47,7 +47,7 @@ class Layout:
         if self.order is not None:
             x = x.permute(0, *(1 + axis for axis in self.order))
         if not x.is_contiguous() and x.shape[0] and not x[0].is_contiguous():
-            # one step for all, as the gradient of a sum over time is
+            # one step stands for all, as in the gradient of a sum over time
             x = x[:1].contiguous().expand_as(x) if x.stride(0) == 0 else x.contiguous()
         return x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
 
@@ -56,18 +56,18 @@ class Layout:
         if state.shape != self.shape:
             state = state.expand(self.shape)
         columns = (state if self.order is None else state.permute(self.order)).reshape(-1)
-        return columns.contiguous()  # a single number for all columns is still a view
+        return columns.contiguous()  # a single number expanded to all columns is still a view
 
     def sequence_back(self, columns: Tensor) -> Tensor:
-        """Return ``[T, columns]``, to which there is no other reference, as ``[T, ...]``."""
+        """Return ``[T, columns]`` as ``[T, ...]``; there must be no other reference to it."""
         steps = columns.shape[0]
         if self.order is None:
-            return columns.resize_(steps, *self.shape)  # not a view, which autograd would treat as one
+            return columns.resize_(steps, *self.shape)  # not a view, as autograd would treat it as one
         stored = columns.view(steps, *(self.shape[axis] for axis in self.order))
         return stored.permute(0, *(1 + axis for axis in _inverse(self.order)))
 
     def step_back(self, columns: Tensor) -> Tensor:
-        """Return ``[columns]``, or one row of them, to which there is no other reference, as one step's tensor."""
+        """Return ``[columns]``, or one row of them, as one step's tensor; there must be no other reference to it."""
         if self.order is None:
             return columns.resize_(self.shape)
         return self.sequence_back(columns.view(1, -1))[0]
@@ -78,7 +78,7 @@ class Layout:
         Args:
             columns: One number per column.
             shape: The shape.
-            summed: Function that sums a flat tensor of some sizes to other sizes, each the same or 1; torch's if None.
+            summed: Function that sums a flat tensor of given sizes to other sizes, each the same or 1; torch's if None.
         """
         order = range(len(self.shape)) if self.order is None else self.order
         padded = (1,) * (len(self.shape) - len(shape)) + tuple(shape)

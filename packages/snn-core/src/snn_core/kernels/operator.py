@@ -57,7 +57,7 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
     if engine is not None:
         return Choice(engine.name, "runs its step program")
     if reason and why == _without_operator(neuron):
-        why = ""  # for compilers alone
+        why = ""  # it concerns compilers alone
     return Choice("reference", "; ".join(filter(None, (why, reason))))
 
 
@@ -81,7 +81,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         (tensor([0., 1., 0.]), tensor([0.7500]))
     """
     compiling = torch.compiler.is_compiling()
-    # such a file must run where our operators do not exist
+    # an exported file must run where our operators do not exist
     if torch.onnx.is_in_onnx_export() or _is_written_out() or not (compiling or serves_sequences(xs.device.type)):
         return loop(neuron.advance, xs, state, trace)
     if compiling:
@@ -119,7 +119,7 @@ def _fused_call(
 
 
 def kernel_for(call_: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> tuple[Kernel | None, str]:
-    """Return a kernel of the family's own, or one made of its program, or None with all reasons for refusal."""
+    """Return the family's own kernel, or one made from its program, or None with all reasons for refusal."""
     kernel, why = implementation(call_)
     if kernel is not None:
         return kernel, ""
@@ -168,14 +168,14 @@ def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[T
         if getattr(neuron, option):
             return f"{option} is not part of the operator"
     if neuron.drops_input:
-        return "a reset to zero that drops the input, as snnTorch's, is not part of the operator"
+        return "a reset to zero that drops the input, like snnTorch's, is not part of the operator"
     steps = vars(neuron).get("kernel_truncation_steps")
     if steps is not None and steps < len(xs):
         return "kernel_truncation_steps is not part of the operator"
     values = tuple(neuron.constant_values(family.constants))
     for constant, value in zip(family.constants, values, strict=True):
         if constant not in family.weights and not fused.broadcasts(value.shape, xs.shape[1:]):
-            return f"{constant} of shape {tuple(value.shape)} makes more of the input {tuple(xs.shape)}"
+            return f"{constant} of shape {tuple(value.shape)} expands the input {tuple(xs.shape)}"
     dtype = computing_dtype(xs)
     return _call(name, neuron.reset_name, neuron.reset_delay, spike_grad, xs.device, dtype, values), values
 
@@ -237,7 +237,7 @@ def define(
         <OpOverloadPacket(op='snn_core.twin_of_leaky')>
     """
     if name in FAMILIES:
-        raise ValueError(f"a sequence operator {name!r} exists already, for {FAMILIES[name].neuron.__name__}")
+        raise ValueError(f"a sequence operator {name!r} already exists, for {FAMILIES[name].neuron.__name__}")
     parts = {} if parts is None else parts
     names = (*weights, *constants, "threshold")
     fields = neuron.State._fields
@@ -305,7 +305,7 @@ def define(
 
 
 def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:
-    """Return a neuron of the class around the tensors of a call, for its step alone."""
+    """Return a neuron of a class built around the tensors of a call, to run only its step."""
     bare = _empty(neuron)
     for name, part in parts.items():
         bare.add_module(name, _empty(part))
@@ -320,7 +320,7 @@ def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants
 
 
 def _empty(module: Any) -> Any:
-    """Return a module of a class without anything in it."""
+    """Return an empty module of a class."""
     made = module.__new__(module)
     nn.Module.__init__(made)
     return made

@@ -1,4 +1,4 @@
-"""Gradients that nobody else holds, in whose memory a kernel may write another."""
+"""Gradients that nothing else holds, so that a kernel may write another gradient into their memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch import Tensor
 def is_owned(grads: Sequence[Any]) -> bool:
     """Return True if nothing but the backward pass that received gradients can read the first one afterward.
 
-    A tensor is shared if anything else refers to it: a variable or hook of Python, the gradient of another tensor,
-    another view of its memory. PyTorch itself asks so before it takes a gradient over instead of copying it.
+    A tensor is shared if anything else refers to it: a Python variable or hook, the gradient of another tensor, another
+    view of its memory. PyTorch itself makes this check before it takes over a gradient instead of copying it.
 
     Args:
-        grads: The gradients that ``backward`` of an autograd function got, as it got them.
+        grads: The gradients that ``backward`` of an autograd function received, exactly as it received them.
 
     Example:
         >>> class Watched(torch.autograd.Function):
@@ -43,7 +43,7 @@ def is_owned(grads: Sequence[Any]) -> bool:
 
 
 def _is_observed() -> bool:
-    """Return True if a profiler, debugger or the like follows Python's calls, which then hold references too."""
+    """Return True if a profiler, debugger or the like follows Python's calls and so holds references too."""
     if sys.getprofile() is not None or sys.gettrace() is not None:
         return True
     monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
@@ -58,10 +58,10 @@ def _has_memory(grad: Any) -> bool:
 
 
 def _references(grads: Sequence[Any]) -> tuple[int, ...] | None:
-    """Return how often a gradient, its memory, and what it is a view of are referred to.
+    """Count the references to a gradient, to its memory, and to the tensor of which it is a view.
 
-    The first number is that of an object that calls have passed on, to which torch's compiler and other threads'
-    profilers may add, too.
+    The first number is the count for an object that calls have passed on; torch's compiler and other threads' profilers
+    may add to it.
     """
     grad = grads[0]
     memory = torch._C._storage_Use_Count(grad.untyped_storage()._cdata)
@@ -89,8 +89,8 @@ _UNSHARED: dict[int, frozenset[tuple[int, ...]]] = {}  # by the count of an obje
 def _unshared(passed_on: int) -> frozenset[tuple[int, ...]]:
     """Return the counts of gradients that nothing else refers to, which depend on the versions of Python and torch.
 
-    They are taken in a thread of their own, where no mode or compiler of the caller is active; and once more where
-    calls add another number, as after a failed compilation or beside another thread's profiler.
+    They are taken in a separate thread, where no mode or compiler of the caller is active. They are taken again where
+    calls add a different number, as after a failed compilation or while another thread has a profiler.
     """
     if passed_on not in _UNSHARED:
         counts: list[Any] = []

@@ -20,7 +20,7 @@ from snn_core.kernels.instructions import Operand, computed, written
 
 
 def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
-    """Return the shape to which several broadcast, like ``torch.broadcast_shapes``, which imports SymPy when called.
+    """Return the shape to which others broadcast, like ``torch.broadcast_shapes``, which imports SymPy when called.
 
     Raises:
         RuntimeError: If they do not broadcast.
@@ -104,17 +104,18 @@ class StepProgram:
     """One step of a neuron, forward and backward.
 
     Args:
-        once: From the neuron's constants to the coefficients, which a step reads and which are the same in every step.
-        forward: From ``x``, the state and the coefficients to the spikes ``emitted``, before their graded factor, and
-            the next state.
-        backward: From the same and the gradients of the outputs, such as ``d emitted``, to the gradients of ``x`` and
-            of the state; and for each coefficient that leads to a learned constant, to one column's share of its
-            gradient, under a name of its own, to be summed over columns and steps.
-        last: From the constants and those sums to the gradients of the learned constants.
-        connections: Linear maps of the neuron's input, or of the state, to inputs of the step, which stand behind its
+        once: Computes the coefficients from the neuron's constants. A step reads the coefficients, which are the same
+            in every step.
+        forward: Computes the spikes ``emitted``, before their graded factor, and the next state from ``x``, the state
+            and the coefficients.
+        backward: Computes the gradients of ``x`` and of the state from the same values and the gradients of the
+            outputs, such as ``d emitted``. For each coefficient that leads to a learned constant, it also computes one
+            column's share of its gradient, under a name of its own, to be summed over columns and steps.
+        last: Computes the gradients of the learned constants from the constants and those sums.
+        connections: Linear maps of the neuron's input, or of the state, to inputs of the step, which come after its
             states; maps to the same inputs are added up. If the step does not read the neuron's input itself, one of
             these inputs is called ``x``, and the neuron's input is called ``input``.
-        neuron: The name of the neuron's class, for messages; programs that differ in it alone are equal.
+        neuron: The name of the neuron's class, for messages; programs that differ only in this name are equal.
 
     Example:
         >>> import snn_core as snn
@@ -145,7 +146,7 @@ class StepProgram:
 
     @functools.cached_property
     def states(self) -> tuple[str, ...]:
-        """The names of the state's fields, followed by those of the inputs that connections compute."""
+        """The names of the state's fields, followed by the names of the inputs that connections compute."""
         return tuple(name for name in self.forward.outputs if name != "emitted")
 
     @functools.cached_property
@@ -155,7 +156,7 @@ class StepProgram:
 
     @functools.cached_property
     def arriving(self) -> dict[tuple[str, ...], list[Connection]]:
-        """The connections, by the inputs of the step that are their sum."""
+        """The connections, grouped by the inputs of the step that are their sum."""
         return {
             inputs: [c for c in self.connections if c.inputs == inputs]
             for inputs in dict.fromkeys(c.inputs for c in self.connections)
@@ -181,7 +182,7 @@ class StepProgram:
         return values | computed
 
     def shape_of_sums(self, constants: Mapping[str, Tensor]) -> torch.Size:
-        """Return the shape to which the sums may be reduced: that of all constants which ``last`` reads, together.
+        """Return the shape to which the sums may be reduced: the joint shape of all constants that ``last`` reads.
 
         Args:
             constants: The constants, by name.
@@ -192,7 +193,7 @@ class StepProgram:
         return broadcast_shape(constants[name].shape for name in named if name in constants)
 
     def gradients(self, constants: Mapping[str, Tensor], sums: Mapping[str, Tensor]) -> list[Tensor | None]:
-        """Return the gradient of each constant, None for one that is not learned.
+        """Return the gradient of each constant, None for a constant that is not learned.
 
         Args:
             constants: The constants, by name.
@@ -230,7 +231,7 @@ X_OVER_STEPS = "d x over steps"
 
 
 class Made:
-    """A cache of what an engine made of programs, for as long as each program lives.
+    """A cache of what an engine made from programs, kept as long as each program lives.
 
     Programs contain dictionaries and so have no hash; they are distinguished by identity.
 
@@ -247,11 +248,11 @@ class Made:
         self._by_program: dict[int, tuple[Any, dict[Any, Any]]] = {}
 
     def get(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made of a program under a key, or make it now.
+        """Return what was made from a program under a key, or make it now.
 
         Args:
             program: The program.
-            key: Everything else that it depends on.
+            key: Everything else that the result depends on.
             make: Function that makes it.
         """
         number = id(program)

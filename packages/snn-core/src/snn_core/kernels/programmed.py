@@ -32,7 +32,7 @@ class Programmed:
         self.overwrites: bool = getattr(engine, "overwrites", False)
 
     def refuses(self, call: Any) -> str | None:
-        """Return None, as the engine has been asked already."""
+        """Return None, as the engine has already been asked."""
         return None
 
     def forward(
@@ -70,7 +70,7 @@ class Programmed:
             program, grads, x, states, coefficients, saved, trace, need_x, sizes, **options
         )
         of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
-        sums = {name: total for name, total in totals if total is not None}  # which all are
+        sums = {name: total for name, total in totals if total is not None}  # in fact all of them are
         if sums_x:
             of_x = sums.pop(X_OVER_STEPS).to(x.dtype)
             sums = {name: total.sum_to_size(shape) for name, total in sums.items()}
@@ -154,7 +154,7 @@ class Connected(Programmed):
             all_gradients = self._engine.backward(
                 program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
             )
-            out = [gradient for gradient in all_gradients if gradient is not None]  # which none of them is here
+            out = [gradient for gradient in all_gradients if gradient is not None]  # in fact none of them is None here
             back = {"x": out[0][0], **dict(zip(program.states, out[1:], strict=False))}
             for name, total in zip(program.sums, out[1 + len(program.states) :], strict=True):
                 totals[name] = totals[name] + total if name in totals else total
@@ -191,7 +191,7 @@ class Connected(Programmed):
     def _ahead(
         self, connections: Sequence[Connection], x: Tensor, states: Sequence[Tensor], values: Mapping[str, Tensor]
     ) -> Tensor:
-        """Return for all steps the inputs that connections compute from the neuron's input alone."""
+        """Return, for all steps, the inputs that connections compute from the neuron's input alone."""
         sources = {"x": x, "input": x}
         out = [c(sources, values) for c in connections if c.of_input]
         if out:

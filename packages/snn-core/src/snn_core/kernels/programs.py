@@ -1,4 +1,4 @@
-"""Whole sequences of any neuron by its step program, as long as the program computes what the neuron does."""
+"""Whole sequences of any neuron, run by its step program as long as the program computes what the neuron does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from snn_core.neuron.firing import as_dtype, computing_dtype, is_autocast
 
 Known = StepProgram | str  # a program, or the reason why there is none
 LEAST_STEPS = 8
-"""The number of steps from which a sequence of a neuron with connections is faster by its program."""
+"""The least number of steps with which a sequence of a neuron with connections runs faster by its program."""
 LEAST_NEURONS = 2048
-"""The same for the number of neurons, in all samples."""
+"""The least number of neurons, in all samples, with which such a sequence runs faster by its program."""
 
 
 def program(
@@ -32,7 +32,7 @@ def program(
 
     Args:
         neuron: A neuron.
-        axes: Number of axes of one step's input, the batch among them.
+        axes: Number of axes of one step's input, including the batch.
         dtype: Dtype of its input.
         sample: Shape of one sample of one step's input, needed for a neuron with weights; replaces ``axes``.
 
@@ -41,7 +41,7 @@ def program(
 
     Raises:
         TypeError: If it is not a neuron.
-        ValueError: If its step is not made of the element-wise operations that programs have, with the reason.
+        ValueError: If its step is not made of the element-wise operations that programs have; the message says why.
 
     Example:
         >>> import snn_core as snn
@@ -58,7 +58,7 @@ def program(
 
 
 def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
-    """Return the engine that takes the program of a neuron's sequence, or None and the reason, if there is an engine.
+    """Return the engine that takes the program of a neuron's sequence, or None and why no installed engine does.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`; only a copy of it runs.
@@ -146,9 +146,9 @@ def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor]
 
     Args:
         call: The call of the family's operator.
-        axes: Number of axes of one step's input, the batch among them.
+        axes: Number of axes of one step's input, including the batch.
         constants: The constants of the family, of which only shape and dtype matter.
-        learn: Which of them are learned.
+        learn: For each constant, True if it is learned.
 
     Example:
         >>> call = SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (2.0,))
@@ -174,9 +174,9 @@ def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, tor
 
 
 def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype) -> str:
-    """Return why no engine runs programs on such an input in a dtype, or an empty string."""
+    """Return the reason why no engine runs programs on this input in a dtype, or an empty string."""
     if not xs.is_floating_point():
-        return "its input is not floating"
+        return "its input is not floating-point"
     if _sample(neuron, xs) is not None:
         shape = neuron.state_shape(xs.detach()[0])
         weights = [c for c in constants.values() if not fused.broadcasts(c.shape, shape)]
@@ -187,12 +187,12 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torc
         if is_autocast(xs.device.type):
             return "autocast computes with its weights in another dtype"
         if xs.dim() == 2:
-            return "it has weights, and its input no batch axis"
+            return "it has weights, and its input has no batch axis"
         if len(xs) < LEAST_STEPS or shape.numel() < LEAST_NEURONS:
-            return f"it has weights, and gains from {LEAST_STEPS} steps of {LEAST_NEURONS} neurons in all samples on"
+            return f"it has weights, and gains only with {LEAST_STEPS} steps of {LEAST_NEURONS} neurons in all samples"
     for name, value in constants.items():
         if value.dim() and value.dtype != dtype:
-            return f"{name} is {value.dtype} for each neuron, and the input {dtype}"
+            return f"{name} is {value.dtype} for each neuron, and the input is {dtype}"
     return ""
 
 
@@ -215,11 +215,11 @@ def _traced(
         except NoProgram:
             raise
         except Exception as error:  # the neuron's own code may raise anything at numbers that it does not expect
-            raise NoProgram(f"a step of random numbers raises {type(error).__name__}: {error}") from error
+            raise NoProgram(f"a step on random numbers raises {type(error).__name__}: {error}") from error
 
 
 def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, bool]:
-    """Run the first step of a neuron by its own code, and find a program that does the same, or why there is none.
+    """Run the first step of a neuron by its own code, and find a program that does the same or why there is none.
 
     Returns:
         The program or the reason, the outputs of the step, and True if the step has changed nothing else.
@@ -257,7 +257,7 @@ def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any)
 class _Kept:
     """The programs of a neuron in one mode, by the kind of input, or the reasons why there are none.
 
-    A neuron whose steps change other things has no program, however often they have changed.
+    A neuron whose steps change other things has no program, no matter how often they have changed.
     """
 
     places: Any
@@ -315,12 +315,12 @@ def _kept(neuron: Any) -> _Kept:
 
 @dataclass(frozen=True)
 class _Call:
-    """A sequence of a neuron by its program.
+    """A call that runs a neuron's sequence by its program.
 
     Args:
         program: The program.
         neuron: The neuron.
-        names: Those of its constants, in the order in which their tensors are passed on.
+        names: The names of its constants, in the order in which their tensors are passed on.
     """
 
     program: StepProgram

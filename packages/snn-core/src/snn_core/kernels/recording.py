@@ -19,7 +19,7 @@ _VIEWS = {"detach", "alias", "view", "_unsafe_view", "expand", "clone", "squeeze
 
 
 class NoProgram(Exception):
-    """Error of a neuron that has no step program, with the reason."""
+    """Error raised for a neuron that has no step program; its message is the reason."""
 
 
 class Joined(NamedTuple):
@@ -32,12 +32,12 @@ class Joined(NamedTuple):
         """Return the register of a part."""
         starts = [sum(self.sizes[:k]) for k in range(len(self.sizes))]
         if (begin, size) not in zip(starts, self.sizes, strict=True):
-            raise NoProgram("a step cuts what a connection gives into parts other than those of its states")
+            raise NoProgram("a step cuts the output of a connection into parts other than those of its states")
         return self.operands[starts.index(begin)]
 
 
 class Kind(IntEnum):
-    """The number of times that a register is computed; the result of several has the largest kind among them."""
+    """The frequency with which a register is computed; a result has the largest kind among its operands."""
 
     CONSTANT = 0  # once, before the first step
     STEP = 1  # in every step
@@ -45,7 +45,7 @@ class Kind(IntEnum):
 
 
 class Sum(Register):
-    """A register whose sum over columns is meant: the gradient of a constant, before that sum."""
+    """A register that stands for its sum over columns: the gradient of a constant, before it is summed."""
 
 
 class Recording(TorchDispatchMode):
@@ -58,7 +58,7 @@ class Recording(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # as the first use would import the compiler, which takes a second
+        return False  # otherwise the first use would import the compiler, which takes a second
 
     def __init__(self, shape: tuple[int, ...], shapes: Iterable[tuple[int, ...]]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Recording(TorchDispatchMode):
         self._shared: set[int] = set()  # addresses of tensors with several names
         self._renamed: dict[str, str] = {}  # names of inputs, if a connection computes the step's input
         self._detached: set[int] = set()  # by identity
-        self.off = False  # while something other than a step is computed
+        self.off = False  # True while something other than a step is computed
 
     def input(self, name: str, tensor: Tensor, kind: Kind) -> None:
         """Give a name to a tensor that is an input of a program."""
@@ -81,7 +81,7 @@ class Recording(TorchDispatchMode):
         self._hold(tensor, self._add(name, kind))
 
     def sources(self, tensor: Tensor) -> tuple[str, ...]:
-        """Return the names of the inputs that a tensor is, or of which it is joined."""
+        """Return the name of the input that a tensor is, or the names of the inputs that are joined in it."""
         operand = self._operands.get(id(tensor))
         joined = operand.operands if isinstance(operand, Joined) else (operand,)
         names = [self._entries[o.number] for o in joined if isinstance(o, Register) and self._kind(o) is Kind.STEP]
@@ -199,7 +199,7 @@ class Recording(TorchDispatchMode):
             isinstance(o, Tensor) and o.dim() for o in others
         )
         if unlike or name in (*_VIEWS, "sum", "_to_copy"):
-            raise NoProgram(f"'{name}' of what a connection gives as several parts")
+            raise NoProgram(f"'{name}' takes the output of a connection that has several parts")
         each = []
         for k in range(len(first.operands)):
             kth = tuple(operand.operands[k] if isinstance(operand, Joined) else operand for operand in operands)
@@ -250,7 +250,7 @@ class Recording(TorchDispatchMode):
             connections: Linear maps of a step's input and states, ahead of the step.
         """
         if any(isinstance(o, Joined) for o in (*forward.values(), *backward.values(), *last.values())):
-            raise NoProgram("a step returns what a connection gives as several parts")
+            raise NoProgram("a step returns the output of a connection that has several parts")
         if any(self._kind(o) is Kind.LAST or isinstance(o, Sum) for o in (*forward.values(), *backward.values())):
             raise NoProgram("a sum over the batch or over neurons takes part in a step")
         ends = {n: self._summed(o) if self._kind(o) is Kind.STEP else o for n, o in last.items()}
@@ -294,7 +294,7 @@ class Recording(TorchDispatchMode):
             connections: The connections.
             in_steps: The registers of a step and its backward step.
             forward: The outputs of a step; those of merged inputs are removed.
-            backward: The same of the backward step.
+            backward: The outputs of the backward step, likewise.
         """
         numbers = {entry: Register(k) for k, entry in enumerate(self._entries) if isinstance(entry, str)}
         readers: dict[Operand, set[Register]] = {}
@@ -322,7 +322,7 @@ class Recording(TorchDispatchMode):
         return made
 
     def _needed(self, ends: Iterable[Operand], inputs: Iterable[Operand] = ()) -> set[Register]:
-        """Return the registers that some outputs need, down to those that are known."""
+        """Return the registers that some outputs need, going back to the inputs."""
         needed: set[Register] = set()
         waiting = [operand for operand in ends if isinstance(operand, Register)]
         while waiting:
@@ -345,7 +345,7 @@ class Recording(TorchDispatchMode):
         return {register for register in read if self._kind(register) is Kind.CONSTANT}
 
     def _program(self, outputs: Mapping[str, Operand], values: Mapping[Operand, str]) -> Program:
-        """Return the program of some outputs, from inputs and from known registers by name."""
+        """Return the program that computes some outputs from inputs and from known registers, given by name."""
         order = sorted(self._needed(outputs.values(), values), key=lambda r: (not self._is_input(r, values), r.number))
         new = {register: Register(index) for index, register in enumerate(order)}
         inputs, instructions = [], []

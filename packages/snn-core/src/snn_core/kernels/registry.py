@@ -18,7 +18,7 @@ from snn_core.neuron.firing import as_dtype
 class SequenceCall:
     """All properties of a call of a sequence operator except its tensors' values.
 
-    ``dtype`` is that of the states, in which a sequence is computed; ``mixed`` is True if a constant with axes has
+    ``dtype`` is the dtype of the states, in which a sequence is computed; ``mixed`` is True if a constant with axes has
     another dtype, so that torch computes in the wider of the two.
     """
 
@@ -39,7 +39,7 @@ class SequenceCall:
     def steps(
         self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool
     ) -> tuple[Tensor, ...]:
-        """Return what the neuron's own steps compute, differentiable by autograd: spikes, and states."""
+        """Return what the neuron's own steps compute, differentiable by autograd: the spikes and the states."""
         return FAMILIES[self.family].steps(self, x, states, constants, trace)
 
 
@@ -50,12 +50,12 @@ class Family:
     Args:
         neuron: Its class.
         parts: Its submodules, by name, with the class that each must be.
-        constants: Names of the operator's tensors after the states, in order; ``part.name`` for a submodule's.
-        weights: Those of them that are not constants of a single neuron.
+        constants: Names of the operator's tensors after the states, in order; ``part.name`` for a submodule's tensor.
+        weights: The names among them that are not constants of a single neuron.
         operator: The operator.
         bare: Function ``(call, constants)`` that makes the neuron of a call around its constants.
-        steps: Function ``(call, x, states, constants, trace)`` to spikes and states, which runs the neuron's own step,
-            differentiable by autograd.
+        steps: Function ``(call, x, states, constants, trace)`` that runs the neuron's own step, differentiable by
+            autograd, and returns spikes and states.
     """
 
     neuron: type
@@ -73,13 +73,14 @@ FAMILIES: dict[str, Family] = {}
 class Kernel(Protocol):
     """A fused implementation of one or more families on one type of device.
 
-    A kernel may say ``widens = True``: it then reads input in float16 or bfloat16 beside float32 states, computes in
-    float32, and gives spikes, and the gradient of the input, in the input's dtype. For others the input is cast.
+    A kernel may set ``widens = True``: it then reads input in float16 or bfloat16 alongside float32 states, computes in
+    float32, and returns the spikes and the gradient of the input in the input's dtype. For other kernels the input is
+    cast.
 
-    It may say ``sums_x = True``: its ``backward`` then takes ``sums_x=True`` too, which asks for the gradient of the
+    It may set ``sums_x = True``: its ``backward`` then takes ``sums_x=True`` too, which asks for the gradient of the
     input summed over the steps, ``[...]``, where the input is the same in every step.
 
-    It may say ``overwrites = True``: its ``backward`` then takes ``overwrites=True`` too, which says that nothing else
+    It may set ``overwrites = True``: its ``backward`` then takes ``overwrites=True`` too, which says that nothing else
     reads the gradient of the spikes afterward. The kernel may return the gradient of the input in that tensor.
     """
 
@@ -87,7 +88,7 @@ class Kernel(Protocol):
     device: str
 
     def refuses(self, call: SequenceCall) -> str | None:
-        """Return None to take the call, else the reason for refusing it."""
+        """Return None to take the call, or the reason for refusing it."""
 
     def forward(
         self,
@@ -114,7 +115,7 @@ class Kernel(Protocol):
         trace: bool,
         needs: Sequence[bool],
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, of each state and of each constant, given those of the outputs (None for zero).
+        """Return the gradients of x, each state and each constant, given the outputs' gradients (None for zero).
 
         ``needs`` says which are needed; the others may be None.
         """
@@ -130,7 +131,7 @@ class Interpreter(Protocol):
     device: str
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
-        """Return None to take a program, else the reason for refusing it."""
+        """Return None to take a program, or the reason for refusing it."""
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
         """Return an uninitialized tensor of some sizes, with the dtype and device of another."""
@@ -175,20 +176,21 @@ class Interpreter(Protocol):
         Args:
             program: A step program.
             grads: The gradients of what ``forward`` returned, None for zero.
-            x: The same as there.
-            states: The same.
-            coefficients: The same.
-            saved: What ``forward`` saved.
+            x: As in ``forward``.
+            states: As in ``forward``.
+            coefficients: As in ``forward``.
+            saved: The tensors that ``forward`` saved.
             trace: True if every step's states were returned.
             need_x: True if the gradient of the input is needed.
-            shape: To which each of ``program.sums`` is added up, over all steps; it broadcasts to that of one step.
+            shape: The shape to which each of ``program.sums`` is reduced, over all steps; it broadcasts to the shape of
+                one step.
 
         Returns:
-            The gradients of input, or None, and of the states before the first step; then the sums, in float64.
+            The gradients of the input, or None, and of the states before the first step; then the sums, in float64.
         """
 
 
-_OFFERED: dict[str, list[Any]] = {}  # the implementations of each operation, the last one first
+_OFFERED: dict[str, list[Any]] = {}  # the implementations of each operation, the one registered last first
 # functions of torch.nn.functional, for which layers.py uses what is registered, and any neuron's step program
 _OTHERS = ("linear", "conv2d", "max_pool2d", "program")
 
@@ -198,8 +200,8 @@ def register(operation: str, kernel: Any) -> None:
 
     Args:
         operation: Name of a sequence operator, such as ``"leaky"``; ``"program"`` for the step program of any neuron;
-            or ``"linear"``, ``"conv2d"`` or ``"max_pool2d"`` of torch.
-        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, or for the functions of torch a
+            or torch's ``"linear"``, ``"conv2d"`` or ``"max_pool2d"``.
+        kernel: The implementation: a :class:`Kernel`, an :class:`Interpreter`, or, for torch's functions, a
             ``Product``, ``Convolution`` or ``Pooling``.
 
     Raises:
@@ -219,7 +221,7 @@ def register(operation: str, kernel: Any) -> None:
     """
     if operation not in FAMILIES and operation not in _OTHERS:
         known = ", ".join([*FAMILIES, *_OTHERS])
-        raise ValueError(f"no sequence operator {operation!r} to give a kernel to; there are {known}")
+        raise ValueError(f"no sequence operator {operation!r} to register a kernel for; the operators are {known}")
     _OFFERED.setdefault(operation, []).insert(0, kernel)
 
 
@@ -246,7 +248,7 @@ def unregister(operation: str, kernel: Any) -> None:
 
 
 def offered(operation: str, device: str) -> list[Any]:
-    """Return the implementations registered for an operation on a type of device, in the order of asking."""
+    """Return the implementations registered for an operation on a type of device, in the order they are asked."""
     _discover()
     return [kernel for kernel in _OFFERED.get(operation, ()) if kernel.device == device]
 
@@ -259,7 +261,7 @@ def serves_sequences(device: str) -> bool:
 
 
 def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
-    """Return the first of some implementations that does not refuse a call, or None with all reasons for refusal."""
+    """Return the first implementation that does not refuse a call, or None with all reasons for refusal."""
     refusals = []
     for kernel in kernels:
         why = kernel.refuses(*call)
@@ -276,7 +278,7 @@ def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
 
 
 def status() -> list[tuple[str, bool, str]]:
-    """List every installed package of kernels: its name, True if it loaded, and the reason or what it serves.
+    """List every installed package of kernels: its name, True if it loaded, and what it serves or why it failed.
 
     Example:
         >>> all(reason for _, _, reason in status())
@@ -295,13 +297,13 @@ def _discover() -> None:
 
     Each entry is a function without arguments that registers its kernels and returns ``(ok, reason)``.
     """
-    if _DISCOVERED:  # not functools.cache, about which compilers warn
+    if _DISCOVERED:  # not functools.cache, as compilers warn about it
         return
     _DISCOVERED.append(True)
     for entry in metadata.entry_points(group="snn.kernels"):
         try:
             ok, reason = entry.load()()
-        except Exception as error:  # no error of a third party's package may stop the reference from running
+        except Exception as error:  # no error in a third party's package may stop the reference from running
             ok, reason = False, f"{type(error).__name__}: {error}"
         _LOADED.append((entry.name, ok, reason))
 
@@ -318,7 +320,7 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
         trace: Return every step's states, stacked on axis 0, instead of the last one.
-        first: The result of the first step, if it has run already.
+        first: The result of the first step, if that step has already run.
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` in the dtype of ``xs``.

@@ -1,4 +1,4 @@
-"""Tracing of a neuron's own Python to its step program: the operations of one small step, and of its backward step."""
+"""Tracing of a neuron's own code into its step program: the operations of one small step, and of its backward step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_core.kernels.connections import Connection
 from snn_core.kernels.program import StepProgram, broadcast_shape
 from snn_core.kernels.recording import Kind, NoProgram, Recording
 
-# of axes along which no constant differs: no two are equal by chance, and all differ the second time
+# lengths of axes along which no constant differs: no two are equal by chance, and all differ the second time
 _LENGTHS = (3, 5, 7, 9, 11, 13, 15, 17, 19, 21), (4, 6, 8, 10, 12, 14, 16, 18, 20, 22)
 
 
@@ -28,7 +28,7 @@ def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] |
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
-        axes: Number of axes of one step's input, the batch among them.
+        axes: Number of axes of one step's input, including the batch.
         dtype: Dtype of its input and state.
         sample: Shape of one sample's input, which a neuron with weights needs.
 
@@ -57,7 +57,7 @@ def with_constants(neuron: Any, constants: Mapping[str, Tensor]) -> Any:
 
     Args:
         neuron: A module.
-        constants: The replacements of parameters or buffers, by path.
+        constants: The tensors that replace parameters or buffers, by path.
 
     Example:
         >>> import snn_core as snn
@@ -103,7 +103,7 @@ def _recorded(
 
     fields = neuron.State._fields
     if "x" in (*constants, *fields):
-        raise NoProgram("a constant or a state has the name 'x', which is the input's")
+        raise NoProgram("a constant or a state has the name 'x', which belongs to the input")
     x, state = random(of_input), neuron.State._make([random() for _ in fields])
     upstream = [random().detach() for _ in ("emitted", *fields)]
     record = Recording(shape, shapes)
@@ -125,7 +125,7 @@ def _recorded(
     gradients: list[Tensor | None] = [None] * len(leaves)
     if ends:
         with torch.enable_grad(), record:
-            # of a single number, as torch imports SymPy if it is passed gradients to start from
+            # differentiate a single number, as torch imports SymPy if it is passed gradients to start from
             total = functools.reduce(torch.add, [(end * g).sum() for end, g in ends])
             gradients = list(torch.autograd.grad(total, leaves, allow_unused=True))
     operands = [0.0 if g is None else record.operand(g) for g in gradients]
@@ -149,7 +149,7 @@ def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]
         ) from None
     free = iter([length for length in lengths if length not in least])
     if len(least) > axes or least.count(1) > len(lengths) - axes:
-        raise NoProgram("a constant has more axes than the input, or the input too many")
+        raise NoProgram("a constant has more axes than the input, or the input has too many")
     return tuple(next(free) if length == 1 else length for length in least)
 
 
@@ -158,7 +158,7 @@ class _Connections(TorchFunctionMode):
 
     Args:
         record: The recording.
-        constants: The neuron's, by path.
+        constants: The neuron's constants, by path.
     """
 
     def __init__(self, record: Recording, constants: Mapping[str, Tensor]) -> None:
@@ -184,7 +184,7 @@ class _Connections(TorchFunctionMode):
             out, (*batch, features) = call(), self._record.shape
             count = max(out.shape[-1] // features, 1)
             if [*out.shape] != [*batch, count * features]:
-                raise NoProgram("a linear layer gives other features than the state has")
+                raise NoProgram("a linear layer does not return as many features as the state has")
             leaves = [part.clone().requires_grad_() for part in out.chunk(count, -1)]
         self._record.off = False
         name = next(self._names)

@@ -36,11 +36,11 @@ class Bounded(nn.Module):
         self.high = high
 
     def forward(self, raw: Tensor) -> Tensor:
-        """Return the constant of a raw value, of the same shape."""
+        """Return the constant for a raw value, in the same shape."""
         return self.low + (self.high - self.low) * torch.sigmoid(raw)
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """Return the raw value of a constant, of the same shape.
+        """Return the raw value for a constant, in the same shape.
 
         Raises:
             ValueError: If the constant is not inside the range, its ends excluded.
@@ -89,7 +89,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         )
     parametrization = Bounded(low, high)
     for name in names:
-        parametrization.right_inverse(constants[name].detach())  # which raises before anything is changed
+        parametrization.right_inverse(constants[name].detach())  # raises before anything is changed
     for name in names:
         value = constants[name].detach()
         if name in neuron._buffers:
@@ -100,10 +100,10 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:
-    """Draw constants from inside a range, for :func:`bounded`, by torch's random generator.
+    """Draw constants from inside a range, for :func:`bounded`, with torch's random generator.
 
     Args:
-        count: How many.
+        count: Number of constants.
         low: Lower end of the range.
         high: Upper end.
 

@@ -28,7 +28,7 @@ def anywhere(condition: Tensor) -> bool:
 
 
 def clamped(decay: Tensor, high: float = 1) -> Tensor:
-    r"""Return a decay per step clamped to [0, 1], as every equation reads it; with ``high``, a constant from 0 to it.
+    r"""Return a decay per step clamped to [0, 1], as every equation reads it, or a constant clamped to [0, ``high``].
 
     Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 can still learn. The
     derivative of ``torch.clamp`` depends on the version of PyTorch: at the ends it is 1 up to 2.13 and 0 in 2.15.
@@ -47,7 +47,7 @@ def clamped(decay: Tensor, high: float = 1) -> Tensor:
         (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
     """
     if not _may_be_differentiated(decay):
-        return decay.clamp(0, high)  # takes a third of the time
+        return decay.clamp(0, high)  # this takes a third of the time
     within = decay.detach().clamp(0, high)
     return torch.where(within == decay, decay, within)
 
@@ -56,7 +56,7 @@ def _may_be_differentiated(x: Tensor) -> bool:
     return (
         torch.compiler.is_compiling()
         or (x.requires_grad and torch.is_grad_enabled())
-        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # requires_grad is that of one level only
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # requires_grad covers one level only
         or forward_ad._current_level >= 0
     )
 

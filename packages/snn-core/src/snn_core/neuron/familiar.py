@@ -18,8 +18,8 @@ GONE = {
     "detach_hidden": "states belong to a net: snn.utils.detach(net)",
     "reset_hidden": "states belong to a net: snn.utils.reset(net)",
 }
-_RESET = "what a spike does to its neuron is subtract(self, state, amount) and clear(self, state, fired)"
-_FIRE = "when it fires is membrane(self, state) against the threshold, and its gradient spike_grad"
+_RESET = "subtract(self, state, amount) and clear(self, state, fired) define what a spike does to its neuron"
+_FIRE = "membrane(self, state) is compared with the threshold to decide when it fires, and spike_grad is its gradient"
 # methods that subclasses of snnTorch's neurons override, and their replacements
 _HOOKS = {
     r"_base_(state_function|state_reset_\w+|sub|zero|int)(_hidden)?|(_build_)?state_function(_hidden)?": (
@@ -53,7 +53,7 @@ class OfInstance(Gone):
 
 
 class Familiar(Stepping):
-    """A neuron with the methods that programs for snnTorch call, which refuses the ones that they override in vain.
+    """A neuron with the methods that programs for snnTorch call; it refuses overrides of methods that are never called.
 
     Each neuron of the package has a method like ``init_leaky()``, under its own name.
     """
@@ -69,7 +69,7 @@ class Familiar(Stepping):
         must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
 
     def mem_reset(self, mem: Tensor) -> Tensor:
-        """Return where a membrane potential is above the threshold, so that a reset follows; there is no gradient.
+        """Return 1 where a membrane potential is above the threshold, so that a reset follows, else 0; no gradient.
 
         Args:
             mem: Membrane potential, any shape that the threshold broadcasts against.
@@ -105,7 +105,7 @@ class Familiar(Stepping):
             tensor([[0., 1.]])
         """
         if mem.shape[:1] != (batch_size,):
-            raise ValueError(f"{type(self).__name__}: {batch_size=} is not that of mem, of shape {tuple(mem.shape)}")
+            raise ValueError(f"{type(self).__name__}: {batch_size=} does not match mem of shape {tuple(mem.shape)}")
         shifted = mem - self.threshold
         return self.graded(as_dtype(self.spike_grad(shifted), mem.dtype) * winner(shifted).to(mem.dtype))
 

@@ -93,7 +93,7 @@ class Firing(HasConstants):
         return g.item() == 1
 
     def _crossing(self, mem: Tensor) -> Tensor:
-        """Return where the membrane is above the threshold, 1 or 0, with the surrogate gradient."""
+        """Return 1 where the membrane potential is above the threshold, else 0, with the surrogate gradient."""
         return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype)
 
 
@@ -137,7 +137,7 @@ class Reset:
     one acts after the equation, with the spikes of this step.
     """
 
-    uses: tuple[str, ...] = ()  # the neuron's methods that define the effect of a spike; without any there is none
+    uses: tuple[str, ...] = ()  # the neuron's methods that define the effect of a spike; none if it has no effect
 
     def comes_first(self, neuron: Any) -> bool:
         """Return True if the delayed reset acts ahead of the equation."""

@@ -17,7 +17,7 @@ OUTPUT = "output=True", "output=True is for the last neuron"  # the reason why a
 
 
 def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
-    """Raise if a neuron whose ``forward`` calls this returns its tuple to a layer that does not take one.
+    """Raise if the neuron whose ``forward`` calls this function returns its tuple to a layer that does not take one.
 
     Only an ``nn.Sequential`` passes a tuple on unnoticed, and only torch's own layers and neurons are known not to take
     one. Hooks may unpack it.
@@ -25,7 +25,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
     Args:
         neuron: The neuron, which is about to return a tuple.
         why: The setting that makes it return one.
-        remedy: What to do.
+        remedy: The advice at the end of the message.
 
     Raises:
         TypeError: If so; the message names the neuron and the layer by their paths in the outermost sequence.
@@ -64,7 +64,7 @@ def _neighbors(net: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Module]
         if isinstance(sequence, nn.Sequential):
             prefix = f"{path}." if path else ""
             for (name, layer), (behind, following) in pairwise(sequence._modules.items()):
-                while isinstance(layer, nn.Sequential) and layer._modules:  # its output is that of its last layer
+                while isinstance(layer, nn.Sequential) and layer._modules:  # its output comes from its last layer
                     last, layer = list(layer._modules.items())[-1]
                     name = f"{name}.{last}"
                 yield prefix + name, layer, prefix + behind, following
@@ -85,7 +85,7 @@ def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Mo
 
 
 def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
-    """Add a note to torch's error about a tuple, dtype or device, raised by a net: where it comes from and a remedy."""
+    """Add a note with the origin and a remedy to torch's error about a tuple, dtype or device, raised by a net."""
     if isinstance(error, TypeError) and "tuple" in str(error):
         for path, neuron, behind, layer in _neighbors(net):
             if isinstance(neuron, Temporal) and getattr(neuron, "output", False):

@@ -18,7 +18,7 @@ class History(Temporal):
     A subclass defines :meth:`over`, which computes any number of steps from their inputs and those before them.
 
     Args:
-        max_delay: How many steps an input is kept, at least 1.
+        max_delay: Number of steps for which an input is kept, at least 1.
 
     Raises:
         ValueError: If ``max_delay`` is not a whole number of at least 1.
@@ -53,7 +53,7 @@ class History(Temporal):
             The output of that step.
 
         Raises:
-            ValueError: If the input does not fit, or belongs to another batch than the kept inputs.
+            ValueError: If the input does not fit, or belongs to a different batch than the kept inputs.
         """
         return self.run_rows(input_, Folding(1))
 
@@ -87,7 +87,7 @@ class History(Temporal):
         """Return the last inputs of each sample, ``[batch, max_delay, ...]``."""
         if folding.order is None:
             last = window[-self.max_delay :]
-            # after one step a view, so that a loop does not copy everything twice; a view of many steps would keep all
+            # a view after one step, so that a loop does not copy everything twice; one of many steps would keep all
             return (last if folding.steps == 1 else last.clone()).transpose(0, 1)
         windows = window.unfold(0, self.max_delay, 1).movedim(-1, 2)  # [1 + steps, batch, max_delay, ...]
         return folding.at_end(windows[1:], windows[0])

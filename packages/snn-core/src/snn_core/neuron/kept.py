@@ -26,7 +26,7 @@ def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
 
 
 def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Name the kept states: the path of the module, and the name of the state or its number.
+    """Return the kept states as tensors, named by the path of the module and the name or number of the state.
 
     Args:
         kept: Kept state of each module, by path: a tuple of tensors, a number of steps, or None at rest.
@@ -59,8 +59,8 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
         The kept states by path, None for modules at rest.
 
     Raises:
-        ValueError: If no module of the net has a name, a neuron has some of its states but not all, or a number of
-            steps is not one; the message names every such tensor.
+        ValueError: If a name belongs to no module of the net, a neuron has some of its states but not all, or what
+            should be a number of steps is not one; the message names every such tensor.
 
     Example:
         >>> import snn_core as snn

@@ -17,7 +17,7 @@ class Queued(SpikingNeuron):
         """Add states to this neuron, after those of its class.
 
         Args:
-            fields: Their names.
+            fields: The names of the states.
         """
         vars(self).update(State=_state(type(self).State, fields), _more_fields=fields)
         for name in fields:

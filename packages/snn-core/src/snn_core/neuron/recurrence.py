@@ -32,7 +32,7 @@ class OneToOne(HasConstants):
 class Recurrent(Queued):
     r"""Mix-in that feeds a neuron's spikes back to it, :math:`X'[t] = X[t] + V(S[t-1])`.
 
-    It stands before the neuron in the bases, and its ``State`` gets a first field ``spk``; the constructor calls
+    It comes before the neuron in the bases, and its ``State`` gets a first field ``spk``; the constructor calls
     :meth:`connect`. With ``max_delay`` the spikes of each neuron go back after a delay d of its own, in addition to the
     one step,
 
@@ -89,20 +89,20 @@ class Recurrent(Queued):
             all_to_all: Connect by a linear or convolutional layer; else one to one.
             linear_features: Number of neurons of a dense connection.
             conv2d_channels: Channels of a convolutional connection.
-            kernel_size: Its kernel, odd.
+            kernel_size: Size of its kernel, odd.
             learn_recurrent: Make its weights learnable.
             max_delay: Largest delay D of spikes that go back, in steps beyond the one that every recurrence takes; None
                 for no delays.
             delay: The delays, clamped to [0, D] where they are used. A scalar, or one per neuron; None draws one for
-                each neuron, or each channel, evenly from [0, D].
+                each neuron, or each channel, uniformly from [0, D].
             learn_delay: Make the delays a parameter.
-            delay_sigma: How many steps wider than one the triangle around a delay is, a buffer that may fall to 0
-                during training.
+            delay_sigma: Number of steps by which the triangle around a delay is wider than one, a buffer that may fall
+                to 0 during training.
 
         Raises:
             TypeError: If the arguments do not name exactly one kind of connection, or a delay is passed without
                 ``max_delay``.
-            ValueError: If the kernel is even, or a delay is outside of [0, D].
+            ValueError: If the kernel is even, or a delay is outside [0, D].
 
         Source of the delays: Queant et al., DelRec: Learning Delays in Recurrent Spiking Neural Networks (2025).
         """
@@ -232,7 +232,7 @@ def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[i
 
     Args:
         owner: Name of the caller, for the message.
-        kernel_size: Kernel, an int or a pair, odd.
+        kernel_size: Size of the kernel, an int or a pair, odd.
 
     Returns:
         Padding of height and width.

@@ -13,7 +13,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 
 
 class Refractory(SpikingNeuron):
-    r"""Mix-in that keeps a neuron silent for n steps after each spike, in which it receives no input either.
+    r"""Mix-in that keeps a neuron silent for n steps after each spike, during which it receives no input either.
 
     .. math::
 
@@ -22,7 +22,7 @@ class Refractory(SpikingNeuron):
         K[t] = \begin{cases} n + 1 & S[t] \ne 0 \\ K'[t] & \text{else} \end{cases}
 
     Its states evolve without input, and the membrane of a silent neuron counts as 1 below the threshold. The mix-in
-    stands before the neuron in the bases, and its ``State`` gets a first field ``wait``, the number of steps until the
+    comes before the neuron in the bases, and its ``State`` gets a first field ``wait``, the number of steps until the
     neuron may fire again; the constructor then takes all arguments by name.
 
     Args:

@@ -58,7 +58,7 @@ Izhikevich = "a b c d dt threshold"
 AdEx = "tau R tau_w a b rest rheobase reset sharpness dt threshold"
 SlidingPSN = "order"
 
-# what stands for these names in a signature, so that a reader needs not look them up
+# what stands for these names in a signature, so that a reader need not look them up
 _EXPLICIT = {
     "Constant": "float | Tensor",
     "SpikeGrad": "Callable[[Tensor], Tensor]",

@@ -25,9 +25,9 @@ class SpikingNeuron(Familiar, Temporal):
     r"""Base class of spiking neurons: write the equation of one step, get everything else.
 
     A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
-    without any reset. In every step the base class then does, in this order,
+    without any reset. In every step the base class then does the following, in this order:
 
-    1. :math:`R = \Theta(U - \vartheta)` of the incoming membrane, detached from the graph,
+    1. compute :math:`R = \Theta(U - \vartheta)` from the incoming membrane, detached from the graph,
     2. integrate, with the reset by R,
     3. quantize the states, if asked to,
     4. fire, :math:`S = g\,\Theta(U' - \vartheta)`, with the surrogate's gradient,
@@ -58,7 +58,7 @@ class SpikingNeuron(Familiar, Temporal):
         TypeError: If ``spike_grad`` or ``state_quant`` cannot be called.
 
     Example:
-        A neuron whose membrane leaks towards 0 by a fixed amount a step:
+        A neuron whose membrane leaks toward 0 by a fixed amount per step:
 
         >>> from typing import NamedTuple
         >>> class Linear(SpikingNeuron):
@@ -77,7 +77,7 @@ class SpikingNeuron(Familiar, Temporal):
     keeps_by_sample: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ()  # constants that the neuron's repr shows
 
-    _goes_on = False  # True after reset_mem(): a call without a state continues from that of the last call
+    _goes_on = False  # True after reset_mem(): a call without a state continues from the last call's state
     _stateless = 0  # calls without a state since the last one with a state; 2 once the neuron has warned
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -110,7 +110,7 @@ class SpikingNeuron(Familiar, Temporal):
         Args:
             input_: Input of one step, ``[batch, ...]``.
             *states: With ``init_hidden=False``, the states in the order of ``State``, or by name; a state that is not
-                passed starts at rest or, after a call of :meth:`reset_mem`, continues from the last call's.
+                passed starts at rest or, after a call of :meth:`reset_mem`, continues from the last call's state.
             **named: The same, by name.
 
         Returns:
@@ -153,7 +153,7 @@ class SpikingNeuron(Familiar, Temporal):
         return self.outputs(spk, states) if self.output else spk
 
     def _must_not_forget(self) -> None:
-        """Refuse, under ``unroll``, a call without a state that would start at rest in every step; else warn once."""
+        """Refuse a call without a state under ``unroll``, where each step would start at rest; else warn once."""
         watch = current()
         if watch is not None and not watch.of_run and not self._goes_on:
             raise ValueError(f"unroll: {watch.name(self)} {_FORGETS}")
@@ -165,8 +165,8 @@ class SpikingNeuron(Familiar, Temporal):
             return
         if self._stateless:
             warn(
-                f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as for "
-                "snnTorch, or pass None to start at rest"
+                f"{type(self).__name__} {_FORGETS}; call neuron.reset_mem() before a loop that passes no state, as "
+                "with snnTorch, or pass None to start at rest"
             )
         self._stateless += 1
 
@@ -176,7 +176,7 @@ class SpikingNeuron(Familiar, Temporal):
             self._stateless = 0
 
     def _filled(self, state: Any, x: Tensor) -> Any:
-        """Return a state in which fields that were not passed are those of the last call."""
+        """Return a state in which the fields that were not passed come from the last call."""
         for s in state:
             if s is None:
                 break
@@ -204,12 +204,12 @@ class SpikingNeuron(Familiar, Temporal):
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of what a call returns, in order: ``"spk"`` and states."""
+        """The names of the values that a call returns, in order: ``"spk"`` and the states."""
         alone = self.init_hidden and not self.output
         return ("spk", *(() if alone else (name for name in self.State._fields if name != "spk")))
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
-        """Return what a call returns: the spikes and the states."""
+        """Return the result of a call: the spikes and the states."""
         return (spk, *state)
 
     def reset_mem(self) -> Any:

@@ -21,7 +21,7 @@ S = TypeVar("S", covariant=True)
 
 
 class HasState(Protocol[S]):
-    """A neuron by its ``State``, so that type checkers know what its sequence ends in."""
+    """A neuron with its ``State``, so that type checkers know the type of the state at the end of a sequence."""
 
     @property
     def State(self) -> Callable[..., S]: ...
@@ -93,11 +93,11 @@ class Stepping(Firing):
         return fired
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        """Return ``state`` with everything of the emitted spikes that the next step needs."""
+        """Return ``state`` with everything that the next step needs to know of the emitted spikes."""
         return state
 
     def driven(self, xs: Tensor) -> Tensor:
-        """Return what an input contributes to the membranes, with any number of axes before the features."""
+        """Return the contribution of an input to the membranes, with any number of axes before the features."""
         return xs
 
     def state_shape(self, x: Tensor) -> torch.Size:
@@ -217,7 +217,7 @@ class Stepping(Firing):
         return self.graded(emitted), state
 
     def own_step(self) -> str:
-        """Return why a sequence must call ``step``, which is not that of the base class, or an empty string."""
+        """Return the reason why a sequence must call this neuron's own ``step``, or an empty string."""
         kind = type(self)
         if "step" in vars(self):
             return "step was replaced on this one neuron"
@@ -252,7 +252,7 @@ class Stepping(Firing):
 
     @property
     def reset_name(self) -> ResetMechanism:
-        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation knows no reset."""
+        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation has no reset."""
         return self._reset_mechanism if self.resets else "none"
 
     @property
@@ -321,7 +321,7 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size,
 
 
 def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
-    """Return the state that the neuron's equation computes from a state; it must be a state again."""
+    """Return the state that the neuron's equation computes from a state; it must be a ``State`` as well."""
     try:
         new = neuron.integrate(x, state)
     except RuntimeError as error:

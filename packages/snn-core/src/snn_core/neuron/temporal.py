@@ -26,7 +26,7 @@ _TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that
 
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
-    """Return ``x`` itself if it is floating, or in the default dtype if it holds integers or booleans."""
+    """Return ``x`` itself if it is floating-point, or in the default dtype if it holds integers or booleans."""
     if not isinstance(x, Tensor):
         remedy = "wrap it: torch.as_tensor(x)"
         if isinstance(x, tuple):
@@ -54,7 +54,7 @@ def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
         forward: The ``forward`` of a module that keeps a state.
 
     Returns:
-        The same function, with the report.
+        The same function, which also makes the report.
 
     Example:
         >>> import snn_core as snn
@@ -85,7 +85,7 @@ def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
 class Temporal(nn.Module):
     """A module whose output depends on earlier calls.
 
-    What it keeps is an ordinary attribute, neither a parameter nor a buffer: it is in no ``state_dict``, is not
+    The kept state is an ordinary attribute, neither a parameter nor a buffer: it is not in any ``state_dict``, is not
     broadcast between processes, moves with the module, and never prevents a net from being copied or saved.
     """
 
@@ -156,8 +156,8 @@ class Temporal(nn.Module):
         """Run some steps from the kept state, and keep the state after them.
 
         Args:
-            rows: The input, ``[rows, ...]``, of steps and samples in one.
-            folding: How the rows are made of steps.
+            rows: The input, ``[rows, ...]``, which combines steps and samples.
+            folding: The way in which steps make up the rows.
 
         Returns:
             The output of the calls, as rows.

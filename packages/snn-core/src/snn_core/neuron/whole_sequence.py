@@ -22,7 +22,7 @@ class WholeSequence(Temporal):
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of what a call returns, in order; ``"spk"`` for spikes."""
+        """The names of the values that a call returns, in order; ``"spk"`` for spikes."""
         return ("spk",)
 
     @watched

@@ -11,7 +11,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 
 
 class Adapting(SpikingNeuron):
-    r"""Base class of neurons with a current that follows membrane and spikes and works against the input.
+    r"""Base class of neurons with a current that follows the membrane and the spikes and works against the input.
 
     .. math::
 
@@ -21,8 +21,8 @@ class Adapting(SpikingNeuron):
     A subclass has the states ``adaptation`` and ``mem``, and defines both decays by :meth:`decays`.
 
     Args:
-        a: How much the membrane drives the adaptation current. A scalar, or one per neuron.
-        b: How much a spike drives it. A scalar, or one per neuron.
+        a: Strength with which the membrane drives the adaptation current. A scalar, or one per neuron.
+        b: Strength with which a spike drives it. A scalar, or one per neuron.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
         **options: Options of the next class.

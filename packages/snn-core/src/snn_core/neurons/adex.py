@@ -22,7 +22,7 @@ class AdEx(SpikingNeuron):
         V &\leftarrow V_r, \quad W \leftarrow W + b \qquad \text{where } V > \vartheta
 
     A spike acts at the beginning of the next step, on W with its surrogate gradient. The membrane is kept as its
-    difference to rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism`` and
+    difference from rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism`` and
     ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron, EIF; the
     quadratic one is a case of :class:`~snn_core.Izhikevich`. The exponential is cut off where the membrane is above
     ``threshold``, which it passes within a step.
@@ -32,12 +32,12 @@ class AdEx(SpikingNeuron):
         R: Resistance, in gigaohms: millivolts per picoampere. A scalar, or one per neuron.
         tau_w: Time constant of the adaptation W, in milliseconds. A scalar, or one per neuron.
         a: Coupling of W to the membrane, in nanosiemens: picoamperes per millivolt. A scalar, or one per neuron.
-        b: What a spike adds to W, in picoamperes. A scalar, or one per neuron.
+        b: Amount that a spike adds to W, in picoamperes. A scalar, or one per neuron.
         rest: :math:`V_0`, in millivolts.
         rheobase: :math:`V_T`, where the exponential takes over, in millivolts.
         reset: :math:`V_r`, the membrane potential after a spike, in millivolts.
         sharpness: :math:`\Delta`, in millivolts.
-        dt: Time of a step, in milliseconds.
+        dt: Length of a step, in milliseconds.
         threshold: Membrane potential above which the neuron fires, in millivolts.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
@@ -60,7 +60,7 @@ class AdEx(SpikingNeuron):
         >>> int(spk.sum())
         7
 
-        Without adaptation, EIF, it keeps its pace of 13.7 milliseconds:
+        Without adaptation it is the EIF neuron, and keeps its pace of 13.7 milliseconds:
 
         >>> spk, last = AdEx(a=0.0, b=0.0).unroll(torch.full((4000, 1, 1), 65.0))
         >>> spk.flatten().nonzero().flatten().diff().unique()

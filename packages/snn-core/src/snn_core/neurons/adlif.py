@@ -16,7 +16,7 @@ from snn_core.neurons.adapting import Adapting
 
 
 class AdLIF(Adapting, LIF):
-    r"""Adaptive leaky integrate-and-fire neuron: a current that follows membrane and spikes works against the input.
+    r"""Adaptive leaky integrate-and-fire neuron: a current follows membrane and spikes, and works against the input.
 
     .. math::
 
@@ -29,8 +29,8 @@ class AdLIF(Adapting, LIF):
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
         rho: Decay of the adaptation current per step, in [0, 1]. A scalar, or one per neuron.
-        a: How much the membrane drives the adaptation current. A scalar, or one per neuron.
-        b: How much a spike drives it. A scalar, or one per neuron.
+        a: Strength with which the membrane drives the adaptation current. A scalar, or one per neuron.
+        b: Strength with which a spike drives it. A scalar, or one per neuron.
         learn_beta: Make ``beta`` a parameter.
         learn_rho: Make ``rho`` a parameter.
         learn_a: Make ``a`` a parameter.
@@ -66,7 +66,7 @@ class AdLIF(Adapting, LIF):
 
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b")
 
-    _steps: ClassVar[Any] = ((5, 25), (30, 120))  # time constants in which random() draws, and couplings
+    _steps: ClassVar[Any] = ((5, 25), (30, 120))  # ranges of the time constants that random() draws, and couplings
     _couplings: ClassVar[Any] = ((-1, 1), (0, 2))
 
     rho: Tensor
@@ -88,16 +88,16 @@ class AdLIF(Adapting, LIF):
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> Any:
-        """Return a layer of neurons with constants of their own, which learn within the ranges of the paper.
+        """Return a layer of neurons, each with its own constants, which are learned within the ranges of the paper.
 
         Args:
             neurons: Number of neurons.
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons, all constants uniform: of :class:`~snn_core.AdLIF` time constants of the membrane of 5 to 25
-            steps, of the adaptation 30 to 120, ``a`` in (-1, 1) and ``b`` in (0, 2); of :class:`~snn_core.SEAdLIF` 5 to
-            25, 60 to 300, (0, 1) and (0, 2).
+            The neurons, all constants uniform. For :class:`~snn_core.AdLIF`, the time constants are 5 to 25 steps for
+            the membrane and 30 to 120 for the adaptation, ``a`` is in (-1, 1) and ``b`` in (0, 2). For
+            :class:`~snn_core.SEAdLIF`, the ranges are 5 to 25, 60 to 300, (0, 1) and (0, 2).
 
         Example:
             >>> neurons = AdLIF.random(100)

@@ -27,7 +27,7 @@ class ALIF(LIF):
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
         rho: Decay of the adaptation per step, in [0, 1]. A scalar, or one per neuron.
-        kappa: How much the adaptation raises the threshold. A scalar, or one per neuron.
+        kappa: Strength with which the adaptation raises the threshold. A scalar, or one per neuron.
         threshold: Threshold of a neuron that has not fired.
         learn_beta: Make ``beta`` a parameter.
         learn_rho: Make ``rho`` a parameter.
@@ -87,15 +87,15 @@ class ALIF(LIF):
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> ALIF:
-        """Return a layer of neurons with decays of their own, which learn within (0, 1).
+        """Return a layer of neurons, each with its own decays, which are learned within (0, 1).
 
         Args:
             neurons: Number of neurons.
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons: time constants of the membrane of 20 steps with a standard deviation of 5, of the adaptation of
-                150 steps with one of 10, as in the second paper for spoken digits.
+            The neurons: time constants are 20 steps with a standard deviation of 5 for the membrane, and 150 steps with
+                a standard deviation of 10 for the adaptation, as in the second paper for spoken digits.
 
         Example:
             >>> ALIF.random(3).beta.shape

@@ -1,4 +1,4 @@
-"""Leaky integrate-and-fire whose response to a spike is an alpha function."""
+"""A leaky integrate-and-fire neuron whose response to a spike is an alpha function."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Alpha(LIF):
         U[t] = \tau\,(E[t] + I[t]), \qquad
         \tau = \frac{\ln\alpha}{\ln\beta - \ln\alpha} + 1
 
-    ``reset_mechanism="zero"`` clears the excitatory and inhibitory current and the membrane after they have taken the
-    step's input; ``"subtract"`` lowers the excitatory current by :math:`\vartheta / \tau` and so the membrane by
+    ``reset_mechanism="zero"`` clears the excitatory and inhibitory currents and the membrane after they have taken the
+    step's input; ``"subtract"`` lowers the excitatory current by :math:`\vartheta / \tau` and thus the membrane by
     :math:`\vartheta`.
 
     Args:

@@ -104,7 +104,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         return cls(in_dim, side, side, num_spiking_neurons, use_q_projection)
 
     def driven(self, xs: Tensor) -> Tensor:
-        """Return value, key and decay of every step, side by side: the input of one step of the memory."""
+        """Return the value, key and decay of every step, side by side: the input of one step of the memory."""
         if xs.shape[-1] != self.in_dim:
             raise ValueError(f"AssociativeLeaky takes {self.in_dim} features, got input {tuple(xs.shape)}")
         return torch.cat([self.to_v(xs), self.to_k(xs), torch.sigmoid(self.to_alpha(xs))], dim=-1)

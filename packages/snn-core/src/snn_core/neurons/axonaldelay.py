@@ -1,4 +1,4 @@
-"""A learned delay of each channel."""
+"""A learned delay for each channel."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _KERNELS = ("linear", "gaussian")
 
 
 class AxonalDelay(History, HasConstants):
-    r"""A delay of each channel by its own number of steps, whole or not, that can be learned.
+    r"""A delay of each channel by its own number of steps, whole or not, which can be learned.
 
-    With the kernel ``"linear"``, between the two steps around the delay d,
+    The kernel ``"linear"`` interpolates between the two steps around the delay d,
 
     .. math:: Y[t] = (1 - f)\,X[t - i] + f\,X[t - i - 1], \qquad i = \lfloor d \rfloor, \quad f = d - i
 
-    with ``"gaussian"``, over all steps,
+    and ``"gaussian"`` averages over all steps,
 
     .. math:: Y[t] = \sum_{k=0}^{D} g_k\,X[t - k], \qquad g_k \propto e^{-(k - d)^2 / 2 \sigma^2}, \quad \sum_k g_k = 1
 
     which gives a delay a gradient from far away; let ``sigma`` fall during training. Where a delay is a whole number,
-    its derivative by the linear kernel is the mean of those on its two sides.
+    its derivative under the linear kernel is the mean of the derivatives on its two sides.
 
     The last inputs are kept from call to call, zero before the first; ``unroll`` runs all steps at once.
 
@@ -76,8 +76,8 @@ class AxonalDelay(History, HasConstants):
         must_be_wide("AxonalDelay", sigma)
         if not step_mode:
             raise ValueError(
-                "AxonalDelay takes a step a call, step_mode=True; call delay.sequence(xs) for a whole sequence from "
-                "rest, or snn.unroll(net, xs)"
+                "AxonalDelay takes one step per call, step_mode=True; call delay.sequence(xs) for a whole sequence "
+                "from rest, or snn.unroll(net, xs)"
             )
         self.constant("delay", delay, learn=learn_delay)
         must_be_delays("AxonalDelay", self.delay, max_delay)
@@ -116,7 +116,7 @@ class AxonalDelay(History, HasConstants):
         return self.delay.detach().new_zeros(0)
 
     def round_(self) -> AxonalDelay:
-        """Round the delays to whole numbers of steps, in place, as hardware and NIR take them.
+        """Round the delays to whole numbers of steps, in place, as hardware and NIR expect them.
 
         Returns:
             The layer.
@@ -154,4 +154,4 @@ class AxonalDelay(History, HasConstants):
 
 
 SynapticDelay = AxonalDelay
-"""snnTorch's name of the layer."""
+"""snnTorch's name for the layer."""

@@ -62,13 +62,13 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         had = kept[0].unique().tolist() if isinstance(kept, tuple) else [kept or 0]
         if len(had) > 1:
             raise ValueError(
-                f"{type(self).__name__} has one entry a step for all samples, but they have had {had} steps, as some "
+                f"{type(self).__name__} has one entry per step for all samples, but they have had {had} steps, as some "
                 "ended before others; call snn.utils.reset(net) before a new sequence"
             )
         step = had[0] if had else 0
         if step >= len(self):
             raise ValueError(
-                f"{type(self).__name__} has entries for time_steps={len(self)} steps, got step {step}; make it "
+                f"{type(self).__name__} has entries for time_steps={len(self)} steps, got step {step}; build it "
                 "with more, or call snn.utils.reset(net) before a new sequence"
             )
         return step
@@ -86,10 +86,10 @@ class BatchNormTT1d(_BatchNormTT):
         input_features: Features C of the input.
         time_steps: Number of steps, each with its own statistics and scale.
         eps: Added to the variance.
-        momentum: Of the running statistics.
+        momentum: Momentum of the running statistics.
         affine: True for a learned scale; there is never a bias.
 
-    If ``unroll`` gets lengths, the statistics of a step are those of the samples that still run.
+    If lengths are passed to ``unroll``, the statistics of a step are those of the samples that still run.
 
     Shape:
         one step ``[batch, C]`` or ``[batch, C, length]``.
@@ -115,7 +115,7 @@ class BatchNormTT2d(_BatchNormTT):
         input_features: Channels C of the input.
         time_steps: Number of steps, each with its own statistics and scale.
         eps: Added to the variance.
-        momentum: Of the running statistics.
+        momentum: Momentum of the running statistics.
         affine: True for a learned scale; there is never a bias.
 
     Shape:

@@ -13,16 +13,16 @@ from snn_core.neuron.delays import gaussian, must_be_delays, must_be_wide, summe
 from snn_core.neuron.history import History
 
 NARROWEST = 0.23
-"""The width in steps to which published networks let a Gaussian fall, at which it is almost a single step."""
+"""The width in steps to which published networks narrow a Gaussian, which is then almost a single step."""
 
 
 class _Delayed(History, HasConstants):
-    """A layer of torch in which each weight has a delay.
+    """A torch layer in which each weight has a delay.
 
     Args:
         layer: The layer that provides the weights.
         max_delay: Largest delay D in steps.
-        delay: The delays; None draws them evenly from [0, D].
+        delay: The delays; None draws them uniformly from [0, D].
         learn_delay: Make them a parameter.
         sigma: Width of the Gaussians in steps; D / 2 when None.
     """
@@ -60,7 +60,7 @@ class _Delayed(History, HasConstants):
             raise ValueError(f"{type(self).__name__} takes [{shape}], got input of shape {tuple(window.shape[1:])}")
         taps = self.taps()
         if window.shape[0] == len(taps):
-            out = summed(window, taps, self._weighted)  # for one step, a third of the time
+            out = summed(window, taps, self._weighted)  # for one step, this takes a third of the time
         else:
             out = self._convolved(window.movedim(0, 2), taps.flip(0).movedim(0, 2)).movedim(2, 0).contiguous()
         return out if self.bias is None else out + self.bias.reshape(-1, *[1] * (out.dim() - 3))
@@ -77,7 +77,7 @@ class _Delayed(History, HasConstants):
         """Return the weights of the inputs 0 to D steps ago, ``[D + 1, *weight.shape]``.
 
         While training, a Gaussian of width ``sigma`` spreads each weight around its delay; in evaluation the weight
-        belongs to one step, the nearest.
+        belongs to a single step, the nearest one.
 
         Example:
             >>> layer = DelayedLinear(1, 1, max_delay=3, delay=1.8, bias=False).eval()
@@ -94,10 +94,10 @@ class _Delayed(History, HasConstants):
         """Set ``sigma`` to its value after a part of training, as published networks do.
 
         It falls from its first value to 0.23 steps over the first quarter of training, by the same factor in every
-        epoch, and then stays.
+        epoch, and then stays constant. Call this method before each epoch.
 
         Args:
-            progress: Share of training that is over, in [0, 1]; call it before each epoch.
+            progress: Share of training that is over, in [0, 1].
 
         Raises:
             ValueError: If ``progress`` is not in [0, 1].
@@ -122,7 +122,7 @@ class _Delayed(History, HasConstants):
 
 
 class DelayedLinear(_Delayed):
-    r"""Linear layer whose every synapse has a weight and a learned delay.
+    r"""Linear layer in which every synapse has a weight and a learned delay.
 
     .. math:: Y_o[t] = b_o + \sum_i w_{oi} \sum_{k=0}^{D} g_k(d_{oi})\,X_i[t - k], \qquad
         g_k(d) \propto e^{-(k - d)^2 / 2 \sigma^2}, \quad \sum_k g_k = 1
@@ -138,9 +138,9 @@ class DelayedLinear(_Delayed):
         max_delay: Largest delay D in steps, 1 or more.
         bias: True for a layer with biases.
         delay: Delay of the synapses in steps, clamped to [0, D] where it is used: a scalar, or ``[out_features,
-            in_features]``; None draws them evenly from [0, D].
+            in_features]``; None draws them uniformly from [0, D].
         learn_delay: Make the delays a parameter; else they are a buffer.
-        sigma: Width of the Gaussians in steps to begin with, greater than 0; D / 2 when None.
+        sigma: Initial width of the Gaussians in steps, greater than 0; D / 2 when None.
         device: Device of the weights.
         dtype: Dtype of the weights.
 
@@ -203,12 +203,12 @@ class DelayedConv2d(_Delayed):
         max_delay: Largest delay D in steps, 1 or more.
         stride: Step of the kernel.
         padding: Zeros added on each side, an int or a pair, or ``"same"`` or ``"valid"``.
-        dilation: Distance of the kernel's entries.
-        groups: Groups of channels that are not connected.
+        dilation: Distance between the kernel's entries.
+        groups: Number of groups of channels that are not connected to each other.
         bias: True for a layer with biases.
-        delay: Delay of the weights in steps: a scalar, or one for each; None draws them evenly from [0, D].
+        delay: Delay of the weights in steps: a scalar, or one for each; None draws them uniformly from [0, D].
         learn_delay: Make the delays a parameter; else they are a buffer.
-        sigma: Width of the Gaussians in steps to begin with, greater than 0; D / 2 when None.
+        sigma: Initial width of the Gaussians in steps, greater than 0; D / 2 when None.
         device: Device of the weights.
         dtype: Dtype of the weights.
 

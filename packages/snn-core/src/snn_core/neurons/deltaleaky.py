@@ -43,7 +43,7 @@ class DeltaLeaky(LIF):
     """
 
     class State(NamedTuple):
-        """Membrane potential, and that of the previous step."""
+        """Membrane potential of this step and of the previous step."""
 
         mem: Tensor
         mem_prev: Tensor

@@ -1,4 +1,4 @@
-"""Izhikevich's neuron: two equations that fire like many kinds of neurons of the cortex."""
+"""Izhikevich's neuron: two equations that fire like many kinds of cortical neurons."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Izhikevich(SpikingNeuron):
     A spike acts at the beginning of the next step, on W with its surrogate gradient. The states are kept as
     differences, :math:`V - c` and :math:`W - b\,c`, so that a neuron at rest has states of 0. The reset is part of the
     equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The constants are those of a regularly
-    spiking neuron; ``a=0.1`` fires fast, ``c=-50, d=2`` chatters. With ``b=0, d=0`` it has no recovery, and is the
-    quadratic integrate-and-fire neuron, QIF, :math:`V' = 0.04\,(V + 62.5)^2 - 16.25 + X`.
+    spiking neuron; one with ``a=0.1`` fires fast, one with ``c=-50, d=2`` chatters. With ``b=0, d=0`` it is the
+    quadratic integrate-and-fire neuron, QIF, without recovery, :math:`V' = 0.04\,(V + 62.5)^2 - 16.25 + X`.
 
     Args:
         a: Rate of the recovery W, per millisecond. A scalar, or one per neuron.
         b: Sensitivity of W to the membrane. A scalar, or one per neuron.
         c: Membrane potential after a spike, in millivolts. A scalar, or one per neuron.
-        d: What a spike adds to W. A scalar, or one per neuron.
-        dt: Time of a step, in milliseconds.
+        d: Amount that a spike adds to W. A scalar, or one per neuron.
+        dt: Length of a step, in milliseconds.
         threshold: Membrane potential above which the neuron fires, in millivolts.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
@@ -54,7 +54,7 @@ class Izhikevich(SpikingNeuron):
         >>> int(spk.sum())
         23
 
-        Without recovery, QIF, any input above 16.25 makes it fire for ever:
+        Without recovery it is the QIF neuron, and any input above 16.25 makes it fire forever:
 
         >>> spk, last = Izhikevich(b=0.0, d=0.0, dt=0.5).unroll(torch.tensor([16.0, 17.0]).expand(2000, 1, 2))
         >>> spk.sum(0).tolist()
@@ -64,7 +64,7 @@ class Izhikevich(SpikingNeuron):
     """
 
     class State(NamedTuple):
-        """Recovery and membrane potential, above those of a neuron that has just fired."""
+        """Recovery and membrane potential, relative to those of a neuron that has just fired."""
 
         recovery: Tensor
         mem: Tensor

@@ -1,4 +1,4 @@
-"""Integrate-and-fire given by a resistor and a capacitor."""
+"""Integrate-and-fire defined by a resistor and a capacitor."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from snn_core.neuron.spiking import LIF
 
 
 class Lapicque(LIF):
-    r"""Leaky integrate-and-fire neuron given by its resistance and capacitance.
+    r"""Leaky integrate-and-fire neuron defined by its resistance and capacitance.
 
     .. math::
 
         U[t] = \frac{\Delta}{C}\,X[t] + \Big(1 - \frac{\Delta}{RC}\Big)\,U[t-1] - R[t]\,\vartheta
 
-    ``beta`` stands for the two: alone it means R = 1 and :math:`C = \Delta / (R \ln(1/\beta))`, with ``R`` the same C,
-    with ``C`` it gives R. From ``R`` and ``C`` follows :math:`\beta = e^{-\Delta/(RC)}`, for information.
+    ``beta`` stands for both: alone, it means R = 1 and :math:`C = \Delta / (R \ln(1/\beta))`; with ``R``, it gives C by
+    the same formula; with ``C``, it gives R. ``R`` and ``C`` give :math:`\beta = e^{-\Delta/(RC)}`, for information.
 
     Args:
         beta: Membrane decay per step, in (0, 1]. A scalar, or one per neuron.
-        R: Resistance of the membrane in ohm, greater than 0.
-        C: Capacitance of the membrane in farad, greater than 0.
+        R: Resistance of the membrane in ohms, greater than 0.
+        C: Capacitance of the membrane in farads, greater than 0.
         time_step: :math:`\Delta`, the step in seconds.
         learn_beta: Make ``beta`` a parameter, from which R or C is derived again in every step.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
     Shape:
-        input ``[batch, ...]``, a current in ampere; spikes and membrane the same.
+        input ``[batch, ...]``, a current in amperes; spikes and membrane the same.
 
     Returns:
         ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If it does not get ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is out of
-            its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not fit.
+        ValueError: If the arguments are not ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is
+            out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not
+            fit.
         TypeError: If a state is passed with ``init_hidden=True``.
 
     Example:
@@ -102,7 +103,7 @@ class Lapicque(LIF):
         self._derived = derived if learn_beta else None
 
     def circuit(self) -> dict[str, Tensor]:
-        """Return resistance, capacitance and step, computed from a learned ``beta`` if there is one."""
+        """Return the resistance, capacitance and step, computed from a learned ``beta`` if there is one."""
         values = {"R": self.R, "C": self.C, "time_step": self.time_step}
         if self._derived is not None:
             fixed = values["C" if self._derived == "R" else "R"]
@@ -111,7 +112,7 @@ class Lapicque(LIF):
 
     @property
     def membrane_decay(self) -> Tensor:
-        r"""The factor :math:`1 - \Delta/RC` that a step of the equation leaves of the membrane."""
+        r"""The factor :math:`1 - \Delta/RC` by which a step of the equation scales the membrane potential."""
         circuit = self.circuit()
         return 1 - circuit["time_step"] / (circuit["R"] * circuit["C"])
 

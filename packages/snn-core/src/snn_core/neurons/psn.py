@@ -17,7 +17,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 
 
 class SlidingPSN(Queued):
-    r"""Sliding parallel spiking neuron: sums its last inputs by weights that all steps share.
+    r"""Sliding parallel spiking neuron: sums its last inputs with weights that all steps share.
 
     .. math:: H[t] = \sum_{i=0}^{k-1} w_i\,X[t - i], \qquad S[t] = \Theta(H[t] - \vartheta)
 
@@ -76,7 +76,7 @@ class SlidingPSN(Queued):
 
 
 class PSN(WholeSequence, Firing):
-    r"""Parallel spiking neuron: sums the inputs of all steps of a sequence by weights that all neurons share.
+    r"""Parallel spiking neuron: sums the inputs of all steps of a sequence with weights that all neurons share.
 
     .. math:: H = W X + b, \qquad S[t] = \Theta(H[t])
 
@@ -89,12 +89,12 @@ class PSN(WholeSequence, Firing):
     Args:
         num_steps: Largest number T of steps.
         order: Number k of steps that the masked neuron sums; None for all.
-        masking: How far the other weights are suppressed, :math:`\lambda` in [0, 1]; it may rise from 0 to 1 during
-            training, ``neuron.masking.fill_(0.5)``.
+        masking: Degree to which the other weights are suppressed, :math:`\lambda` in [0, 1]; it may rise from 0 to 1
+            during training, by ``neuron.masking.fill_(0.5)``.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
 
-    The initial weights are evenly distributed within :math:`\pm 1/\sqrt{T}`, the initial bias is -1; both are learned.
+    The initial weights are uniform within :math:`\pm 1/\sqrt{T}`, and the initial bias is -1; both are learned.
 
     Shape:
         input ``[T, batch, features]``, spikes the same.

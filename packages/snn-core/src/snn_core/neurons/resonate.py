@@ -1,4 +1,4 @@
-"""Resonate-and-fire: membranes that swing, and fire at their peaks."""
+"""Resonate-and-fire: membranes that oscillate, and fire at their peaks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class RF(SpikingNeuron):
         V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] - |b|\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
     It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect. If :math:`|b|` is less than about
-    :math:`\delta\,\omega^2 / 2`, its steps grow without end; :class:`~snn_core.BRF` prevents that.
+    :math:`\delta\,\omega^2 / 2`, its oscillation grows without bound; :class:`~snn_core.BRF` prevents that.
 
     Args:
         omega: Angular frequency, in radians per unit of time. A scalar, or one per neuron.
         b: Damping, per unit of time. A scalar, or one per neuron.
-        dt: Time of a step, :math:`\delta`.
+        dt: Length of a step, :math:`\delta`.
         learn_omega: Make ``omega`` a parameter.
         learn_b: Make ``b`` a parameter.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
@@ -85,7 +85,7 @@ class RF(SpikingNeuron):
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> Any:
-        """Return a layer of neurons with frequencies and damping of their own, which learn.
+        """Return a layer of neurons, each with its own frequency and damping, which are learned.
 
         Args:
             neurons: Number of neurons.
@@ -121,15 +121,15 @@ class BRF(RF):
         U[t] &= U[t-1] + \delta\,(B[t]\,U[t-1] - |\omega|\,V[t-1] + X[t]) \\
         V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] + B[t]\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta - Q[t])
 
-    Each spike raises the threshold and the damping by 1, which then decays. The spikes of the step before act with
-    their surrogate gradient. It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
+    Each spike raises the threshold and the damping by 1, and this rise then decays. The spikes of the step before act
+    with their surrogate gradient. It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
-        omega: Angular frequency, in radians per unit of time; its size times ``dt`` at most 1. A scalar, or one per
-            neuron.
+        omega: Angular frequency, in radians per unit of time; its magnitude times ``dt`` is at most 1. A scalar, or one
+            per neuron.
         b: Damping beyond what keeps the oscillation from growing. A scalar, or one per neuron.
-        dt: Time of a step, :math:`\delta`.
-        gamma: Decay per step of what spikes leave. A scalar, or one per neuron.
+        dt: Length of a step, :math:`\delta`.
+        gamma: Decay per step of the refractory variable Q, which spikes raise. A scalar, or one per neuron.
         learn_omega: Make ``omega`` a parameter.
         learn_b: Make ``b`` a parameter.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.

@@ -23,14 +23,14 @@ class RLeaky(Connected, Leaky):
             ``kernel_size``); else the element-wise product with ``V``.
         linear_features: Number of neurons of a dense connection.
         conv2d_channels: Channels of a convolutional connection.
-        kernel_size: Its kernel, odd, an int or a pair.
+        kernel_size: Size of its kernel: odd, an int or a pair.
         learn_beta: Make ``beta`` a parameter.
         learn_recurrent: Make the recurrent weights learnable.
         max_delay: Largest delay of spikes on their way back, in steps beyond the one that recurrence takes; None for no
             delays. With it the state has further fields, see :class:`~snn_core.Recurrent`.
-        delay: Delay of each neuron, in [0, ``max_delay``], or one for all; None draws them evenly.
+        delay: Delay of each neuron, in [0, ``max_delay``], or one for all; None draws them uniformly.
         learn_delay: Make the delays a parameter.
-        delay_sigma: How many steps wider than one the triangle around a delay is, to begin with.
+        delay_sigma: Initial number of steps by which the triangle around a delay is wider than one.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 

@@ -25,7 +25,7 @@ class SConv2dLSTM(SpikingNeuron):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the states.
-        kernel_size: Kernel of the convolution, odd, an int or a pair.
+        kernel_size: Size of the convolution's kernel: odd, an int or a pair.
         bias: True for a convolution with a bias.
         max_pool: Window of a max pooling of h before the threshold; 0 for none.
         avg_pool: Window of an average pooling of h before the threshold; 0 for none.

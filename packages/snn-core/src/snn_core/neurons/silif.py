@@ -1,4 +1,4 @@
-"""Neurons with the decays of state-space models: given by a rate and the time of a step, each as its logarithm."""
+"""Neurons with the decays of state-space models: given by a rate and the length of a step, each as its logarithm."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class SiLIF(Adapting):
         W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the time of a step instead of the decays,
+    It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the length of a step instead of the decays,
     which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
     gradient. The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
-        log_rate_w: :math:`A_W`, that of the adaptation current. A scalar, or one per neuron.
-        a: How much the membrane drives the adaptation current. A scalar, or one per neuron.
-        b: How much a spike drives it. A scalar, or one per neuron.
-        log_dt: D, the logarithm of the time of a step, in seconds. A scalar, or one per neuron.
+        log_rate_w: :math:`A_W`, the same for the adaptation current. A scalar, or one per neuron.
+        a: Strength with which the membrane drives the adaptation current. A scalar, or one per neuron.
+        b: Strength with which a spike drives it. A scalar, or one per neuron.
+        log_dt: D, the logarithm of the length of a step, in seconds. A scalar, or one per neuron.
         learn_log_rate: Make ``log_rate`` a parameter.
         learn_log_rate_w: Make ``log_rate_w`` a parameter.
         learn_a: Make ``a`` a parameter.
@@ -96,16 +96,16 @@ class SiLIF(Adapting):
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> SiLIF:
-        """Return a layer of neurons with constants of their own, which learn.
+        """Return a layer of neurons, each with its own constants, which are learned.
 
         Args:
             neurons: Number of neurons.
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons, as in the paper: the logarithms of the rates are uniform, those of 10 to 250 per second for the
-                membrane and of 2.5 to 10 for the adaptation current, with steps of 4 milliseconds; ``a`` and ``b`` are
-                uniform in (0, 1) and (0, 2), which they do not leave.
+            The neurons, as in the paper: the logarithms of the rates are uniform, with rates of 10 to 250 per second
+                for the membrane and 2.5 to 10 for the adaptation current, and steps of 4 milliseconds; ``a`` and ``b``
+                are uniform in (0, 1) and (0, 2), and stay within these ranges.
 
         Example:
             >>> neurons = SiLIF.random(100)
@@ -141,7 +141,7 @@ class CSiLIF(SpikingNeuron):
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
         omega: Angular frequency, in radians per second. A scalar, or one per neuron.
         b: Weight of the input. A scalar, or one per neuron.
-        log_dt: D, the logarithm of the time of a step, in seconds. A scalar, or one per neuron.
+        log_dt: D, the logarithm of the length of a step, in seconds. A scalar, or one per neuron.
         learn_log_rate: Make ``log_rate`` a parameter.
         learn_omega: Make ``omega`` a parameter.
         learn_b: Make ``b`` a parameter.
@@ -169,7 +169,7 @@ class CSiLIF(SpikingNeuron):
     """
 
     class State(NamedTuple):
-        """Imaginary part of the membrane and its real part, half of what is compared with the threshold."""
+        """Imaginary part of the membrane, and its real part, half the value that is compared with the threshold."""
 
         imag: Tensor
         mem: Tensor
@@ -204,15 +204,16 @@ class CSiLIF(SpikingNeuron):
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> CSiLIF:
-        """Return a layer of neurons with constants of their own, which learn.
+        """Return a layer of neurons, each with its own constants, which are learned.
 
         Args:
             neurons: Number of neurons.
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons, as in the paper for spoken digits: the logarithm of the time of a step is uniform, from that of
-                0.01 to that of 0.5, the rate is 0.5 and the frequency pi for all, and ``b`` is uniform in (0, 1).
+            The neurons, as in the paper for spoken digits: the logarithm of the length of a step is uniform between the
+                logarithms of 0.01 and 0.5, all have a rate of 0.5 and a frequency of pi, and ``b`` is uniform in (0,
+                1).
 
         Example:
             >>> CSiLIF.random(3).log_dt.shape

@@ -94,10 +94,10 @@ def memory_and_output(i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> 
     It is written out because torch's fused cell has no batching rule for ``torch.func.vmap``.
 
     Args:
-        i: Pre-activation of the input gate, of the shape of ``c`` as the others.
-        f: Of the forget gate.
-        g: Of the candidate.
-        o: Of the output gate.
+        i: Pre-activation of the input gate; all have the shape of ``c``.
+        f: Pre-activation of the forget gate.
+        g: Pre-activation of the candidate.
+        o: Pre-activation of the output gate.
         c: Memory.
 
     Returns:

@@ -33,7 +33,7 @@ class StateLeaky(WholeSequence, LIF):
         output: Return spikes and membrane, or the membrane alone.
         graded_spikes_factor: Amplitude g of a spike.
         learn_graded_spikes_factor: Make g a parameter.
-        kernel_truncation_steps: Forget input after so many steps; None for never.
+        kernel_truncation_steps: Number of steps after which an input is forgotten; None for never.
 
     Shape:
         input ``[T, batch, channels]``; spikes and membrane the same; initial membrane ``[batch, channels]``.
@@ -61,7 +61,7 @@ class StateLeaky(WholeSequence, LIF):
 
     resets: ClassVar[bool] = False
 
-    _version = 2  # of the state_dict: from 2 on, beta is stored itself and tau follows from it
+    _version = 2  # of the state_dict: from 2 on, beta itself is stored and tau follows from it
 
     @signatures.takes(signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
     def __init__(
@@ -117,7 +117,7 @@ class StateLeaky(WholeSequence, LIF):
         return spk, states if trace else self.State(states.mem[-1].clone())  # a view would keep all steps in memory
 
     def sequence(self, xs: Tensor, mem: Tensor | None = None) -> Any:
-        """Return spikes and membrane of an input ``[T, batch, features]``, from the membrane ``mem`` or from rest."""
+        """Return the spikes and membrane of an input ``[T, batch, features]``, starting from ``mem`` or from rest."""
         spk, states = self.unroll(xs, (mem,), trace=True)
         return (spk, self.membrane(states)) if self.output else self.membrane(states)
 
@@ -127,12 +127,12 @@ class StateLeaky(WholeSequence, LIF):
 
     def _no_single_state(self, remedy: str) -> str:
         setting = f"kernel_truncation_steps={self.kernel_truncation_steps}"
-        return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make the state; {remedy}"
+        return f"{type(self).__name__}: with {setting} the last inputs, not one membrane, make up the state; {remedy}"
 
     def _windowed(self, xs: Tensor, steps: int) -> Tensor:
-        r"""Return membranes of the last ``steps`` inputs only, :math:`\sum_{k<K} \beta^k X[t-k]`.
+        r"""Return membrane potentials from only the last ``steps`` inputs, :math:`\sum_{k<K} \beta^k X[t-k]`.
 
-        Windows of n steps make those of 2n and 2n + 1,
+        Windows of n steps give the windows of 2n and 2n + 1 steps,
 
         .. math:: W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n], \qquad W_{2n+1}[t] = X[t] + \beta\,W_{2n}[t-1],
 
@@ -164,7 +164,7 @@ class StateLeaky(WholeSequence, LIF):
 
 
 def _later(xs: Tensor, steps: int) -> Tensor:
-    """Return a sequence that starts a number of steps later, after zeros, and ends when it ended."""
+    """Return a sequence shifted to a number of steps later: zeros come first, and its last steps are cut off."""
     return torch.cat([torch.zeros_like(xs[:steps]), xs[:-steps]])
 
 

@@ -25,9 +25,10 @@ class TCLIF(SpikingNeuron):
     so that ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
-        c1: How much the soma draws from the dendrite, before the logistic function. A scalar, or one per neuron.
-        c2: How much the dendrite drives the soma, before the logistic function. A scalar, or one per neuron.
-        gamma: What a spike takes from the dendrite. A scalar, or one per neuron.
+        c1: Strength with which the soma draws from the dendrite, before the logistic function. A scalar, or one per
+            neuron.
+        c2: Strength with which the dendrite drives the soma, before the logistic function. A scalar, or one per neuron.
+        gamma: Amount that a spike takes from the dendrite. A scalar, or one per neuron.
         learn_c1: Make ``c1`` a parameter.
         learn_c2: Make ``c2`` a parameter.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.

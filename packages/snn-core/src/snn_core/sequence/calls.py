@@ -1,4 +1,4 @@
-"""Calls of functions in one step: their arguments, the tensors that they overwrite, and those that mix samples."""
+"""Calls of functions in one step: their arguments, the tensors that they overwrite, and checks for mixed samples."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ class Call:
 
     Args:
         func: The function, as torch's function modes see it.
-        args: Its arguments.
-        kwargs: The same, by name.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
         tensors: The tensors among the arguments.
         out: The result.
         rows: Number of samples.
-        is_of_step: Tells if a tensor is computed again in every step; other tensors are the same in all steps.
+        is_of_step: Function that returns True for a tensor that is computed again in every step; other tensors are the
+            same in all steps.
     """
 
     func: Any
@@ -84,7 +85,7 @@ class Call:
         """Return the first argument, which must have one row per sample and be the only one that differs between steps.
 
         Raises:
-            NotSampleWise: If it is not.
+            NotSampleWise: If that does not hold.
         """
         if not self.tensors or not self.is_of_step(self.tensors[0]) or any(map(self.is_of_step, self.tensors[1:])):
             raise self.unknown()
@@ -100,7 +101,7 @@ def name_of(func: Any) -> str:
     name = getattr(func, "__name__", type(func).__name__)
     if name == "__get__" and owner is not None:
         return getattr(owner, "__name__", name)
-    if name == "fn":  # a function of torch that chooses between two by a flag
+    if name == "fn":  # a torch function that chooses between two by a flag
         return (resolve_name(func) or name).rpartition(".")[2]
     return name
 
@@ -116,7 +117,7 @@ def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
     """Return the function that computes what an in-place function writes; None if the function writes nothing.
 
     Raises:
-        NotSampleWise: If the function overwrites a tensor and no other computes the same without doing so.
+        NotSampleWise: If the function overwrites a tensor and no other function computes the same without doing so.
     """
     name = name_of(func)
     if kwargs.get("inplace"):
@@ -157,7 +158,7 @@ def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> No
 
 
 def elementwise(call: Call) -> None:
-    """Check a call that combines tensors number by number."""
+    """Check a call that combines tensors element by element."""
     axes = {tensor.dim() for tensor in call.tensors if call.is_of_step(tensor)}
     if len(axes) != 1:
         raise NotSampleWise(f"{call.name} combines tensors that do not share the batch axis")
@@ -186,7 +187,7 @@ def reshape(call: Call) -> None:
     if first != -1:
         raise NotSampleWise(f"{call.name} reshapes to a fixed batch size ({first}); use flatten(1) or x.shape[0]")
     if math.prod(rest) != numbers:
-        rows = f"rows of {math.prod(rest)} numbers of a sample of {numbers}"
+        rows = f"rows of {math.prod(rest)} numbers from samples of {numbers}"
         raise NotSampleWise(f"{call.name} makes {rows}; use x.flatten(1)")
 
 

@@ -20,7 +20,7 @@ def concatenated(parts: Iterable[Any], steps: int) -> Any:
         steps: The total number of steps.
 
     Returns:
-        The same with all steps, ``[T, ...]``.
+        The same structure with all steps, ``[T, ...]``.
 
     Example:
         >>> a, b = concatenated(((torch.full((n, 2), n), torch.ones(n)) for n in (1, 2)), steps=3)
@@ -38,7 +38,7 @@ def concatenated(parts: Iterable[Any], steps: int) -> Any:
 
 
 class _Column:
-    """One output, of all segments."""
+    """One output over all segments."""
 
     def __init__(self, first: Tensor, steps: int) -> None:
         alone = len(first) == steps

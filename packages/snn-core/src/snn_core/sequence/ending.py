@@ -1,4 +1,4 @@
-"""States of samples that end one after another, put aside and put together again."""
+"""The states of samples that end one after another, set aside and put back together."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 
 class Ending:
-    """A store for the states of samples as they end, which puts all of them together again.
+    """A store for the states of samples as they end, which puts all of them back together.
 
     Args:
-        order: The samples by falling length, ``[batch]``; None if all run to the end.
-        owner: Name of the module whose states they are, for messages.
+        order: The samples by decreasing length, ``[batch]``; None if all run to the end.
+        owner: Name of the module that the states belong to, for messages.
 
     Example:
         >>> ending = Ending(torch.tensor([2, 0, 1]), "Leaky")
@@ -33,15 +33,15 @@ class Ending:
         self._ended: list[tuple[Any, int]] = []
 
     def running(self, kept: Any, count: int) -> Any:
-        """Return the state of the samples that still run, the first ``count`` in the order, and put the rest aside.
+        """Return the state of the samples that still run, the first ``count`` in the order, and set the rest aside.
 
         Args:
-            kept: The state of the samples that ran before, in the first call that of the whole batch: a tuple of
-                tensors ``[samples, ...]``, a number that holds for all, or None at rest.
+            kept: The state of the samples that ran before; in the first call, the state of the whole batch. It is a
+                tuple of tensors ``[samples, ...]``, a number that holds for all, or None at rest.
             count: Number of samples.
 
         Raises:
-            ValueError: If it has another number of samples.
+            ValueError: If the state has a different number of samples.
         """
         if self._order is None:
             return kept
@@ -56,7 +56,7 @@ class Ending:
         return kept
 
     def whole(self, kept: Any) -> Any:
-        """Return the state of the whole batch in its original order; ``kept`` is that of the samples that still run."""
+        """Return the state of the whole batch in its original order, given the state of the samples that still run."""
         if self._order is None or self._running is None:
             return kept
         parts = [(kept, self._running), *reversed(self._ended)]
@@ -77,7 +77,7 @@ class Ending:
 
 
 def _concatenated(parts: list[tuple[Any, int]]) -> Any:
-    """Return the state of all samples, from parts with the number of samples of each."""
+    """Return the state of all samples, given its parts and the number of samples in each."""
     parts = [((_count(n, kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
     like = next((kept for kept, _ in parts if kept is not None), None)
     if like is None:
@@ -87,7 +87,7 @@ def _concatenated(parts: list[tuple[Any, int]]) -> Any:
 
 
 def _count(samples: int, number: int) -> Tensor:
-    """Return a number for each sample, on the CPU, where the numbers are read."""
+    """Return a tensor that holds a number once per sample, on the CPU, where the numbers are read."""
     return torch.full((samples,), number, device="cpu")
 
 
@@ -108,5 +108,5 @@ def each(fn: Callable[[Any], Any], kept: Any) -> Any:
 
 
 def placed(index: Tensor, device: torch.device) -> Tensor:
-    """Return an index of the CPU on a device, without waiting for the copy if that is safe."""
+    """Copy an index from the CPU to a device, without waiting for the copy if that is safe."""
     return index.to(device, non_blocking=device.type == "cuda")

@@ -1,4 +1,4 @@
-"""Time steps folded into the batch axis, and batches whose samples end while others run on."""
+"""Time steps folded into the batch axis, and batches in which some samples end before others."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from snn_core.sequence.ending import Ending, each, placed
 
 
 class Folding:
-    """The order in which the rows ``[rows, ...]`` that a layer sees are made of the steps ``[T, batch, ...]``.
+    """The order in which the steps ``[T, batch, ...]`` make up the rows ``[rows, ...]`` that a layer sees.
 
-    The rows are all samples, step after step. With ``running``, they are in every step the samples that still run,
+    The rows are all samples, step after step. With ``running``, each step has rows only for the samples that still run,
     which come first in the given order. A sample that has ended has no row and is not computed.
 
     Args:
         steps: Number of time steps.
         running: Number of samples that run in each step, which never grows; None if all run in every step.
-        order: The samples by falling length, ``[batch]``, with ``running``; on the CPU, so that nothing has to wait for
-            another device.
+        order: With ``running``, the samples by decreasing length, ``[batch]``; on the CPU, so that nothing has to wait
+            for another device.
 
     Example:
         >>> folding = Folding(3, running=(2, 2, 1), order=torch.tensor([1, 0]))
@@ -48,12 +48,12 @@ class Folding:
         self._placed: Tensor | None = None
 
     def part(self, start: int, steps: int) -> Folding:
-        """Return the folding of a number of steps from ``start`` on."""
+        """Return the folding of ``steps`` steps from ``start`` on."""
         running = None if self.running is None else self.running[start : start + steps]
         return Folding(steps, running, self.order)
 
     def parts(self, segments: Iterable[Tensor]) -> Iterator[tuple[Tensor, Folding]]:
-        """Return segments ``[some steps, batch, ...]`` that follow each other, each with its own folding."""
+        """Return consecutive segments ``[some steps, batch, ...]``, each with its own folding."""
         start = 0
         for segment in segments:
             yield segment, self.part(start, len(segment))
@@ -73,7 +73,7 @@ class Folding:
         if self.order is not None and out.shape[:1] != (rows,):
             raise ValueError(
                 f"unroll: lengths needs a net that returns one row per sample, but this one makes an output of "
-                f"shape {tuple(out.shape)} of {rows} rows; reduce the batch after unroll"
+                f"shape {tuple(out.shape)} from {rows} rows; reduce the batch after unroll"
             )
         return out
 
@@ -81,7 +81,7 @@ class Folding:
         """Return all steps ``[T, batch, ...]`` of an output of ``rows`` rows, or of each tensor in a structure of them.
 
         Raises:
-            TypeError: If there is something but tensors.
+            TypeError: If it holds anything but tensors.
             ValueError: If it does not have one row per sample, while samples have different lengths.
         """
         if isinstance(out, Tensor):
@@ -106,10 +106,10 @@ class Folding:
         return whole.index_copy_(0, self._index_on(rows.device), rows).unflatten(0, (self.steps, len(self.order)))
 
     def _folds(self, whole: Tensor, rows: Tensor) -> bool:
-        """Return True if rows are what :meth:`fold` made of a tensor, and nothing else uses them.
+        """Return True if :meth:`fold` made the rows of the tensor ``whole`` and nothing else uses them.
 
-        The tensor itself spares autograd two views, which would copy a gradient that is the same in all steps. A watch
-        over the run has seen the rows, and may ask for their gradient.
+        Using the tensor itself spares autograd two views, which would copy a gradient that is the same in all steps. A
+        watch over the run has seen the rows, and may ask for their gradient.
         """
         return (
             current() is None
@@ -144,12 +144,12 @@ class Folding:
         return [part.unflatten(0, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def concatenated(self, segments: Sequence[Tensor]) -> Tensor:
-        """Return the rows of such segments."""
+        """Return the rows of segments like those of :meth:`segments`."""
         parts = [part.flatten(0, 1) for part in segments]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
-        """Return the state of each sample after its last step; for a sample without steps, that before, or zero."""
+        """Return the state of each sample after its last step; without steps, its state ``before``, or zero."""
         assert self.order is not None
         lengths, device = self._runs.sum(0)[self.order.argsort()], states.device
         ends = states[placed((lengths - 1).clamp_min(0), device), torch.arange(len(lengths), device=device)]
@@ -186,9 +186,9 @@ class Repeated(Folding):
 
 
 def folding_of(lengths: Any, xs: Tensor) -> Folding:
-    """Return the folding of a padded batch, which says which samples run in each step up to the end of the longest.
+    """Return the folding of a padded batch: which samples run in each step, up to the end of the longest sample.
 
-    There is at least one step, in which no sample may run.
+    There is at least one step, even if no sample runs in it.
 
     Args:
         lengths: Number of steps of each sample ``[batch]``, integers in 0..T, which are read on the CPU.
@@ -211,7 +211,7 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     counts = _integers(lengths)
     if counts.shape != (batch,):
         raise ValueError(
-            f"unroll: lengths has shape {tuple(counts.shape)}; xs of shape {tuple(xs.shape)} takes one a sample, "
+            f"unroll: lengths has shape {tuple(counts.shape)}; xs of shape {tuple(xs.shape)} takes one per sample, "
             f"[{batch}]"
         )
     outside = (counts < 0) | (counts > steps)
@@ -231,7 +231,7 @@ def _integers(lengths: Any) -> Tensor:
         counts = torch.as_tensor(lengths, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
-            f"unroll: lengths is {lengths!r:.100}; pass one integer a sample, as a tensor or list"
+            f"unroll: lengths is {lengths!r:.100}; pass one integer per sample, as a tensor or list"
         ) from error
     if isinstance(lengths, list | tuple) and not lengths:
         return counts.long()  # an empty list becomes a tensor of floats
@@ -241,13 +241,13 @@ def _integers(lengths: Any) -> Tensor:
 
 
 def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
-    """Run a neuron over rows that are steps and samples in one.
+    """Run a neuron over rows that combine steps and samples.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
         x: Its input, ``[rows, ...]``.
         kept: The state ``[batch, ...]`` before the first step; None at rest.
-        folding: How the rows are made of steps.
+        folding: The way in which steps make up the rows.
 
     Returns:
         Spikes ``[rows, ...]``; with ``neuron.output`` every step's states as rows, else None; and the state of each
@@ -269,13 +269,13 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
     return folding.fold(spk), each(folding.fold, states) if neuron.output else None, last
 
 
-# numbers in a segment; with fewer, a kernel call for each segment costs more than to run on samples that have ended
+# numbers in a segment; with fewer, a kernel call for each segment costs more than running samples that have ended
 _WORTH_A_CALL = 2**15
 
 
 def _gains_from_padding(neuron: Any, x: Tensor, folding: Folding) -> bool:
     if x.device.type != "cpu":
-        return False  # to check for an overflow would wait for the device
+        return False  # a check for an overflow would wait for the device
     if torch.compiler.is_compiling() or x.numel() >= _WORTH_A_CALL * len(set(folding.running or ())):
         return False
     return kernels.choose(neuron, x.unsqueeze(0)).name != "reference"

@@ -37,21 +37,21 @@ def chain_of(net: nn.Module | None, path: str = "") -> list[tuple[str, Any]]:
 
 
 def _is_leaf(module: Any) -> bool:
-    if module is None or "forward" in vars(module):  # a forward of this instance alone may do anything
+    if module is None or "forward" in vars(module):  # a forward set on this instance alone may do anything
         return False
-    if isinstance(module, SpikingNeuron):  # a call of it does only what the class defines
+    if isinstance(module, SpikingNeuron):  # calling it does only what the class defines
         kind = type(module)
         return kind.__call__ is nn.Module.__call__ and kind.forward in (SpikingNeuron.forward, WholeSequence.forward)
     return isinstance(module, Temporal) or type(module) in _LAYERS
 
 
 def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule | None:
-    """Decide how to run a net over ``xs[T, batch, ...]``, as far as its structure tells.
+    """Decide how to run a net over ``xs[T, batch, ...]``, as far as its structure allows.
 
     Args:
         net: The net.
         xs: Its input over time.
-        describe: List the layers and how each will run, which takes longer than to decide.
+        describe: List the layers and how each will run, which takes longer than the decision alone.
 
     Returns:
         The schedule, with the layer and the reason if the net must run step by step; None for a net with code of its
@@ -82,11 +82,11 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
     return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, modes=plans.modes(net), plan=plan)
 
 
-_SMALL = 2**16  # neurons in all samples, up to which calling kernels takes longer than they save in one step
+_SMALL = 2**16  # with at most so many neurons in all samples, calling kernels takes longer than they save in one step
 
 
 def is_small(net: nn.Module, xs: Tensor) -> bool:
-    """Return True if a net is a chain of linear layers and neurons, and calls are most of what a step of it takes.
+    """Return True if a net is a chain of linear layers and neurons and spends most of the time of a step on calls.
 
     Args:
         net: The net; its neurons must keep their states.
@@ -117,7 +117,7 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
     """Return the plan of a chain of layers, given the axes of one step's input; the same one for the same layers.
 
     Raises:
-        NotSampleWise: If a layer is neither a neuron that is called once nor acts on each sample alone.
+        NotSampleWise: If a layer neither is a neuron that is called once nor acts on each sample alone.
     """
     called: set[nn.Module] = set()
     for path, module in chain:
@@ -133,7 +133,7 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
 
 
 def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
-    """Return the number of axes of a layer's output, given that of one step's input; 0 if it returns a tuple."""
+    """Return the number of axes of a layer's output, given the axes of one step's input; 0 if it returns a tuple."""
     if axes and not isinstance(module, Temporal):
         return _axes_after(path, module, axes)
     name = f"{path!r} ({type(module).__name__})"
@@ -152,7 +152,7 @@ def computed_by(call: Call) -> plans.Function:
     """Return the function that computes a call over the samples of many steps.
 
     Args:
-        call: The call, of which at least one argument is computed again in every step.
+        call: The call; at least one of its arguments is computed again in every step.
 
     Returns:
         The function, or its replacement.
@@ -171,11 +171,11 @@ def computed_by(call: Call) -> plans.Function:
 
 
 class LayerCall:
-    """A call of a layer of torch in one step, with the arguments of the function that it calls.
+    """A call of a torch layer in one step, with the arguments of the function that it calls.
 
     Args:
         path: The layer's path in the net.
-        module: The layer; arguments of the function are its attributes.
+        module: The layer; its attributes are the arguments of the function.
         axes: The number of axes of its input, including the batch.
     """
 
@@ -246,7 +246,7 @@ def _dropout(call: Call | LayerCall) -> None:
 
 
 def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0) -> _Check:
-    """Return the rule for functions along named axes, or, with ``last``, as many last axes as there are numbers."""
+    """Return the rule for functions along named axes or, with ``last``, along one last axis per ``last`` numbers."""
 
     def check(call: Call | LayerCall) -> None:
         value = call.argument(index, name)
@@ -345,7 +345,7 @@ _RULES: dict[Any, tuple[Any, type[plans.Function]]] = {
 
 
 def _function(layer: str) -> str:
-    """Return the name of the function that a layer of torch calls, from the layer's name, without underscores."""
+    """Return the name of the function that a torch layer calls, without underscores, given the layer's name."""
     name = re.sub(r"(?<=norm)\dd$", "", layer.lower())  # one function serves all numbers of dimensions
     return re.sub(r".*pad\dd$", "pad", name)
 
@@ -358,4 +358,4 @@ _LAYERS: dict[type[nn.Module], Any] = {
 }
 _LAYERS[nn.Identity] = _axes(1)
 _LAYERS[GradedSpikes] = _RULES[F.linear][0]
-_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are at import, before anybody replaces one
+_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are at import, before anybody replaces any

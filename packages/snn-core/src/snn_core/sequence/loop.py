@@ -1,4 +1,4 @@
-"""The loop that every other way to run a net must equal, and sequences cut into chunks."""
+"""The loop that every other way to run a net must match, and sequences cut into chunks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = Callable[[nn.Module, Tensor, Folding], Any]
 
 
 class Loop:
-    """A net on its way through the steps of a sequence, exactly as it is written.
+    """A run of a net through the steps of a sequence, exactly as the net is written.
 
     Args:
         net: The net.
@@ -65,17 +65,17 @@ class Loop:
         return flat, self._spec
 
     def first_steps(self, count: int) -> None:
-        """Run a number of steps; the first is watched for calls that are not allowed at all."""
+        """Run a number of steps; the first is watched for calls that are never allowed."""
         if not self._outputs and count:
             self.step(None if torch.compiler.is_compiling() else Watch(self._net).watching())
         while len(self._outputs) < count:
             self.step()
 
     def finish(self, count: int | None = None) -> Any:
-        """Run the remaining steps, or up to a total number.
+        """Run the remaining steps, or as many as make up a given total.
 
         Args:
-            count: Number of steps from the first on; None for all.
+            count: The total number of steps, counted from the first; None for all.
 
         Returns:
             The outputs ``[count, batch, ...]``, zero where a sample does not run.
@@ -90,7 +90,7 @@ class Loop:
         return tree_unflatten([folding.stacked(column) for column in columns], self._spec)
 
     def leave(self) -> None:
-        """Put the states of all samples together again, when no step follows."""
+        """Put the states of all samples back together when no step follows."""
         for module, ending in self._endings.items():
             module._kept = ending.whole(module._kept)
         self._endings = {}
@@ -102,7 +102,7 @@ def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
 
 
 def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-    """Run the loop over all steps of a later segment, without watching any."""
+    """Run the loop over all steps of a later segment, without watching any of them."""
     loop = Loop(net, xs, folding)
     loop.step()
     return loop.finish()
@@ -117,7 +117,7 @@ def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
 
 
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
-    """Run so many steps at a time; all but the last are recomputed in the backward pass, or cut off the graph."""
+    """Run ``chunk`` steps at a time; all but the last are recomputed in the backward pass, or their graph is cut."""
 
     def outs() -> Iterator[Any]:
         parts = list(folding.parts(xs.split(chunk)))

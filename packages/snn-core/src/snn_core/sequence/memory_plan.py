@@ -1,4 +1,4 @@
-"""Plans that cut a sequence into chunks, so that training fits into a given memory, from dry runs of a few steps."""
+"""Plans that cut a sequence into chunks so that training fits into a given memory, based on dry runs of a few steps."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ from snn_core.sequence.surroundings import copied
 class MemoryPlan:
     """A plan that cuts a sequence so that its forward and backward passes fit into a budget.
 
-    All bytes are of tensors, above those before the call; :func:`~snn_core.plan_memory` says what is counted.
+    All bytes are those of tensors, beyond the tensors that existed before the call; :func:`~snn_core.plan_memory` says
+    what is counted.
 
     Args:
-        chunk: Steps at a time, as ``unroll(chunk=...)`` takes them; None if all are run at once.
-        predicted_bytes: The most that tensors take with this plan.
-        whole_bytes: The most that they take if all steps are run at once.
-        least_bytes: The least that any chunk takes; None if all steps fit, so that no chunk was tried.
+        chunk: Number of steps at a time, as for ``unroll(chunk=...)``; None if all are run at once.
+        predicted_bytes: The most memory that tensors take with this plan.
+        whole_bytes: The most memory that they take if all steps are run at once.
+        least_bytes: The least memory that any chunk takes; None if all steps fit, so that no chunk was tried.
         steps: Number of steps of the sequence.
 
     Example:
@@ -107,8 +108,8 @@ def _plan(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool
             return MemoryPlan(chunk, peak, whole, min(least, peak), steps)
     raise ValueError(
         f"unroll: memory={memory} bytes is too little for {steps} steps of xs of shape {tuple(xs.shape)}: tensors "
-        f"take {least} bytes at least (chunk={best}); pass memory={least} or more, fewer samples or steps, or "
-        "chunk= with truncate=True and a backward() a call, which cuts the gradient"
+        f"take at least {least} bytes (chunk={best}); pass memory={least} or more, fewer samples or steps, or "
+        "chunk= with truncate=True and one backward() per call, which cuts the gradient"
     )
 
 
@@ -123,29 +124,29 @@ def _search(growth: Growth, steps: int, memory: int) -> tuple[int | None, int]:
             return chunk, peaks[chunk]
 
 
-# long enough that choices by a tensor's size, such as the way to compute a product, are those of longer ones
+# bytes from which choices by a tensor's size, such as how to compute a product, no longer change
 _LONG, _LONG_IN_BLOCKS = 64 * 2**20, 256 * 2**20
-_TIMES = 16  # times the gradients of the parameters; below that, the peak may be where these are
-_EVENTS, _MOST_EVENTS = 50_000, 300_000  # of one dry run, after which the growth per step is steady
+_TIMES = 16  # a peak below so many times the size of the parameters' gradients may occur where these are made
+_EVENTS, _MOST_EVENTS = 50_000, 300_000  # events in one dry run from which on the growth per step is steady
 
 
 @dataclass
 class Growth:
     r"""A prediction of the memory peak of a sequence from dry runs of a few of its steps.
 
-    ``P(c)``, the peak of ``c`` steps at once, is measured at doubling lengths until they are long, and is taken to be
-    linear between and beyond. In chunks of ``c`` steps the peak occurs when a chunk has run again and is
-    differentiated. Above its own ``P(c)`` there are then the outputs, ``o`` a step, and either what is stored at the
-    beginning of the other chunks, ``b`` each, as the last chunk is the first to run again, or the gradient of the input
-    of all other steps, ``i`` a step, as the first chunk is the last. Or the peak is where the gradients of all chunks'
-    input are put together:
+    ``P(c)``, the peak of ``c`` steps at once, is measured at lengths that double until they are long enough, and is
+    taken to be linear between and beyond them. In chunks of ``c`` steps, the peak occurs when a chunk has run again and
+    is differentiated. In addition to its own ``P(c)``, memory then holds the outputs, ``o`` per step. With the last
+    chunk, which is the first to run again, it also holds what is stored at the beginning of the other chunks, ``b``
+    each; with the first chunk, which is the last to run again, the gradient of the input of all other steps, ``i`` per
+    step. Or the peak occurs where the gradients of all chunks' inputs are put together:
 
     .. math:: T o + \max\{(\lceil T/c \rceil - 1) b + P(c),\; b + (T - c) i + P(c),\; 2 T i\} + d(c)
 
-    A few runs in chunks give ``b``, and ``d``, which is the rest: the parameters' gradients, and effects of chunks.
+    A few runs in chunks give ``b``, and also ``d``, the rest: the parameters' gradients and the effects of chunks.
 
     Args:
-        measure: Function that runs a number of steps, a number at a time.
+        measure: Function that runs a given number of steps, at once or in chunks of a given number.
         steps: Number of steps of the sequence.
         input_gradient: Bytes of the gradient of one step's input.
         gradients: Bytes of the gradients of the net's parameters.
@@ -178,7 +179,7 @@ class Growth:
             is_long = used.peak >= min(long, self.budget) or is_steady
 
     def peak(self, chunk: int | None) -> int:
-        """Return the most bytes that tensors take with a number of steps at a time, or with all."""
+        """Return the most bytes that tensors take with ``chunk`` steps at a time, or with all steps at once."""
         if chunk is None or chunk >= self.steps:
             return round(self._at_once(self.steps))
         if not self._others:
@@ -186,7 +187,7 @@ class Growth:
         return round(self._in_chunks(self.steps, chunk) + _on_lines(self._others, chunk))
 
     def refine(self, chunk: int) -> bool:
-        """Measure a chunk, unless it is long or was measured; return True if it was measured now."""
+        """Measure a chunk unless it is long or was measured before; return True if it was measured now."""
         steps = min(3 * chunk, self.steps)
         if chunk in self._others or (chunk if self._is_beyond else steps) > self._longest:
             return False
@@ -213,7 +214,7 @@ class Growth:
 
 
 def _on_lines(points: Mapping[int, float], at: int) -> float:
-    """Return the value on lines through points; the last line starts at or before half of its end and goes on."""
+    """Return the value on lines through points; the last line starts at half its end or before, and extends beyond."""
     sizes = sorted(points)
     if at in points or len(sizes) == 1:
         return points.get(at, points[sizes[0]])
@@ -227,7 +228,7 @@ def _check(net: nn.Module, xs: Tensor) -> None:
         raise RuntimeError(
             "unroll: memory= is planned by running a few steps ahead, which is not possible while something other than "
             "autograd watches torch's operations (a compiler, torch.func, a dispatch mode, a tensor of another class); "
-            "plan before by plan_memory and pass chunk="
+            "plan beforehand with plan_memory and pass chunk="
         )
     if xs.device.type != "cpu":
         raise ValueError(
@@ -288,7 +289,7 @@ def _readable(count: int) -> str:
 
 
 class Usage(NamedTuple):
-    """Bytes of tensors in a forward and a backward pass, above those before; and the number of torch's events."""
+    """Bytes of tensors in a forward and a backward pass, beyond those held before, and the number of torch's events."""
 
     outputs: int  # of the outputs of the forward pass
     stored: int  # of everything between the two passes
@@ -315,7 +316,7 @@ def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chun
         before.restore()
         del held  # kept until here, so that nothing from before is freed
         if torch.is_autocast_enabled(xs.device.type):
-            torch.clear_autocast_cache()  # which holds the copy's parameters
+            torch.clear_autocast_cache()  # it holds the copy's parameters
 
 
 def _copied(net: nn.Module) -> nn.Module:
@@ -331,7 +332,7 @@ def _first(xs: Tensor, steps: int) -> Tensor:
     """Return the first steps in memory of their own, with the layout of the input's steps."""
     part = xs.detach()[:steps]
     if xs.stride(0) == 0 and not xs.requires_grad:
-        return part[:1].clone().expand(part.shape)  # one step in memory, for which nets run differently
+        return part[:1].clone().expand(part.shape)  # one step in memory: nets run such an input differently
     if 0 in part.stride():
         return part.clone().requires_grad_(xs.requires_grad)
     return torch.empty_strided(part.shape, part.stride(), dtype=part.dtype).copy_(part).requires_grad_(xs.requires_grad)
@@ -353,20 +354,20 @@ _BETWEEN = "snn_core.memory_plan: backward"
 def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usage:
     """Count the memory of the tensors of a forward pass, and of the backward pass of its output.
 
-    It counts the memory that torch's allocator for the CPU hands out to this thread, also inside operations. Tensors
-    from before do not count; they must stay alive, as torch does not tell how much memory is freed with them.
+    It counts the memory that torch's allocator for the CPU hands out to this thread, including inside operations.
+    Tensors from before do not count; they must stay alive, as torch does not tell how much memory is freed with them.
 
     Raises:
         RuntimeError: If a profiler is recording already, or torch does not record everything that runs.
     """
     if torch.autograd._profiler_enabled():
         raise RuntimeError(
-            "memory is counted by torch's profiler, and one is recording already; plan outside of it, by a call of "
+            "memory is counted by torch's profiler, and one is recording already; plan outside of it, by calling "
             "plan_memory or unroll with the same arguments before the profiler starts"
         )
     profile(profile_memory=True).__enter__()  # its __exit__ would sum the events by operation
     collects = gc.isenabled()
-    gc.disable()  # or older garbage might be freed in between, and count
+    gc.disable()  # otherwise older garbage might be freed in between, and be counted
     try:
         out = forward()
         with record_function(_BETWEEN):
@@ -386,6 +387,6 @@ def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usag
     if stored is None:
         raise RuntimeError(
             "unroll: memory= is planned by running a few steps ahead, but torch has not recorded all of them; plan "
-            "outside of compiled code, by plan_memory, and pass chunk="
+            "outside of compiled code, with plan_memory, and pass chunk="
         )
     return Usage(sum(tensor.nbytes for tensor in tree_leaves(out)), stored, peak, len(events))

@@ -22,7 +22,7 @@ from snn_core.sequence.folding import Folding, Repeated
 
 
 class NotSampleWise(Exception):
-    """Error of a layer or function that may mix samples or time steps, with the reason."""
+    """Error raised for a layer or function that may mix samples or time steps; its message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,15 @@ class Step:
 
     Args:
         compute: The object that is called.
-        path: The path of its module in the net; for a function, that of the module that called it.
+        path: The path of its module in the net; for a function, the path of the module that called it.
         kind: The name of the module's class, or of the function.
-        args: Its arguments.
-        kwargs: The same, by name.
-        places: The numbers of what it returns.
-        several: Whether it returns a tuple.
-        of_step: Whether it computes something else in every step; if not, it is called once.
-        grad: Whether gradients are recorded, where a ``forward`` switches that; None as it is where the plan runs.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        places: The numbers of the values that it returns.
+        several: True if it returns a tuple.
+        of_step: True if it is computed again in every step; if not, it is called once.
+        grad: True or False where a ``forward`` switches the recording of gradients on or off; None to leave the mode
+            as it is where the plan runs.
         uses: The numbers of the values that it computes with.
         drops: The numbers of values that are not needed after it.
     """
@@ -87,7 +88,7 @@ class Step:
     drops: tuple[int, ...] = ()
 
 
-# of a convolution's input or output; from 32 MB on, glibc asks the system for the memory of every single tensor
+# size of a convolution's input or output; from 32 MB on, glibc asks the system for the memory of every single tensor
 _BLOCK_BYTES = 24 * 2**20
 
 
@@ -99,8 +100,8 @@ class Plan:
         outputs: The net's outputs, as a tree of :class:`Place`.
         net: The net.
 
-    ``products`` tells how linear layers and convolutions were computed in the last run, and ``once`` what was computed
-    in one step only, both by path.
+    ``products`` tells how linear layers and convolutions were computed in the last run, by path, and ``once`` holds the
+    paths of the layers that were computed in one step only.
     """
 
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
@@ -160,15 +161,15 @@ class Plan:
         return tree_map(Tensor.contiguous, out)
 
     def _unchanging(self, run: Pass, xs: Tensor) -> dict[int, Any]:
-        """Compute, once, the values that are the same in every step, if the input is one step expanded over time.
+        """Compute once the values that are the same in every step, if the input is one step expanded over time.
 
         Args:
             run: The run over all steps.
             xs: The input.
 
         Returns:
-            The values of one step by number; none if the input may differ from step to step, or if something watches
-            the output of each layer or asks for the gradients of each step's input.
+            The values of one step by number; an empty dict if the input may differ from step to step, or if something
+            watches the output of each layer or asks for the gradients of each step's input.
         """
         self.once = set()
         if torch.compiler.is_compiling() or current() is not None or run.folding.order is not None:
@@ -199,7 +200,7 @@ class Plan:
         for step in self.steps:
             if unchanging and step.places[0] in unchanging:
                 continue
-            if unchanging and step.uses <= unchanging.keys():  # a neuron, whose input is one step's
+            if unchanging and step.uses <= unchanging.keys():  # a neuron whose input is the same in every step
                 self._call(step, replace(run, folding=Repeated(folding.steps)), values, unchanging)
             else:
                 args, out = self._call(step, run, values)
@@ -270,7 +271,7 @@ def flat(values: Any) -> list[Any]:
 
 
 def _with_uses(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
-    """Return the same steps, each saying which values it needs, and which nothing after it does."""
+    """Return the same steps, each with the values that it uses and the values that nothing after it needs."""
     needed = {*outputs}
     last_first: list[Step] = []
     for step in reversed(steps):
@@ -289,8 +290,8 @@ class Pass:
         net: The net.
         modules: Its modules, by path.
         folding: The order of the rows that a layer sees.
-        layout: The layout of the input of convolutions, if it is to be chosen.
-        products: How linear layers and convolutions were computed, by path; filled during the run.
+        layout: The layout of the input of convolutions; None if it is not to be chosen.
+        products: Descriptions of how linear layers and convolutions were computed, by path; filled during the run.
     """
 
     net: nn.Module
@@ -302,7 +303,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Function:
-    """A function that is called as in one step."""
+    """A function that is called as it is in one step."""
 
     func: Callable[..., Any]
 
@@ -311,7 +312,7 @@ class Function:
 
 
 class Product(Function):
-    """The function ``linear``, by a registered implementation."""
+    """The function ``linear``, computed by a registered implementation."""
 
     def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
         out, run.products[path] = linear(*args, **kwargs)
@@ -327,7 +328,7 @@ class Whole:
 
 
 class Layer(Whole):
-    """A layer of torch."""
+    """A torch layer."""
 
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
         module: Any = run.modules[path]
@@ -355,7 +356,10 @@ class Neuron(Whole):
 
 
 def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]]) -> Plan:
-    """Return the plan of a net that calls modules, given by path, in order, each with the output of the last."""
+    """Return the plan of a net that calls modules in order, each with the output of the one before.
+
+    The modules are given by path.
+    """
     steps = []
     for number, (path, module) in enumerate(modules):
         compute = Neuron() if isinstance(module, Temporal) else Layer()
@@ -367,7 +371,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def hooked(net: nn.Module) -> str | None:
-    """Return the module with a hook, which would see all steps at once, or None if there is none."""
+    """Name a module with a hook, which would see all steps at once; None if there is no hook."""
     watch = current()
     hooks = () if watch is None else watch.hooks
     for path, module in net.named_modules():
@@ -385,7 +389,7 @@ def modes(net: nn.Module) -> tuple[bool, ...]:
 
 
 def memory_of(tensor: Any) -> int:
-    """Return the address of the memory to which a tensor belongs; 0 if it has none that could be compared."""
+    """Return the address of the memory to which a tensor belongs; 0 if it has no memory that can be compared."""
     if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.layout != torch.strided:
         return 0
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):

@@ -1,4 +1,4 @@
-"""A check if code drew random numbers from the generators of the process."""
+"""A check of whether code drew random numbers from the generators of the process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RandomStates:
         >>> before.moved(), random.random() == number
         (False, True)
 
-        Or for as long as a block lasts:
+        A block restores them at its end:
 
         >>> with RandomStates():
         ...     number = random.random()
@@ -36,7 +36,7 @@ class RandomStates:
         self._numpy = _numpy_state()
 
     def moved(self) -> bool:
-        """Return True if a number has been drawn since."""
+        """Return True if a number has been drawn since then."""
         now = RandomStates()
         tensors = zip([self._torch, *self._cuda], [now._torch, *now._cuda], strict=False)
         alike = all(a.equal(b) for a, b in tensors) and self._python == now._python

@@ -1,4 +1,4 @@
-"""Segments of a sequence that run again in the backward pass, from the same beginning, with no trace in the net."""
+"""Segments of a sequence that run again in the backward pass, from the same start and without a trace in the net."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Recomputation:
     """A runner of a net over successive segments of a sequence, which runs each of them again in the backward pass.
 
     Both passes over a segment start from the same input, parameters, states, buffers and random numbers, with the same
-    attributes of all modules, such as options of neurons and modes. The second pass restores all of them afterwards, so
-    that running statistics are updated once.
+    attributes of all modules, such as the options of neurons and the modes. The second pass restores all of them
+    afterward, so that running statistics are updated once.
 
     Args:
         run: ``run(net, xs, folding)`` returns the output for a segment.
         net: The net.
-        own_code: True if that calls the net's own code, which may change more than the states of neurons.
+        own_code: True if ``run`` calls the net's own code, which may change more than the states of neurons.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Recomputation:
             The result of ``run``.
 
         Raises:
-            RuntimeError: In the backward pass, if the input or a parameter has been changed in place since.
+            RuntimeError: In the backward pass, if the input or a parameter has been changed in place since then.
             ValueError: If the net changes something that cannot be restored.
 
         Example:
@@ -98,7 +98,7 @@ class Snapshot:
 
     Args:
         net: The net.
-        own_code: True if code of the net's own runs. If not, attributes are not copied and random generators are not
+        own_code: True if the net's own code runs. If not, attributes are not copied and random generators are not
             checked, as nothing changes them.
         last: An earlier snapshot, whose copies are used again for buffers that have not changed since.
 
@@ -134,7 +134,7 @@ class Snapshot:
         """Refuse any change since the snapshot that cannot be restored.
 
         Raises:
-            ValueError: If there is one.
+            ValueError: If there is such a change.
         """
         if self._surroundings is None:
             return
@@ -147,7 +147,7 @@ class Snapshot:
 
     @contextmanager
     def as_it_was(self) -> Iterator[None]:
-        """Restore everything within a block; changes made inside the block last as long as it."""
+        """Restore everything within a block; changes made inside the block last only as long as the block."""
         now = [(module, dict(vars(module)), dict(module._buffers)) for module in self._modules]
         numbers = RandomStates()
         try:

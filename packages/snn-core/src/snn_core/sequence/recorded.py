@@ -1,4 +1,4 @@
-"""A net with code of its own: its first steps are recorded, and the rest runs by the record once it is confirmed."""
+"""Nets with code of their own: the first steps are recorded, and a confirmed record runs the rest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, described
 from snn_core.sequence.surroundings import copied
 
-FEW = 3  # steps, which are as fast one after another
+FEW = 3  # so few steps are as fast one after another
 _CHECKED = 2  # steps that are recorded and compared before a plan is trusted
 _MOST = 16  # trusted plans of a net, so that a net that changes at every call does not fill the memory
 
@@ -32,21 +32,21 @@ _BELIEVED: weakref.WeakKeyDictionary[nn.Module, dict[Any, Plan]] = weakref.WeakK
 def recorded(
     net: nn.Module, loop: Loop, folding: Folding, trusts: bool = False, describes: bool = False
 ) -> tuple[Plan | None, str, Record]:
-    """Run the first steps of a loop, and find out if all steps can be run by what they call.
+    """Run the first steps of a loop, and find out if their calls can run all steps.
 
-    The first step is recorded. If the net has been run by an equal record before, in the same modes, that is enough. If
-    not, the second step must make the same calls, and the calls over both steps at once must give what they gave step
-    by step.
+    The first step is recorded. If an equal record has run the net before, in the same modes, that is enough. If not,
+    the second step must make the same calls, and the calls over both steps at once must give what they gave step by
+    step.
 
     Args:
-        net: The net, at the state that the sequence begins with.
+        net: The net, in the state that the sequence begins with.
         loop: Its loop, at the beginning. If there is a plan, the outputs of the loop are not needed.
         folding: The samples that run in each step.
         trusts: True to assume that unknown functions act on each sample alone.
         describes: True to find out which module calls each function.
 
     Returns:
-        The plan and the record of the first step. Without a plan, also the reason; the loop must then go on.
+        The plan, the reason if there is no plan, and a record of a step. Without a plan, the loop must go on.
     """
     start = {module: module._kept for module in temporal(net)}
     records: list[Record] = []
@@ -102,7 +102,7 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
     """Find out how a net with code of its own will run, on a copy of the net.
 
     Args:
-        net: The net, which stays as it is, as do random generators.
+        net: The net, which stays as it is, as do the random generators.
         xs: Its input ``[T, batch, ...]``, whose first steps are run.
 
     Returns:
@@ -121,7 +121,7 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
 
 
 def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[Any, Any], folding: Folding) -> str:
-    """Compare each call over several steps at once with its results in the single steps, on the same arguments."""
+    """Compare each call over several steps at once with its results in single steps on the same arguments."""
     first = records[0].values[0]
     if not fits(first) or first.is_meta:
         return ""  # there are no values to compare
@@ -167,7 +167,7 @@ def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: d
 def _agree(step: Step, out: Any, records: list[Record]) -> bool:
     outs = tree_leaves(out) if step.several else (out,)
     if getattr(step.compute, "func", None) is Tensor.new_empty:
-        return True  # for any values
+        return True  # its values do not matter
     expected = map(_Together(records).__missing__, step.places)
     return all(map(_close, outs, expected))
 

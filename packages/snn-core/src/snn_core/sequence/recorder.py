@@ -1,4 +1,4 @@
-"""A record of a step of a net, on real tensors: what it calls, and if all steps can be run by these calls."""
+"""A record of a step of a net on real tensors: the calls that it makes, and whether they can run all steps."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Record(Watch, TorchFunctionMode):
             yield
 
     def finish(self, outputs: list[Any], spec: Any) -> None:
-        """Take the outputs of the net, when the step is over.
+        """Take the outputs of the net when the step is over.
 
         Args:
             outputs: Its leaves, in a list that is their only reference.
@@ -169,7 +169,7 @@ class Record(Watch, TorchFunctionMode):
         self._inside += 1
         top = _get_current_function_mode_stack()[-1] is self
         if top:
-            self.__exit__(None, None, None)  # or every function of the neuron would pass through it
+            self.__exit__(None, None, None)  # otherwise every function of the neuron would pass through it
         try:
             return self._called_once(module, forward, args, kwargs)
         finally:
@@ -233,7 +233,7 @@ class Record(Watch, TorchFunctionMode):
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, overwriting: Any) -> None:
         name = name_of(func)
         if name == "_set_grad_enabled":
-            return  # each step sets its own
+            return  # each step of the plan sets its own mode
         if overwriting is not None:
             self._grad_fns[self._places[id(args[0])]] = args[0].grad_fn
             if kwargs.get("inplace"):
@@ -267,7 +267,7 @@ class Record(Watch, TorchFunctionMode):
         if not all(isinstance(tensor, Tensor) for tensor in outs):
             raise NotSampleWise(f"'{name}' is not known to act on each sample alone")
         if is_of_step and not all(tensor.dim() and len(tensor) == self.rows for tensor in outs):
-            if self.asserted:  # it may only be there to be read
+            if self.asserted:  # it may be there only to be read
                 self._unknown.update((id(tensor), tensor) for tensor in outs)
                 return
             raise NotSampleWise(f"'{name}' does not return one row per sample")
@@ -292,7 +292,7 @@ class Record(Watch, TorchFunctionMode):
         return None if grad == self._with_grad else grad
 
     def _overwriting(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the function that computes the same without overwriting a tensor, which must be of this step alone."""
+        """Return the function that computes the same without overwriting a tensor, which must belong to this step."""
         function = in_place_of(func, kwargs)
         if function is None:
             return None
@@ -351,7 +351,7 @@ class Record(Watch, TorchFunctionMode):
                 return Held(value)
             raise NotSampleWise("forward takes a tensor that is neither the net's nor computed by torch's functions")
         if isinstance(value, Rows):
-            return "rows"  # which the computation of the call does not use
+            return "rows"  # the computation of the call does not use it
         if isinstance(value, torch.Size):
             return tuple(map(self._encoded, value))
         if isinstance(value, list | tuple):
@@ -366,7 +366,7 @@ class Record(Watch, TorchFunctionMode):
         return self._place(leaf)
 
     def leaks(self, outputs: list[Any]) -> bool:
-        """Return True if anybody keeps a tensor of the step, and would miss those of the other steps.
+        """Return True if another object keeps a tensor of the step, and would miss those of the other steps.
 
         Args:
             outputs: The leaves of the net's outputs, in a list that is their only reference.

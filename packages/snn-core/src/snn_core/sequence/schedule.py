@@ -35,9 +35,9 @@ class Layer:
 class Schedule:
     """The way in which a net runs over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
-    With ``blocks`` the layers see as many steps at a time as are fast together, not all of them. ``memory`` tells how
-    the sequence was cut to fit into a budget, if there is one. ``modes`` are the modes of the net's modules for which
-    it was proved, or None. ``plan`` is the plan that runs it.
+    With ``blocks``, the layers see only as many steps at a time as run fast together. ``memory`` tells how the sequence
+    was cut to fit into a budget, if there is one. ``modes`` are the modes of the net's modules for which the schedule
+    was proved, or None. ``plan`` is the plan that runs it.
     """
 
     kind: str
@@ -49,7 +49,7 @@ class Schedule:
     plan: Plan | None = field(default=None, repr=False, compare=False)
 
     def holds_for(self, net: nn.Module) -> bool:
-        """Return True if a net may still run so: no mode, hook or module has changed since it was planned.
+        """Return True if a net may still run this way: no mode, hook or module has changed since it was planned.
 
         Example:
             >>> import snn_core as snn
@@ -65,11 +65,11 @@ class Schedule:
         return hooked(net) is None
 
     def after(self, how: Mapping[str, str], once: Collection[str] = ()) -> Schedule:
-        """Return the schedule once it has run.
+        """Return the schedule with what became known as it ran.
 
         Args:
-            how: How its linear layers and convolutions were computed, by path.
-            once: The paths of what was computed in one step only, as its input was the same in all steps.
+            how: Descriptions of how its linear layers and convolutions were computed, by path.
+            once: The paths of the layers that were computed in one step only, as their input was the same in all steps.
 
         Example:
             >>> planned = Schedule("layers", "asserted", (Layer("fc", "Linear", "all steps at once"),))
@@ -98,12 +98,12 @@ class Schedule:
 
 
 def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None], steps: int) -> tuple[Layer, ...]:
-    """Return the calls of a plan, and how each call will run.
+    """List the calls of a plan and how each call will run.
 
     Args:
         calls: The steps of the plan.
         net: The net.
-        inputs: One step's input ``[batch, ...]`` of each call; None after one that fails.
+        inputs: One step's input ``[batch, ...]`` of each call; None after a call that fails.
         steps: Number of time steps.
 
     Returns:
@@ -123,7 +123,7 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
 
 
 def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
-    """Return how a module runs a number of steps of such an input ``[batch, ...]``."""
+    """Describe how a module runs a number of steps, given one step's input ``[batch, ...]``."""
     if x is None:
         return "not reached by this input"
     window: Any = getattr(module, "kernel_truncation_steps", None) or steps
@@ -156,7 +156,7 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
         One step's input ``[batch, ...]`` of each; None after a module that fails.
 
     Raises:
-        RuntimeError: Inside code that ``torch.compile`` compiles.
+        RuntimeError: If called inside code that ``torch.compile`` compiles.
 
     Example:
         >>> [x.shape for x in inputs_of_chain([("0", nn.Linear(3, 2)), ("1", nn.ReLU())], torch.zeros(5, 4, 3))]

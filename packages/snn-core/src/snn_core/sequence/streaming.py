@@ -1,4 +1,4 @@
-"""A net that is fed one time step after another as they arrive, in constant memory."""
+"""A net that takes time steps one after another as they arrive, in constant memory."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from snn_core.sequence.watching import Watch
 def stream(net: nn.Module) -> Stream:
     """Run a net one time step at a time, as the input arrives.
 
-    The outputs are those of a loop over ``net(xs[t])`` from rest, without a graph and in memory that does not grow. The
-    state belongs to the stream: several streams may run through one net at once, and the states kept in the net itself
-    do not change.
+    The outputs equal those of a loop over ``net(xs[t])`` from rest, without a graph and in memory that does not grow.
+    The state belongs to the stream: several streams may run through one net at once, and the states kept in the net
+    itself do not change.
 
     Args:
         net: A net called with one step's input; its neurons keep their state (``init_hidden=True``).
@@ -83,8 +83,8 @@ class Stream:
 
         Raises:
             TypeError: If ``x`` is not a tensor.
-            ValueError: If its shape, dtype or device differs from the step before. The stream then stays where it was,
-                as after any error.
+            ValueError: If its shape, dtype or device differs from that of the step before. The stream then stays where
+                it was, as after any error.
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"a stream takes one step's tensor, got {type(x).__name__}; wrap it: torch.as_tensor(x)")
@@ -92,8 +92,8 @@ class Stream:
         if self._takes is not None and self._takes != takes:
             shape, dtype, device = self._takes
             raise ValueError(
-                f"this stream is of steps {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} ({x.dtype}, "
-                f"{x.device}); call reset() to begin a new one, or make a stream for each batch"
+                f"this stream takes steps of shape {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} "
+                f"({x.dtype}, {x.device}); call reset() to begin a new one, or make a stream for each batch"
             )
         with in_turn(self._modules.values()), torch.inference_mode(), self._watch.watching():
             before = {path: (m._kept, m._kept_in) for path, m in self._modules.items()}
@@ -118,18 +118,18 @@ class Stream:
         return {name: tensor.clone() for name, tensor in as_tensors(self._kept).items()}
 
     def load_state_dict(self, states: Mapping[str, Tensor]) -> None:
-        """Continue from states that :meth:`state_dict` returned, of a stream through the same net or one like it.
+        """Continue from states that :meth:`state_dict` returned for a stream through the same net or one like it.
 
         Args:
             states: The states by name.
 
         Raises:
             ValueError: If a name is unknown or missing; the message lists every one.
-            TypeError: If one is not a tensor.
+            TypeError: If a state is not a tensor.
         """
         wrong = [name for name, value in states.items() if not isinstance(value, Tensor)]
         if wrong:
-            raise TypeError(f"states are tensors; {', '.join(map(repr, wrong))} is not")
+            raise TypeError(f"states must be tensors; not tensors: {', '.join(map(repr, wrong))}")
         self._kept = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), as_kept(self._net, states))
         self._takes = None
 
@@ -157,7 +157,7 @@ class Stream:
         states, manifest = opened(path, "stream")
         if manifest.get("classes") != _names(self._net):
             raise ValueError(
-                f"{path} belongs to a stream through a net of {manifest.get('classes')!r:.200}, this net is of "
+                f"{path} belongs to a stream through a net of {manifest.get('classes')!r:.200}, but this net has "
                 f"{_names(self._net)}"
             )
         try:
@@ -167,7 +167,7 @@ class Stream:
 
 
 def _names(net: nn.Module) -> dict[str, str]:
-    """Return the class names of modules with a state, without Python modules, which differ in the main program."""
+    """Return the class names of modules with a state, without the Python module, which differs in the main program."""
     return {path: type_before_parametrizations(m).__name__ for path, m in temporal_by_path(net).items()}
 
 

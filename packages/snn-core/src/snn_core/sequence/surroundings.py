@@ -1,4 +1,4 @@
-"""The surroundings of a net: everything that its own code may change during a step besides states of neurons."""
+"""The surroundings of a net: everything that its own code may change during a step, besides the states of neurons."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _LIBRARIES = (
 class Surroundings:
     """A record of everything that the code of a net can reach and change, to be compared with a later one.
 
-    It covers the attributes of its modules, down into lists, dicts and objects, the global names, closures and defaults
-    of its methods and of the functions that they call, its tensors' counts of changes, and random generators.
+    It covers the attributes of its modules, down into lists, dicts and objects; the global names, closures and defaults
+    of its methods and of the functions that they call; how often its tensors were changed; and random generators.
 
     Args:
         net: The net.
-        whole: Look also at a net made only of library modules, which change nothing by themselves.
+        whole: Also look at a net made only of library modules, which change nothing by themselves.
 
     Example:
         >>> net = nn.Identity()
@@ -62,7 +62,7 @@ class Surroundings:
         self._look = Look(self._modules)
 
     def change(self, elsewhere: bool = False) -> str:
-        """Describe a change since: a phrase such as "draws random numbers", or an empty string.
+        """Describe a change since then: a phrase such as "draws random numbers", or an empty string.
 
         Args:
             elsewhere: Ignore attributes and buffers of modules, and random generators.
@@ -74,7 +74,7 @@ class Surroundings:
         return "draws random numbers" if not elsewhere and self._numbers and self._numbers.moved() else ""
 
     def holds(self, tensor: Tensor) -> bool:
-        """Return True if a tensor existed before, at a place that the code of the net can reach."""
+        """Return True if a tensor already existed at a place that the code of the net can reach."""
         return self._look.held.get(id(tensor)) is tensor
 
     def tensors(self) -> list[tuple[int, Tensor]]:
@@ -82,7 +82,7 @@ class Surroundings:
         return [(identity, value) for identity, value in self._look.held.items() if isinstance(value, Tensor)]
 
     def twins(self) -> dict[int, Any]:
-        """Return twins of objects that ``copy.deepcopy`` does not copy, by identity, as its memo."""
+        """Return twins of the objects that ``copy.deepcopy`` does not copy, by identity, for use as its memo."""
         return {identity: _twin(value) for identity, value in self._look.held.items() if isinstance(value, count)}
 
     def iterator(self) -> str:
@@ -111,7 +111,7 @@ def copied(net: nn.Module) -> nn.Module:
     """Return a copy of a net that can run in its place without changing the net or anything it holds.
 
     Raises:
-        ValueError: If there is none; the message gives the reason.
+        ValueError: If the net cannot be copied; the message gives the reason.
     """
     reached = Surroundings(net)
     if reached.iterator():
@@ -127,7 +127,7 @@ def copied(net: nn.Module) -> nn.Module:
 
 
 def unhook(twin: nn.Module) -> nn.Module:
-    """Remove hooks from a copy of a net; torch's hooks that compute weights, such as those of pruning, stay.
+    """Remove hooks from a copy of a net, except torch's hooks that compute weights, such as pruning's.
 
     Args:
         twin: The copy, changed in place.
@@ -157,7 +157,7 @@ def must_be_apart(twin: nn.Module, net: nn.Module) -> None:
     """Refuse a copy of a net with a replaced ``forward`` that holds the original net, which it would run instead.
 
     Raises:
-        ValueError: If there is one; the message names the module.
+        ValueError: If the copy has such a ``forward``; the message names the module.
     """
     others, own = ({id(part) for part in (*n.modules(), *n.parameters(), *n.buffers())} for n in (net, twin))
     for path, module in twin.named_modules():
@@ -181,7 +181,7 @@ def _held_by(value: Any, held: dict[int, Any]) -> dict[int, Any]:
 
 
 def version_of(tensor: Tensor) -> int:
-    """Return how often a tensor was changed in place; inference tensors do not count that."""
+    """Return how often a tensor was changed in place; -1 for an inference tensor, which does not count changes."""
     return -1 if tensor.is_inference() else tensor._version
 
 
@@ -190,7 +190,7 @@ class Look:
 
     Args:
         modules: The modules of a net.
-        kinds: Of parameters and buffers, compare only shape, dtype, device and ``requires_grad``.
+        kinds: For parameters and buffers, compare only shape, dtype, device and ``requires_grad``.
 
     Example:
         >>> layer = nn.Linear(2, 3)
@@ -255,7 +255,7 @@ class Look:
         for name, value in ((n, function.__globals__[n]) for n in names if n in function.__globals__):
             if not isinstance(value, types.ModuleType):
                 places[f"the global {name!r}"] = self.digest(value)
-            elif not _is_library(value.__name__) and not name.startswith("@"):  # those of pytest begin so
+            elif not _is_library(value.__name__) and not name.startswith("@"):  # pytest's names begin with @
                 items = [item for key, item in vars(value).items() if key in names and not callable(item)]
                 places[f"the module {name}"] = list(map(self.digest, items))
             if isinstance(value, type):
@@ -263,7 +263,7 @@ class Look:
 
 
 def _kind_of(part: Any) -> Any:
-    """Return the kind of a parameter, buffer or submodule, whatever its values are."""
+    """Return the kind of a parameter, buffer or submodule, regardless of its values."""
     return (part.shape, part.dtype, part.device, part.requires_grad) if isinstance(part, Tensor) else id(part)
 
 
@@ -271,7 +271,7 @@ _NUMBERS = frozenset({int, float, complex})
 _PLAIN = frozenset({type(None), bool, str, bytes, range, type, types.BuiltinFunctionType})
 _PLAIN |= {torch.dtype, torch.device, torch.Size}
 _CACHE = type(functools.cache(len))
-# objects that are replaced rather than changed, or known by their name
+# objects that are replaced rather than changed, or are known by their name
 _CLOSED = (type, types.ModuleType, types.CodeType, types.FrameType, types.MappingProxyType, weakref.ref)
 
 _TELLS: dict[type, Callable[[Any], Any]] = {
@@ -285,7 +285,7 @@ _TELLS: dict[type, Callable[[Any], Any]] = {
 
 
 def _told(value: Any) -> Any:
-    """Return a value's own content, besides the objects that it refers to; unequal to anything if there may be more."""
+    """Return a value's own content, without the objects it refers to; unequal to anything if there may be more."""
     if type(value) in (dict, list, tuple):
         return None
     with suppress(TypeError, ValueError, NotImplementedError):
@@ -303,7 +303,7 @@ def _told(value: Any) -> Any:
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return the objects that a value refers to, for any kind of object."""
+    """Return the objects that a value of any kind refers to."""
     if isinstance(value, threading.local):
         return [vars(value)]
     if isinstance(value, ContextVar):
@@ -337,7 +337,7 @@ def _is_source(value: Any) -> bool:
 
 
 def _twin(value: count[Any]) -> Any:
-    numbers = repr(value)[len("count(") : -1].split(", ")  # only its repr tells the position without moving it
+    numbers = repr(value)[len("count(") : -1].split(", ")  # only its repr gives the position without advancing it
     return count(*(int(n) if n.lstrip("-").isdigit() else float(n) for n in numbers))
 
 

@@ -66,9 +66,9 @@ def unroll(
 ) -> Any:
     """Run a net written for one time step over a sequence.
 
-    The result is that of ``utils.reset(net)`` and a loop over ``net(xs[t])``, with every output stacked on axis 0, and
-    the net is left in the state in which the loop would leave it. If that gives the same result, the net runs layer by
-    layer: every layer sees all steps at once, and every neuron runs its whole sequence. For a (nested)
+    The result equals that of ``utils.reset(net)`` and a loop over ``net(xs[t])``, with every output stacked on axis 0,
+    and the net is left in the state in which the loop would leave it. If it gives the same result, the net runs layer
+    by layer: every layer sees all steps at once, and every neuron runs its whole sequence. For a (nested)
     ``nn.Sequential`` of known layers, this follows from its structure. The first step of any other net runs as it is
     written and is recorded: the recorded calls are compared with the outputs of two steps, and then run all steps. If
     the record is not sufficient, the loop runs the rest. Whatever does not depend on time is computed once: if ``xs``
@@ -80,9 +80,9 @@ def unroll(
         xs: Input, ``[T, batch, ...]`` with T >= 1.
         resume: Continue from the state that the net holds instead of starting from rest.
         schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions that a
-            ``forward`` calls act on each sample alone, even if that is not known, which two steps of the loop check; or
-            the :class:`Schedule` of an earlier call for the same net, which makes recording a step unnecessary, unless
-            a module has changed its mode or got a hook since.
+            ``forward`` calls act on each sample alone, even if that is not known (two steps of the loop check it); or
+            the :class:`Schedule` of an earlier call for the same net, which makes recording a step unnecessary unless a
+            module has changed its mode or gained a hook since.
         chunk: Number of steps to run at a time; the backward pass computes each chunk again, so that memory grows with
             the chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
@@ -90,20 +90,22 @@ def unroll(
             outputs are zero and its state does not change; the values of ``xs`` there are never read. Layers see only
             the samples that still run. Pass lengths on the CPU, where they are read: reading them from another device
             waits for it.
-        memory: Instead of ``chunk``, the number of bytes into which tensors must fit in forward and backward pass: all
-            steps run at once if they fit, else the largest chunk that does. :func:`plan_memory` says what is counted.
+        memory: Instead of ``chunk``, the number of bytes into which tensors must fit in the forward and backward
+            passes: all steps run at once if they fit, otherwise the largest chunk that fits. :func:`plan_memory` says
+            what is counted.
         explain: Return the schedule too.
 
     Returns:
         The net's output with time on axis 0; a tuple, list or dict of tensors if the net returns one. With
-        ``explain=True`` a pair of it and a :class:`Schedule`.
+        ``explain=True``, a pair of the output and a :class:`Schedule`.
 
     Raises:
         ValueError: If there is no time step; if a neuron neither keeps its state nor gets one; if ``chunk`` is not
             positive, or ``truncate`` is passed without it; if ``schedule="layers"`` differs from the loop; if a chunk
             would run again code that changes something outside the net; if ``lengths`` is not one number in 0..T for
             each sample, or the net then reduces the batch or keeps something that is not known to belong to the
-            samples; if ``memory`` is too little, in which case the message names the least, or cannot be planned for.
+            samples; if ``memory`` is too little, in which case the message names the least that is enough, or cannot be
+            planned for.
         TypeError: If ``net`` is not a module, ``xs`` not a tensor, ``lengths`` not integers, or the net returns
             anything but tensors.
         RuntimeError: If another thread is running a sequence through one of the net's neurons.
@@ -128,7 +130,7 @@ def unroll(
     if lengths is not None:
         _check_ends(net)
         folding = folding_of(lengths, xs)
-    after = len(xs) - folding.steps  # steps in which no sample runs any more
+    after = len(xs) - folding.steps  # steps after the end of the longest sample
     xs = xs[:-after] if after else xs
     keeping = temporal(net)
     with alone(keeping, net):
@@ -164,7 +166,7 @@ _ONE_STEP = Schedule("steps", "one step of few neurons is faster by itself")
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
     """Return the schedule of a net, if it is known before the net runs."""
-    if schedule == _ONE_STEP:  # which says nothing about sequences of another length
+    if schedule == _ONE_STEP:  # it says nothing about sequences of another length
         schedule = "auto"
     if isinstance(schedule, Schedule) and schedule.holds_for(net):
         return schedule
@@ -191,7 +193,7 @@ def _recorded(
     cuts: dict[str, bool],
     explain: bool,
 ) -> tuple[Any, Schedule]:
-    """Run a net by a record of its first step; or, if that is not possible, go on with the loop."""
+    """Run a net by a record of its first step or, if that is not possible, go on with the loop."""
     loop = Loop(net, xs, folding)
     compiled = any(map(is_compiled, net.modules()))
     try:
@@ -233,7 +235,7 @@ def plan_memory(
     resume: bool = False,
     schedule: str | Schedule = "auto",
 ) -> MemoryPlan:
-    """Plan how ``unroll(net, xs, memory=memory)`` cuts the sequence, and how much memory that takes.
+    """Plan how ``unroll(net, xs, memory=memory)`` cuts the sequence, and predict how much memory that takes.
 
     The plan counts the tensors that exist at once, from the call of ``unroll`` to the end of the backward pass, in the
     bytes that torch's allocator hands out for them, which ``torch.profiler`` with ``profile_memory=True`` counts too.
@@ -243,8 +245,8 @@ def plan_memory(
 
     A copy of the net runs a few of the first steps, forward and backward, at growing lengths, until memory grows in
     proportion, and a few times in chunks. That takes a few times as long as the sequence itself, or less for a long
-    one. The net does not change, and neither do random generators. ``unroll`` makes a plan once for as long as net,
-    options and shapes stay the same.
+    one. The net does not change, and neither do random generators. ``unroll`` makes a plan only once as long as the
+    net, the options and the shapes stay the same.
 
     Args:
         net: The net.
@@ -353,14 +355,14 @@ def _check_ends(net: nn.Module) -> None:
     for path, module in net.named_modules():
         if isinstance(module, Temporal) and not module.keeps_by_sample:
             raise ValueError(
-                f"unroll: {path!r} ({type(module).__name__}) does not say that it keeps tensors [batch, ...] and "
-                "nothing else, so that some samples may end before others (lengths); run samples of one length "
-                "together, or set keeps_by_sample = True in its class"
+                f"unroll: {path!r} ({type(module).__name__}) does not declare that it keeps only tensors [batch, ...], "
+                "which is needed where some samples end before others (lengths); run samples of one length together, "
+                "or set keeps_by_sample = True in its class"
             )
 
 
 def _apart(out: Any, others: Iterable[Any]) -> Any:
-    """Return what a net returns, none of it in the memory of something else."""
+    """Return the output of a net with no part of it in memory that belongs to something else."""
     if isinstance(out, Tensor):
         return separate((out,), others)[0]
     if type(out) is tuple and all(isinstance(o, Tensor) for o in out):
@@ -370,14 +372,15 @@ def _apart(out: Any, others: Iterable[Any]) -> Any:
 
 
 def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
-    """Return the same tensors, but copies of those that share memory with others or with an earlier one.
+    """Return tensors, with copies in place of those that share memory with others or with an earlier one.
 
     Args:
         tensors: The tensors; other values stay as they are.
         others: Tensors with which they must not share memory.
 
     Returns:
-        The same, with as few copies as possible. Tensors of a compiler, or without memory of their own, stay.
+        The tensors, with as few copies as possible. Tensors of a compiler, or without memory of their own, are not
+        copied.
 
     Example:
         >>> x = torch.zeros(2)

@@ -1,4 +1,4 @@
-"""The watch over a running net, which is called for what its neurons do; it belongs to the thread of that run."""
+"""The watch over a running net, which is notified of what its neurons do; it belongs to the thread of that run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Watch:
     """
 
     records: bool = False  # True if the record of this step may run all steps, and its outputs may be discarded
-    asserted: bool = False  # True if the other steps will run by this one although hooks see only this one
+    asserted: bool = False  # True if the other steps will run like this one although hooks see only this one
     of_run: bool = False  # True if it watches a whole run, including calls in a step that another watches
     hooks: tuple[Callable[..., Any], ...] = ()  # hooks that accept all steps at once as well as one
 
@@ -38,10 +38,10 @@ class Watch:
         return forward(module, *args, **kwargs)
 
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
-        """Receive arguments and results of a plan's call, of a module or with its parameters: rows of many steps."""
+        """Receive the arguments and results of a plan's call to a module or with its parameters: rows of many steps."""
 
     def touched(self, module: Any, how: str) -> None:
-        """Receive the news that a caller reads, writes, resets or detaches a module's state."""
+        """Receive notice that a caller reads, writes, resets or detaches a module's state."""
 
     def refused(self, why: str) -> None:
         """Receive the reason why the steps of a net must run one after another."""

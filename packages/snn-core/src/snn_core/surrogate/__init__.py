@@ -1,7 +1,7 @@
 r"""Surrogate gradients: a spike is a step function forward and something smoother backward.
 
 Every surrogate is a small immutable object. Calling it on ``x`` (membrane potential minus threshold, any shape)
-gives :math:`\Theta(x)`, 1 where ``x > 0`` and else 0, in the dtype of ``x``; differentiating that call multiplies the
+gives :math:`\Theta(x)`, 1 where ``x > 0``, else 0, in the dtype of ``x``; differentiating that call multiplies the
 incoming gradient by the surrogate's ``derivative(x)``. The names are lower case because they read like the functions
 they stand for: ``spike_grad=surrogate.fast_sigmoid(slope=25)``.
 

@@ -201,7 +201,7 @@ class SFS(Surrogate):
 
     Args:
         slope: k of the fast sigmoid, greater than 0.
-        B: Where the gradient begins.
+        B: Value of x above which there is a gradient.
 
     Raises:
         ValueError: If ``slope`` is not positive.
@@ -265,7 +265,7 @@ class double_gaussian(Surrogate):
 
         \frac{\partial S}{\partial x} = (1 + h)\,\mathcal N(x;\, 0, \sigma^2) - 2h\,\mathcal N(x;\, 0, (s\sigma)^2)
 
-    It is :class:`multi_gaussian` with the wide ones in the middle.
+    It is :class:`multi_gaussian` with the wide Gaussians in the middle.
 
     Args:
         sigma: Width of the narrow Gaussian, greater than 0.

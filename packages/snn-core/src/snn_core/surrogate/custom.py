@@ -67,6 +67,6 @@ class SSO(Surrogate):
         return torch.where(x > 0, 1.0, (torch.rand_like(x) - 0.5 + self.mean) * self.variance)
 
 
-# the names of snnTorch's autograd functions, as those of the closed forms
+# the names of snnTorch's autograd functions, as for the closed forms
 CustomSurrogate = custom_surrogate
 StochasticSpikeOperator = SSO

@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 
 
 class _Spike(torch.autograd.Function):
-    """The step function, whose backward pass is that of a surrogate."""
+    """The step function with the backward pass of a surrogate."""
 
     generate_vmap_rule = True
 
@@ -32,7 +32,7 @@ class _Spike(torch.autograd.Function):
 
 
 class _EagerSpike(torch.autograd.Function):
-    """The same where nothing but autograd follows, which torch calls in half of the time."""
+    """The same function where nothing but autograd follows; torch calls it in half the time."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
@@ -46,7 +46,7 @@ class _EagerSpike(torch.autograd.Function):
 
 
 class _ForwardSpike(_Spike):
-    """The step function with a forward derivative too, because of which torch's compiler would refuse the function."""
+    """The step function with a forward derivative as well, which torch's compiler would refuse."""
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
@@ -67,7 +67,7 @@ class _ForwardSpike(_Spike):
         return ctx.surrogate.backward(x, tangents[0], spk)
 
 
-# torch asks in every call, which took half of the call's time
+# torch asks for the signature in every call, which took half of the call's time
 _Spike.forward.__signature__ = inspect.signature(_Spike.forward)  # pyrefly: ignore[missing-attribute]
 
 
@@ -122,7 +122,7 @@ class Surrogate:
 
         Args:
             input_: Membrane potential minus threshold, any shape.
-            *settings: Those of the surrogate, in its order.
+            *settings: The settings of the surrogate, in its order.
 
         Returns:
             Spikes of the same shape and dtype.

@@ -20,8 +20,8 @@ CHECKSUMS = "SHA256SUMS"
 def load(name: str) -> nn.Module:
     """Load a trained net of the zoo.
 
-    It gives one spike or none of each class in every step, and the class that fires most is its answer. How it is fed
-    is shown by ``samples``, which loads the data that it was tested on, and told by the net's manifest.
+    It gives one spike or none for each class in every step, and the class that fires most is its answer. ``samples``
+    loads the data that it was tested on, in the form in which it is fed; the net's manifest describes this form.
 
     Args:
         name: ``"digits"``, 8x8 pixels; ``"mnist5k"``, 28x28 pixels; ``"vowels"``, speech of nine speakers.
@@ -44,21 +44,21 @@ def load(name: str) -> nn.Module:
     Source: its manifest; trained by ``tools/train_zoo.py`` of the project's tree.
     """
     file = _checked(name)
-    with torch.random.fork_rng(devices=[]):  # whose random weights are not wanted
+    with torch.random.fork_rng(devices=[]):  # the random weights are not kept
         net = untrained(name)
     core().load(file, net)
     return net.eval()
 
 
 def manifest(name: str) -> dict[str, Any]:
-    """Read what is known of a net of the zoo: its data, its accuracy, and the run that made it.
+    """Read what is known about a net of the zoo: its data, its accuracy, and the run that made it.
 
     Args:
         name: Its name.
 
     Returns:
-        As JSON has it: ``accuracy`` on the test part of ``samples`` samples, ``right`` of them; how the net is fed;
-        ``settings``, ``seeds`` and ``versions`` of the run; ``sha256`` of the file.
+        JSON data: ``accuracy`` on the test part, the numbers of ``samples``, and how many of them are ``right``; how
+        the net is fed; ``settings``, ``seeds`` and ``versions`` of the run; ``sha256`` of the file.
 
     Raises:
         ImportError: If snn-core is not installed.
@@ -80,7 +80,7 @@ def manifest(name: str) -> dict[str, Any]:
 
 
 def _checked(name: str) -> Path:
-    """Return the file of a net, which is the one that was trained."""
+    """Return the file of a net after checking that it is the one that was trained."""
     must_be_known(name)
     file = FOLDER / f"{name}.safetensors"
     remedy = "pip install --force-reinstall --no-deps snn-data"
@@ -94,6 +94,6 @@ def _checked(name: str) -> Path:
 
 
 def _checksums() -> dict[str, str]:
-    """Return the SHA-256 of each file, which are listed as ``sha256sum`` lists them."""
+    """Return the SHA-256 of each file, read from a list in the format of ``sha256sum``."""
     lines = (FOLDER / CHECKSUMS).read_text(encoding="ascii").splitlines()
     return {file: digits for digits, file in (line.split() for line in lines)}

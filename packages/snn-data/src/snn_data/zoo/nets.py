@@ -15,7 +15,7 @@ SPEAKERS = 9
 
 
 def digits(snn: Any) -> nn.Module:
-    """Return a net for images ``[batch, 1, 8, 8]``: neurons without leak make spikes of brightness, then two layers."""
+    """Return a net for images ``[batch, 1, 8, 8]``: neurons without leak turn brightness into spikes for two layers."""
     encoder = snn.Leaky(beta=1.0, init_hidden=True)
     return nn.Sequential(
         nn.Flatten(), encoder, nn.Linear(64, 128), learning(snn, 0.9), nn.Linear(128, CLASSES), learning(snn, 0.9)
@@ -38,7 +38,7 @@ def mnist5k(snn: Any) -> nn.Module:
 
 
 def vowels(snn: Any) -> nn.Module:
-    """Return a net for steps of speech ``[batch, 12]``: a recurrent layer with membranes of many speeds."""
+    """Return a net for steps of speech ``[batch, 12]``: a recurrent layer whose membranes decay at many speeds."""
     width, surrogate = 128, snn.surrogate.fast_sigmoid(slope=3)
     hidden = snn.RLeaky(
         beta=torch.linspace(0.5, 0.95, width),
@@ -53,7 +53,7 @@ def vowels(snn: Any) -> nn.Module:
 
 
 def learning(snn: Any, beta: float, **options: Any) -> Any:
-    """Return leaky neurons that learn decay and threshold."""
+    """Return leaky neurons that learn their decay and threshold."""
     return snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True, **options)
 
 
@@ -61,7 +61,7 @@ NETS: dict[str, Callable[[Any], nn.Module]] = {"digits": digits, "mnist5k": mnis
 
 
 def must_be_known(name: str) -> None:
-    """Raise unless the zoo has a net.
+    """Raise a ValueError unless the zoo has a net of this name.
 
     Example:
         >>> must_be_known("digits")
@@ -82,9 +82,9 @@ def untrained(name: str) -> nn.Module:
 
 
 def core() -> Any:
-    """Import snn-core, of whose neurons the nets are made, or say what to install."""
+    """Import snn-core, whose neurons the nets use, or say what to install."""
     try:
         import snn_core
     except ImportError as error:
-        raise ImportError("snn_data.zoo makes its nets of snn-core: pip install 'snn-data[zoo]'") from error
+        raise ImportError("snn_data.zoo makes its nets with snn-core: pip install 'snn-data[zoo]'") from error
     return snn_core

@@ -21,9 +21,9 @@ STEPS_PER_FRAME = 2
 
 
 def samples(name: str) -> RaggedBatch:
-    """Load the samples that a net of the zoo was tested on, as it is fed with them.
+    """Load the samples that a net of the zoo was tested on, in the form in which it is fed.
 
-    Images are shown in each of 8 or 5 steps; of speech there are two steps a frame, interpolated.
+    Images are shown in each of 8 or 5 steps; speech has two steps per frame, interpolated.
 
     Args:
         name: ``"digits"``, ``"mnist5k"`` or ``"vowels"``.
@@ -35,7 +35,7 @@ def samples(name: str) -> RaggedBatch:
 
     Raises:
         ImportError: If the package that has the data is not installed.
-        ChecksumError: If its file is not the one that is known.
+        ChecksumError: If its file is not the expected one.
         ValueError: If the zoo has no such net.
 
     Example:
@@ -47,20 +47,20 @@ def samples(name: str) -> RaggedBatch:
         >>> bool((spk.sum(0).argmax(1) == targets).double().mean() > 0.97)
         True
 
-    Source: those of ``digits``, ``mnist5k`` and ``vowels``.
+    Source: the sources of ``digits``, ``mnist5k`` and ``vowels``.
     """
     must_be_known(name)
     return PARTS[name]()
 
 
 def between_frames(frames: Tensor, steps: int) -> Tensor:
-    """Return a sequence of so many steps ``[steps, ...]``, interpolated linearly between frames ``[frames, ...]``."""
+    """Return a sequence of ``steps`` steps, ``[steps, ...]``, interpolated linearly between ``[frames, ...]``."""
     rows = frames.T.unsqueeze(0)
     return functional.interpolate(rows, steps, mode="linear", align_corners=True).squeeze(0).T
 
 
 def _shown(images: Tensor, targets: Tensor, steps: int) -> RaggedBatch:
-    """Return images that are shown in every step, held once."""
+    """Return a batch that shows images in every step but holds them in memory once."""
     lengths = torch.full((len(images),), steps, dtype=torch.int64, device="cpu")
     mask = torch.ones(steps, len(images), dtype=torch.bool, device="cpu")
     return RaggedBatch(images.expand(steps, *images.shape), targets, lengths, mask)

@@ -56,7 +56,7 @@ class Calls:
         return (value.tensor if isinstance(value, Held) else self.values[value.number]).detach()
 
     def readers(self, number: int) -> int:
-        """Return how many calls read a value, and once more if the net returns it."""
+        """Return the number of calls that read a value, plus the number of times that the net returns it."""
         reads = [v.number for s in self.steps for v in flat((s.args, dict(s.kwargs))) if isinstance(v, Place)]
         return reads.count(number) + self.outputs.count(number)
 
@@ -78,7 +78,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
     except ValueError as why:
         raise Refusal(f"the net cannot be copied: {why}") from None
     for module in twin.modules():
-        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # which includes it in its program
+        if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # its program includes it
             _settle(module)
     records = [_record(twin, x[:1].detach().cpu(), samples) for samples in _SAMPLES]
     if records[0].key() != records[1].key():
@@ -89,7 +89,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
 
 
 def _settle(module: Any) -> None:
-    """Replace the parametrizations of a module by parameters with their values; the shared class is left alone."""
+    """Replace the parametrizations of a module with parameters of their values; the shared class is left alone."""
     values = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
     module.__class__ = parametrize.type_before_parametrizations(module)
     del module._modules["parametrizations"]

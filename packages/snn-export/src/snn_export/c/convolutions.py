@@ -24,7 +24,7 @@ class Axis(NamedTuple):
         taps: Size of the kernel.
         stride: Steps of the kernel.
         padding: Zeros before the first entry.
-        dilation: Distance of the kernel's entries.
+        dilation: Distance between the kernel's entries.
     """
 
     size: int

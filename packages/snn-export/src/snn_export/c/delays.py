@@ -57,7 +57,7 @@ class Ring:
         ]
 
     def find(self, delay: str) -> list[str]:
-        """Return the lines that find the slot of the input a number of steps ago."""
+        """Return the lines that find the slot with the input of a number of steps ago."""
         return [
             f"const int ago = (int){delay};",
             f"const int slot = now >= ago ? now - ago : now - ago + {self.most + 1};",
@@ -66,7 +66,7 @@ class Ring:
 
 @dataclass(eq=False)
 class Delayed:
-    """A linear layer or convolution in which every weight has a delay of whole steps, ``most`` at the largest."""
+    """A linear layer or convolution in which every weight has a delay of whole steps, at most ``most``."""
 
     path: str
     kind: str
@@ -83,7 +83,7 @@ class Delayed:
         return self.product.writes
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         product, inputs = self.product, self.product.x.buffer.size
         ring = Ring(self.path, inputs, self.most, names)
         layout = product.laid_out(False)[1]
@@ -124,7 +124,7 @@ class Axonal(Layer):
     module: Any
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         size, most = self.x.buffer.size, self.module.max_delay
         ring = Ring(self.path, size, most, names)
         loop = Loop(self.x.shape, self.path, names)

@@ -23,7 +23,7 @@ _OURS = re.compile(r"[vxyti]\d*|[a-z0-9]+f|.*_t")
 
 
 def index(shape: Sequence[int], whole: Sequence[int]) -> str | None:
-    """Return the index in a tensor of the i-th number of one that it broadcasts to, in C; None if no formula is known.
+    """Return the C index into a tensor for the i-th number of a tensor that it broadcasts to; None if no formula fits.
 
     Example:
         >>> index((4, 3), (4, 3)), index((4, 1, 1), (4, 3, 3)), index((3,), (4, 3)), index((), (4, 3))

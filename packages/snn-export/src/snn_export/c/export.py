@@ -69,7 +69,6 @@ def export_c(
 
     The source has a struct ``net_state``, a function ``net_reset`` that puts it at rest, and ``net_step`` that computes
     one time step of one sample, if the name of the net is ``net``. It allocates nothing and needs only ``math.h``, and
-    that
     only if a neuron computes a root, an exponential or the like. Every neuron is its step program
     (:func:`snn_core.program`); layers between neurons are Linear, Conv1d, Conv2d, pooling, batch normalization, which
     is folded into the layer before it, and element-wise functions, sums and concatenations of ``forward``. Products of
@@ -78,20 +77,20 @@ def export_c(
     Args:
         net: The net, which takes one time step per call, in evaluation mode; its neurons keep their state
             (``init_hidden=True``).
-        x: Input of one step, ``[batch, ...]``; its shape matters, and whether it is spikes.
+        x: Input of one step, ``[batch, ...]``; only its shape matters, and if its values are spikes.
         path: The source, such as ``"digits.c"``, which names the net ``digits`` and its functions ``digits_step`` and
             ``digits_reset``; the other files lie beside it. None writes nothing, and names the net ``net``.
         ram: Most bytes of RAM that it may take.
         flash: Most bytes of constants that it may take.
-        recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike equals that
-            of the net here.
+        recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike equals the
+            spike of the net here.
 
     Returns:
         The files, and the memory and operations of the net.
 
     Raises:
         ValueError: If the net cannot be written in C, with the layer and the reason, or takes more than is allowed.
-            Nothing is written then.
+            In both cases nothing is written.
         TypeError: If an argument is of the wrong kind, or the net computes in a dtype other than float32.
         OSError: If the files cannot be written.
 

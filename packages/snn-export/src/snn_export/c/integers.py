@@ -31,7 +31,7 @@ class IntegerNeuron(Layer):
     field: Field
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         n, arrays = self.neuron, []
 
         def constant(what: str) -> str:
@@ -90,7 +90,7 @@ class IntegerNeuron(Layer):
         return [f"total = shifted(total + {half} + (shifted(total, {bits}) & 1), {bits}); /* halves to even */"]
 
     def largest(self, entering: int) -> int:
-        """Return a bound of the integers that it computes, for an input of some magnitude."""
+        """Return a bound on the integers that it computes from inputs up to some magnitude."""
         n = self.neuron
         decay, threshold = (int(t.abs().max()) for t in (n.decay, n.threshold))
         total = decay * (2 ** (n.grid.num_bits - 1) + threshold) + entering * 2**n.input_shift
@@ -109,7 +109,7 @@ def integer_source(net: Any, x: Tensor, names: Names) -> Source:
 
 
 class _Integers:
-    """The lowering of the layers of an integer net to functions of C."""
+    """The lowering of the layers of an integer net to C functions."""
 
     def __init__(self, net: Any, x: Tensor, names: Names) -> None:
         self.names = names
@@ -182,7 +182,7 @@ class _Integers:
 
 
 def highest(net: Any) -> int:
-    """Return the largest integer that a net in C takes; the smallest is that of the integer net.
+    """Return the largest integer that a net in C takes; the smallest is the integer net's.
 
     A grid of n bits ends at 2^(n-1) - 1, so its integers have n bits.
     """

@@ -1,4 +1,4 @@
-"""The lowering of a net's calls to functions of C."""
+"""The lowering of a net's calls to C functions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OF_CONDITIONS = ("where", "mul")
 
 
 class Lowering:
-    """The lowering of the calls of a net, one after another, to functions of C."""
+    """The lowering of the calls of a net, one after another, to C functions."""
 
     def __init__(self, calls: Calls, names: Names, spikes: bool = False) -> None:
         self.calls = calls
@@ -165,7 +165,7 @@ class Lowering:
             named = "abcdefgh"[len(values)]
             if isinstance(value, Place) and value.number in self._views:
                 if self.calls.values[value.number].dtype == torch.bool and name not in _OF_CONDITIONS:
-                    raise Refusal("it computes with a condition; make numbers of it by .float()")
+                    raise Refusal("it computes with a condition; turn it into numbers with .float()")
                 values[named] = self._views[value.number]
             else:
                 values[named] = self.calls.constant(value)
@@ -237,7 +237,7 @@ class Lowering:
         self.nodes.append(Elementwise(step.path, step.kind, y, made, {"a": x, **constants}))
 
     def pool(self, step: Step, arguments: _Arguments, name: str) -> None:
-        """Lower a pooling."""
+        """Lower a pooling layer."""
         x = self._views[step.args[0].number]
         largest = "max" in name
         y = self._new(step.places[0], spikes=largest and x.buffer.spikes)
@@ -274,7 +274,7 @@ class Lowering:
         axes = len(x.shape) + 1
         dims = sorted(d % axes for d in (dims if isinstance(dims, tuple | list) else (dims,)))
         if dims != [*range(axes - len(dims), axes)]:
-            raise Refusal(f"it is over the axes {dims}; in C it is over the last ones")
+            raise Refusal(f"it reduces the axes {dims}; in C only the last axes can be reduced")
         self.nodes.append(Reduction(step.path, name, x, self._new(step.places[0])))
 
     def _weights(self, arguments: _Arguments) -> tuple[Tensor, Tensor | None]:

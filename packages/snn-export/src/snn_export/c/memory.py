@@ -43,7 +43,7 @@ class MemoryReport:
         scratch: Bytes that a step needs temporarily.
         ram: ``sizeof(net_state)``, which holds state and scratch.
         operations: Multiply-adds and element-wise operations of a step, if no zero is skipped.
-        layers: The same of each layer, in order.
+        layers: The same for each layer, in order.
     """
 
     flash: int
@@ -80,7 +80,7 @@ class MemoryReport:
         """Raise Refusal unless the net fits into budgets in bytes."""
         for name, most, takes, remedy in (
             ("ram", ram, self.ram, "smaller layers or fewer channels need less"),
-            ("flash", flash, self.flash, "fewer weights need less, and those of an integer net a quarter"),
+            ("flash", flash, self.flash, "fewer weights need less, and the weights of an integer net need a quarter"),
         ):
             if most is None:
                 continue

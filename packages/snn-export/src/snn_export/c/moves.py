@@ -31,7 +31,7 @@ class Concatenation:
         return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         lines, first = [], 0
         row = math.prod(self.y.shape[self.axis :])
         for part in self.parts:

@@ -61,7 +61,7 @@ class Names:
 
 
 def taken(name: str, names: set[str]) -> str:
-    """Add a name to others, with a number if it is among them, and return it."""
+    """Add a name to a set, with a number if it is taken, and return it."""
     plain, count = name, 1
     while name in names:
         count += 1
@@ -71,7 +71,7 @@ def taken(name: str, names: set[str]) -> str:
 
 
 def comment(text: str) -> str:
-    """Return a text that is safe in a comment of C: printable, on one line, and without the end of a comment.
+    """Return a text that is safe in a C comment: printable, on one line, and without the end of a comment.
 
     Example:
         >>> comment("conv */ int x; /* ??/")

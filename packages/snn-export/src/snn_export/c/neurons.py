@@ -40,7 +40,7 @@ class Elementwise:
         return self.y.buffer
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         loop, local = Loop(self.y.shape, self.path, names), {}
         for name in self.program.inputs:
             value = self.values[name]
@@ -75,7 +75,7 @@ class Neuron(Layer):
     shape: tuple[int, ...]
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         loop = Loop(self.shape, self.path, names)
         with torch.no_grad():
             constants = constants_of(self.module)

@@ -32,7 +32,7 @@ class Pool(Layer):
     divisor: int | None = None
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         rows, columns = self.axes
         body = blocks(
             f"for (int channel = 0; channel < {self.x.shape[0]}; channel++) {{",
@@ -126,7 +126,7 @@ class Reduction(Layer):
     """The sum, mean or maximum over the last axes."""
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         outs, of_each = self.writes.size, self.x.buffer.size // self.writes.size
         if self.kind == "amax":
             first, step, end = f"x0[o * {of_each}]", "total = value > total || value != value ? value : total;", "total"

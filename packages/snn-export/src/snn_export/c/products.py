@@ -34,7 +34,7 @@ class Product(Layer):
     scale: int = 1
 
     def routine(self, names: Names) -> Routine:
-        """Return the function of C."""
+        """Return the C function."""
         sparse = self.x.buffer.spikes
         weight, layout = self.laid_out(sparse)
         arrays = [names.array(self.path, "weight", self.types[0], weight, f"weight {layout}")]
@@ -93,7 +93,7 @@ class Product(Layer):
 
 
 class Linear(Product):
-    """A linear layer of the last axis."""
+    """A linear layer over the last axis."""
 
     @property
     def _sizes(self) -> tuple[int, int, int]:

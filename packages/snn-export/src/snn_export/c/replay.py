@@ -113,7 +113,7 @@ def _array(name: str, values: Tensor, ctype: str) -> str:
 
 
 def _spans(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return where runs of True begin and end.
+    """Return the beginning and end of each run of True.
 
     Example:
         >>> _spans([True, True, False, True])

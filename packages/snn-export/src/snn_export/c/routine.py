@@ -1,4 +1,4 @@
-"""The parts of the source: values in memory, and functions of C that compute one value from others."""
+"""The parts of the source: values in memory, and C functions that compute one value from others."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Field(NamedTuple):
 
 @dataclass(eq=False)
 class Routine:
-    """A function of C that computes the output of one layer in a step.
+    """A C function that computes the output of one layer in a step.
 
     Its parameters are ``x0``, ``x1``, ... for its inputs, ``y`` for its output, ``t0``, ... for temporary memory, and
     ``state``.

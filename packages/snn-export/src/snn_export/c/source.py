@@ -48,7 +48,7 @@ class Source:
         ctypes: The types of input and output.
         names: Source of identifiers.
         bounds: The smallest and the largest integer of the input; None for float.
-        fraction_bits: Bits behind the point of each output of an integer net.
+        fraction_bits: Fraction bits of each output of an integer net.
     """
 
     routines: Sequence[Routine]

@@ -23,7 +23,7 @@ _WORD = 4  # bytes of a float32
 
 
 class Costs:
-    """The operations and accesses of a layer; numbers are of each sample, ``[batch]``, float64."""
+    """The operations and accesses of a layer; each number is per sample, ``[batch]``, float64."""
 
     def __init__(self, tally: Tally, steps: Tensor) -> None:
         self._tally = tally
@@ -65,7 +65,7 @@ class Costs:
         }
 
     def ordinary(self, model: CostModel, int8: bool) -> dict[str, Tensor]:
-        """Return the same for the layer of an ordinary network, run once, in which neurons are rectifiers."""
+        """Return the same for this layer of the ordinary network, which runs once and has rectifiers as neurons."""
         tally, steps, size = self._tally, self._steps, 1 if int8 else _WORD
         ac, mac = (model.int8_ac or 0.0, model.int8_mac or 0.0) if int8 else (model.ac, model.mac)
         dense, biases, none = tally.dense / steps, self.biases / steps, torch.zeros_like(tally.acs)
@@ -100,5 +100,5 @@ def _instructions(tally: Tally) -> dict[str, int] | None:
     names = [instruction.name for instruction in step.instructions if instruction.name not in _FREE]
     kinds = Counter("mul" if name in _MULTIPLY else "add" if name in _ADD else "other" for name in names)
     if any(isinstance(part, OneToOne) for part in neuron.children()):
-        kinds -= Counter(mul=1, add=1)  # which are synapses, and counted as such
+        kinds -= Counter(mul=1, add=1)  # these are synapses and are counted as such
     return dict(kinds)

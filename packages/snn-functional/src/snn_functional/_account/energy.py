@@ -1,4 +1,4 @@
-"""The energy of a net in a batch by a cost model, beside that of the ordinary network of the same layers."""
+"""The energy of a net for a batch by a cost model, compared with the ordinary network of the same layers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Layer:
-    """A row of an account of energy. All but the first three are of one sample, means over the batch.
+    """A row of an energy account. All fields but the first three are per sample, averaged over the batch.
 
     Args:
         name: Path of the module in the net.
         kind: Its class.
-        sparsity: Share of zeros in what a layer with weights takes, or in what neurons give.
+        sparsity: Share of zeros in the input of a layer with weights, or in the output of neurons.
         operations: ``Effective_MACs``, ``Effective_ACs`` and ``Dense`` as NeuroBench counts them; ``Biases``, which are
-            additions; ``Updates``, steps of neurons; ``Instructions`` of all of these.
-        accesses: Numbers of 32 bits that are read or written: ``weights``, ``states``, ``activations``.
-        energy: In joules: ``synapses``, ``biases``, ``updates``, and that of the accesses by their names.
-        ordinary: The same for the layer of the ordinary network, in ``float32`` and ``int8``.
+            additions; ``Updates``, steps of neurons; ``Instructions``, the total over all updates.
+        accesses: Counts of 32-bit numbers that are read or written: ``weights``, ``states``, ``activations``.
+        energy: Energy in joules: ``synapses``, ``biases``, ``updates``, and each kind of access by its name.
+        ordinary: The energy of this layer in the ordinary network, in ``float32`` and ``int8``.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Energy(Table):
         layers: The rows.
         samples: Energy of each sample in joules.
         metrics: ``Footprint`` in bytes, ``ConnectionSparsity``, ``ActivationSparsity`` and ``SynapticOperations`` of a
-            sample, as NeuroBench names and counts them; but its activations are those of neurons alone.
+            sample, as NeuroBench names and counts them, except that only neurons have activations here.
         uncounted: The operations that are not counted.
     """
 
@@ -80,7 +80,7 @@ class Energy(Table):
         return {kind: sum(sum(layer.ordinary[kind].values()) for layer in self.layers) for kind in kinds}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the account as JSON data: NeuroBench's metrics by their names, and the rest beside them."""
+        """Return the account as JSON data: NeuroBench's metrics under their own names, and the rest beside them."""
         memories = [[None if holds == float("inf") else holds, cost] for holds, cost in self.model.memories]
         return {
             **self.metrics,
@@ -132,7 +132,7 @@ class Energy(Table):
 
 
 def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | CostModel = "45nm") -> Energy:
-    r"""Estimate the energy of a net for a batch, and compare it with that of the ordinary network.
+    r"""Estimate the energy of a net for a batch, and compare it with the ordinary network of the same layers.
 
     .. math:: E = N_\text{MAC} E_\text{MAC} + N_\text{AC} E_\text{AC} + N_\text{bias} E_\text{AC}
         + \sum_\text{neurons} T\,E_\text{update} + \sum_\text{memories} N_\text{access} E_\text{access}
@@ -140,13 +140,13 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     Each term is a line of its own:
 
     - *synapses*, by the rules of :class:`~snn_functional.statistics.SynopsMonitor`: an addition for each weight that a
-      spike uses, a multiplication with addition for any other input, in each step; those of recurrent weights too;
+      spike uses, a multiply-accumulate for any other input, in each step; this includes recurrent weights;
     - *biases*: one addition for each output in each step;
     - *updates*: the instructions of each neuron's step program, in each step whether it fires or not;
     - *accesses*: a read of a weight for each synaptic operation and bias, a read and a write of each state in each
       step, a read of each input other than 0 and a write of each spike. Sums stay in registers.
 
-    The ordinary network has the same layers, skips no zero, runs once and not in every step, and has rectifiers for
+    The ordinary network has the same layers, skips no zeros, runs once instead of in every step, and has rectifiers as
     neurons. If something is not counted, the account names it and does not say which of the two wins. A batch
     normalization in evaluation mode costs nothing, as it is folded into the weights before it.
 
@@ -156,23 +156,23 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     Args:
         net: The net.
         xs: Its input ``[num_steps, batch, ...]``.
-        lengths: Number of steps of each sample ``[batch]``, if they differ; a sample costs as much as it costs alone.
-        model: ``"45nm"``, 4.6 pJ for a multiplication with addition of 32-bit floats and 0.9 pJ for an addition;
+        lengths: Number of steps of each sample ``[batch]``, if they differ; a sample costs as much as it would alone.
+        model: ``"45nm"``, 4.6 pJ for a multiply-accumulate of 32-bit floats and 0.9 pJ for an addition;
             ``"45nm+memory"``, where an access to 32 bits costs 5, 10 or 50 pJ in the smallest SRAM of 8 KiB, 32 KiB or
             1 MiB that holds a layer's weights, states or outputs, and 650 pJ in DRAM; or a
             :class:`~snn_functional.statistics.CostModel` of your own.
 
     Returns:
-        Operations, accesses and energy by layer, means over the batch; ``total`` in joules, ``samples`` of each one,
-        ``ordinary`` of the ordinary network in float32 and int8. It prints as a table with a verdict, is HTML in a
-        notebook, and ``to_dict()`` gives it as JSON takes it, under NeuroBench's names. ``snn_plot.energy_bars`` draws
-        it.
+        Operations, accesses and energy by layer, averaged over the batch; the energy in joules as ``total``, of each
+        sample as ``samples``, and of the ordinary network in float32 and int8 as ``ordinary``. It prints as a table
+        with a verdict, shows as HTML in a notebook, and ``to_dict()`` returns JSON data under NeuroBench's names.
+        ``snn_plot.energy_bars`` draws it.
 
     Raises:
-        TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, ``lengths`` not
-            integers, or ``model`` neither a name nor a ``CostModel``.
+        TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, ``lengths`` are not
+            integers, or ``model`` is neither a name nor a ``CostModel``.
         ValueError: If ``xs`` is empty, ``lengths`` does not fit, ``model`` is unknown or has a ``mac`` below its
-            ``ac``, the net has nothing that is counted, the input of a layer holds NaN, or a layer does not keep the
+            ``ac``, nothing in the net is counted, the input of a layer holds NaN, or a layer does not keep the
             samples on axis 0.
 
     Example:
@@ -192,10 +192,10 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     of_layers = {tally: Costs(tally, meter.steps) for tally in meter.tallies if tally.is_counted or tally.is_neuron}
     if not of_layers:
         raise ValueError(
-            f"net is a {type(net).__name__} without neurons and layers such as nn.Linear and nn.Conv2d; there is "
+            f"net is a {type(net).__name__} without neurons or layers such as nn.Linear and nn.Conv2d; there is "
             "nothing to count"
         )
-    # one after another, so that a sample's sum is rounded equally in every batch
+    # added one after another, so that a sample's sum is rounded equally in every batch
     samples = reduce(torch.add, (part for layer in of_layers.values() for part in layer.energy(costs).values()))
     unknown = [f"the updates of {t.path or 'the net'}" for t, layer in of_layers.items() if layer.instructions is None]
     return Energy(
@@ -217,8 +217,8 @@ def _model(model: Any) -> CostModel:
     if isinstance(model, CostModel):
         if model.mac < model.ac:
             raise ValueError(
-                f"model has mac={model.mac}, less than ac={model.ac}; a multiplication with addition takes more than "
-                "the addition alone"
+                f"model has mac={model.mac}, less than ac={model.ac}; a multiply-accumulate takes more than the "
+                "addition alone"
             )
         return model
     if not isinstance(model, str):

@@ -29,7 +29,7 @@ _NUMBERS: Any = {"dtype": torch.float64, "device": "cpu"}
 
 
 class Tally:
-    """The activity of a module. Numbers of each sample, over all its steps, are ``[batch]``, float64."""
+    """The activity of a module. Its numbers are per sample, over all steps of the sample: ``[batch]``, float64."""
 
     def __init__(self, path: str, module: nn.Module, batch: int) -> None:
         self.path = path
@@ -53,7 +53,7 @@ class Tally:
         return isinstance(self.module, Firing)
 
     def add(self, x: Any, out: Any, samples: Tensor) -> None:
-        """Add a call with the input ``x[rows, ...]``; ``samples[rows]`` says to which sample each row belongs."""
+        """Add a call with the input ``x[rows, ...]``; ``samples[rows]`` says which sample each row belongs to."""
         leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         first: Any = leaves[0].detach() if leaves else None
         self.taken, self.shape = x, None if first is None else tuple(first.shape[1:])
@@ -64,8 +64,8 @@ class Tally:
             if not isinstance(tensor, Tensor) or tensor.shape[:1] != samples.shape:
                 raise ValueError(
                     f"the layer {self.path!r} ({type(self.module).__name__}) takes or gives "
-                    f"{_shape_of(tensor)} in a step of {len(samples)} samples; its operations are known to be a "
-                    "sample's only where axis 0 is that of the samples: reshape behind it, keeping that axis"
+                    f"{_shape_of(tensor)} in a step of {len(samples)} samples; its operations can be assigned to "
+                    "samples only if axis 0 holds the samples: reshape after it, and keep that axis"
                 )
         x = x.detach()
         if self.is_counted:
@@ -85,8 +85,8 @@ class Tally:
 class Meter:
     """A run of a copy of a net by ``unroll``, from rest, without gradients; the net itself does not change.
 
-    ``tallies`` are those of its layers, neurons and other modules that compute, in the order in which they were first
-    called; ``uncounted`` names the modules with parameters whose operations are in none.
+    ``tallies`` has one for each layer, neuron and other module that computes, in the order in which they were first
+    called; ``uncounted`` names the modules with parameters whose operations no tally counts.
     """
 
     def __init__(self, by: str, net: nn.Module, xs: Tensor, lengths: Lengths) -> None:
@@ -168,7 +168,7 @@ def _samples_of_rows(folding: Folding, rows: int) -> Tensor:
 
 
 def _modules(net: nn.Module) -> dict[nn.Module, str]:
-    """Return the modules that compute something by themselves, by path, without the parts of which they consist."""
+    """Return the modules that compute something themselves, by path, without the parts that they consist of."""
     inside = {part for m in net.modules() if isinstance(m, Temporal) for part in m.modules() if part is not m}
     modules: dict[nn.Module, str] = {}
     for path, module in net.named_modules():

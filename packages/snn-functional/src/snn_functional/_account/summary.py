@@ -23,9 +23,10 @@ class Layer:
         name: Path of the module in the net.
         kind: Its class.
         shape: Shape of the output for one sample in one step.
-        parameters: Number of parameters, without those of rows of their own.
-        constants: The constants of a neuron by name; of those that differ between neurons the least and the largest.
-        rate: Mean firing rate in spikes per step; None if it returns no spikes, as for the next two.
+        parameters: Number of parameters, without those of modules that have a row of their own.
+        constants: The constants of a neuron by name; for one that differs between neurons, the smallest and the
+            largest value.
+        rate: Mean firing rate in spikes per step; None, like the next two, if it returns no spikes.
         dead: Share of its neurons that never fired.
         saturated: Share of its neurons that fired in 19 of 20 steps or more.
         synops: Synaptic operations of a sample, a mean over the batch; None if they are not counted.
@@ -99,11 +100,11 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
         step, parameters, constants, firing rate in spikes per step, shares of dead and of saturated neurons (those that
         fire in 19 of 20 steps), synaptic operations of a sample by the rules of
         :class:`~snn_functional.statistics.SynopsMonitor`, and the kernel by ``snn.backends.explain``. It prints as a
-        table, is HTML in a notebook, and ``to_dict()`` gives it as JSON takes it.
+        table, shows as HTML in a notebook, and ``to_dict()`` returns JSON data.
 
     Raises:
-        TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, or ``lengths`` not
-            integers.
+        TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, or ``lengths`` are
+            not integers.
         ValueError: If ``xs`` is empty, ``lengths`` does not fit, the input of a layer holds NaN, or a layer does not
             keep the samples on axis 0.
 

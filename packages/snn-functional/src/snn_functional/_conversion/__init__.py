@@ -1,4 +1,4 @@
-"""Conversion of a trained ordinary network to a spiking one, and how near the rates come to the activations."""
+"""Conversion of a trained ordinary network to a spiking one, and how close the rates come to the activations."""
 
 from snn_functional._conversion.from_ann import from_ann
 from snn_functional._conversion.qcfs import QCFS

@@ -1,4 +1,4 @@
-"""Activations of a network in data, and thresholds by them."""
+"""Activations of a network on data, and thresholds from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Seen = dict[str, tuple[Tensor, Tensor]]
 
 
 def seen(net: fx.GraphModule, names: Iterable[str], x: Tensor) -> tuple[Seen, Tensor]:
-    """Run a net and return what each of some modules takes and gives, by path, and the net's output."""
+    """Run a net and return the input and output of the named modules, by path, and the net's output."""
     values: Seen = {}
 
     def look(name: str, module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
@@ -38,7 +38,7 @@ def seen(net: fx.GraphModule, names: Iterable[str], x: Tensor) -> tuple[Seen, Te
 def balanced(net: fx.GraphModule, names: list[str], samples: Tensor, percentile: float) -> dict[str, float]:
     """Return a threshold for each activation: a percentile of all its values in data.
 
-    It is the smallest value that so many percent of all do not exceed; that of 100 is the maximum.
+    It is the smallest value that this percentage of all values do not exceed; the 100th percentile is the maximum.
 
     Source: Diehl et al., Fast-classifying, high-accuracy spiking deep networks through weight and threshold balancing
     (2015), for the maximum; Rueckauer et al., Conversion of Continuous-Valued Deep Networks to Efficient Event-Driven
@@ -66,7 +66,7 @@ def positive(thresholds: dict[str, float], percentile: float, remedy: str) -> di
     silent = ", ".join(f"'{name}'" for name, threshold in thresholds.items() if threshold <= 0)
     if silent:
         raise ValueError(
-            f"net has an activation whose threshold would be 0, {silent}: {percentile:g} % of what it gives in data is "
+            f"net has an activation whose threshold would be 0, {silent}: {percentile:g} % of its values in data are "
             f"0; {remedy}"
         )
     return thresholds

@@ -42,10 +42,10 @@ class _Agreement:
 
 
 class Comparison:
-    """Runs a network and its spiking net over data, each sample shown in every step.
+    """A run of a network and of its spiking net over data, with each sample shown in every step.
 
-    ``layers`` has a row for each activation and one, with an empty name, for the output; ``accuracy`` the share of
-    samples told right by number of steps, 0 for the network, empty without labels.
+    ``layers`` has a row for each activation and one, with an empty name, for the output. ``accuracy`` has the share of
+    correctly classified samples by number of steps, with 0 for the network itself; it is empty without labels.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Comparison:
         self._agreements = {name: {t: _Agreement() for t in steps} for name in (*thresholds, "")}
         self._above = dict.fromkeys(thresholds, 0.0)
         self._number = dict.fromkeys(thresholds, 0)
-        self._active: dict[str, Tensor] = {}  # which neurons are above 0 in some sample, and which fired
+        self._active: dict[str, Tensor] = {}  # neurons above 0 in some sample; below, those that fired
         self._fired: dict[str, Tensor] = {}
         self._right = dict.fromkeys((0, *steps), 0)
         tensors = (samples,) if labels is None else (samples, labels)
@@ -130,4 +130,4 @@ def check_labels(out: Tensor, labels: Tensor) -> None:
         )
     low, high = (int(end) for end in torch.aminmax(labels))
     if low < 0 or high >= out.shape[1]:
-        raise ValueError(f"the labels of data reach from {low} to {high}; net tells {out.shape[1]} classes, from 0")
+        raise ValueError(f"the labels of data reach from {low} to {high}; net has {out.shape[1]} classes, from 0")

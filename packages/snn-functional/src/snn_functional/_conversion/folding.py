@@ -1,4 +1,4 @@
-"""Batch normalizations as a part of the layers before them."""
+"""Batch normalizations folded into the layers before them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def folded(graph: fx.GraphModule) -> fx.GraphModule:
             graph.graph.erase_node(node)
         elif isinstance(module, NORMS) and source.op == "call_module" and len(source.users) == 1:
             before: Any = graph.get_submodule(source.target)
-            # of three axes it normalizes the second, which is not that of a linear layer's outputs
+            # with three axes it normalizes the second, but a linear layer has its outputs on the last
             if isinstance(before, WEIGHTED) and (source.meta["axes"] == 2 or not isinstance(before, nn.Linear)):
                 fuse: Any = fuse_linear_bn_eval if isinstance(before, nn.Linear) else fuse_conv_bn_eval
                 layer = fuse(before, affine(module))
-                layer.bias.requires_grad_(layer.weight.requires_grad)  # of a layer that had none, too
+                layer.bias.requires_grad_(layer.weight.requires_grad)  # also if the layer had no bias
                 graph.set_submodule(source.target, layer)
                 node.replace_all_uses_with(source)
                 graph.graph.erase_node(node)

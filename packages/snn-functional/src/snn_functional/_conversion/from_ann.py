@@ -1,4 +1,4 @@
-"""From a trained ordinary network to a spiking one."""
+"""Conversion of a trained ordinary network to a spiking one."""
 
 from __future__ import annotations
 
@@ -41,18 +41,19 @@ def from_ann(
 
     .. math:: a \approx \vartheta\,\frac{1}{T} \sum_{t=1}^{T} S[t]
 
-    Every ReLU becomes a layer of integrate-and-fire neurons that start at half their threshold :math:`\vartheta` and
-    are lowered by it at each spike. Show a sample in every step: the mean over time of what the net gives comes near
-    what the network gives. In the first layer rates are off by :math:`1/(2T)` at most. The thresholds are
+    Every ReLU becomes a layer of integrate-and-fire neurons whose membranes start at half their threshold
+    :math:`\vartheta` and are lowered by the threshold at each spike. Show a sample in every step: the mean over time of
+    the net's output approaches the network's output. In the first layer rates are off by :math:`1/(2T)` at most. The
+    thresholds are
 
     - ``"percentile"`` and ``"max"``: that percentile, or the maximum, of each layer's activations in ``data``;
-    - ``"qcfs"``: those that activations :class:`~snn_functional.QCFS` have learned.
+    - ``"qcfs"``: the thresholds that :class:`~snn_functional.QCFS` activations have learned.
 
     Batch normalizations are folded into the weights before them, dropouts are left out, and max pooling is done on
-    counts of spikes, exact in the rates. Weights take over the units of spikes, so that spikes are 1; they have another
+    counts of spikes, exact in the rates. Weights absorb the units of spikes, so that spikes are 1; spikes have another
     amplitude only where they are added to the input or to spikes of another unit, or are the output.
 
-    The net is traced by ``torch.fx`` and run on ``data`` in evaluation mode, both on a copy: it stays as it is.
+    A copy of the net is traced by ``torch.fx`` and run on ``data`` in evaluation mode; the net itself does not change.
 
     Args:
         net: A trained network of Linear, Conv1d, Conv2d, BatchNorm, ReLU or QCFS, max and average pooling, Dropout,
@@ -60,18 +61,18 @@ def from_ann(
         data: Inputs ``[samples, ...]`` like those in training, or a pair of them and labels ``[samples]``.
         method: ``"percentile"``, ``"max"`` or ``"qcfs"``.
         percentile: In (0, 100], with ``method="percentile"``; None for 99.9.
-        num_steps: After how many steps the report compares rates with activations: a number, or several.
+        num_steps: Number of steps after which the report compares rates with activations, or several such numbers.
 
     Returns:
-        ``(net, report)``: the spiking net, which takes one step ``[batch, ...]`` and has the paths of the network's
-        layers, for ``unroll``, ``snn.to_nir`` and ``snn.export``; and by layer threshold, clipped and silent shares,
-        correlation and error of the rates, with labels the accuracy. The report prints as a table that names what is
-        wrong, is HTML in a notebook, and ``to_dict()`` gives it as JSON takes it.
+        ``(net, report)``. The spiking net takes one step ``[batch, ...]``, has the paths of the network's layers, and
+        works with ``unroll``, ``snn.to_nir`` and ``snn.export``. The report has the threshold, the clipped and silent
+        shares, and the correlation and error of the rates of each layer, and with labels the accuracy. It prints as a
+        table that names problems, shows as HTML in a notebook, and ``to_dict()`` returns JSON data.
 
     Raises:
         TypeError: If ``net`` is not a module or cannot be copied, or another argument is of the wrong kind.
-        ValueError: If layers or functions are not known, all of which are named; ``forward`` cannot be followed; the
-            net cannot take ``data``; an activation is not finite, or a threshold 0; ``method`` does not fit the
+        ValueError: If the net has unknown layers or functions, which the message lists; ``forward`` cannot be traced;
+            the net cannot take ``data``; an activation is not finite, or a threshold is 0; ``method`` does not fit the
             activations; or another argument is out of range.
 
     Example:
@@ -108,7 +109,7 @@ def from_ann(
 def _thresholds(ann: fx.GraphModule, name: str, method: str, samples: Tensor, percentile: float) -> dict[str, float]:
     activations = activations_of(ann)
     if not activations:
-        raise ValueError(f"net is a {name} without nn.ReLU; there is nothing that becomes a neuron")
+        raise ValueError(f"net is a {name} without nn.ReLU; there is nothing to convert")
     wrong = [path for path, m in activations.items() if isinstance(m, Clipped) != (method == "qcfs")]
     if wrong:
         named = ", ".join(f"'{path}'" for path in wrong)
@@ -143,6 +144,6 @@ def _steps(num_steps: Any) -> tuple[int, ...]:
     if not isinstance(num_steps, list | tuple):
         return (whole("num_steps", num_steps, "an int, or several", least=1),)
     if not num_steps:
-        raise ValueError(f"num_steps is {num_steps!r}; pass the numbers of steps to look after")
+        raise ValueError(f"num_steps is {num_steps!r}; pass the numbers of steps after which to compare")
     name = f"num_steps is {num_steps!r}, of which one"
     return tuple(sorted({whole(name, steps, "ints", least=1) for steps in num_steps}))

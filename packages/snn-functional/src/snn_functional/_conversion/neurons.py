@@ -15,8 +15,8 @@ def integrate_and_fire(threshold: float | Tensor, amplitude: float | Tensor = 1.
         V[0] = \vartheta/2
 
     With :math:`U = V - \vartheta/2` it starts at rest as all neurons do, fires above :math:`\vartheta/2`, and is
-    lowered by :math:`\vartheta` through a connection to itself: the same spikes, from what kernels, NIR and C have
-    already. In T steps of a constant input x within [0, :math:`\vartheta`] it fires
+    lowered by :math:`\vartheta` through a connection to itself. This gives the same spikes, with an equation that
+    kernels, NIR and C already have. In T steps of a constant input x within [0, :math:`\vartheta`] it fires
     :math:`\lceil T x / \vartheta - 1/2 \rceil` times.
     """
     return RLeaky(
@@ -36,8 +36,8 @@ class CountedMaxPool(nn.Module):
 
     .. math:: Y[t] = \max_w \sum_{s \le t} X_w[s] - \max_w \sum_{s < t} X_w[s]
 
-    The sum of its output over time is the maximum of the sums of its inputs, whatever they are, so that the rate is the
-    largest rate; of spikes it makes spikes.
+    The sum of its output over time is the maximum of the sums of its inputs, whatever they are, so its rate is the
+    largest rate. From spikes it makes spikes.
 
     Example:
         >>> pool = CountedMaxPool(nn.MaxPool1d(2))
@@ -45,7 +45,7 @@ class CountedMaxPool(nn.Module):
         [1.0, 0.0, 1.0]
 
     Source: Rueckauer et al., Conversion of Continuous-Valued Deep Networks to Efficient Event-Driven Networks for Image
-    Classification (2017), section 2.2.6, a gate that passes the unit of the largest estimated rate.
+    Classification (2017), section 2.2.6, a gate that passes the unit with the largest estimated rate.
     """
 
     def __init__(self, pool: nn.Module) -> None:

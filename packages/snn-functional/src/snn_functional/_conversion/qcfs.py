@@ -1,4 +1,4 @@
-"""An activation that an integrate-and-fire neuron repeats within a known number of steps."""
+"""An activation that an integrate-and-fire neuron reproduces within a known number of steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_functional._conversion.tracing import Clipped, activations_of, traced
 from snn_functional._numbers import finite, whole
 from snn_functional.quant._straight_through import straight_through
 
-_START = 99.0  # percentile; of a larger threshold few levels are used, and training hardly lowers it
+_START = 99.0  # percentile; a larger threshold leaves most levels unused, and training hardly lowers it
 
 
 class QCFS(Clipped):
@@ -22,10 +22,11 @@ class QCFS(Clipped):
     .. math:: h(x) = \vartheta\,\mathrm{clip}\Big(\frac{1}{L}\Big\lceil\frac{x L}{\vartheta} - \frac12\Big\rceil,
         0, 1\Big)
 
-    It is what an integrate-and-fire neuron that starts at half its threshold :math:`\vartheta` gives in L steps of the
-    constant input x: its firing rate times the threshold. A value halfway between two levels goes to the lower one, as
-    a membrane at the threshold does not fire. The gradient is that of the clipped value, as if nothing was rounded, but
-    that of the threshold sees the rounding, :math:`(h - x)/\vartheta` within [0, :math:`\vartheta`] and 1 above.
+    It is the output of an integrate-and-fire neuron that starts at half its threshold :math:`\vartheta`, in L steps of
+    the constant input x: its firing rate times the threshold. A value halfway between two levels goes to the lower one,
+    as a membrane at the threshold does not fire. The gradient of x is that of the clipped value, as if nothing were
+    rounded. The gradient of the threshold includes the rounding: it is :math:`(h - x)/\vartheta` within
+    [0, :math:`\vartheta`] and 1 above.
 
     Args:
         levels: L, the number of levels above 0.
@@ -64,19 +65,19 @@ class QCFS(Clipped):
 
     @classmethod
     def replace_relu(cls, net: nn.Module, data: Any, *, levels: int = 8) -> fx.GraphModule:
-        """Make a copy of a net with an activation of this class instead of every ReLU.
+        """Copy a net, with an activation of this class in place of every ReLU.
 
         Train it for some epochs, then ``snn.from_ann(net, data, method="qcfs")``. Each threshold begins
-        at the 99th percentile of its ReLU's activations in ``data``, or where that is 0 at the largest one. The net
-        itself stays as it is.
+        at the 99th percentile of its ReLU's activations in ``data``, or at the largest one if that percentile is 0. The
+        net itself does not change.
 
         Args:
             net: A trained net, as :func:`~snn_functional.from_ann` takes it.
             data: Inputs ``[samples, ...]``, or a pair of them and labels.
-            levels: The number of levels above 0; about the number of steps that the spiking net shall run.
+            levels: The number of levels above 0; about the number of steps that the spiking net will run.
 
         Returns:
-            The copy, in the mode that the net is in.
+            The copy, in the same mode as the net.
 
         Raises:
             TypeError: If an argument is of the wrong kind.

@@ -7,7 +7,7 @@ from typing import Any
 
 from snn_functional._table import Row, Table
 
-_CLIPPED, _SILENT, _CORRELATION = 0.05, 0.1, 0.9  # beyond which a layer is named
+_CLIPPED, _SILENT, _CORRELATION = 0.05, 0.1, 0.9  # beyond these, a layer is reported
 _WIDER = {"qcfs": "train its threshold on", "percentile": "pass a higher percentile, or method='max'"}
 
 
@@ -16,14 +16,14 @@ class Layer:
     """A row of a report: an activation of the network and the neurons in its place.
 
     Args:
-        name: Its path in both nets; empty for what the nets give.
+        name: Its path in both nets; empty for the output.
         threshold: The activation that a rate of 1 stands for.
-        clipped: Share of the values that it takes in data which are above the threshold.
-        silent: Share of its neurons that never fired, of those whose activation is above 0 in some sample.
+        clipped: Share of its input values in data that are above the threshold.
+        silent: Share of its neurons that never fired, among those whose activation is above 0 in some sample.
         correlation: Pearson's correlation of activations and rates over samples and neurons, by number of steps; None
             where one of them does not vary.
-        error: Mean absolute difference of activation and rate, in units of the threshold, by number of steps; of what
-            the nets give, in its own units.
+        error: Mean absolute difference of activation and rate, in units of the threshold, by number of steps; for the
+            output, in its own units.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Layer:
     error: dict[int, float]
 
     def problems(self, method: str) -> list[str]:
-        """Say what keeps the rates of this layer from its activations, and what to do by this method."""
+        """List what makes the rates of this layer differ from its activations, and what to do with this method."""
         if self.threshold is None or self.clipped is None or self.silent is None:
             return []
         steps = max(self.correlation)
@@ -42,8 +42,8 @@ class Layer:
         results = []
         if self.clipped > _CLIPPED:
             results.append(
-                f"{100 * self.clipped:.3g} % of what '{self.name}' takes is above its threshold {self.threshold:.4g}: "
-                f"{_WIDER.get(method, 'pass more data')}"
+                f"{100 * self.clipped:.3g} % of the input of '{self.name}' is above its threshold "
+                f"{self.threshold:.4g}: {_WIDER.get(method, 'pass more data')}"
             )
         if self.silent > _SILENT:
             results.append(
@@ -51,7 +51,7 @@ class Layer:
                 "run more, or lower its threshold"
             )
         if correlation is None or correlation < _CORRELATION:
-            how = "do not vary" if correlation is None else f"correlate by {correlation:.3g} with its activations"
+            how = "do not vary" if correlation is None else f"have correlation {correlation:.3g} with its activations"
             results.append(
                 f"the rates of '{self.name}' {how} after {steps} steps: run more, or look at layers before it"
             )
@@ -64,10 +64,10 @@ class Report(Table):
 
     Args:
         method: How thresholds were found.
-        layers: A row for each activation, and a last one for what the nets give.
-        accuracy: Share of the samples told right, by number of steps; empty without labels.
-        ann_accuracy: The same of the network; None without labels.
-        samples: Number of samples looked at.
+        layers: A row for each activation, and a last one for the output.
+        accuracy: Share of correctly classified samples, by number of steps; empty without labels.
+        ann_accuracy: The accuracy of the network itself; None without labels.
+        samples: Number of samples on which the two were compared.
     """
 
     method: str
@@ -83,7 +83,7 @@ class Report(Table):
         return {name: problems for name, problems in results.items() if problems}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON takes it."""
+        """Return the report as JSON data."""
         return asdict(self) | {"problems": self.problems}
 
     def rows(self) -> list[Row]:
@@ -92,7 +92,7 @@ class Report(Table):
         return [head, *map(_cells, self.layers)]
 
     def notes(self) -> list[str]:
-        lines = [f"thresholds by {self.method}, looked at in {self.samples:,} samples"]
+        lines = [f"thresholds by {self.method}, compared on {self.samples:,} samples"]
         if self.ann_accuracy is not None:
             shares = ", ".join(f"{100 * share:.2f} % at T = {steps}" for steps, share in self.accuracy.items())
             lines.append(f"accuracy: {shares}; the network {100 * self.ann_accuracy:.2f} %")

@@ -1,4 +1,4 @@
-"""The data that a conversion looks at: samples, and labels where there are some."""
+"""The data that a conversion uses: samples, and labels if there are any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
     samples, labels = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
     if not isinstance(samples, Tensor):
         raise TypeError(
-            f"data is a {type(data).__name__}; pass a tensor [samples, ...], or a pair of it and labels, as "
+            f"data is a {type(data).__name__}; pass a tensor [samples, ...], or a pair of that and labels, as "
             "next(iter(loader)) or train[:] of snn.data give it"
         )
     if not samples.is_floating_point():

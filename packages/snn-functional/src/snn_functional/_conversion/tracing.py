@@ -1,7 +1,7 @@
 """An ordinary network as a graph of layers that a conversion knows.
 
-``torch.fx`` traces it, not the recorder of ``unroll``: a graph can be rewritten and is a module again, with the paths
-of its layers, which copies, pickles, ``unroll`` and exports take; a record has no way back to a module.
+``torch.fx`` traces it rather than the recorder of ``unroll``: a graph can be rewritten and becomes a module again, with
+the paths of its layers, which can be copied, pickled, unrolled and exported. A record cannot become a module again.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Clipped(nn.Module):
 
 
 class _Tracer(fx.Tracer):
-    """Takes activations and neurons of ours as layers, as it does those of torch."""
+    """A tracer that treats our activations and neurons as layers, like those of torch."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return super().is_leaf_module(m, module_qualified_name) or isinstance(m, Clipped | Temporal)
 
 
 def is_activation(module: nn.Module) -> bool:
-    """Return True for what becomes a neuron."""
+    """Return True for a module that becomes a neuron."""
     return type(module) is nn.ReLU or isinstance(module, Clipped)
 
 
@@ -68,8 +68,8 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
 
     Raises:
         TypeError: If ``net`` is not a module or cannot be copied.
-        ValueError: If a layer or function is not known, all of which are named, ``forward`` cannot be followed, or the
-            net cannot take the samples.
+        ValueError: If the net has unknown layers or functions, which the message lists, ``forward`` cannot be traced,
+            or the net cannot take the samples.
     """
     check_net(net)
     twin = replica(net, by).eval()
@@ -79,9 +79,9 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
     name = f"net is a {type(net).__name__}"
     try:
         graph = fx.GraphModule(twin, tracer.trace(twin), type(net).__name__)
-    except Exception as error:  # whatever forward raises at values that it cannot look at
+    except Exception as error:  # forward may raise anything at values that it cannot read
         raise ValueError(
-            f"{name} whose forward cannot be followed: {error}; it must call the same layers whatever the input is, "
+            f"{name} whose forward cannot be traced: {error}; it must call the same layers whatever the input is, "
             "without conditions on values and with x.size(0) instead of len(x)"
         ) from error
     _rewrite(graph)
@@ -90,7 +90,7 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
         _run(graph, twin, samples[:1], name)
     except ValueError as error:
         problem = error
-    unknown = dict.fromkeys(_unknown(graph))  # which may be why it does not run
+    unknown = dict.fromkeys(_unknown(graph))  # these may be why it does not run
     if unknown:
         raise ValueError(f"{name} with {', '.join(unknown)}, which {by} does not know; {_KNOWN}") from problem
     if problem is not None:
@@ -99,7 +99,7 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
 
 
 def _rewrite(graph: fx.GraphModule) -> None:
-    """Make modules of functions that have one, give each call a module of its own, and overwrite nothing."""
+    """Turn functions that have a module into it, give each call a module of its own, and overwrite nothing."""
     called: set[str] = set()
     for node in graph.graph.nodes:
         kind = node.op if node.op in ("call_function", "call_method") else ""
@@ -125,7 +125,7 @@ def _rewrite(graph: fx.GraphModule) -> None:
 
 
 def renew(graph: fx.GraphModule) -> None:
-    """Make the code of a graph that was changed, without modules that are not called."""
+    """Recompile a graph that was changed, without modules that are not called."""
     graph.delete_all_unused_submodules()
     graph.graph.lint()
     graph.recompile()
@@ -145,7 +145,7 @@ def _free(graph: fx.GraphModule, path: str) -> str:
 
 
 class _Values(fx.Interpreter):
-    """Runs a graph and keeps how many axes each node's tensor has; None for what is none."""
+    """An interpreter that stores how many axes each node's tensor has; None for other values."""
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
@@ -154,13 +154,13 @@ class _Values(fx.Interpreter):
 
 
 def _run(graph: fx.GraphModule, net: nn.Module, x: Tensor, name: str) -> None:
-    """Run a graph, which must give what its net gives, and keep the axes of each signal."""
+    """Run a graph, check that it returns the same as its net, and store the axes of each signal."""
     if sum(node.op == "placeholder" for node in graph.graph.nodes) != 1:
         raise ValueError(f"{name} whose forward takes more than one argument; pass a net of one input")
     with torch.no_grad():
         try:
             expected = net(x)
-        except Exception as error:  # whatever a layer raises at numbers of another shape, dtype or device
+        except Exception as error:  # a layer may raise anything at another shape, dtype or device
             raise ValueError(f"{name} that cannot take data, {[*x.shape[1:]]} of {x.dtype}: {error}") from error
         if not isinstance(expected, Tensor) or expected.dim() < 2 or len(expected) != 1:
             what = f"a tensor {[*expected.shape]}" if isinstance(expected, Tensor) else f"a {type(expected).__name__}"
@@ -174,7 +174,7 @@ def _run(graph: fx.GraphModule, net: nn.Module, x: Tensor, name: str) -> None:
 
 
 def _unknown(graph: fx.GraphModule) -> Iterator[str]:
-    """Name all that a conversion does not know, each layer by path and class."""
+    """Yield the names of everything that a conversion does not know, each layer by path and class."""
     known = {*WEIGHTED, *NORMS, *MAX_POOLS, *_PASSED}
     for node in graph.graph.nodes:
         if node.op == "call_module":

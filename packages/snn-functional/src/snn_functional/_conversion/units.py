@@ -18,7 +18,7 @@ def spiking(ann: fx.GraphModule, thresholds: Mapping[str, float], like: Tensor) 
     r"""Make the spiking net of a traced network.
 
     A spike of a neuron with the threshold :math:`\vartheta` stands for an activation of :math:`\vartheta` in one step.
-    Each signal so has a *unit*, which pooling, changes of shape, sums and concatenations keep. A layer with weights
+    So each signal has a *unit*, which pooling, changes of shape, sums and concatenations keep. A layer with weights
     takes its input in units u and may give its output in any unit v,
 
     .. math:: W' = \frac{u}{v}\,W, \qquad b' = \frac{1}{v}\,b
@@ -46,8 +46,8 @@ def spiking(ann: fx.GraphModule, thresholds: Mapping[str, float], like: Tensor) 
 
 
 def _units(net: fx.GraphModule, thresholds: Mapping[str, float]) -> dict[fx.Node, float]:
-    """Return the unit of each signal: 1 for those that are joined to input or output, else a threshold."""
-    alike: dict[fx.Node, list[fx.Node]] = {}  # each signal with all that have its unit, in one list for all of them
+    """Return the unit of each signal: 1 if it shares its unit with the input or output, else a threshold."""
+    alike: dict[fx.Node, list[fx.Node]] = {}  # by signal, all signals with the same unit, which share one list
     for node in net.graph.nodes:
         alike[node] = [node]
         if not _sets_unit(net, node, thresholds):
@@ -79,7 +79,7 @@ def _scale(layer: Any, weight: float, bias: float) -> None:
 
 @torch.no_grad()
 def _scale_norm(norm: Any, taken: float, outgoing: float) -> None:
-    """Let a normalization take its input in one unit and give its output in another."""
+    """Rescale a normalization so that it takes its input in one unit and gives its output in another."""
     norm.running_mean /= taken
     norm.running_var /= taken**2
     norm.eps /= taken**2

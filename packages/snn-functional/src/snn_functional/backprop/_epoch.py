@@ -104,5 +104,5 @@ def _parts(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | N
         kinds = ", ".join(type(part).__name__ for part in batch)
         raise TypeError(f"dataloader gave ({kinds}); {expected}")
     data, targets, *lengths = batch
-    # lengths decide on shapes, which is done on the CPU
+    # lengths determine shapes, which the CPU must know
     return data.to(device), targets.to(device), lengths[0].cpu() if lengths else None

@@ -15,8 +15,8 @@ class Objective:
     """The loss of a net's outputs, in which each function gets the spikes or the membranes that it needs.
 
     Args:
-        criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says if it
-            takes ``"mem_out"``; ``time_var_targets`` whether its targets have a time axis.
+        criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says whether it
+            takes ``"mem_out"``, and ``time_var_targets`` whether its targets have a time axis.
         regularization: Function of a recording, added to the loss; None for none.
     """
 
@@ -34,7 +34,8 @@ class Objective:
         Args:
             outputs: Outputs of a net over time: spikes, or a tuple of spikes and states, the membrane last.
             targets: The targets of these steps, of the samples that count.
-            lengths: Number of steps that count of each sample ``[batch]``, 0 for one that does not; None for all.
+            lengths: Number of steps that count in each sample ``[batch]``, 0 for a sample that does not count; None if
+                all steps count.
         """
         loss = _value(self.criterion, "criterion", lengths, outputs, targets)
         if self.regularization is None:

@@ -12,7 +12,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """The batches of a data loader, with or without a bar, by tqdm, that shows the average loss so far."""
+    """The batches of a data loader, with or without a tqdm bar that shows the average loss so far."""
 
     def __init__(self, dataloader: Iterable[Any], shown: bool) -> None:
         self._losses: list[Tensor] = []
@@ -41,6 +41,6 @@ def _bar(dataloader: Iterable[Any]) -> Any:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
-            "progress=True shows its bar by tqdm: pip install 'snn-functional[progress]', or pass progress=False"
+            "progress=True shows its bar with tqdm: pip install 'snn-functional[progress]', or pass progress=False"
         ) from error
     return tqdm(dataloader, unit="batch")

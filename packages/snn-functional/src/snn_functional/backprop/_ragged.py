@@ -17,8 +17,8 @@ class Ragged:
         """Return the samples and steps within a segment.
 
         Returns:
-            The samples that last into it ``[batch]``, bool; how many of its steps each has ``[batch]``; and its share
-            of the steps of all samples.
+            The samples that reach into it ``[batch]``, bool; how many of its steps each sample has ``[batch]``; and its
+            share of the steps of all samples.
         """
         left = (self._lengths - steps.start).clamp(0, steps.stop - steps.start)
         return left > 0, left, int(left.sum()) / self._all

@@ -1,4 +1,4 @@
-"""The axis of time in a batch, and the way in which it is cut."""
+"""The time axis of a batch, and how it is cut into segments."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _TOO_FEW = "it must be at least 1 time step"
 
 
 class Timing(NamedTuple):
-    """The axis of time in a batch, and the number of steps between updates of the net.
+    """The time axis of a batch, and the number of steps between updates of the net.
 
     Args:
-        num_steps: Steps to show data without time; None if the data has its own.
-        time_first: Whether time is the first axis, else the second.
+        num_steps: Number of steps for which to show data without time; None if the data has its own.
+        time_first: Whether time is the first axis; otherwise it is the second.
         length: Steps between updates; None for all.
     """
 
@@ -47,7 +47,7 @@ class Timing(NamedTuple):
         return self.turned(targets)
 
     def turned(self, tensor: Tensor) -> Tensor:
-        """Return a tensor that has an axis of time with this axis first."""
+        """Return a tensor with its time axis first."""
         return tensor if self.time_first else tensor.transpose(0, 1)
 
     def stretches(self, number: int) -> list[slice]:

@@ -35,8 +35,8 @@ def RTRL(
     """Train for one epoch by real-time recurrent learning, exactly and in memory that does not grow with the steps.
 
     In every step the step's loss is differentiated through all steps since the batch began, and the net is updated.
-    That needs no graph of the past, as :class:`~snn_functional.online.RTRLLayer` does it. While the net is updated
-    within a sequence, the gradient through the past is that of the earlier parameters, as always in online learning.
+    That needs no graph of the past: :class:`~snn_functional.online.RTRLLayer` does it. As the net is updated within a
+    sequence, the gradient through the past is that of the earlier parameters, as always in online learning.
 
     Args:
         net: An ``nn.Sequential`` with one spiking layer: an ``nn.Linear`` followed by neurons that do not see each
@@ -85,7 +85,7 @@ _REMEDY = "TBPTT(..., K=1) updates any net in every step, by the gradient of tha
 
 
 def _online(net: Any) -> nn.Sequential:
-    """Return the same layers, in which the one that has a state learns online."""
+    """Return the same layers; the one that has a state learns online."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"net is a {type(net).__name__}; pass an nn.Sequential")
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []

@@ -37,26 +37,26 @@ def TBPTT(
     Args:
         net: Called with one step's input ``[batch, ...]``; its neurons have ``init_hidden=True``. It returns spikes,
             or a tuple of spikes and states with the membrane last, as a last neuron with ``output=True`` does. It
-            runs by ``unroll``, layer by layer where that is the same.
+            is run by ``unroll``, layer by layer where the result is the same.
         dataloader: Pairs of data and targets; or, for samples that differ in length, triples of padded data, targets
             and the number of steps of each sample ``[batch]``. Later steps do not count, and the longest
             sample ends the batch; ``criterion`` and ``regularization`` are then passed ``lengths``.
         optimizer: Optimizer of the net's parameters.
         criterion: A loss such as ``functional.ce_rate_loss()``, or any function of a recording ``[K, batch, ...]`` and
             the targets that returns a scalar. It gets the spikes, or the membrane where its attribute ``recording``
-            is ``"mem_out"``, as that of the membrane losses is. A count is that of K steps.
+            is ``"mem_out"``, as in the membrane losses. A count covers K steps.
         num_steps: Number of steps for which to show data without time; leave it out if the data has its own.
         time_var: Whether the data has a time axis, ``[T, batch, ...]``; else it is ``[batch, ...]``.
-        time_first: False for ``[batch, T, ...]``; so are then the targets, where they have a time axis
+        time_first: False for ``[batch, T, ...]``; targets that have a time axis are then in that order too
             (``mse_membrane_loss(time_var_targets=True)``).
         regularization: A penalty on the spikes added to the loss, such as ``functional.l1_rate_sparsity()``.
         device: Device for training; the net and every batch are moved there.
         K: Steps between updates, at most ``num_steps``.
-        progress: Show a bar with the batches done and the loss so far (by tqdm).
+        progress: Show a tqdm bar with the batches done and the loss so far.
 
     Returns:
-        The average loss, a scalar off the graph: mean over the segments weighted by their steps (those of all samples
-        together), and over batches.
+        The average loss, a scalar off the graph: the mean over the segments, weighted by their steps (those of all
+        samples together), and over the batches.
 
     Raises:
         ImportError: If ``progress`` is requested and tqdm is not installed.
@@ -95,7 +95,7 @@ def BPTT(
     *,
     progress: bool = False,
 ) -> Tensor:
-    """Train for one epoch by backpropagation through time: one update a batch, through all of its steps.
+    """Train for one epoch by backpropagation through time: one update per batch, through all of its steps.
 
     Args:
         net: As in :func:`TBPTT`.

@@ -1,4 +1,4 @@
-"""Do the neurons stay finite, and fire, and not all the time?"""
+"""Checks of activity: do the neurons stay finite, and do they fire, but not all the time?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
                 None,
                 "Its input or its membrane becomes NaN or infinite, although batch and parameters are finite.",
                 "Look for a division or an exponential before it, weights or a decay that make the membrane grow from "
-                "step to step, and numbers that float16 does not hold.",
+                "step to step, and numbers that float16 cannot hold.",
             )
             return
 

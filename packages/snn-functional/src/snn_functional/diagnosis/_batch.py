@@ -47,7 +47,7 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
 
 
 def axes(evidence: Evidence) -> Iterator[Finding]:
-    """Yield targets whose number is that of axis 0, or samples that are all the same while the steps differ.
+    """Yield targets whose number is the length of axis 0, or samples that are all the same while the steps differ.
 
     It can only use the batch: two axes of random spikes look the same in either order.
     """
@@ -72,7 +72,7 @@ def repeated(evidence: Evidence) -> Iterator[Finding]:
             "repeated_input",
             "",
             len(xs),
-            f"All {len(xs)} steps of the batch are the same, and each lies in memory.",
+            f"All {len(xs)} steps of the batch are the same, and each is stored in memory.",
             "Expand one step, x.expand(num_steps, *x.shape): unroll then runs the layers before the first neuron once.",
         )
 

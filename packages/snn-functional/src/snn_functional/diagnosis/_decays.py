@@ -54,8 +54,8 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
             path,
             steps,
             f"A step is {steps:.4g} times the time constant of the membrane, which therefore swings from step to step.",
-            "Take a step that is shorter than the time constant, which is R*C of Lapicque, in the same unit; of beta "
-            "alone that is one above 1/e.",
+            "Take a step that is shorter than the time constant, which is R*C of Lapicque, in the same unit; with beta "
+            "alone, take a beta above 1/e.",
         )
 
 
@@ -63,11 +63,11 @@ def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
     steps = evidence.steps(path)
     for name in ("alpha", "beta"):
         decay = _of(neuron, name)
-        if name == "beta":  # in some equations it is not the factor that a step leaves of the membrane
+        if name == "beta":  # in some equations beta is not the decay of the membrane in a step
             decay = _of(neuron, "membrane_decay", decay)
         if decay is None:
             continue
-        # 0 and 1 are chosen: a neuron without memory, and one without leak
+        # 0 and 1 are deliberate: a neuron without memory, and one without leak
         inner = decay[(decay > 0) & (decay < 1)].double()
         if not len(inner):
             continue

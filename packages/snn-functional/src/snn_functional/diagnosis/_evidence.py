@@ -25,7 +25,7 @@ class Evidence:
         batch: Its input ``[T, batch, ...]``.
         targets: The targets of ``loss_fn``, or None.
         optimizer: The optimizer of the net, or None.
-        limits: The limits from which findings are reported.
+        limits: The limits beyond which findings are reported.
         own_loop: True if the user's function runs the net.
     """
 

@@ -23,7 +23,7 @@ def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:
             "",
             None,
             f"The loss is {float(loss.detach())}, although its outputs are finite.",
-            "Look for a log or a division of 0 in the loss.",
+            "Look for a log of 0 or a division by 0 in the loss.",
         )
         return
     if not evidence.gradients or all(gradient is None for gradient in evidence.gradients.values()):

@@ -29,8 +29,8 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
                 trace.path,
                 result[0] / largest,
                 f"The gradient of the membranes is {result[0]:.1e} in the first step and {largest:.1e} in the largest: "
-                "what happened first is not learned from.",
-                "Use a larger decay, a loss that hears every step, or a shorter sequence.",
+                "the net does not learn from what happened first.",
+                "Use a larger decay, a loss that depends on every step, or a shorter sequence.",
             )
         if largest > evidence.limits.exploding * last:
             yield warning(
@@ -38,14 +38,14 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
                 trace.path,
                 largest / last,
                 f"The gradient of the membranes grows from {last:.1e} in the last step that has one to {largest:.1e} "
-                "before.",
+                "in an earlier step.",
                 "Clip it (torch.nn.utils.clip_grad_norm_), use a surrogate with a lower peak, smaller recurrent "
                 "weights, or cut it by unroll(net, xs, chunk=..., truncate=True).",
             )
 
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
-    """Yield layers whose membranes have a gradient that is lost in rounding beside that of another layer."""
+    """Yield layers whose membranes have a gradient so small that it is lost in rounding beside another layer's."""
     results = {trace.path: norms(evidence, trace.path) for trace in evidence.traces()}
     sizes = {path: hypot(*steps) for path, steps in results.items() if steps}
     largest = max(sizes.values(), default=0.0)
@@ -56,7 +56,7 @@ def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
                 path,
                 size / largest,
                 f"The gradient of the membranes is {size:.1e}, and that of another layer {largest:.1e}.",
-                "Use a surrogate with a higher peak or a heavier tail, fewer layers, or connections past them.",
+                "Use a surrogate with a higher peak or a heavier tail, fewer layers, or skip connections.",
             )
 
 

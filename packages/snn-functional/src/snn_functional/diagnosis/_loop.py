@@ -44,7 +44,7 @@ def states(evidence: Evidence) -> Iterator[Finding]:
 
 
 def loops(evidence: Evidence) -> Iterator[Finding]:
-    """Yield neurons that run several times in a step, or once in all: two nested loops over time, or none.
+    """Yield neurons that run several times in a step, or only once in all: two nested loops over time, or none.
 
     An inner loop runs over the samples of a step as if they were steps, and the shapes of its results fit; without any
     loop, the steps are taken for samples.
@@ -71,6 +71,6 @@ def loops(evidence: Evidence) -> Iterator[Finding]:
             times,
             f"{listed([trace.path for trace in often])} run{'s' if len(often) == 1 else ''} {times:g} times in each "
             "step, as if the net's forward held the loop over time.",
-            "If it does, run it whole: run=lambda net, xs: net(xs), or --own-loop. If one layer stands in several "
-            "places, its kept state is all theirs: make one for each.",
+            "If it does, run it whole: run=lambda net, xs: net(xs), or --own-loop. If one layer is used in several "
+            "places, they share its kept state: make a layer for each.",
         )

@@ -19,7 +19,7 @@ def page_faults(evidence: Evidence) -> Iterator[Finding]:
             "",
             evidence.faults,
             f"A step of training takes {evidence.faults:,} pages of memory from the system, which clears each "
-            "one: the memory that the step before freed was given back.",
+            "one: the memory that the previous step freed went back to the system.",
             "Call snn_cpu.tune_allocator() once, before training: freed memory then stays with the process and is used "
             "again.",
         )

@@ -46,7 +46,7 @@ def _zeros(name: str, path: str, value: torch.Tensor) -> Iterator[Finding]:
             "zero_weights",
             path,
             rows / len(value),
-            f"{rows} of {len(value)} rows of {name!r} are 0: the neurons behind them get no input.",
+            f"{rows} of {len(value)} rows of {name!r} are 0: the neurons that they feed get no input.",
             "Initialize the weights at random; after pruning, prune the neurons too.",
         )
 

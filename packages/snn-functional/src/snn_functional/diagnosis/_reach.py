@@ -17,9 +17,9 @@ _AGREE = 1e-4  # of the largest membrane: rounding in single precision stays bel
 def highest(trace: Trace) -> Tensor | None:
     r"""Return the highest membrane that each neuron of a layer can reach, whatever the order of its input.
 
-    If the membrane is a sum of past input without negative weights, it is the membrane after the largest input of all
-    steps and samples in every step, without a reset: for ``Leaky`` :math:`I\,(1-\beta^T)/(1-\beta)`, in the limit
-    :math:`I/(1-\beta)`. Otherwise it is the neuron's ``ceiling``: the output of an LSTM is below 1.
+    If the membrane is a sum of past input without negative weights, the result is the membrane after the largest input
+    of all steps and samples in every step, without a reset: for ``Leaky`` :math:`I\,(1-\beta^T)/(1-\beta)`, in the
+    limit :math:`I/(1-\beta)`. Otherwise it is the neuron's ``ceiling``: the output of an LSTM is below 1.
 
     Returns:
         The membrane of each neuron, or one for all, or None if nothing is known about the equation.
@@ -58,7 +58,7 @@ def measured(trace: Trace) -> Response | None:
 
     Returns:
         The response; None if the membrane is not a sum of its own neuron's input, that is, if twice the input does not
-        give twice the membrane, or a sum of inputs not the sum of membranes.
+        give twice the membrane, or a sum of inputs does not give the sum of their membranes.
     """
     neuron = trace.neuron
     equation: Any = equation_of(neuron)

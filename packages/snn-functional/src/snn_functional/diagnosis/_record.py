@@ -61,7 +61,7 @@ class Trace:
 
 @dataclass
 class Use:
-    """The calls of a module with parameters of its own: the position of the last one, and if it got input."""
+    """The calls of a module with parameters of its own: the position of the last one, and whether any got input."""
 
     order: int = 0
     fed: bool = False
@@ -84,15 +84,15 @@ class Record(Watch):
         if any(isinstance(module, WholeSequence) for module in self.paths):
             self.hooks = (self._before,)
         else:
-            # makes unroll go step by step, so that every step's membrane is seen
+            # a hook makes unroll run step by step, so that every step's membrane is seen
             net.register_forward_hook(lambda *call: None)
 
     def traces(self) -> list[Trace]:
-        """The layers of neurons that were called, in the order of their first call."""
+        """Return the layers of neurons that were called, in the order of their first call."""
         return list(self.neurons.values())
 
     def output(self) -> Trace | None:
-        """The layer of neurons after which no module with parameters is called."""
+        """Return the layer of neurons after which no module with parameters is called."""
         last = max(self.neurons.values(), key=lambda trace: trace.order, default=None)
         return None if last is None or any(use.order > last.order for use in self.uses.values()) else last
 

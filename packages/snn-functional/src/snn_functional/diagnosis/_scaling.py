@@ -1,4 +1,4 @@
-"""The factor for the input of a layer that is too small or too large, with which it fires now and then."""
+"""The factor that makes a layer fire now and then if its input is too small or too large."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ACCURACY = 0.05  # of the rate
 
 
 def scaling(trace: Trace, *, up: bool) -> str:
-    """Return a sentence with the factor that makes a layer fire at 10 %, and the function that scales a whole net so.
+    """Return a sentence with the factor that makes a layer fire at 10 %, and the function that scales a whole net.
 
     Args:
         trace: The layer.
@@ -27,7 +27,7 @@ def scaling(trace: Trace, *, up: bool) -> str:
         return ""
     return (
         f" With its input times {factor:.3g} the layer fires in {100 * _RATE:g} % of the steps; "
-        "snn.init.fluctuation_(net, xs) scales the weights before every layer so."
+        "snn.init.fluctuation_(net, xs) scales the weights before every layer this way."
     )
 
 
@@ -36,7 +36,7 @@ def _factor(trace: Trace) -> float | None:
     if not isinstance(neuron, SpikingNeuron) or not trace.stepwise or len({x.shape for x in inputs}) != 1:
         return None
     if type(neuron).driven is not SpikingNeuron.driven:
-        return None  # its own weights, some of which are biases, come after what could be scaled
+        return None  # the layer's own weights, including biases, come after what could be scaled
     try:
         return firing_factor(neuron, torch.stack(inputs), _RATE, tolerance=_ACCURACY)
     except NotReached:

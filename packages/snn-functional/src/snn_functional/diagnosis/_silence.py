@@ -1,4 +1,4 @@
-"""A silent layer: can it fire, may it learn to, and by what factor is its input too small?"""
+"""Checks of a silent layer: can it fire, can it learn to, and by what factor is its input too small?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
     """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning."""
     also = f" So are {listed(others)} after it." if others else ""
     reached, threshold = highest(trace), trace.neuron.threshold.detach()
-    report, may, remedy = warning, "A gradient reaches it, by which it may learn to.", _remedy(trace)
+    report, may, remedy = warning, "A gradient reaches it, so it may learn to.", _remedy(trace)
     most = ceiling(trace)
     if not trace.neuron.threshold.requires_grad and bool((threshold >= most).all()):
         report, may = error, f"It cannot learn to: its output is below {most:g}, whatever its input."
@@ -45,7 +45,7 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
 
 
 def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
-    """Return True if the loss has a gradient to the layer's membranes that is not lost in rounding."""
+    """Return True if the gradient of the loss with respect to the layer's membranes is not lost in rounding."""
     if trace.membranes:
         if trace.neuron.surrogate_disable or not bool((derivative(trace) >= evidence.limits.underflow).any()):
             return False

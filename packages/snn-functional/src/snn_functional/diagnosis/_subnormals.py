@@ -1,4 +1,4 @@
-"""Checks of subnormal numbers: are there numbers so small that the processor takes long for them?"""
+"""Checks of subnormal numbers: are there numbers so small that they slow the processor down?"""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _REMEDY = (
     "Call torch.set_flush_denormal(True) at the very start of the program, before torch computes anything: it does not "
     "affect threads that exist already. Such numbers are then 0."
 )
-_SLOW = "(nonzero, and nearer to 0 than the dtype can hold with all digits), which processors may take long for"
+_SLOW = "(nonzero, and nearer to 0 than the dtype can hold with all digits), which slows some processors down"
 
 
 def subnormals(evidence: Evidence) -> Iterator[Finding]:
-    """Yield membranes and gradients of which a share is subnormal, and such a share of the optimizer's state."""
+    """Yield membranes, gradients and the optimizer's state if the subnormal share of their numbers is too large."""
     results = sorted(_of_the_run(evidence), key=lambda row: -row[0])
     results = [row for row in results if row[0] and row[0] >= evidence.limits.subnormal]
     if results:
@@ -40,8 +40,8 @@ def subnormals(evidence: Evidence) -> Iterator[Finding]:
             "subnormal_moments",
             path,
             share,
-            f"{100 * share:.0f} % of {what} are subnormal {_SLOW}: most of all for the root that Adam takes.",
-            f"{_REMEDY} Freeze parameters whose layer is silent, or bring it to fire (snn.init.fluctuation_).",
+            f"{100 * share:.0f} % of {what} are subnormal {_SLOW}: most of all in the root that Adam takes.",
+            f"{_REMEDY} Freeze parameters whose layer is silent, or make it fire (snn.init.fluctuation_).",
         )
 
 

@@ -79,8 +79,8 @@ def diagnose(
         optimizer: The optimizer of the net, to check that it has all learned parameters.
         num_steps: For a batch ``[batch, ...]`` that is the same in every step: the number of steps.
         run: ``run(net, batch)`` returns the outputs. ``unroll`` when None; for a net whose ``forward`` has the time
-            loop pass ``lambda net, xs: net(xs)``.
-        limits: The limits from which findings are reported; ``Limits()`` when None.
+            loop, pass ``lambda net, xs: net(xs)``.
+        limits: The limits beyond which findings are reported; ``Limits()`` when None.
 
     Returns:
         The findings, and the activity of each layer of neurons.
@@ -131,7 +131,7 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
             evidence.loss = _loss(run(net, evidence.batch.clone()), evidence, loss_fn)
     except Exception as error:
         if evidence.findings:
-            error.add_note("\n".join(["diagnose found before it ran the net:", *map(str, evidence.findings)]))
+            error.add_note("\n".join(["diagnose found this before it ran the net:", *map(str, evidence.findings)]))
         raise
     take(evidence, net)
     if may_cost(evidence):
@@ -139,7 +139,7 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
 
 
 def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> Callable[[], None]:
-    """Run one training step as a program does, with nothing watching."""
+    """Return a function that runs one training step as a program does, with nothing watching."""
     net = replica(evidence.net, "diagnose")
 
     def step() -> None:

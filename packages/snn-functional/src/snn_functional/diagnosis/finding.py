@@ -46,7 +46,7 @@ class Finding(Issue):
 
     @property
     def module(self) -> str:
-        """The path ``where`` it is."""
+        """The path of the layer, the same as ``where``."""
         return self.where
 
     def as_dict(self) -> dict[str, str | float | None]:

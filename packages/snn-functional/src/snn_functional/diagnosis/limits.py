@@ -1,4 +1,4 @@
-"""The limits from which a diagnosis reports its measurements."""
+"""The limits beyond which a diagnosis reports its measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits from which a diagnosis reports its measurements.
+    """The limits beyond which a diagnosis reports its measurements.
 
     Two of them are the rounding of float32, below which a number is lost when it is added to a larger one. The others
     are judgments: change them if they do not fit your net.
@@ -23,16 +23,16 @@ class Limits:
             their surrogate gradient, are reported. Half a layer is more than sparse codes leave idle.
         saturated_rate: Spikes per step from which a neuron counts as saturated; one that fires in 19 of 20 steps tells
             hardly more than a bias.
-        vanishing: Gradient of the first time step, relative to that of the largest, below which it vanishes; the same
-            for a layer among all layers. 2**-23: added to the largest, it is rounded away.
-        exploding: Gradient of the largest time step, relative to that of the last with any, above which it explodes.
+        vanishing: Gradient of the first time step, relative to the largest of all steps, below which it vanishes; the
+            same for a layer among all layers. 2**-23: added to the largest, it is rounded away.
+        exploding: Largest gradient of all time steps, relative to the last that is not 0, above which it explodes.
         underflow: Surrogate derivative below which a membrane is out of its reach. 2**-23, the rounding of a spike.
         leak: Share of a membrane, in [0, 1], that leaks over the whole sequence, below which a decay is called slow:
             the neuron then integrates as if it had none.
         bound: Share of the range of a learned constant, in [0, 1], within which it counts as being at an end: there the
             derivative of the logistic function is below a two-hundredth of its largest value.
         subnormal: Share of membranes, gradients or moments, in [0, 1], from which subnormal ones are reported. A
-            processor that takes a hundred times as long for one takes as long for a hundredth of them as for all the
+            processor that takes a hundred times as long for one spends as long on a hundredth of them as on all the
             others.
         page_faults: Number of minor page faults of a training step from which they are reported. They are measured only
             if the neurons' input fills as many pages of 4 KiB: 10,000 are 40 MiB and some 10 ms.

@@ -19,7 +19,7 @@ class Layer:
     Args:
         module: Path of the layer.
         kind: Its class.
-        neurons: Number of neurons; None if they return no spikes, as for all that follows.
+        neurons: Number of neurons; None, like the next three, if they return no spikes.
         rate: Mean firing rate, in spikes per step.
         dead: Number of neurons that never fired.
         saturated: Number of neurons that fired in nearly every step.

@@ -73,7 +73,7 @@ class LabeledLoss(LossFunctions, ABC):
             TypeError: If ``spk_out`` is not a floating tensor, ``targets`` not an integer tensor, ``lengths`` not
                 integers or ``mask`` not bool.
             ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit, or a sample has no step. An
-                accelerator checks labels, ``lengths`` and ``mask`` by itself, without being waited for, and stops.
+                accelerator checks labels, ``lengths`` and ``mask`` by itself and stops, so that nothing waits for it.
         """
         check_recording(spk_out, self.recording)
         if not spk_out.is_floating_point():

@@ -15,8 +15,8 @@ class ce_rate_loss(LabeledLoss):  # noqa: N801
 
     .. math:: l_b = \frac{1}{T} \sum_t \mathrm{CE}(S_{tb}, y_b)
 
-    It is least if the correct class fires at all steps and the others at none. With a population code the spikes of a
-    class are summed at every step.
+    It is smallest if the correct class fires at all steps and the others at none. With a population code the spikes of
+    a class are summed at every step.
 
     Args:
         population_code: Whether a class is the sum of ``num_outputs / num_classes`` neighboring outputs.

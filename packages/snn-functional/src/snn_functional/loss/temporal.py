@@ -25,7 +25,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
     .. math:: l_{bc} = \Big(\frac{t_{bc} - \hat t_{bc}}{T}\Big)^2
 
     t is the first spike of an output, the last step T - 1 if it is silent; a negative target counts from the end. A
-    spike comes earlier if the membrane is higher, and the gradient at the spike is minus that of its time.
+    spike comes earlier if the membrane is higher, so the gradient at the spike is minus the gradient of its time.
 
     Args:
         target_is_time: Whether the targets are spike times, with a shape that broadcasts to ``[batch, num_outputs]``,
@@ -137,11 +137,11 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
 
     .. math:: l_b = \mathrm{CE}(-t_b, y_b) \quad\text{or}\quad \mathrm{CE}\big(1 / (t_b + 1),\ y_b\big)
 
-    t is the first spike of each output, the last step if it is silent. The gradient at a spike is minus that of its
-    time.
+    t is the first spike of each output, the last step if it is silent. The gradient at a spike is minus the
+    gradient of its time.
 
     Args:
-        inverse: ``"negate"`` or ``"reciprocal"``: the way in which an early time becomes a high score.
+        inverse: ``"negate"`` or ``"reciprocal"``: how an early time becomes a high score.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_outputs]``; the mean is divided by the weights' sum.
 
@@ -197,7 +197,7 @@ def _check_times(times: Tensor, steps: int) -> None:
     if torch.compiler.is_compiling():
         return
     wrong = ~((times >= -steps) & times.isfinite())
-    if is_any(wrong, f"targets holds no time of a step; with {steps} steps it is at least {-steps}"):
+    if is_any(wrong, f"targets holds a time that is not a step; with {steps} steps it is at least {-steps}"):
         raise _not_a_step(times[wrong][0].item(), steps)
 
 

@@ -51,8 +51,8 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
     weights = torch.linspace(1, 2, len(like), **options)
     if not all(_own(output, inputs, weights) for output in (spk, *after) if output.requires_grad):
         raise ValueError(
-            f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so no trace of "
-            "each alone has the gradient; backprop.TBPTT trains them"
+            f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so traces of single "
+            "neurons do not have the gradient; backprop.TBPTT trains them"
         )
 
 

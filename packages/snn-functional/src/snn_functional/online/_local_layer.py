@@ -69,7 +69,7 @@ class LocalLayer(Temporal, ABC):
 
         Raises:
             TypeError: If the input is not a real tensor.
-            ValueError: If it has other than two axes, or does not fit the state that the layer keeps.
+            ValueError: If it does not have two axes, or does not fit the state that the layer keeps.
         """
         return self._one_step(self._checked(input_))
 

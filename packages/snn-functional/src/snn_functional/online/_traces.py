@@ -1,4 +1,4 @@
-"""Traces of what a state depends on, carried forward in time instead of the past itself."""
+"""Traces of how states depend on learned tensors, carried forward in time instead of the past itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def carry(fields: Sequence[Tensor], traces: Mapping[str, Tensor], learned: Mappi
 
     Args:
         fields: States before a step, off the graph, each ``[B, N]``.
-        traces: The traces of their dependence, ``[k, B, N, P]`` for weights, ``[k, B, N]`` for constants.
+        traces: The traces of how they depend, ``[k, B, N, P]`` on weights, ``[k, B, N]`` on constants.
         learned: The learned tensors, by the same names.
 
     Returns:

@@ -25,8 +25,8 @@ class EPropLayer(LocalLayer):
                          + \frac{\partial s_j[t]}{\partial W_{ji}},
 
     for input weights, recurrent weights, biases and the constants that the neuron learns. The learning signal
-    :math:`L_j[t]` is the gradient of the step's loss with respect to the spikes: after an ``nn.Linear`` read-out
-    symmetric e-prop, after a :class:`RandomFeedbackLinear` random e-prop. ``output_decay`` makes the read-out leaky.
+    :math:`L_j[t]` is the gradient of the step's loss with respect to the spikes. With an ``nn.Linear`` read-out this is
+    symmetric e-prop, with a :class:`RandomFeedbackLinear` random e-prop. ``output_decay`` makes the read-out leaky.
 
     The layer is part of a net like any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
     ``step``, so that hooks belong on the layer and not on the neuron.
@@ -42,9 +42,9 @@ class EPropLayer(LocalLayer):
         ``states * batch * out_features * (in_features + out_features + 2)``, however long the sequence.
 
     Raises:
-        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` not a spiking neuron.
-        ValueError: If the neuron has no dense recurrent connection, or the sizes do not fit, or ``output_decay`` is no
-            decay.
+        TypeError: If ``synapse`` is not an ``nn.Linear`` or ``neuron`` is not a spiking neuron.
+        ValueError: If the neuron has no dense recurrent connection, or the sizes do not fit, or ``output_decay`` is not
+            a decay.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""A linear layer that propagates errors back by fixed random weights."""
+"""A linear layer that propagates errors back through fixed random weights."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["RandomFeedbackLinear"]
 
 
 class RandomFeedbackLinear(nn.Linear):
-    r"""An ``nn.Linear`` that hands errors down by a fixed random matrix B instead of its weights.
+    r"""An ``nn.Linear`` that passes errors back through a fixed random matrix B instead of its weights.
 
     .. math:: y = W x + b, \qquad \frac{\partial L}{\partial x} := B^\top \frac{\partial L}{\partial y}
 
-    Its own weights and bias learn by their true gradient. After an :class:`EPropLayer` it makes random e-prop.
+    Its own weights and bias learn by their true gradient. After an :class:`EPropLayer` the two learn by random e-prop.
 
     Args:
         in_features: Size of the input.
@@ -72,7 +72,7 @@ class RandomFeedbackLinear(nn.Linear):
             ``[*, out_features]``.
 
         Raises:
-            TypeError: If ``input`` is not a tensor of the dtype of the weights.
+            TypeError: If ``input`` is not a tensor with the dtype of the weights.
             ValueError: If its last axis is not ``in_features``.
         """
         if not isinstance(input, Tensor):
@@ -81,7 +81,7 @@ class RandomFeedbackLinear(nn.Linear):
             raise ValueError(f"input has shape {tuple(input.shape)}; {self} needs [*, {self.in_features}]")
         if input.dtype != self.weight.dtype and not torch.is_autocast_enabled(input.device.type):
             raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; move one to the other")
-        # Values of the layer, gradient of x by the feedback, gradient of the parameters as usual.
+        # The values are the layer's; the gradient of the input goes through the feedback, the parameters' as usual.
         return F.linear(input.detach(), self.weight, self.bias) + _Back.apply(input, self.feedback)
 
 

@@ -15,19 +15,19 @@ __all__ = ["RTRLLayer"]
 class RTRLLayer(LocalLayer):
     r"""A linear layer and independent neurons, with the exact gradient of every step in constant memory.
 
-    Instead of the past the layer keeps the dependence of its states,
+    Instead of the past, the layer keeps the dependence of its states,
 
     .. math:: \epsilon[t] = \frac{d s[t]}{d\theta}
               = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta},
 
     on the weights, the bias and the constants that the neuron learns. The gradient of a loss of this step's outputs is
     then that of backpropagation through all steps so far, so that losses that are differentiated step by step add up to
-    the gradient of their sum. Surrogate gradients are the neuron's.
+    the gradient of their sum. Surrogate gradients are those of the neuron.
 
     The layer is part of a net like any other and keeps its state until ``utils.reset(net)``; it calls the neuron's
-    ``step``, so that hooks belong on the layer and not on the neuron. The gradient that it hands down to its input is
-    that of the step alone: it is exact for its own parameters, and for stateless layers after it, but layers below it
-    learn without the past of this one.
+    ``step``, so that hooks belong on the layer and not on the neuron. The gradient that it passes back to its input is
+    that of the step alone: the gradient is exact for its own parameters and for stateless layers after it, but layers
+    before it learn without the past of this one.
 
     Args:
         synapse: The linear layer; it is shared, not copied.
@@ -40,9 +40,9 @@ class RTRLLayer(LocalLayer):
         ``states * batch * out_features * (in_features + 1)``, however long the sequence.
 
     Raises:
-        TypeError: If ``synapse`` is no ``nn.Linear`` or ``neuron`` not a spiking neuron.
-        ValueError: If the neurons see each other's states, or a constant is not one value a neuron or one for all, or
-            ``output_decay`` is not a decay.
+        TypeError: If ``synapse`` is not an ``nn.Linear`` or ``neuron`` is not a spiking neuron.
+        ValueError: If the neurons see each other's states, or a constant has neither one value per neuron nor one for
+            all, or ``output_decay`` is not a decay.
 
     Example:
         >>> import torch

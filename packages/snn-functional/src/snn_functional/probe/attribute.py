@@ -22,12 +22,12 @@ class AttributeMonitor(KeepingMonitor):
     """A record of an attribute of layers, before or after each of their calls.
 
     A neuron's states (``mem``, ``syn``, ...) are recorded in either calling convention: those it keeps
-    (``init_hidden=True``), and those that are passed and returned. A state at rest is of shape ``(0,)``.
+    (``init_hidden=True``), and those that are passed and returned. A state at rest has the shape ``(0,)``.
 
     A record in the autograd graph, such as a membrane while a net learns, is the attribute itself, and
-    ``torch.autograd.grad`` differentiates by it; if it is overwritten later, an error says so. A record outside the
-    graph, such as a weight or a statistic that is updated in place, is a copy; as long as a parameter does not change,
-    its records share one copy.
+    ``torch.autograd.grad`` can differentiate with respect to it; if it is overwritten later, an error says so. A record
+    outside the graph, such as a weight or a statistic that is updated in place, is a copy; as long as a parameter does
+    not change, its records share one copy.
 
     Args:
         attribute_name: The attribute.
@@ -39,7 +39,7 @@ class AttributeMonitor(KeepingMonitor):
     Raises:
         TypeError: If an argument is of the wrong kind.
         ValueError: If the net has no such layer.
-        AttributeError: When a layer is called that has no such attribute.
+        AttributeError: When a layer that has no such attribute is called.
         RuntimeError: When a record was overwritten, at the next call of a layer or when the record is read.
 
     Example:
@@ -111,7 +111,7 @@ class AttributeMonitor(KeepingMonitor):
         self.keep(name, value, self.function_on_attribute)
 
     def _copy_of_parameter(self, name: str, parameter: nn.Parameter) -> Tensor:
-        """Return the layer's last copy if its values are still right, as torch does not count writes to ``.data``."""
+        """Return the layer's last copy, or a new one if values differ; torch does not count writes to ``.data``."""
         last = self._copies.get(name)
         if (
             last is None

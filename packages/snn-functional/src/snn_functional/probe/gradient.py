@@ -16,7 +16,7 @@ __all__ = ["GradInputMonitor", "GradOutputMonitor"]
 
 
 class _Arrival(torch.autograd.Function):
-    """The tensors passed to it, with a call that gets their gradients once a backward pass knows all of them."""
+    """The identity, with a callback that gets the gradients of all tensors once a backward pass knows them."""
 
     @staticmethod
     def forward(ctx: Any, known: Callable[[Sequence[Tensor | None]], None], *tensors: Tensor) -> tuple[Tensor, ...]:

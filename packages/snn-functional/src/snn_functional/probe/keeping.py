@@ -68,8 +68,8 @@ class KeepingMonitor(BaseMonitor):
         self._counts[number] = counts
 
         def kept(tensor: Tensor) -> Tensor:
-            # inference tensors have no count, and a view shares that of the memory around it: xs[t] where the user
-            # fills xs step by step; in the graph that is rare, and a copy would have no gradient
+            # inference tensors have no count, and a view shares the count of the memory around it, as xs[t] does where
+            # the user fills xs step by step; in the graph this is rare, and a copy would have no gradient
             is_part = tensor._is_view() and tensor.grad_fn is None
             if is_part or tensor.is_inference():
                 return tensor.clone()

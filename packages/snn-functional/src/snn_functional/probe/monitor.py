@@ -23,10 +23,10 @@ Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 class BaseMonitor:
     """A monitor of the layers of a net, with its records in the order in which they were made, and by layer.
 
-    :attr:`records` is the list of all records, ``monitor[i]`` the i-th of them, ``monitor[name]`` the list of those of
-    one layer, ``monitored_layers`` the layers' names, as in ``net.named_modules()``. The monitor records from when it
-    is made until :meth:`remove_hooks`, the end of its ``with`` block, or its own end, whichever comes first. It watches
-    one net: copies of the net, deep or loaded from a file, are not recorded.
+    :attr:`records` is the list of all records, ``monitor[i]`` is the i-th record, ``monitor[name]`` is the list of one
+    layer's records, and ``monitored_layers`` has the layers' names, as in ``net.named_modules()``. The monitor records
+    from when it is made until :meth:`remove_hooks`, the end of its ``with`` block, or its own end, whichever comes
+    first. It watches one net: copies of the net, deep or loaded from a file, are not recorded.
 
     A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that this is one time
     step there; a call that activation checkpointing or ``unroll(chunk=...)`` repeats in the backward pass is recorded
@@ -63,7 +63,7 @@ class BaseMonitor:
         if not isinstance(key, str):
             raise TypeError(
                 f"{type(self).__name__} takes the number of a record or the name of a layer, got {key!r}; "
-                "slices are those of the list monitor.records"
+                "slice the list monitor.records instead"
             )
         if key not in self.name_records_index:
             raise KeyError(f"{key!r} is not monitored; the layers are {', '.join(map(repr, self.monitored_layers))}")
@@ -80,7 +80,7 @@ class BaseMonitor:
             indices.clear()
 
     def enable(self) -> None:
-        """Continue to record."""
+        """Resume recording."""
         self._enable = True
 
     def disable(self) -> None:
@@ -191,7 +191,7 @@ class BaseMonitor:
         return True
 
     def is_folded(self) -> bool:
-        """Return True if one step is run instead of all, as in ``unroll(schedule="layers")``."""
+        """Return True if one time step is run in place of all of them, as in ``unroll(schedule="layers")``."""
         watch = current()
         return watch is not None and watch.asserted
 

@@ -17,9 +17,9 @@ class OutputMonitor(KeepingMonitor):
     """A record of the outputs of layers.
 
     A record is the layer's result, a tuple if it returned one, and is not copied: it is part of the autograd graph, so
-    that losses may use it and ``torch.autograd.grad`` differentiates by it. If the net overwrites it later, an error
-    says so; with ``torch.clone`` as the function, records are copies. Pass ``torch.Tensor.detach`` or a statistic to
-    keep less.
+    that losses may use it and ``torch.autograd.grad`` can differentiate with respect to it. If the net overwrites it
+    later, an error says so; with ``torch.clone`` as the function, records are copies. Pass ``torch.Tensor.detach`` or a
+    statistic to keep less.
 
     Args:
         net: The net.

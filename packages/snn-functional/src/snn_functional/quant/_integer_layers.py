@@ -63,7 +63,7 @@ class IntegerConv(_IntegerWeights):
 
 
 class IntegerMaxPool1d(nn.Module):
-    """The layer ``nn.MaxPool1d`` in integers, which torch pools along one axis only if it returns their places too."""
+    """The layer ``nn.MaxPool1d`` in integers; torch pools them along one axis only if it returns the indices too."""
 
     def __init__(self, pool: Any) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class IntegerLeaky(Temporal):
         amplitude, amplitude_bits = as_integers(neuron.graded_spikes_factor, f"{name}: graded_spikes_factor")
         if threshold_bits > grid.fraction_bits:
             raise ValueError(
-                f"{name}: threshold has {threshold_bits} bits behind the point, its membrane {grid.fraction_bits}; "
+                f"{name}: threshold has {threshold_bits} bits after the point, its membrane {grid.fraction_bits}; "
                 "give state_quant as many fraction_bits, or round the threshold"
             )
         bits = max(grid.fraction_bits + decay_bits, entering.fraction_bits)
@@ -155,7 +155,7 @@ def _shifted(integers: Tensor, bits: int, rounding: str) -> Tensor:
 
 
 def _grid_of(neuron: Leaky, name: str) -> fixed_point:
-    """Return the grid of a neuron's membrane; refuse what integers cannot follow."""
+    """Return the grid of a neuron's membrane; refuse options that integers cannot follow."""
     grid = neuron.state_quant
     if not isinstance(grid, fixed_point):
         raise TypeError(

@@ -34,7 +34,7 @@ def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
                 raise ValueError(f"{name} needs integers of more than 32 bits; round it to fewer, or scale it down")
             return scaled.long(), bits
     raise ValueError(
-        f"{name} has more than {MOST_FRACTION_BITS} bits behind the point; round it, as "
+        f"{name} has more than {MOST_FRACTION_BITS} bits after the point; round it, as "
         "torch.nn.utils.parametrize does with quant.weight_quant(num_bits, power_of_two=True)"
     )
 

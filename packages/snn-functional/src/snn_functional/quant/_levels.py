@@ -18,7 +18,7 @@ def base_of(num_bits: int) -> float:
 
 
 def geometric(count: int, low: float, center: float, high: float, base: float) -> list[float]:
-    """Return levels between two ends, whose steps shrink by ``base`` towards a center that is not a level itself.
+    """Return levels between two ends, whose steps shrink by ``base`` toward a center that is not a level itself.
 
     The levels are shared out in proportion to the two ranges.
     """
@@ -43,7 +43,7 @@ def nearest_to_zero(levels: Tensor) -> int:
 
 
 def borders(levels: Tensor) -> Tensor:
-    """Return, between each two levels, the largest number that is not nearer to the upper one."""
+    """Return the largest number between each two levels that is not nearer to the upper one."""
     low, high = levels[:-1].double() / 2, levels[1:].double() / 2
     middle = low + high
     # the rounding error of a sum is a number itself (Knuth's two-sum), and its sign tells on which side the middle lies

@@ -28,7 +28,7 @@ def significant_bits(dtype: torch.dtype) -> int:
 
 @dataclass(frozen=True)
 class fixed_point:  # noqa: N801
-    r"""Numbers rounded to :math:`n` bits, of which :math:`f` are behind the point, with the gradient of the identity.
+    r"""Numbers rounded to :math:`n` bits, :math:`f` of them after the point, with the gradient of the identity.
 
     .. math:: Q(x) = 2^{-f}\,\mathrm{clamp}\big(\mathrm{round}(2^f x),\ -2^{n-1},\ 2^{n-1} - 1\big)
 
@@ -44,7 +44,7 @@ class fixed_point:  # noqa: N801
         any, floating point; the rounded numbers have the same shape, dtype and device.
 
     Raises:
-        TypeError: If an argument is of the wrong kind, or the input no floating-point tensor.
+        TypeError: If an argument is of the wrong kind, or the input is not a floating-point tensor.
         ValueError: If an argument is out of range, or the dtype of the input is too short for ``num_bits``.
 
     Example:
@@ -73,7 +73,7 @@ class fixed_point:  # noqa: N801
         return straight_through(x, self._rounded, type(self).__name__)
 
     def integers(self, x: Tensor) -> Tensor:
-        r"""Return the numbers :math:`2^f Q(x)` of the grid, as an integer net takes them.
+        r"""Return the numbers :math:`2^f Q(x)` of the grid, in the form that an integer net takes.
 
         Args:
             x: Finite floating-point numbers of any shape.
@@ -92,7 +92,7 @@ class fixed_point:  # noqa: N801
             tensor([-8,  1])
         """
         rounded = self(x).detach()
-        message = "x holds NaN, which no integer stands for; remove it first"
+        message = "x holds NaN, which no integer can represent; remove it first"
         if is_any(rounded.isnan(), message):
             raise ValueError(message)
         return (rounded.double() * 2**self.fraction_bits).long()

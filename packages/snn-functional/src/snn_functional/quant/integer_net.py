@@ -69,13 +69,13 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
 
     - the net is a ``Sequential``, nested at will, of Linear, Conv1d, Conv2d, ``Leaky``, MaxPool1d, MaxPool2d, Flatten
       and Identity, or a single one of these;
-    - every weight, bias, beta, threshold and graded factor has at most 24 bits behind the point, as ``weight_quant``
+    - every weight, bias, beta, threshold and graded factor has at most 24 bits after the point, as ``weight_quant``
       with ``power_of_two=True`` or ``fraction_bits`` gives; beta is a fraction :math:`b\,2^{-k}` such as 0.875;
     - every ``Leaky`` has ``init_hidden=True`` and ``state_quant=fixed_point(...)``, whose rounding the integers follow,
-      and its threshold has no more bits behind the point than its membrane;
-    - no integer in between can leave the range in which the dtype of the net's parameters is exact, up to
-      :math:`2^{24}` for float32, which the bounds of weights, states and input prove; and if the floating-point net
-      adds products as they are, which TF32 and Winograd convolutions on a GPU do not.
+      and its threshold has no more bits after the point than its membrane;
+    - no intermediate integer can leave the range in which the dtype of the net's parameters is exact, up to
+      :math:`2^{24}` for float32, as the bounds of weights, states and input prove; and
+    - the floating-point net adds products as they are, unlike TF32 and Winograd convolutions on a GPU.
 
     Anything else is refused. The parameters are copied. torch multiplies integer matrices on the CPU only.
 

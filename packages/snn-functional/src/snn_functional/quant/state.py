@@ -21,12 +21,12 @@ class state_quant:  # noqa: N801
     r"""Quantizer of states: rounds to the nearest of :math:`2^b` levels, with the gradient of the identity.
 
     Uniform levels divide :math:`[-\vartheta\,(1 + l),\ \vartheta\,(1 + u)]` evenly. The steps between non-uniform ones
-    shrink by ``multiplier`` from level to level, towards the threshold or towards 0. The level nearest to 0 is moved
+    shrink by ``multiplier`` from level to level, toward the threshold or toward 0. The level nearest to 0 is moved
     to 0, so that a neuron at rest stays there; halfway between two levels the lower one is taken. NaN stays NaN.
 
     Args:
         num_bits: b, from 1 to 16.
-        uniform: Whether the steps are of one size.
+        uniform: Whether the steps have one size.
         thr_centered: Whether non-uniform levels are densest at the threshold, rather than at 0.
         threshold: The neuron's threshold, greater than 0.
         lower_limit: l, how far below the negative threshold the lowest level lies, as a share of the threshold; at
@@ -39,7 +39,7 @@ class state_quant:  # noqa: N801
         any, float16, bfloat16, float32 or float64; the rounded states have the same shape, dtype and device.
 
     Raises:
-        TypeError: If an argument is of the wrong kind, or the state no floating-point tensor.
+        TypeError: If an argument is of the wrong kind, or the state is not a floating-point tensor.
         ValueError: If an argument is out of range, or the levels do not fit the state's dtype.
 
     Example:
@@ -117,7 +117,7 @@ class state_quant:  # noqa: N801
 
     @cached_property
     def _tables(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
-        """Return for every dtype the levels, and the largest number that is rounded to each."""
+        """The levels of every dtype, and the largest number that is rounded to each level."""
         zero = nearest_to_zero(self._ladder(torch.float64))
         tables = {}
         for dtype in _DTYPES:

@@ -39,7 +39,7 @@ class StateQuant(torch.autograd.Function):
             levels: Levels ``[number]``, finite, in any order.
 
         Returns:
-            The rounded states, in shape, dtype and device those of ``input_``.
+            The rounded states, with the shape, dtype and device of ``input_``.
 
         Raises:
             TypeError: If one of them is not a real tensor, or ``input_`` is not floating.
@@ -56,7 +56,7 @@ class StateQuant(torch.autograd.Function):
         ascending = levels.to(input_).sort().values
         if not torch.compiler.is_compiling():
             wrong = ~ascending.isfinite()
-            if is_any(wrong, "levels holds no finite number; a level is a finite number"):
+            if is_any(wrong, "levels holds a number that is not finite; a level is a finite number"):
                 raise ValueError(f"levels holds {float(ascending[wrong][0])}; a level is a finite number")
         index = torch.bucketize(input_.contiguous(), borders(ascending))
         nearest = ascending.index_select(0, index.flatten()).view(input_.shape)

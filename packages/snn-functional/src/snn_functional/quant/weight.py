@@ -17,24 +17,24 @@ class weight_quant(nn.Module):  # noqa: N801
 
     The step s is :math:`\max|w| / m`, so that the largest weight stays; it follows the weights and has no gradient of
     its own. It is a parametrization: ``parametrize.register_parametrization(layer, "weight", weight_quant(4))`` trains
-    the layer with rounded weights and keeps the unrounded ones as ``layer.parametrizations.weight.original``. It serves
-    for a bias, and for the beta or threshold of a neuron, too. Halves are rounded to the even neighbor. Weights that
-    are all 0 stay so; one that is not finite makes all that share its step NaN.
+    the layer with rounded weights and keeps the unrounded ones as ``layer.parametrizations.weight.original``. It also
+    works for a bias, and for the beta or threshold of a neuron. Halves are rounded to the even neighbor. Weights that
+    are all 0 stay 0; one that is not finite makes all that share its step NaN.
 
     Args:
         num_bits: b, from 2 to 16, including the sign.
         channel_axis: Axis along which every entry has its own step, 0 for the output channels of ``nn.Linear`` and
-            ``nn.Conv2d``; None for one step a tensor.
+            ``nn.Conv2d``; None for one step per tensor.
         power_of_two: Whether to take the next power of two for the step, as a net that is to run on integers needs.
-        fraction_bits: f, from 0 to 24, for the step :math:`2^{-f}` whatever the weights are; what is larger than
-            :math:`m\,2^{-f}` saturates.
+        fraction_bits: f, from 0 to 24, for the step :math:`2^{-f}` whatever the weights are; weights larger than
+            :math:`m\,2^{-f}` saturate.
 
     Shape:
         any, floating point; the rounded weights have the same shape, dtype and device.
 
     Raises:
-        TypeError: If an argument is of the wrong kind, or the weight no floating-point tensor.
-        ValueError: If an argument is out of range, two of them contradict, or the weight has no such axis.
+        TypeError: If an argument is of the wrong kind, or the weight is not a floating-point tensor.
+        ValueError: If an argument is out of range, two of them contradict each other, or the weight has no such axis.
 
     Example:
         >>> import torch
@@ -90,7 +90,7 @@ class weight_quant(nn.Module):  # noqa: N801
         return straight_through(weight, self._rounded, type(self).__name__, "weight")
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """Return the weights from which the given ones are computed: the same."""
+        """Return the unrounded weights to store when weights are assigned: the same ones."""
         return weight
 
     def step(self, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""An estimate of the energy of synaptic operations, by a published table of the cost of arithmetic."""
+"""An estimate of the energy of synaptic operations, from a published table of the cost of arithmetic."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class CostModel:
     Args:
         name: Source of the numbers.
         ac: Energy of an addition, in joules.
-        mac: Energy of a multiplication with addition, in joules.
-        int8_ac: The same for integers of 8 bits; None if it is not known; nets in int8 then have no cost.
-        int8_mac: The same for both.
-        memories: Kinds of memory, the smallest first: pairs of the bytes that one holds, ``float("inf")`` in the last,
-            and of the energy of an access to 32 bits in joules. Empty if accesses cost nothing.
+        mac: Energy of a multiply-accumulate, in joules.
+        int8_ac: Energy of an addition of 8-bit integers; None if it is not known: nets in int8 then have no cost.
+        int8_mac: Energy of a multiply-accumulate of 8-bit integers, likewise.
+        memories: Kinds of memory, the smallest first, as pairs: the bytes that it holds, ``float("inf")`` in the last,
+            and the energy of an access to 32 bits, in joules. Empty if accesses cost nothing.
 
     Raises:
-        TypeError: If ``name`` is not a text, an energy is not a number, or ``memories`` are not pairs.
+        TypeError: If ``name`` is not a string, an energy is not a number, or ``memories`` are not pairs.
         ValueError: If an energy is negative, infinite or NaN, only one energy of integers is given, or the memories
-            do not grow up to one without an end.
+            do not grow up to an infinite one.
 
     Example:
         >>> CostModel("my chip, 28 nm", ac=0.2e-12, mac=1.1e-12).ac
@@ -100,7 +100,7 @@ def synops_energy(operations: SynapticOperations | SynopsCount, cost: CostModel)
     computation of the neurons themselves is not included. It compares nets; it does not predict a chip.
 
     Args:
-        operations: What :func:`~snn_functional.synops` counts, or a part of it.
+        operations: The operations that :func:`~snn_functional.synops` counts, or a part of them.
         cost: Cost of an operation; ``HOROWITZ_45NM`` is the table that most papers use: 0.9 pJ for a 32-bit float
             addition, and with 3.7 pJ for the multiplication 4.6 pJ for both.
 

@@ -25,8 +25,8 @@ class SynapticOperations:
 
     Attributes:
         acs: Additions, for spikes.
-        macs: Multiplications with addition, for any other input.
-        dense: Multiplications with addition that the same calls take if no zero is skipped.
+        macs: Multiply-accumulates, for any other input.
+        dense: Multiply-accumulates that the same calls take if no zero is skipped.
 
     Raises:
         TypeError: If a number is not an int.
@@ -83,10 +83,10 @@ class SynopsMonitor(BaseMonitor):
     modules with parameters are named in ``count.uncounted``.
 
     - If all of a sample's input in a call is 0, 1 or -1, it counts as spikes, and an operation is an addition.
-      Otherwise an operation is a multiplication with addition: in a first layer that is fed numbers, after an average
-      pool, and for graded spikes. So a batch costs as much as its samples cost one by one.
+      Otherwise an operation is a multiply-accumulate: in a first layer that is fed numbers, after an average pool, and
+      for graded spikes. So a batch costs as much as its samples cost one by one.
     - In a convolution an input counts once for each output position that it reaches, so that there are fewer at the
-      edge; padded zeros count nowhere but in ``dense``.
+      edge; padded zeros count only in ``dense``.
     - Biases, the neurons' own updates and memory accesses are not synaptic operations.
 
     A record is the :class:`SynapticOperations` of one call; :attr:`count` is their sum.
@@ -130,8 +130,8 @@ class SynopsMonitor(BaseMonitor):
 def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None = None) -> SynopsCount:
     """Return the synaptic operations of a net over a sequence, by the rules of :class:`SynopsMonitor`.
 
-    The net is run by ``unroll``, from rest, in its mode, without gradients; for a net with a time loop of its own use
-    the monitor.
+    The net is run by ``unroll``, from rest, in its current mode, without gradients; for a net with a time loop of its
+    own, use the monitor.
 
     Args:
         net: The net.
@@ -139,7 +139,7 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
         lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
 
     Returns:
-        Operations of each layer over all steps and samples; divided by the batch size they are those of an inference.
+        Operations of each layer over all steps and samples; divide by the batch size for those of one inference.
 
     Raises:
         TypeError: If ``net`` is not a module, ``xs`` not a tensor or ``lengths`` not integers.
@@ -163,7 +163,7 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
     if not isinstance(xs, Tensor):
         raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, as torch.stack of the steps")
     if not xs.dim() or not len(xs):
-        raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...] with a step at least")
+        raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...] with at least one step")
     with SynopsMonitor(net) as monitor, torch.no_grad():
         unroll(net, xs, lengths=lengths)
     return monitor.count
@@ -176,13 +176,13 @@ _CONVOLVE = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 class Products:
     """The products of one call of a layer, sample by sample.
 
-    ``acs`` and ``macs`` are the additions and the multiplications with addition of each sample, ``[samples]``, float64;
-    ``dense`` those of one sample if no zero is skipped.
+    ``acs`` and ``macs`` are the additions and the multiply-accumulates of each sample, ``[samples]``, float64;
+    ``dense`` has the operations of one sample if no zero is skipped.
 
     Args:
         name: The layer's name, for messages.
         layer: The layer.
-        x: Its input ``[samples, ...]``, or of one sample without that axis.
+        x: Its input ``[samples, ...]``, or the input of one sample without that axis.
     """
 
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:

@@ -81,7 +81,7 @@ class Convolution(Connection):
     """
 
     def pre(self, in_spike: Any) -> Tensor:
-        """Return input spikes ``[batch, channels, *space]``, padded like in the layer."""
+        """Return input spikes ``[batch, channels, *space]``, padded as in the layer."""
         pre = self._spikes("in_spike", in_spike)
         if pre.dim() != self.weight.dim() or pre.shape[1] != self.layer.in_channels:
             space = "length" if self.weight.dim() == 3 else "height, width"
@@ -114,7 +114,7 @@ _KINDS: dict[type[nn.Module], type[Connection]] = {nn.Linear: Dense, nn.Conv1d: 
 
 
 def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
-    """Return the synapses of a layer of one of some classes, by default of all that are known."""
+    """Return the synapses of a layer of one of the classes, by default of any known class."""
     for kind in kinds or tuple(_KINDS):
         if isinstance(layer, kind):
             return _KINDS[kind](layer)

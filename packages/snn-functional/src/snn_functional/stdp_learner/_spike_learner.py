@@ -36,7 +36,7 @@ class SpikeLearner(nn.Module):
         super().__init__()
         connection(synapse, "synapse")
         if not isinstance(sn, nn.Module):
-            raise TypeError(f"sn is a {type(sn).__name__}; pass the module of the neurons behind the synapse")
+            raise TypeError(f"sn is a {type(sn).__name__}; pass the module of the neurons after the synapse")
         for name, f in (("f_pre", f_pre), ("f_post", f_post)):
             if not callable(f):
                 raise TypeError(f"{name} is {f!r}; pass a function of the weights, such as lambda w: 1 - w")
@@ -58,7 +58,7 @@ class SpikeLearner(nn.Module):
         self._forget_spikes()
 
     def enable(self) -> None:
-        """Continue to record spikes."""
+        """Resume recording spikes."""
         self.in_spike_monitor.enable()
         self.out_spike_monitor.enable()
 
@@ -102,7 +102,7 @@ class SpikeLearner(nn.Module):
         return steps
 
     def _hand_over(self, change: Tensor, on_grad: bool, scale: float) -> Tensor | None:
-        """Return a change of the weights, or subtract it from their gradient."""
+        """Return a scaled change of the weights, or subtract it from their gradient."""
         change = change * scale
         if not on_grad:
             return change
@@ -127,6 +127,6 @@ class SpikeLearner(nn.Module):
 
 
 def _spikes(value: Any) -> Any:
-    """Return the spikes in the argument or result of a layer, out of the autograd graph."""
+    """Return the spikes in the argument or result of a layer, detached from the autograd graph."""
     first = value[0] if isinstance(value, tuple) else value
     return torch.clone(first.detach())

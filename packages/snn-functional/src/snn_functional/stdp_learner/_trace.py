@@ -102,7 +102,7 @@ def _started(name: str, trace: Any, like: Tensor) -> Tensor:
     if trace.shape != like.shape and trace.numel() != 1:
         raise ValueError(
             f"{name} has shape {tuple(trace.shape)}, this step's spikes {tuple(like.shape)}; start a batch of another "
-            "shape with None (of a learner: reset())"
+            "shape with None (in a learner, call reset())"
         )
     if trace.device != like.device:
         raise ValueError(

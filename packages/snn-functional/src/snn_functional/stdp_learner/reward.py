@@ -74,7 +74,7 @@ class MSTDPLearner(SpikeLearner):
         factor = finite("scale", scale)
         weight: Any = self.synapse.weight
         steps, in_spike = self._number_of_steps(), self.in_spike_monitor[""][0]
-        if in_spike.dim() != weight.dim():  # for a convolution both have two axes and its space
+        if in_spike.dim() != weight.dim():  # for a convolution, both have two axes and the spatial ones
             raise ValueError(
                 f"the synapse was passed the shape {tuple(in_spike.shape)}; a reward belongs to a sample, so "
                 f"{self.synapse} needs one batch axis before its features"

@@ -78,7 +78,7 @@ def stdp_conv1d_single_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Return the change of the weights of a one-dimensional convolution by one time step of STDP.
 
-    It is that of :func:`stdp_linear_single_step`, summed over the positions of a weight, for any stride, padding,
+    It is the change of :func:`stdp_linear_single_step`, summed over the positions of a weight, for any stride, padding,
     dilation and number of groups.
 
     Args:
@@ -126,7 +126,7 @@ def stdp_conv2d_single_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Return the change of the weights of a two-dimensional convolution by one time step of STDP.
 
-    It is that of :func:`stdp_linear_single_step`, summed over the positions of a weight, for any stride, padding,
+    It is the change of :func:`stdp_linear_single_step`, summed over the positions of a weight, for any stride, padding,
     dilation and number of groups.
 
     Args:

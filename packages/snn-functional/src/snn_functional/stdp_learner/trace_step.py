@@ -24,8 +24,8 @@ def mstdpet_linear_single_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Return the eligibility of the weights of a linear layer, for a reward that acts through an eligibility trace.
 
-    It is that of :func:`mstdp_linear_single_step`; :func:`eligibility_trace` then accumulates it with ``tau_trace``,
-    which is not used in this step.
+    It is the same as in :func:`mstdp_linear_single_step`; :func:`eligibility_trace` then accumulates it with
+    ``tau_trace``, which is not used in this step.
 
     Args:
         fc: The layer between input and output.
@@ -40,7 +40,7 @@ def mstdpet_linear_single_step(
         f_post: Scale of potentiation, an elementwise function of the weights.
 
     Returns:
-        Both traces after the step, and the eligibility, ``[out_features, in_features]`` or with a batch axis before.
+        Both traces after the step, and the eligibility, ``[out_features, in_features]`` or with a batch axis in front.
 
     Raises:
         TypeError: If an argument is of the wrong kind.

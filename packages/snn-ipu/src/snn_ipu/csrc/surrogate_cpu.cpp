@@ -1,4 +1,4 @@
-// The same mathematics with numbers, to be compared with what the core computes.
+// The same mathematics with plain numbers, for comparison with the results of snn-core.
 #include "surrogate_math.hpp"
 
 #include <algorithm>

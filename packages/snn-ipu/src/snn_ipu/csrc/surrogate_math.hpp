@@ -10,13 +10,13 @@ constexpr int kKinds = 5;
 constexpr double kHalfPi = 1.57079632679489661923;
 
 // An Algebra has a type Value and static functions: constant, add, subtract, multiply, divide, absolute, square,
-// logistic, maximum, and select(a, b, u), which is a where u > 0 and else b.
+// logistic, maximum, and select(a, b, u), which is a where u > 0 and b elsewhere.
 
 template <class Algebra> typename Algebra::Value spike(const typename Algebra::Value &u) {
   return Algebra::select(Algebra::constant(1), Algebra::constant(0), u);
 }
 
-// The derivative that stands for that of the step; slope is the surrogate's one parameter.
+// The derivative that replaces the derivative of the step; slope is the surrogate's one parameter.
 template <class Algebra>
 typename Algebra::Value derivative(Kind kind, double slope, const typename Algebra::Value &u) {
   using A = Algebra;

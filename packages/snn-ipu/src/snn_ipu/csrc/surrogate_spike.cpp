@@ -38,8 +38,8 @@ struct Expressions {
   }
 };
 
-// What the operator and its gradient share. Both parameters tell two operators apart: without them in the attributes
-// PopART would merge a fast sigmoid with a triangle.
+// The part that the operator and its gradient share. The two parameters tell operators apart: without them in the
+// attributes, PopART would merge a fast sigmoid with a triangle.
 class Surrogate : public popart::Op {
 public:
   Surrogate(const popart::OperatorIdentifier &id, Kind kind, float slope, const popart::Op::Settings &settings)
@@ -74,7 +74,7 @@ public:
 
   std::unique_ptr<popart::Op> clone() const final { return std::make_unique<SpikeGradOp>(*this); }
 
-  // the gradient of the spikes, and the membrane that they were made from
+  // the gradient of the spikes, and the membrane from which they were computed
   const std::vector<popart::GradInOutMapper> &gradInputInfo() const final {
     static const std::vector<popart::GradInOutMapper> from = {{0, 0, popart::GradOpInType::GradOut},
                                                               {1, 0, popart::GradOpInType::In}};
@@ -105,7 +105,7 @@ public:
     verifyOp<SpikeOp>(op, kSpike);
   }
 
-  // into a tensor of its own: the gradient reads the membrane again
+  // writes a tensor of its own, because the gradient reads the membrane again
   void grow(poplar::program::Sequence &prog) const final {
     const poplar::Tensor u = getInTensor(0);
     const pe::Any fired = pe::Cast(snn_ipu::spike<Expressions>(pe::_1), u.elementType());

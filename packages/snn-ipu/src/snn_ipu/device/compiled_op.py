@@ -42,7 +42,7 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
         The library's file.
 
     Raises:
-        IpuUnavailable: If there is no build for this SDK, or it is stale, damaged or of another PopART.
+        IpuUnavailable: If there is no build for this SDK, or it is stale, damaged or made for another PopART.
 
     Example:
         >>> from pathlib import Path

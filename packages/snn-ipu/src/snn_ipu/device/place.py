@@ -109,14 +109,14 @@ class Settings:
     Args:
         target: ``"hw"`` an IPU, ``"model"`` the SDK's IPU Model, ``"offline"`` compiles without a device, ``"cpu"``
             this machine without any SDK; ``"auto"`` an IPU if PopTorch and a device are available, else the CPU.
-        device_iterations: Training steps, or batches to infer, of one call.
+        device_iterations: Training steps, or batches to infer, per call.
         gradient_accumulation: Parts of a batch whose gradients make one training step.
         replication_factor: Copies of the program, each with its part of the batch.
         pipeline: IPU of each layer, by the path of its module; layers not named follow the one before. None for one
             IPU.
         half: Weights and input in float16, on an IPU only.
         cache_dir: Folder where PopTorch keeps executables, or None.
-        ops: ``"primitives"``, ``"custom"`` for the compiled operator, ``"auto"`` for that if a build fits the SDK.
+        ops: ``"primitives"``, ``"custom"`` for the compiled operator, ``"auto"`` for it if a build fits the SDK.
 
     Raises:
         ValueError: If a value is out of range.
@@ -143,7 +143,7 @@ class Settings:
         for name in ("device_iterations", "gradient_accumulation", "replication_factor"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}; it is a number of parts of the batch, at least 1")
+                raise ValueError(f"{name} is {value!r}; pass a number of parts of the batch, at least 1")
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Settings:

@@ -114,7 +114,7 @@ class Inference(_Run):
 
 
 class _WithLoss(nn.Module):
-    """A program that also returns its loss, from which PopTorch finds what to differentiate."""
+    """A program that also returns its loss, by which PopTorch finds the value to differentiate."""
 
     def __init__(self, graph: Graph, poptorch: Any) -> None:
         super().__init__()

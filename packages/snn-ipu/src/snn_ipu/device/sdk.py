@@ -1,4 +1,4 @@
-"""PopTorch and the Poplar SDK: a check that they are available, and what is missing if not."""
+"""PopTorch and the Poplar SDK: a check that they are available, and the reason if not."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _installed_version() -> str | None:
 
 
 class IpuUnavailable(RuntimeError):
-    """Error of a missing part of the IPU's software or hardware; the message says what it is, and how to get it.
+    """Error for a missing part of the IPU's software or hardware; the message says what it is and how to get it.
 
     Calls raise it; imports never do.
 

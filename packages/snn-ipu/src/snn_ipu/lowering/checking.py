@@ -45,7 +45,7 @@ def check(
         The issues, empty if there are none.
 
     Raises:
-        TypeError: If ``net`` is not a module or ``example`` not a tensor.
+        TypeError: If ``net`` is not a module or ``example`` is not a tensor.
         ValueError: If the example has no step or no sample.
 
     Example:

@@ -10,7 +10,7 @@ __all__ = ["merged", "once_and_step", "without_dead"]
 
 
 def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
-    """Return one description of two recordings, the second with one more sample.
+    """Merge two recordings, the second with one more sample, into one description.
 
     Returns:
         The first, with ``{"batch": True}`` instead of every number that followed the batch size.

@@ -50,8 +50,8 @@ def lower(
         The program, which takes ``[batch, T, ...]``.
 
     Raises:
-        BackendError: If the net cannot be lowered; the message is that of the first issue.
-        TypeError: If ``net`` is not a module or ``example`` not a tensor.
+        BackendError: If the net cannot be lowered; the message is the first issue's.
+        TypeError: If ``net`` is not a module or ``example`` is not a tensor.
         ValueError: If ``loss``, ``l1_rate`` or ``encoding`` is unknown or out of range.
 
     Example:
@@ -256,7 +256,7 @@ def export(net: nn.Module, example: Tensor, path: str | Path, **options: Any) ->
 
     Raises:
         BackendError: If the net cannot be lowered.
-        BundleError: If what it gives is not a valid program.
+        BundleError: If the result is not a valid program.
         ValueError: If an option is unknown or out of range.
         OSError: If the folder cannot be written.
 

@@ -58,12 +58,12 @@ class Recorder(TorchFunctionMode):
         self.axes: dict[str, int] = {}
         self._names = dict(weights)
         self._live = set(learned)  # names of values that are not known before a call
-        self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another one
+        self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another tensor
         self._count = 0
         self._inside = False
 
     def enter(self, value: Tensor, name: str = "") -> Tensor:
-        """Return a tensor to compute with instead of another, with a gradient and a name, by default a new one."""
+        """Return a tensor that replaces another in computations, with a gradient and a name, by default a new one."""
         fresh = value.detach()
         if fresh.is_floating_point():
             fresh.requires_grad_()
@@ -86,7 +86,7 @@ class Recorder(TorchFunctionMode):
             args = [self._encoded(a) for a in args]
             kwargs = {k: self._encoded(v) for k, v in kwargs.items()}
         except TypeError as error:
-            self.refuse("IPU004", f"{op} is called with what no program can hold: {error}", "pass tensors and numbers")
+            self.refuse("IPU004", f"{op} has an argument that no program can hold: {error}", "pass tensors and numbers")
         outs = []
         for tensor in (out,) if isinstance(out, Tensor) else out:
             outs.append(self._new_name())
@@ -168,7 +168,7 @@ class Recorder(TorchFunctionMode):
         kwargs = {k: v for k, v in kwargs.items() if k != "device"}
         self.write(name, args, kwargs, out, live)
         if live and not torch.is_grad_enabled() and isinstance(out, Tensor):
-            self.write("detach", [out], {}, out)  # a program has no mode
+            self.write("detach", [out], {}, out)  # a program has no gradient mode
 
     def _not_opaque(self, value: Tensor) -> None:
         if isinstance(value.grad_fn, BackwardCFunction):

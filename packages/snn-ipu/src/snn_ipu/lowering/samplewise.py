@@ -17,7 +17,7 @@ def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outpu
     """Check that nodes keep axis 0 as the axis of samples.
 
     Args:
-        nodes: Operations and neurons in order, open in the batch size.
+        nodes: Operations and neurons in order, with an open batch size.
         axes: Number of axes of every tensor by name.
         outputs: Names of the net's outputs.
 
@@ -45,7 +45,7 @@ def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outpu
         raise Found(IpuIssue("IPU004", "", *_WITHOUT))
 
 
-_WITHOUT = ("a tensor without samples is passed on or returned", "compute it from the input, or read it off the net")
+_WITHOUT = ("a tensor without samples is passed on or returned", "compute it from the input, or read it from the net")
 
 
 def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str]) -> None:
@@ -158,7 +158,7 @@ def _getitem(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
 
 
 def _takes(*allowed: int) -> Callable[..., None]:
-    """Return the rule for a layer that takes input with so many axes, including samples."""
+    """Return the rule for a layer that takes input with an allowed number of axes, including samples."""
 
     def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
         count = _first(node, axes, batched)

@@ -1,4 +1,4 @@
-"""Reading and writing ``.npz`` files by the standard library: no numpy, and no pickle."""
+"""Reading and writing ``.npz`` files with the standard library: no numpy, and no pickle."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tens
         )
     data = file.read(info)
     if data[:6] != _MAGIC or data[6:7] not in (b"\x01", b"\x02"):
-        raise ArrayError(f"{info.filename!r} is no .npy file")
+        raise ArrayError(f"{info.filename!r} is not a .npy file")
     size = 2 if data[6:7] == b"\x01" else 4
     (length,) = struct.unpack_from("<H" if size == 2 else "<I", data, 8)
     start = 8 + size + length

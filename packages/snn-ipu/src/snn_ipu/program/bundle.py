@@ -168,7 +168,7 @@ def _surrogate(surrogate: dict[str, Any]) -> None:
 
 def _loss(loss: dict[str, Any], outputs: int) -> None:
     _require(loss["name"] in LOSSES, f"uses the loss {loss['name']!r}, which snn-ipu does not know")
-    _require(all(_whole(i) and 0 <= i < outputs for i in (loss["of"], *loss["l1_rate_of"])), "weights no output")
+    _require(all(_whole(i) and 0 <= i < outputs for i in (loss["of"], *loss["l1_rate_of"])), "has a loss of no output")
     _require(loss["reduction"] in REDUCTIONS, f"reduces its loss by {loss['reduction']!r}")
     _require(loss["population"] is None or loss["population"] >= 1, "has a population code without classes")
     _require(set(loss["options"]) == set(LOSSES[loss["name"]][1]), f"does not have the options of {loss['name']}")

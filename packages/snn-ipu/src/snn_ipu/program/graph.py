@@ -113,7 +113,7 @@ class Graph(nn.Module):
 
     @staticmethod
     def no_stage(path: str) -> ContextManager[Any]:
-        """Return the context of a node if there is only one device, which does nothing."""
+        """Return a context that does nothing, for a node when there is only one device."""
         return contextlib.nullcontext()
 
     def weights(self) -> dict[str, Tensor]:

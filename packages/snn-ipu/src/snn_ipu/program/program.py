@@ -57,12 +57,12 @@ class Program:
 
         Args:
             optimizer: SGD, Adam, AdamW, RMSprop (torch's or PopTorch's) or LAMB, over :meth:`parameters`.
-            **settings: Those of :class:`~snn_ipu.device.place.Settings`.
+            **settings: Settings of :class:`~snn_ipu.device.place.Settings`.
 
         Returns:
             The function. Every call takes ``device_iterations`` steps, each with the mean gradient of
             ``gradient_accumulation * replication_factor`` parts of the batch, and returns the outputs of the last part;
-            on an IPU, those of the last part of every copy.
+            on an IPU, the outputs of the last part of every copy.
 
         Raises:
             IpuUnavailable: If the target, or the requested compiled operator, is not available here.
@@ -85,7 +85,7 @@ class Program:
         """Return a function of ``x`` that computes the outputs of the whole batch.
 
         Args:
-            **settings: Those of :class:`~snn_ipu.device.place.Settings`; ``gradient_accumulation`` must be 1.
+            **settings: Settings of :class:`~snn_ipu.device.place.Settings`; ``gradient_accumulation`` must be 1.
 
         Returns:
             The function.
@@ -106,7 +106,7 @@ class Program:
         return result
 
     def save(self, path: str | Path) -> None:
-        """Write all weights under the names of the original net's ``state_dict``; from the device, if one has them.
+        """Write all weights under the names of the original net's ``state_dict``, from the device if one has them.
 
         Args:
             path: An ``.npz`` file, which :func:`weights` reads.
@@ -158,7 +158,7 @@ def weights(path: str | Path) -> dict[str, Tensor]:
     """Read the weights that a program saved, for the original net: ``net.load_state_dict(weights(path))``.
 
     Args:
-        path: What :meth:`Program.save` wrote.
+        path: The file that :meth:`Program.save` wrote.
 
     Returns:
         Tensors by the names of the net's ``state_dict``.

@@ -45,14 +45,14 @@ CLOSED_FORMS: dict[str, Callable[..., Tensor]] = {
 
 
 def closed_form(u: Tensor, name: str, params: tuple[float, ...] = ()) -> Tensor:
-    r"""Return spikes with the gradient of a function S, by plain operations.
+    r"""Return spikes with the gradient of a function S, made of plain operations.
 
     .. math:: \Theta(u) + S(u) - \mathrm{detach}(S(u))
 
     The difference is 0 for finite u, so that the forward value is exact; for infinite u it is NaN.
 
     Returns:
-        Spikes, 1 where ``u > 0`` and else 0, in the shape and dtype of ``u``.
+        Spikes, 1 where ``u > 0`` and 0 elsewhere, in the shape and dtype of ``u``.
 
     Example:
         >>> u = torch.tensor([-0.5, 0.5], requires_grad=True)
@@ -68,12 +68,12 @@ def closed_form(u: Tensor, name: str, params: tuple[float, ...] = ()) -> Tensor:
 
 
 def injected(u: Tensor, derivative: Callable[[Tensor], Tensor]) -> Tensor:
-    r"""Return spikes with any derivative g(u), by plain operations.
+    r"""Return spikes with any derivative g(u), made of plain operations.
 
     .. math:: \Theta(u) + z - \mathrm{detach}(z), \qquad z = u\,\mathrm{detach}(g(u))
 
     Returns:
-        Spikes, 1 where ``u > 0`` and else 0, in the shape and dtype of ``u``.
+        Spikes, 1 where ``u > 0`` and 0 elsewhere, in the shape and dtype of ``u``.
 
     Example:
         >>> u = torch.tensor([-0.5, 0.5], requires_grad=True)

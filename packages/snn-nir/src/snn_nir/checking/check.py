@@ -27,8 +27,8 @@ def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
 
     Args:
         graph: The graph.
-        profile: ``"nir"`` for what every graph must fulfill; ``"nir<=1.0.4"`` for the older format too; the name of a
-            framework that :func:`~snn_nir.predict` knows, for what its importer does to the graph too.
+        profile: ``"nir"`` for the rules that every graph must follow; ``"nir<=1.0.4"`` for the older format too; or the
+            name of a framework that :func:`~snn_nir.predict` knows, to add what its importer does to the graph.
 
     Returns:
         The findings, errors first; empty if all is well.
@@ -86,7 +86,7 @@ def _structure(graph: nir.NIRGraph, where: str) -> Iterator[Finding]:
     stateless = {name for name, node in graph.nodes.items() if not isinstance(node, _STATEFUL)}
     between = [(start, end) for start, end in graph.edges if start in stateless and end in stateless]
     for start, end in sorted(ordered(stateless, between, ()).closing):
-        yield finding("NIR215", f"{here}, edge {start!r} -> {end!r}", "it closes such a cycle")
+        yield finding("NIR215", f"{here}, edge {start!r} -> {end!r}", "this edge closes it")
     for name, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
             yield from _structure(node, place(where, name))

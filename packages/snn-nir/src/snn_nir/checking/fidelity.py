@@ -25,11 +25,11 @@ class Fidelity:
 
     Args:
         num_steps: Steps that were run.
-        first_difference: First step in which an output, or the spikes of a neuron, differ; None if none does.
+        first_difference: First step in which an output, or the spikes of a neuron, differ; None if nothing differs.
         spikes: For each neuron, by its path in the network: spikes of the network, spikes of the graph, and places
             where they differ.
         largest_difference: Largest distance of two outputs or membrane potentials, max abs(dv).
-        losses: Everything that the graph does not say, or only in its metadata.
+        losses: Everything that the graph does not express, or expresses only in its metadata.
 
     Example:
         >>> print(Fidelity(num_steps=9, first_difference=4, spikes={"lif": (7, 6, 1)}, largest_difference=1.0))
@@ -76,7 +76,7 @@ def fidelity(
         xs: Input ``[T, batch, ...]``, a tuple of them for several inputs; None draws it uniformly from [0, 2), with a
             batch of 3.
         num_steps: Steps to draw.
-        metadata: Read the graph's metadata; without it, run as any other reader of NIR would, at the recorded step.
+        metadata: Read the graph's metadata; if False, run it as any other reader of NIR would, at the recorded step.
 
     Returns:
         The comparison.

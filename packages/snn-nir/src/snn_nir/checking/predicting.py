@@ -37,12 +37,12 @@ class Effect(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The result of a graph in a target.
+    """A prediction of how a target runs a graph.
 
     Attributes:
         target: Its name.
         release: The release that the table was made with.
-        effects: The effect on each node that it does not run as NIR means.
+        effects: The effect on each node that it does not run as NIR defines it.
     """
 
     target: str
@@ -74,7 +74,7 @@ def predict(graph: nir.NIRGraph, target: str, *, dt: float = 1e-4) -> Prediction
         The effects on each node.
 
     Raises:
-        NIRError: ``NIR217`` for an unknown target, ``NIR2xx`` if the graph is not whole.
+        NIRError: ``NIR217`` for an unknown target, ``NIR2xx`` if the graph is not valid.
 
     Example:
         >>> import numpy as np

@@ -56,7 +56,7 @@ def plain(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 @contextmanager
 def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
-    """Let neurons start from rest and continue from their own last state, whatever state they get.
+    """Let neurons start from rest and continue from their own last state, whatever state they are passed.
 
     Args:
         neurons: The neurons by path. Their kept states are restored afterwards.
@@ -95,10 +95,10 @@ def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[T
 
 
 def membrane_of(path: str, neuron: Any, mem: Tensor, imported: GraphModule) -> tuple[Tensor, Tensor] | None:
-    r"""Return a membrane of the network as the graph should have it, and as it has it.
+    r"""Return a membrane of the network as the graph should have it, and as the graph has it.
 
-    NIR's node that resets has done so by the end of the step; a neuron that resets in the step after a spike has not.
-    So the node has :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
+    NIR's resetting node has reset by the end of the step; a neuron that resets in the step after a spike has not.
+    So the node's membrane is :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
 
     Returns:
         Both, or None if the graph's nodes have no such membrane.

@@ -1,4 +1,4 @@
-"""Batch normalization with fixed statistics to NIR: into the layer before, or as a layer of its own."""
+"""The export of batch normalization with fixed statistics: into the layer before it, or as a layer of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from snn_nir.graphs.values import array_of
 
 
 def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None:
-    r"""Fold a normalization into weights and bias of the node before it, whose output goes nowhere else.
+    r"""Fold a normalization into the weights and bias of the node before it, whose output goes nowhere else.
 
     .. math:: y = a\,x + b, \qquad a = \gamma/\sqrt{\sigma^2 + \epsilon}, \qquad b = \beta - a\,\mu
     """
@@ -33,7 +33,7 @@ def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None
 
 
 def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
-    """Return the same as a node: ``Scale``, or with a shift a matrix or a kernel of size 1 with only a diagonal.
+    """Return a normalization as a node: ``Scale`` or, if it shifts, a diagonal matrix or kernel of size 1.
 
     Example:
         >>> import torch

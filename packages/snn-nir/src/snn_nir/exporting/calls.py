@@ -11,15 +11,15 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass(eq=False)
 class Call:
-    """A call of a module or function; also an input of the net, one of several values, or the end, which returns.
+    """A call of a module or function, an input of the net, one of several values, or the final return.
 
     Args:
         kind: The path of the module in the net, empty for the net itself; or the name of the function.
-        name: The same, made unique.
+        name: A unique name made from it.
         args: The arguments, in which results of other calls are replaced by these calls.
-        kwargs: The same, by name.
+        kwargs: The keyword arguments, likewise.
         value: The result; if it depends on the input of the step, only shapes and dtypes matter.
-        version: How often the result had been changed by then.
+        version: The number of in-place changes to the result by then.
         module: The module; None for a function.
         of_step: True if it depends on the input of the step, or on a state.
         users: The calls that use its value.
@@ -62,9 +62,9 @@ class Recording(NamedTuple):
     """The calls of a step.
 
     Args:
-        inputs: Those that stand for the inputs; None for a state that is at rest.
-        calls: The others, in order, except the last.
-        output: The last call, which returns.
+        inputs: The calls that stand for the inputs; None for a state that is at rest.
+        calls: The other calls, in order, except the last.
+        output: The last call, which returns the outputs.
     """
 
     inputs: list[Call | None]

@@ -37,9 +37,9 @@ def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray
 
 
 class Leak:
-    r"""An exponential :math:`v' = d\,v + g\,x` in the form of NIR.
+    r"""An exponential :math:`v' = d\,v + g\,x` in NIR's form.
 
-    NIR's :math:`\tau \dot v = -v + r\,x` is :math:`v' = d\,v + (1 - d)\,r\,x` in either method, with
+    NIR's :math:`\tau \dot v = -v + r\,x` is :math:`v' = d\,v + (1 - d)\,r\,x` with either method, where
     :math:`d = 1 - \Delta t / \tau` (``"euler"``) or :math:`d = e^{-\Delta t / \tau}` (``"exact"``), so that
     :math:`r = g / (1 - d)`. If nothing decays, :math:`\dot v = r\,x` with :math:`r = g / \Delta t`.
 
@@ -67,7 +67,7 @@ class Leak:
         dt = self._type(settings.dt)
         self._dt_above = dt if float(dt) >= settings.dt else np.nextafter(dt, self._type(np.inf))
         if settings.method == "exact" and (decay < 0).any():
-            problem = f"a decay of {decay.min():.6g} a step, which method='exact' has no time constant for"
+            problem = f"a decay of {decay.min():.6g} a step, for which method='exact' has no time constant"
             raise refusal("NIR402", where, problem, "pass method='euler'")
         self.decay = decay
         self.never: bool = bool((decay == 1).all()) and decay.size > 0
@@ -82,13 +82,13 @@ class Leak:
         with np.errstate(divide="ignore"):
             if self._settings.method == "euler":
                 tau = self.field(dt / (1 - np.where(decay == 1, 0, decay)))
-                tau = np.where(decay >= 0, np.maximum(tau, self._dt_above), tau)  # else 0 may become less than 0
+                tau = np.where(decay >= 0, np.maximum(tau, self._dt_above), tau)  # else 0 might become negative
             else:
                 tau = np.where(decay == 0, dt * 2.0**-10, -dt / np.log(np.where(decay == 1, 0.5, decay)))
         return self.field(np.where(decay == 1, dt * 2.0**bits, tau))
 
     def _paired(self, tau: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return neighbors of tau and r with a product (1 - d) r that rounds to the gain itself.
+        """Return neighbors of tau and r whose product (1 - d) r rounds to the gain itself.
 
         A spike of 1 then moves the membrane by exactly 1, and not above a threshold of 1.
         """
@@ -104,7 +104,7 @@ class Leak:
         return chosen, r
 
     def _resistance(self, gain: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return r, and True if (1 - d) r is the gain, with a division by tau or a product with its reciprocal."""
+        """Return r, and True where (1 - d) r is the gain both with a division by tau and with its reciprocal."""
         dt = self._type(self._settings.dt)
         rises = [dt / tau, dt * (1 / tau)]
         if self._settings.method == "exact":
@@ -113,7 +113,7 @@ class Leak:
         return r, np.logical_and.reduce([rise * r == self.field(gain) for rise in rises])
 
     def _divided(self, gain: np.ndarray, rise: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the quotient r, or a neighbor of it, and True if its product with the divisor is the gain again."""
+        """Return the quotient r, or a neighbor of it, and True where its product with the divisor is the gain."""
         product = self.field(gain)
         r = self.field(product / rise)
         for end in (np.inf, -np.inf):
@@ -127,7 +127,7 @@ class Leak:
 
     @property
     def zero(self) -> np.ndarray:
-        """Return zeros, for a potential at which a membrane rests, or to which it is reset."""
+        """Zeros, for a potential at which a membrane rests or to which it is reset."""
         return np.zeros(self.decay.shape, self._type)
 
     def integrator(self, **extra: Any) -> Any:

@@ -36,7 +36,7 @@ class Signal(NamedTuple):
 
 
 def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
-    """Return a tensor as a field of a node: float64 if it, or ``dtype``, is float64, else float32.
+    """Return a tensor as a field of a node: float64 if its dtype, or ``dtype`` if passed, is float64, else float32.
 
     Example:
         >>> stored(torch.ones(2, dtype=torch.bfloat16)).dtype
@@ -52,10 +52,10 @@ def field_type(dtype: torch.dtype) -> type[np.floating]:
 
 
 class Drawing:
-    """The nodes and edges so far.
+    """The nodes and edges drawn so far.
 
     Attributes:
-        nodes: By name.
+        nodes: The nodes by name.
         edges: Pairs of names.
         notes: Warnings for the complete graph: code, place, text.
         places: Places of nodes in nested graphs; empty if there are none.
@@ -79,7 +79,7 @@ class Drawing:
         self._places: dict[tuple[int, str], str] = {}
 
     def name(self, base: str) -> str:
-        """Return a name that no node has yet, nor would have if dots or blanks are not allowed."""
+        """Return a name that no node has yet, even if dots and blanks are replaced by underscores."""
         base = base.replace("/", "_")
         name, count = base, 1
         while _plain(name) in self._taken:
@@ -89,7 +89,7 @@ class Drawing:
         return name
 
     def add(self, base: str, node: Any, *inputs: Signal) -> str:
-        """Add a node with its incoming edges under a unique name, which is returned; several inputs are summed."""
+        """Add a node with its incoming edges under a unique name, and return the name; several inputs are summed."""
         name = self.name(base)
         self.nodes[name] = node
         for signal in inputs:
@@ -105,7 +105,7 @@ class Drawing:
             self.edges.append((source, name))
 
     def share(self, name: str, **parameters: Any) -> None:
-        """Note the fields of a node that are parameters which an earlier node has in the same field."""
+        """Note which fields of a node are parameters that an earlier node has in the same field."""
         shared = {}
         for field, value in parameters.items():
             if isinstance(value, nn.Parameter):

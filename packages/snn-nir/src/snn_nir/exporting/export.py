@@ -33,7 +33,7 @@ def to_nir(
     The graph computes what the network computes in evaluation mode, one time step after another, from rest. A decay
     per step becomes a time constant, :math:`\tau = \Delta t / (1 - \beta)` (``"euler"``) or
     :math:`-\Delta t / \ln\beta` (``"exact"``), with :math:`r = 1 / (1 - \beta)` so that input is not scaled. The
-    metadata keeps what NIR has no field for; a graph is complete without it, but for ``reset="compact"``.
+    metadata keeps what NIR has no field for; a graph is complete without it, except with ``reset="compact"``.
 
     States that ``forward`` takes and returns belong to the nodes and are not inputs or outputs of the graph. A loop
     over time in ``forward`` becomes one step of it: each neuron must get the states that it returned in the previous
@@ -41,7 +41,7 @@ def to_nir(
     again; if it was made with ``simplify=False``, node by node and with its nested graphs.
 
     Args:
-        net: A module called with one time step. Its neurons keep their state, or are passed it.
+        net: A module called with one time step. Its neurons keep their state, or receive it as an argument.
         sample: Input of one step, ``[batch, ...]``; a tuple for several inputs; ``[T, batch, ...]`` if ``forward``
             takes its steps one after another. Only shapes and dtypes matter.
         dt: Time step in seconds.
@@ -56,7 +56,7 @@ def to_nir(
 
     Raises:
         NIRError: ``NIR401`` to ``NIR411``, with the module or call and the reason, if anything cannot be expressed.
-        TypeError: If ``net`` is not a module or ``sample`` not a tensor.
+        TypeError: If ``net`` is not a module or ``sample`` is not a tensor.
 
     Example:
         >>> import torch

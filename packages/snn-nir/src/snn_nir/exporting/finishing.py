@@ -29,10 +29,10 @@ def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
     """Return the result of a drawing, with graded spikes and recurrence drawn after it, and with every state.
 
     Returns:
-        The same; ``Inside`` for a state that has no signal.
+        The signals by name; ``Inside`` for a state that has none.
 
     Raises:
-        TypeError: If it is not a valid result of a drawing.
+        TypeError: If ``ports`` is not a valid result of a drawing.
         NIRError: ``NIR401`` for a recurrent connection of another kind, ``NIR402`` for a shape that it cannot connect.
     """
     signals = isinstance(ports, Mapping) and all(isinstance(signal, Signal) for signal in ports.values())
@@ -42,7 +42,7 @@ def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
     unknown = [name for name in ports if name not in ("spk", *states)]
     if unknown:
         known = ", ".join(states)
-        raise TypeError(f"{drawing.where}: its drawing returns {unknown[0]!r}, no state; its states are {known}")
+        raise TypeError(f"{drawing.where}: its drawing returns {unknown[0]!r}, not a state; its states are {known}")
     spk, factor = ports["spk"], drawing.neuron.graded_spikes_factor
     if isinstance(factor, nn.Parameter) or (drawing.constant(factor) != 1).any():
         spk = drawing.scale("graded", factor, spk)

@@ -63,7 +63,7 @@ def _same(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> 
     widened = value.dtype == torch.float32 and signal.dtype in (
         torch.float16,
         torch.bfloat16,
-    )  # as everything is written in float32
+    )  # everything is written in float32
     if value.dtype != signal.dtype and not widened:
         raise _refused(node, f"it turns {signal.dtype} into {value.dtype}", "use one dtype throughout")
     return signal._replace(dtype=value.dtype)

@@ -18,7 +18,7 @@ from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 from snn_nir.running.graph_module import GraphModule
 
-_STAND_IN = "\0"  # for the input of a node, while it is drawn
+_STAND_IN = "\0"  # stands for the input of a node while the node is drawn
 
 
 def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
@@ -56,7 +56,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
 
 
 def _note_places(net: GraphModule, name: str, drawing: Drawing) -> None:
-    """Note the places of the nodes drawn last: the node itself, those that it became, those before it."""
+    """Note the places of the nodes drawn last: the node itself, or the nodes that it became, and those before it."""
     if not net._places:
         return
     place = net._places[name]
@@ -74,7 +74,7 @@ def _total(parts: list[Any], shape: tuple[int, ...], dtype: torch.dtype) -> Sign
 
 
 def _drawn_with_entries(net: GraphModule, name: str, total: Signal, drawing: Drawing) -> tuple[Any, list[str]]:
-    """Draw a node, and return it with those of the resulting nodes that take its input."""
+    """Draw a node, and return its value with the names of the resulting nodes that take its input."""
     if name not in net._attributes and name not in net.output_names and not net._places:
         return total, []  # an Input or Output of a nested graph
     value = _drawn(net, name, total._replace(sources=(_STAND_IN,)), drawing)

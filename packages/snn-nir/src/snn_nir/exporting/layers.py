@@ -107,7 +107,7 @@ def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
 
 
 def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
-    """Return a ``Delay`` of every neuron, for an ``AxonalDelay`` or a delayed recurrence of whole numbers of steps.
+    """Return a ``Delay`` with one value per neuron, for an ``AxonalDelay`` or a delayed recurrence in whole steps.
 
     Example:
         >>> import torch

@@ -24,8 +24,8 @@ def draw_membrane(
     - subtract: ``LI`` -> ``Threshold`` -> ``Scale`` -> ``LI``; the edge that closes the cycle takes one step.
 
     If the reset comes in the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so that the
-    scale is :math:`-\vartheta/g`; with a reset at once, it loses it before, :math:`-d\,\vartheta/g`. The current is a
-    node of its own if the reset must not reach it.
+    scale is :math:`-\vartheta/g`; with a reset at once, it loses it before the decay, and the scale is
+    :math:`-d\,\vartheta/g`. The current is a node of its own if the reset must not reach it.
 
     Args:
         neuron: The neuron.

@@ -33,7 +33,7 @@ _SHARED = {nn.Linear: ("weight", "bias"), nn.Conv1d: ("weight", "bias"), nn.Conv
 _REASONS = {
     nn.MaxPool1d: "NIR has no maximum",
     nn.MaxPool2d: "NIR has no maximum",
-    nn.ReLU: "NIR has no function of a value but a threshold",
+    nn.ReLU: "NIR's only function of a value is a threshold",
 }
 
 
@@ -54,7 +54,7 @@ def draw_module(
     drawing: Drawing,
     before: str | None = None,
 ) -> Any:
-    """Draw one layer and return its output; a batch normalization goes into ``before``, a node that feeds it alone."""
+    """Draw one layer and return its output; a batch normalization goes into ``before``, a node that feeds only it."""
     kind = _kind(module)
     if isinstance(module, _SAME):
         return signal

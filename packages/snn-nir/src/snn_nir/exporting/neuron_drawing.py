@@ -28,7 +28,7 @@ _LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V
 
 
 class NeuronDrawing:
-    """A neuron while ``to_nir`` draws it, by which a function passed to :func:`~snn_nir.register` adds its nodes.
+    """A neuron that ``to_nir`` is drawing, through which a function passed to :func:`~snn_nir.register` adds nodes.
 
     A method that adds a node returns the signal that the node sends. A node takes the sum of its input signals, and
     ``a.plus(b)`` is the sum of two. An edge that closes a cycle takes one time step. Node names are the path of the
@@ -82,7 +82,7 @@ class NeuronDrawing:
         self.is_recurrent: bool = isinstance(neuron, Recurrent)
         self.neuron = neuron
         self.name = name
-        self.entries: Counter[str] = Counter()  # how often nodes read the input
+        self.entries: Counter[str] = Counter()  # the nodes that read the input, and how often
         self._equation = equation
         self._lost: list[str] = []
         for option, why in _LEFT_OUT.items():
@@ -109,13 +109,13 @@ class NeuronDrawing:
 
         .. math:: I' = \alpha\,I + X, \qquad U' = d\,U + g\,(X \text{ or } I')
 
-        The resets are those of neurons that do not define ``subtract`` or ``clear``: one node ``LIF`` or
-        ``CubaLIF`` with the reset to zero, several with the others.
+        The resets are those of neurons that do not define ``subtract`` or ``clear``: one node, ``LIF`` or
+        ``CubaLIF``, for the reset to zero, and several nodes for the others.
 
         Args:
             decay: d, within [0, 1].
             gain: g; 1 if there is a current.
-            current: :math:`\alpha` of the synaptic current before the membrane; None for none.
+            current: :math:`\alpha` of the synaptic current before the membrane; None if there is none.
             **constants: Constants that the metadata keeps instead of the two decays.
 
         Returns:
@@ -192,10 +192,10 @@ class NeuronDrawing:
             The signal that it sends.
 
         Raises:
-            TypeError: If the node is not a node or an input not a signal.
+            TypeError: If ``node`` is not a node or an input is not a signal.
         """
         if not isinstance(node, nir.ir.NIRNode):
-            raise TypeError(f"{self.where}: a node is {node!r}; pass a node such as nir.LI(...)")
+            raise TypeError(f"{self.where}: {node!r} is not a node; pass one such as nir.LI(...)")
         entries: dict[str, Any] = {"class": self._equation.__name__}
         if part:
             entries |= {"group": self.name, "part": part}
@@ -230,8 +230,8 @@ class NeuronDrawing:
         """Refuse what NIR cannot express, or leave it out with a warning if the caller of ``to_nir`` says so.
 
         Args:
-            what: The option, and why NIR cannot express it.
-            remedy: What to do.
+            what: The option, and the reason why NIR cannot express it.
+            remedy: The action that fixes it.
 
         Raises:
             NIRError: ``NIR402``, with ``on_unsupported="error"``.

@@ -26,8 +26,8 @@ def draw_synaptic(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
 def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     r"""Draw :math:`U' = (1 - \Delta/RC)\,U + (\Delta/C)\,x`.
 
-    If :math:`\Delta` is the graph's step, it becomes :math:`\tau = RC`, :math:`r = R`. The decay is that of the
-    neuron's equation, from R and C, not its attribute ``beta``.
+    If :math:`\Delta` is the graph's step, it becomes :math:`\tau = RC`, :math:`r = R`. The decay is
+    computed from R and C, as in the neuron's equation, and is not its attribute ``beta``.
     """
     circuit = neuron.circuit()
     gain = drawing.constant(circuit["time_step"]) / drawing.constant(circuit["C"])

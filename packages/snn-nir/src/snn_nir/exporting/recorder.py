@@ -23,7 +23,7 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.watching import Watch
 from snn_nir.exporting.calls import Call
 
-CHANGED = "what it computes is not what its calls compute one by one"
+CHANGED = "its result is not what its calls compute one by one"
 _REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
 
 
@@ -40,7 +40,7 @@ class Recorder(Watch, TorchFunctionMode):
         self.resets: str = ""  # an action that only a loop over time may take
         self.resets_late: bool = False
         self.calls: list[Call] = []
-        self.modules: dict[nn.Module, None] = {}  # those that were called, in order
+        self.modules: dict[nn.Module, None] = {}  # the modules that were called, in order
         self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
         self._count: Counter[tuple[str, bool]] = Counter()
         self._inside = 0  # calls of modules that are recorded as a whole
@@ -110,7 +110,7 @@ class Recorder(Watch, TorchFunctionMode):
         if not inputs:
             return out
         if numbers is not None:
-            numbers.restore()  # as functions that draw are refused by name
+            numbers.restore()  # functions that draw random numbers are refused later, by name
         if of_step and name_of(func) in READS:
             self.refused(f"forward reads a value into Python ({name_of(func)})")
         kind = name_of(func).strip("_")
@@ -137,7 +137,7 @@ class Recorder(Watch, TorchFunctionMode):
             return
         self._paused = _get_current_function_mode_stack()[-1] is self
         if self._paused:
-            self.__exit__(None, None, None)  # or every function of the module would pass through it
+            self.__exit__(None, None, None)  # otherwise every function of the module would pass through it
         self._given, self.modules[module] = self.encoded((args, kwargs)), None
         self._numbers = RandomStates() if module.training and _may_draw(module) else None
 
@@ -161,13 +161,13 @@ class Recorder(Watch, TorchFunctionMode):
             self._in_hooks = False
 
     def check_states(self) -> None:
-        """Refuse writes in place into the state that a neuron keeps."""
+        """Refuse in-place writes to the state that a neuron keeps."""
         for module, state, version in self._states:
             if version != _version(state):
                 self.refused(f"forward writes the state that {self.name(module)} keeps")
 
     def leaks(self) -> bool:
-        """Release all values of the step, and return True if somebody keeps one."""
+        """Release all values of the step, and return True if anything still holds one."""
         kept = [weakref.ref(call.value) for call in self.calls if call.of_step and isinstance(call.value, Tensor)]
         for call in self.calls:
             if call.of_step:
@@ -202,7 +202,7 @@ class Recorder(Watch, TorchFunctionMode):
         """Return values with calls instead of their results."""
         if isinstance(values, Tensor):
             return self._call_of(values)
-        if type(values) in (tuple, list):  # without torch's traversal of all kinds of trees, which takes longer
+        if type(values) in (tuple, list):  # avoids torch's traversal of all kinds of trees, which is slower
             return type(values)(map(self.encoded, values))
         return tree_map_only(Tensor, self._call_of, values) if values else values
 

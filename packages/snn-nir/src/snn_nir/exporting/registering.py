@@ -25,17 +25,17 @@ _STEP = (  # the methods that make up a step, from its arguments to its results
 
 
 def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
-    """Register the drawing of a class of neurons in NIR, after which ``to_nir`` exports them.
+    """Register the NIR drawing of a class of neurons, so that ``to_nir`` exports them.
 
     The drawing also serves subclasses that do not change the step, such as those with only their own constructor, and
     recurrent ones, whose connection is drawn around it. The drawings of snn's own neurons are registered in the same
     way. The last registration for a class counts.
 
-    When read back, a graph holds neurons of snn or primitives of NIR that compute the same, not the class.
+    When read back, a graph holds neurons of snn or primitives of NIR that compute the same, not instances of the class.
 
     Args:
         neuron: The class.
-        draw: ``draw(neuron, drawing)`` adds nodes that compute a step of the neuron, by its
+        draw: ``draw(neuron, drawing)`` adds nodes that compute a step of the neuron, through its
             :class:`~snn_nir.NeuronDrawing`. It returns a dict of the signals that they send: ``"spk"``, the spikes, and
             those states that the graph has. Graded spikes and recurrence are drawn after it.
 
@@ -93,6 +93,6 @@ def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
     before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k not in (Recurrent, Connected)]
     changed = next((method for own in map(vars, (module, *before)) for method in _STEP if method in own), None)
     if changed is not None:
-        why = f"it overrides {changed} of {equation.__name__}, whose drawing it would have"
+        why = f"it overrides {changed} of {equation.__name__}, whose drawing therefore does not apply"
         raise refusal("NIR401", where(module, name), why, remedy)
     return equation, _DRAWINGS[equation]

@@ -26,8 +26,8 @@ def used_ports(node: Call, names: tuple[str, ...], recording: Recording) -> froz
 def returned(recording: Recording) -> list[Call]:
     """Return the values that become an Output, in order.
 
-    These are all values except the state of a neuron whose spikes are returned too, or that gets its state passed; if
-    nothing else is returned, the states are.
+    These are all values except the state of a neuron whose spikes are returned too or to which its state is passed. If
+    only states are returned, they become Outputs.
     """
     leaves = [leaf for leaf in recording.output.args[0] if isinstance(leaf, Call)]
     fired = [_of_one_step(leaf).args for leaf in leaves if _of_one_step(leaf).is_item]
@@ -52,5 +52,5 @@ def _ends(node: Call) -> bool:
 
 
 def takes_as_state(user: Call, item: Call) -> bool:
-    """Return True if a call is that of a neuron, to which a value is passed as its state."""
+    """Return True if a call is of a neuron to which a value is passed as its state."""
     return isinstance(user.module, SpikingNeuron) and item is not user.args[0]

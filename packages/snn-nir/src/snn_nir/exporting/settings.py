@@ -1,4 +1,4 @@
-"""The choices of the caller of an export."""
+"""The choices made by the caller of an export."""
 
 from __future__ import annotations
 

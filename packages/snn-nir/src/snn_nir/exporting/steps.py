@@ -23,10 +23,10 @@ def reads_steps(node: Call) -> bool:
 
 
 class Steps:
-    """The step of every value of a recording, and how often each neuron was called.
+    """The step of every value of a recording, and the number of calls of each neuron.
 
     A loop repeats a time step: every neuron continues from its own last state and gets the same value in every step,
-    each of its own step. The graph contains the step once.
+    taken from that step. The graph contains the step once.
     """
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | 
 
 
 class _Values:
-    """The form of every call in the graph: a signal, a tuple of them, a value outside of it, or None for a state."""
+    """The form of every call in the graph: a signal, a tuple of them, a value outside it, or None for a state."""
 
     def __init__(self, recording: Recording, drawing: Drawing) -> None:
         self._recording = recording
@@ -85,7 +85,7 @@ class _Values:
     def _value(self, call: Any) -> Any:
         if not isinstance(call, Call):
             return call
-        value = self._of.get(call, call.value)  # of a parameter
+        value = self._of.get(call, call.value)  # the value of a parameter
         return call.name if value is None else value
 
     def _key(self, node: Call) -> str:

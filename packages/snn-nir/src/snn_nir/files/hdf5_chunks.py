@@ -26,7 +26,7 @@ def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, p
         The array; places without a chunk hold 0.
 
     Raises:
-        NIRError: ``NIR104`` for a fill value of their own, ``NIR111`` for damaged chunks, ``NIR112`` for other filters
+        NIRError: ``NIR104`` for a user-defined fill value, ``NIR111`` for damaged chunks, ``NIR112`` for filters other
             than gzip, lzf and shuffle.
     """
     plist = dataset.get_create_plist()

@@ -26,7 +26,7 @@ _MAX_NAME = 2**10
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of what a file may use.
+    """Limits on what a file may use.
 
     Args:
         max_bytes: Bytes of all values together.

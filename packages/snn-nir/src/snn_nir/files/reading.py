@@ -37,7 +37,7 @@ def read(
 
     Args:
         file: Path of the file, or a seekable binary file.
-        limits: Limits of what the file may use; those of :class:`Limits` if None.
+        limits: Limits on what the file may use; the defaults of :class:`Limits` if None.
         sidecar: Path of the JSON file that ``write(..., compat="nir<=1.0.4")`` left beside it, whose metadata is used.
 
     Returns:

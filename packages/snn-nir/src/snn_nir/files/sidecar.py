@@ -21,7 +21,7 @@ _MAX_BYTES = 2**26
 
 
 def gathered(graph: nir.NIRGraph) -> dict[str, dict[str, Any]]:
-    """Return the metadata of a graph and its nodes, by path; that of the graph itself under ``""``.
+    """Return the metadata of a graph and its nodes, by path; the graph's own is under ``""``.
 
     Example:
         >>> gathered(nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False))
@@ -184,7 +184,7 @@ def _check(value: Any, where: str, level: int) -> None:
 
 
 def _size(text: str) -> float:
-    """Return the number of bytes of a text, infinity for one that no bytes encode."""
+    """Return the number of bytes of a text, or infinity if it cannot be encoded."""
     try:
         return len(text.encode("utf8"))
     except UnicodeEncodeError:

@@ -26,7 +26,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
     """Write a graph to a NIR file.
 
     The graph is checked first, so that it can be read back from the file; an existing file is replaced by a complete
-    one or stays. Types of numbers and the order of nodes are kept.
+    one or stays as it is. Types of numbers and the order of nodes are kept.
 
     Args:
         graph: The graph, which does not change.
@@ -38,7 +38,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
     Raises:
         TypeError: If ``graph`` is not a graph.
         OSError: If the file cannot be written.
-        NIRError: ``NIR113`` to ``NIR117`` for anything that a file cannot hold, ``NIR2xx`` if the graph is not whole.
+        NIRError: ``NIR113`` to ``NIR117`` for anything that a file cannot hold, ``NIR2xx`` if the graph is not valid.
 
     Example:
         >>> import io
@@ -82,7 +82,7 @@ def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
     check_metadata(graph.metadata, here)
     for (start, end), count in Counter(graph.edges).items():
         if count > 1:
-            remedy = "each counts, but nir.read refuses the file: a Scale on one of them says the same"
+            remedy = "each counts, but nir.read refuses the file: a Scale on one of them has the same effect"
             announce("NIR210", f"{here}, edge {start!r} -> {end!r}", f"{count} edges", remedy, stacklevel=3)
     for name, node in graph.nodes.items():
         check_name(name, f"{here}, node")

@@ -81,7 +81,7 @@ def place(where: str, name: str) -> str:
 
 
 def walk(graph: nir.NIRGraph, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield a graph and all nodes in it and in graphs nested in it, each after its path.
+    """Yield a graph and all nodes in it and in graphs nested in it, each with its path.
 
     Example:
         >>> import numpy as np
@@ -104,7 +104,7 @@ def graph_at(where: str) -> str:
 
 
 def missing_ports(graph: nir.NIRGraph, where: str) -> Iterator[NIRError]:
-    """Yield a refusal of a graph without Input, and one of a graph without Output."""
+    """Yield an error for a graph without an Input, and one for a graph without an Output."""
     for kind in (nir.Input, nir.Output):
         if not any(isinstance(node, kind) for node in graph.nodes.values()):
             yield refusal("NIR203", graph_at(where), f"{len(graph.nodes)} nodes, no {kind.__name__}")

@@ -21,12 +21,12 @@ class GraphPlace(NamedTuple):
 
     @property
     def start(self) -> tuple[tuple[str, ...], str]:
-        """The start of an edge from the node: the graphs around, and a name in them, that of a graph for its Output."""
+        """The start of an edge from the node: the graphs around, and the node's name or, for an Output, its graph's."""
         return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Output" else self[:2]
 
     @property
     def end(self) -> tuple[tuple[str, ...], str]:
-        """The end of an edge to the node: the graphs around, and a name in them, that of a graph for its Input."""
+        """The end of an edge to the node: the graphs around, and the node's name or, for an Input, its graph's."""
         return (self.graphs[:-1], self.graphs[-1]) if self.graphs and self.kind == "Input" else self[:2]
 
 
@@ -64,7 +64,7 @@ def flattened(graph: nir.NIRGraph) -> Flat:
 
 
 def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, tuple[str, str]]:
-    """Add a graph's nodes; return the names at which edges to, and from, each of them end."""
+    """Add a graph's nodes; return, for each, the names at which edges to it and from it attach."""
     path = "".join(f"{name}." for name in around)
     if len(around) > _DEEPEST:
         raise refusal("NIR107", f"graph {path.rstrip('.')[:60]!r}", f"more than {_DEEPEST} levels")

@@ -29,7 +29,7 @@ def to_int8(graph: nir.NIRGraph) -> nir.NIRGraph:
         The graph with int8 weights; nested graphs too.
 
     Raises:
-        NIRError: ``NIR207`` if a weight is NaN or infinite, and what :func:`~snn_nir.infer` raises.
+        NIRError: ``NIR207`` if a weight is NaN or infinite, and the errors of :func:`~snn_nir.infer`.
 
     Example:
         >>> graph = nir.NIRGraph.from_list(nir.Linear(np.array([[0.5, -0.25], [0.1, 1.27]], dtype=np.float32)))

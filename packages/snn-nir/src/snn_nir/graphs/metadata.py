@@ -1,6 +1,6 @@
-"""The metadata of a graph beyond NIR: the neuron that a node was, and the numbers that its fields round.
+"""Metadata of a graph beyond NIR: the neuron that each node was, and the numbers that its fields round.
 
-A graph runs without any of it. The metadata makes an import exact (decays are stored themselves, not as time
+A graph runs without any of it. The metadata makes an import exact (the decays themselves are stored, not time
 constants), restores what NIR cannot express (surrogate gradients, learned constants, shared weights), and joins the
 nodes that were one module. It is stored under the key ``snn_nir`` of ``node.metadata`` and ``graph.metadata``:
 
@@ -58,8 +58,8 @@ def node_metadata(**entries: Any) -> dict[str, Any]:
     """Return metadata of a node in a form that a NIR file can hold.
 
     Args:
-        **entries: The keys above. Tensors become float64 arrays, those of one value without axes floats; an entry that
-            is None is left out.
+        **entries: The keys above. Tensors become float64 arrays, or floats if they have no axes; an entry that is None
+            is left out.
 
     Example:
         >>> import torch

@@ -83,7 +83,7 @@ def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None 
     Args:
         value: A number, or a vector of them.
         where: Node and field, for the error.
-        axes: The required number of them; a single one is repeated. Any number if None.
+        axes: The required count of numbers; a single number is repeated. None allows any count.
         lowest: The smallest allowed value.
 
     Example:

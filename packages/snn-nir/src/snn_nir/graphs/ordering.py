@@ -18,7 +18,7 @@ def ordered(nodes: Iterable[str], edges: Sequence[tuple[str, str]], inputs: Iter
 
     The closing edges are the back edges of a depth-first search that starts at the inputs and takes nodes in the order
     of their names. If every cycle is entered at one node, as in a layer with a recurrent weight, they lead back to
-    that node, whatever the names; neither the order of nodes nor that of edges counts, as a NIR file does not keep it.
+    that node, whatever the names. The order of nodes or edges does not matter, as a NIR file does not keep it.
 
     Example:
         >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "out")]

@@ -22,11 +22,12 @@ def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
 
     Four things are repaired, each with an :class:`~snn_nir.codes.NIRWarning`:
 
-    - exactly one name that only edges know and one node that no edge knows: the edges are renamed (``NIR202``);
+    - exactly one name that is only in edges and one node that is in no edge: the edges are renamed (``NIR202``);
     - nodes at the start or the end without Input or Output: it is added (``NIR211``);
     - a single number instead of one per neuron: it is repeated (``NIR213``);
-    - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts those of
-      the parameters, and axes such as the batch before those of an Input: the inferred shape is used (``NIR214``).
+    - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts the
+      shapes of the parameters, and axes such as the batch before those of an Input: the inferred shape is used
+      (``NIR214``).
 
     Returns:
         The copy, as :func:`snn_nir.graphs.shapes.infer` returns it.
@@ -128,7 +129,7 @@ def _inferred(graph: nir.NIRGraph, notes: list[tuple[str, str, str]]) -> tuple[n
             for path, shape in _stated(graph)
             if shape is not None and (now := inferred.get(path)) is not None and shape != now
         ]
-        # the source of the graph has the size of its Input, so that of the parameters would be wrong
+        # whatever feeds the graph has the size of its Input, so the size of the parameters would be wrong
         if any(isinstance(graph.nodes.get(path), nir.Input) and not _ends_with(*sizes) for path, *sizes in changes):
             break
         notes += [("NIR214", f"node {path!r}", f"{list(shape)} is now {list(now)}") for path, shape, now in changes]

@@ -30,7 +30,7 @@ def infer(graph: nir.NIRGraph) -> nir.NIRGraph:
 
     Returns:
         The copy, which shares its arrays with the graph. Every node has ``input_type`` and ``output_type``, whole
-        numbers are plain ints (of two-dimensional nodes: pairs), and values are NumPy arrays.
+        numbers are plain ints (pairs in two-dimensional nodes), and values are NumPy arrays.
 
     Raises:
         NIRError: ``NIR106``, ``NIR107``, ``NIR109``, ``NIR201``, ``NIR204`` to ``NIR206``, ``NIR212`` or ``NIR219``;
@@ -99,7 +99,7 @@ class _Inference:
             self._spread(self.touching[name])
 
     def _first_open(self) -> str:
-        """Return a nested graph that no other feeds, or an empty string if there is none."""
+        """Return a nested graph that no other feeds, or the first one if there is none."""
         fed = {end for start, end in self.edges if start in self.open}
         return next((name for name in self.open if name not in fed), next(iter(self.open)))
 
@@ -155,7 +155,7 @@ class _Inference:
         return not isinstance(node, nir.NIRGraph) and type_name(node, name) in {*NEURONS, "Input", "Output"}
 
     def _remedy(self, name: str, goal: Shape | None) -> str | None:
-        """Return how a Flatten gives the desired shape, if starting at another axis would do that."""
+        """Return a remedy if a Flatten would give the desired shape by starting at another axis."""
         node, shape = self.nodes[name], self.taken[name]
         for axis in range(len(shape or ()) if isinstance(node, nir.Flatten) and goal is not None else 0):
             other = copy.copy(node)
@@ -186,7 +186,7 @@ class _Inference:
         self.shown[name] = output_shape(node, shape, self._path(name))
 
     def _fill(self, node: nir.NIRNode, path: str, shape: Shape | None) -> None:
-        """Repeat the single numbers among a neuron's parameters, over the shape of the others if None."""
+        """Repeat the single numbers among a neuron's parameters, over ``shape`` or, if None, that of the others."""
         name = type_name(node, path)
         if name not in NEURONS or self.filled is None:
             return
@@ -208,7 +208,7 @@ class _Inference:
         for name, node in self.nodes.items():
             if not isinstance(node, nir.NIRGraph):
                 if name in joined and (self.taken[name] is None or self.shown[name] is None):
-                    raise refusal("NIR205", f"node {self._path(name)!r}", "neither it nor the nodes around it say")
+                    raise refusal("NIR205", f"node {self._path(name)!r}", "neither it nor its neighbors state one")
                 _set_types(node, self.taken[name], self.shown[name])
         new = copy.copy(self.graph)
         new.nodes, new.edges = self.nodes, self.edges

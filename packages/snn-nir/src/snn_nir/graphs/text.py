@@ -116,5 +116,5 @@ def _draw(graph: nir.NIRGraph, prefix: str, indent: str, lines: list[str]) -> No
 
 
 def _escaped(name: str) -> str:
-    """Replace characters that would end or change a label by Mermaid's entity codes."""
+    """Replace characters that would end or change a label with Mermaid's entity codes."""
     return "".join(sign if sign.isalnum() or sign in " _-." else f"#{ord(sign)};" for sign in name)

@@ -15,7 +15,7 @@ from snn_nir.graphs.fields import PRIMITIVES, type_name, walk
 
 
 def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
-    """Return a tensor's numbers, also if its memory holds negatives or conjugates, which NumPy cannot represent.
+    """Return a tensor's numbers, even if its memory holds negatives or conjugates, which NumPy cannot represent.
 
     Returns:
         The array, which may share the tensor's memory.
@@ -28,7 +28,7 @@ def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
 
 
 def as_array(value: Any) -> np.ndarray:
-    """Return a tensor's numbers, or anything else as NumPy makes an array of it."""
+    """Return a tensor's numbers, or NumPy's array of anything else."""
     return array_of(value) if isinstance(value, Tensor) else np.asarray(value)
 
 
@@ -49,7 +49,7 @@ def check_values(graph: nir.NIRGraph) -> None:
 
 
 def bad_values(graph: nir.NIRGraph) -> Iterator[NIRError]:
-    """Yield the refusals of :func:`check_values`, one per field.
+    """Yield the errors of :func:`check_values`, one per field.
 
     Example:
         >>> graph = nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False)

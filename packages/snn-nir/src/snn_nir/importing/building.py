@@ -105,7 +105,7 @@ def _conv(kind: Any) -> Callable[..., nn.Module]:
 
 
 def _filled(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
-    """Return a layer made without memory, so that nothing random is drawn, after setting its weights."""
+    """Set the weights of a layer that was made without memory, so that nothing random was drawn; return it."""
     layer.weight = nn.Parameter(weight)
     layer.bias = None if bias is None else nn.Parameter(bias)
     return layer

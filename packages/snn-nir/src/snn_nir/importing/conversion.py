@@ -36,8 +36,8 @@ def from_nir(
 
     Every primitive runs as it is, with its parameters per neuron. A step integrates, fires where v > v_threshold, and
     resets in the same step; states start at 0. If a node, or a group of nodes, is provably a neuron of snn-core, that
-    neuron replaces them and runs by its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``; ``Lapicque``
-    and ``Alpha`` if the metadata says so.
+    neuron replaces them and runs with its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``;
+    ``Lapicque`` and ``Alpha`` if the metadata says so.
 
     The network is float64 if all its weights are, else float32; a network without weights accepts both.
 
@@ -49,7 +49,7 @@ def from_nir(
         time_unit: Unit of the graph's time constants, which NIR does not specify: ``"s"``, ``"ms"``, or ``"step"`` (of
             ``dt=1``).
         reset: Effect of a spike on the membrane of every spiking neuron, ``"zero"``, ``"subtract"`` or ``"none"``, for
-            graphs that were trained with another reset than NIR's and do not say so. When None: as recorded, else to
+            graphs that were trained with a reset other than NIR's and do not say so. When None: as recorded, else to
             ``v_reset``.
         simplify: Use neurons of snn-core where they are equivalent. When False: one module for each node, which
             :func:`to_nir` writes as that node again, in the nested graph that it came from.
@@ -102,7 +102,7 @@ def from_nir(
 
 
 def _dtype(nodes: Iterable[Any], record: dict[str, Any]) -> torch.dtype:
-    """Return float64 if all weights are; for a network without weights, if all values of neurons are."""
+    """Return the recorded dtype; without one, float64 if all weights, or else all values of neurons, are float64."""
     for recorded in (torch.float32, torch.float64):
         if f"torch.{record.get('dtype')}" == str(recorded):
             return recorded
@@ -146,7 +146,7 @@ def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> 
             if own is not None and mine.shape == theirs.shape and bool((mine == theirs).all()):
                 setattr(own, "V" if isinstance(own, OneToOne) else str(field), theirs)
             else:
-                warn_caller("NIR304", f"node {name!r}", f"{field} was that of node {other!r} and now differs")
+                warn_caller("NIR304", f"node {name!r}", f"{field} was shared with node {other!r} and now differs")
 
 
 def _parameter(module: nn.Module | None, field: str) -> nn.Parameter | None:

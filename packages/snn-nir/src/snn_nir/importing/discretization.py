@@ -1,4 +1,4 @@
-"""The conversion of a time constant to what a membrane keeps, and takes in, in one step."""
+"""The conversion of a time constant to the shares that a membrane keeps and takes in per step."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rise(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tenso
 
 
 def discretized_decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
-    r"""Return the share that a leaky variable keeps in one step, :math:`1 - \rho` of :func:`rise`.
+    r"""Return the share that a leaky variable keeps in one step, :math:`1 - \rho` with :math:`\rho` from :func:`rise`.
 
     With ``method="exact"`` it equals :func:`snn_core.decay`.
 
@@ -66,7 +66,7 @@ def discretized_decay(tau: float | Tensor, dt: float, method: str = "euler") -> 
 
 
 def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tensor:
-    """Return :func:`discretized_decay`, with a warning, under the name that it had up to 0.5.
+    """Call :func:`discretized_decay` under the name that it had up to 0.5, with a warning.
 
     Args:
         tau: Time constant, greater than 0, in the unit of ``dt``; a number or a tensor of any shape.

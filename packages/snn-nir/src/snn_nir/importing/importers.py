@@ -20,7 +20,7 @@ class Importer(NamedTuple):
     Attributes:
         release: The release that was run.
         dt: Its time step in seconds, if that is fixed.
-        rules: Its effects on nodes; nodes without a rule are imported as NIR means.
+        rules: Its effects on nodes; nodes without a rule are imported as NIR defines them.
     """
 
     release: str
@@ -32,7 +32,7 @@ def _rule(nodes: str, condition: str, verdict: str, text: str) -> Rule:
     return Rule(frozenset(nodes.split()), condition, verdict, text)
 
 
-# what importers built on the interpreter of nirtorch 2.6 do
+# effects of importers built on the interpreter of nirtorch 2.6
 _BIAS = _rule("Affine", "its bias is fed back", "differs", "the cycle starts at 0, without the bias")
 _SUM_POOL = _rule("SumPool2d", "padded", "refuses", "padding is ignored, and the sizes after it do not fit")
 _INTERPRETED = (
@@ -40,7 +40,7 @@ _INTERPRETED = (
     _rule("NIRGraph", "several outputs", "refuses", "the import does not end"),
     _rule("NIRGraph", "a nested graph before its source", "refuses", "a nested graph is made twice"),
 )
-# what nir 1.0.8 does when it reads the file
+# an effect of nir 1.0.8, which reads the file
 _READ_BY_NIR = _rule("Conv1d Conv2d", "nir infers another shape", "refuses", "nir 1.0.8 infers another shape")
 
 IMPORTERS: dict[str, Importer] = {
@@ -130,7 +130,7 @@ IMPORTERS: dict[str, Importer] = {
         "3.1.0",
         None,
         (
-            _rule("LIF", "always", "refuses", "the import reads tau_mem, which LIF has not"),
+            _rule("LIF", "always", "refuses", "the import reads tau_mem, which LIF does not have"),
             _rule("IF I CubaLI Threshold Scale Delay", "always", "refuses", "no such node"),
             _rule("Conv1d Conv2d SumPool2d AvgPool2d Flatten", "always", "refuses", "no such node"),
             _rule("LI", "always", "differs", "tau becomes 0: the output is 0"),

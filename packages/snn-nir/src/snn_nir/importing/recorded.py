@@ -25,7 +25,7 @@ _SURROGATES = {  # surrogates that a name and numbers define
 
 
 def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
-    """Return reset and surrogate of a spiking node, as keyword arguments of a neuron.
+    """Return the reset and surrogate gradient of a spiking node, as keyword arguments of a neuron.
 
     Returns:
         ``reset_mechanism``, ``reset_delay``, ``spike_grad``: the caller's choice, else the recorded one, else NIR's,
@@ -46,7 +46,7 @@ def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
 
 
 def surrogate_of(name: str, node: Any) -> Any:
-    """Return the recorded surrogate gradient, or None; warn if there is none of that name.
+    """Return the recorded surrogate gradient, or None; warn if there is none with that name.
 
     Example:
         >>> import nir
@@ -69,8 +69,8 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
     """Return a constant of a neuron as recorded, if the node's own fields agree with it; else from the fields.
 
     Returns:
-        The recorded constant, exact and in its original shape. Without one, and with a warning if they disagree,
-        ``value``; a single number if all neurons have the same.
+        The recorded constant, exact and in its original shape. Without one, or with a warning if they disagree,
+        ``value``, as a single number if all neurons have the same.
 
     Example:
         >>> import nir

@@ -67,7 +67,7 @@ def time_step(
         nodes: Nodes by name, without nested graphs.
         recorded: Entries of the graph's metadata: ``dt``, ``method``, ``time_unit``.
         dt: Time step in seconds.
-        method: ``"euler"`` or ``"exact"``; recorded, then ``"euler"``, when None.
+        method: ``"euler"`` or ``"exact"``. When None: as recorded, else ``"euler"``.
         time_unit: Unit of the time constants: ``"s"``, ``"ms"``, or ``"step"``.
 
     Example:
@@ -173,7 +173,7 @@ _READINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def _tidy(dt: float) -> float:
-    """Return the round number that a step is meant to be, if it is one up to rounding."""
+    """Return the round number that a step equals up to rounding, or the step itself if there is none."""
     near = float(f"{dt:.1e}")
     return near if abs(dt / near - 1) < 1e-6 else dt
 
@@ -188,7 +188,7 @@ def _assumed(nodes: Iterable[nir.NIRNode]) -> float:
         return DEFAULT_DT
     if all(isinstance(n, nir.IF) for n in timed):
         problem = "all neurons are IF with r = 1, taken as one unit of input per step: dt = 1"
-        warn_caller("NIR501", "graph", problem, "pass dt=1 to say so, or the dt that is meant")
+        warn_caller("NIR501", "graph", problem, "pass dt=1 to confirm this, or the intended dt")
         return 1.0
     warn_caller("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")
     return DEFAULT_DT

@@ -19,7 +19,7 @@ class CubaLI(Readout, SynapticCurrent):
         w_in: Weight of the input, one per neuron.
         dt: Time step.
         method: ``"euler"`` or ``"exact"``.
-        **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
+        **options: Options of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
 
     Shape:
         input ``[batch, ...]``; output and states the same.

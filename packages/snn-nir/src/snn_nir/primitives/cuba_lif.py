@@ -21,13 +21,13 @@ class CubaLIF(ResetToValue, SynapticCurrent):
         w_in: Weight of the input, one per neuron.
         dt: Time step.
         method: ``"euler"`` or ``"exact"``.
-        **options: Those of :class:`~snn_nir.primitives.firing.ResetToValue`.
+        **options: Options of :class:`~snn_nir.primitives.firing.ResetToValue`.
 
     Shape:
         input ``[batch, ...]``; spikes and states the same.
 
     Raises:
-        ValueError: If the method is unknown, or the reset is.
+        ValueError: If the method or the reset is unknown.
 
     Example:
         >>> import torch

@@ -18,7 +18,7 @@ class SynapticCurrent(LeakyMembrane):
         \tau_{syn} \dot I = -I + w_{in}\,x, \quad \tau_{mem} \dot v = (v_{leak} - v) + R\,I \quad\to\quad
         I' = (1 - \rho_s)\,I + \rho_s w_{in}\,x, \quad v' = (1 - \rho)\,v + \rho R\,I' + \rho\,v_{leak}
 
-    The membrane reads the new current :math:`I'`. A mix-in: it goes last in the bases.
+    The membrane reads the new current :math:`I'`. A mix-in: it comes last among the bases.
 
     Args:
         tau_syn: Time constant of the current, one per neuron, in the unit of ``dt``.
@@ -28,7 +28,7 @@ class SynapticCurrent(LeakyMembrane):
         w_in: Weight of the input, one per neuron.
         dt: Time step.
         method: ``"euler"`` or ``"exact"``.
-        **options: Those of :class:`~snn_core.SpikingNeuron`.
+        **options: Options of :class:`~snn_core.SpikingNeuron`.
 
     Example:
         >>> import torch

@@ -15,14 +15,14 @@ class Delay(Readout):
 
     Args:
         steps: Delay in time steps, whole numbers >= 0; a scalar, or one per neuron.
-        **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
+        **options: Options of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
 
     Shape:
         input ``[batch, ...]``, output the same; the state ``past`` holds the inputs of the last steps,
         ``[batch, max(steps), ...]``, the latest first.
 
     Raises:
-        ValueError: If a delay is negative or no whole number.
+        ValueError: If a delay is negative or not a whole number.
 
     Example:
         >>> xs = torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1).expand(3, 1, 2)

@@ -15,7 +15,7 @@ class ResetToValue(SpikingNeuron):
 
     .. math:: z = \Theta(v - v_{threshold}), \qquad v \leftarrow v_{reset} \;\text{where}\; z = 1
 
-    It stands before the equation in the bases. NIR has only this reset; ``reset_mechanism="subtract"`` lowers the
+    It comes before the equation among the bases. NIR has only this reset; ``reset_mechanism="subtract"`` lowers the
     membrane by the threshold instead.
 
     Args:

@@ -14,7 +14,7 @@ class IF(ResetToValue, Integrating):
         v_threshold: Potential above which the neuron fires, one per neuron.
         v_reset: Potential after a spike, one per neuron; 0 when None.
         dt: Time step, in the unit of time that ``r`` is meant in.
-        **options: Those of :class:`~snn_nir.primitives.firing.ResetToValue`.
+        **options: Options of :class:`~snn_nir.primitives.firing.ResetToValue`.
 
     Shape:
         input ``[batch, ...]``; spikes and state the same.

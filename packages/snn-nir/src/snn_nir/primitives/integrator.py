@@ -15,12 +15,12 @@ class Integrating(SpikingNeuron):
 
     .. math:: \dot v = R\,x \quad\to\quad v' = v + \Delta t\,R\,x
 
-    Forward Euler and the exact solution agree. A mix-in: it stands last in the bases.
+    Forward Euler and the exact solution agree. A mix-in: it comes last among the bases.
 
     Args:
         r: Resistance R, one per neuron.
         dt: Time step, in the unit of time that ``r`` is meant in.
-        **options: Those of :class:`~snn_core.SpikingNeuron`.
+        **options: Options of :class:`~snn_core.SpikingNeuron`.
 
     Example:
         See :class:`I` and :class:`~snn_nir.primitives.IF`.
@@ -50,7 +50,7 @@ class I(Readout, Integrating):  # noqa: E742  (its name in NIR)
     Args:
         r: Resistance R, one per neuron.
         dt: Time step, in the unit of time that ``r`` is meant in.
-        **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
+        **options: Options of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
 
     Shape:
         input ``[batch, ...]``; output and state the same.

@@ -18,7 +18,7 @@ class LeakyMembrane(SpikingNeuron):
         \tau \dot v = (v_{leak} - v) + R\,x \quad\to\quad
         v' = (1 - \rho)\,v + \rho R\,x + \rho\,v_{leak}
 
-    with :math:`\rho` of :func:`~snn_nir.importing.discretization.rise`. A mix-in: it stands last in the bases.
+    with :math:`\rho` from :func:`~snn_nir.importing.discretization.rise`. A mix-in: it comes last among the bases.
 
     Args:
         tau: Time constant, one per neuron, in the unit of ``dt``.
@@ -26,7 +26,7 @@ class LeakyMembrane(SpikingNeuron):
         v_leak: Potential at rest, one per neuron.
         dt: Time step.
         method: ``"euler"`` or ``"exact"``.
-        **options: Those of :class:`~snn_core.SpikingNeuron`.
+        **options: Options of :class:`~snn_core.SpikingNeuron`.
 
     Raises:
         ValueError: If the method is unknown.

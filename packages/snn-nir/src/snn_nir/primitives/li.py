@@ -15,7 +15,7 @@ class LI(Readout, LeakyMembrane):
         v_leak: Potential at rest, one per neuron. The first step starts at 0 nevertheless.
         dt: Time step.
         method: ``"euler"`` or ``"exact"``.
-        **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
+        **options: Options of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
 
     Shape:
         input ``[batch, ...]``; output and state the same.

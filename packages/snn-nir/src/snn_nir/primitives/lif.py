@@ -17,13 +17,13 @@ class LIF(ResetToValue, LeakyMembrane):
         v_reset: Potential after a spike, one per neuron; 0 when None.
         dt: Time step.
         method: ``"euler"`` or ``"exact"``.
-        **options: Those of :class:`~snn_nir.primitives.firing.ResetToValue`.
+        **options: Options of :class:`~snn_nir.primitives.firing.ResetToValue`.
 
     Shape:
         input ``[batch, ...]``; spikes and state the same.
 
     Raises:
-        ValueError: If the method is unknown, or the reset is.
+        ValueError: If the method or the reset is unknown.
 
     Example:
         >>> import torch

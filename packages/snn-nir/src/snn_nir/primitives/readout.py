@@ -13,10 +13,10 @@ from snn_core import SpikingNeuron
 class Readout(SpikingNeuron):
     """Mix-in for a neuron that never fires and whose output is its membrane potential.
 
-    It stands before the equation in the bases.
+    It comes before the equation among the bases.
 
     Args:
-        **options: Those of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
+        **options: Options of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
 
     Example:
         >>> import torch

@@ -16,7 +16,7 @@ class Threshold(SpikingNeuron):
 
     Args:
         threshold: Value above which it fires, one per neuron; a parameter.
-        **options: Those of :class:`~snn_core.SpikingNeuron`.
+        **options: Options of :class:`~snn_core.SpikingNeuron`.
 
     Shape:
         input ``[batch, ...]``; spikes the same.

@@ -31,11 +31,11 @@ class GraphModule(nn.Module):
 
     Called with one time step it keeps its state, as neurons with ``init_hidden=True`` do, so that ``utils.reset``,
     ``utils.detach`` and ``unroll`` work on it; :meth:`step` and :meth:`unroll` take and return the state. A graph with
-    one Input takes a tensor, one with several a dict by their names; so do outputs.
+    one Input takes a tensor, and a graph with several takes a dict by their names; outputs have the same form.
 
     Edges that lead to the same node are summed; an edge that appears twice counts twice. An edge that closes a cycle
-    carries the output of its source in the previous step; in the first step, the output of the source while every node
-    with a state sends 0, including biases.
+    carries the output of its source in the previous step; in the first step, it carries the output that the source has
+    while every node with a state sends 0, biases included.
 
     Args:
         modules: The module of each node by the node's name; None for one that passes on its input.
@@ -97,7 +97,7 @@ class GraphModule(nn.Module):
     def __getitem__(self, name: str) -> nn.Module:
         """Return the module of a node, by its name in the graph."""
         if name not in self._attributes:
-            raise KeyError(f"no module of a node {name!r}; there are {', '.join(self._attributes)}")
+            raise KeyError(f"no module for a node {name!r}; there are modules for {', '.join(self._attributes)}")
         return getattr(self, self._attributes[name])
 
     @property
@@ -136,7 +136,7 @@ class GraphModule(nn.Module):
 
         Args:
             x: ``[batch, ...]``, or a dict of them by the names of the Inputs.
-            state: State before the step; None is at rest.
+            state: State before the step; None for rest.
 
         Returns:
             ``(y, state)``: the output of a call, and the state after it.
@@ -167,7 +167,7 @@ class GraphModule(nn.Module):
 
         Args:
             xs: ``[T, batch, ...]`` with T >= 1, or a dict of them by the names of the Inputs.
-            state: State before the first step; None is at rest.
+            state: State before the first step; None for rest.
 
         Returns:
             ``(ys, state)``: outputs with time on axis 0, and the last state.
@@ -245,7 +245,7 @@ class GraphModule(nn.Module):
         return dict(zip(self._wiring.carriers, kept, strict=True))
 
     def _free_attribute(self, name: str) -> str:
-        """Return an attribute for a node: its name as an identifier, made longer until it is free."""
+        """Return an attribute name for a node: its name as an identifier, made longer until it is free."""
         attribute = name.replace(".", "_") or "_"
         while hasattr(self, attribute):
             attribute += "_"

@@ -54,7 +54,7 @@ def bound(
 
     Raises:
         TypeError: If there is not one tensor for each Input.
-        ValueError: If one has another shape, no time step, or another number of steps than the others.
+        ValueError: If one has a wrong shape, no time step, or a different number of steps from the others.
 
     Example:
         >>> import torch

@@ -23,8 +23,8 @@ class Wired(NamedTuple):
 class Wiring(NamedTuple):
     """The nodes of a graph in the order in which they run.
 
-    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` lists what must be computed to know what
-    they send in silence, while everything with a state sends 0: the nodes that send 0 come without sources.
+    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` lists the nodes to compute to find what
+    they send in silence, while everything with a state sends 0; the nodes that send 0 come without sources.
     """
 
     nodes: tuple[Wired, ...]

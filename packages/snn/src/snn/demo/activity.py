@@ -26,8 +26,8 @@ def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]
         For each layer its ``name``, number of ``neurons``, mean firing ``rate`` in spikes per neuron and step, number
         of ``dead`` neurons, which never fire, and of ``saturated`` ones, which fire in every step, and the ``rates`` of
         the neurons one by one; and of the synapses that lead to it ``synops``, their operations per sample as
-        ``snn_functional.synops`` counts them, ``macs``, those of them that multiply, and ``dense``, what it would take
-        if no zero were skipped.
+        ``snn_functional.synops`` counts them, ``macs``, the operations among them that multiply, and ``dense``, the
+        operations if no zero were skipped.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of
@@ -88,7 +88,7 @@ class _Layer:
 def _by_neurons(
     net: nn.Module, neurons: Sequence[str], counted: Mapping[str, SynapticOperations]
 ) -> dict[str, SynapticOperations]:
-    """Operations of the synapses that lead to each layer of neurons: those called before it, and those within it."""
+    """Add up the operations of the synapses that lead to each layer of neurons, before it and within it."""
     leads_to: dict[str, str] = {}
     before: list[str] = []
     for name, _ in net.named_modules():

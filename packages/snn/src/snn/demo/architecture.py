@@ -13,11 +13,11 @@ _CONSTANTS = ("alpha", "beta", "threshold")
 
 
 def layers_of(net: nn.Module) -> dict[str, str]:
-    """Describe the layers of a network, each with the numbers that it has now.
+    """Describe the layers of a network, each with its current numbers.
 
     Returns:
-        For each layer that computes, by its name: its class with all that it was made with, its number of parameters,
-        and of constants that differ between neurons the least and the largest.
+        For each layer that computes, by its name: its class with its arguments, its number of parameters, and the
+        least and the largest value of constants that differ between neurons.
 
     Example:
         >>> layers_of(nn.Sequential(nn.Linear(3, 2), nn.Flatten()))["0"]

@@ -17,7 +17,7 @@ from snn.whole_number import MOST_THREADS, whole
 __all__ = ["add_options", "main"]
 
 _MOST_EPOCHS = 10_000
-_MOST_SEED = 2**63 - 1  # of torch's generators
+_MOST_SEED = 2**63 - 1  # the largest seed of torch's generators
 
 EPILOG = """\
 tasks:
@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn demo``.
 
     Returns:
-        Exit code: 0 if all is well, 1 if not, 2 if two words do not go together.
+        Exit code: 0 if all is well, 1 if not, 2 if two options do not go together.
 
     Example:
         >>> parser = argparse.ArgumentParser()
@@ -74,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
     also = [name for name in ("task", "seed", "epochs", "threads", "out") if getattr(options, name) is not None]
     also += ["code"] if options.code else []
     if options.verify and also:
-        print(f"snn demo: --verify takes all from the file; leave out --{', --'.join(also)}", file=sys.stderr)
+        print(f"snn demo: --verify takes everything from the file; leave out --{', --'.join(also)}", file=sys.stderr)
         return 2
     try:
         if options.code:
@@ -134,11 +134,11 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _say_environment(lines: list[str]) -> None:
     if lines:
-        print("not here as it was there, so that equal numbers are not promised:", *lines, sep="\n  ", flush=True)
+        print("the environment differs, so equal numbers are not promised:", *lines, sep="\n  ", flush=True)
 
 
 def _tune_allocator() -> None:
-    """Keep the memory of freed tensors: this process is the demonstration's alone."""
+    """Keep the memory of freed tensors: this process belongs to the demonstration alone."""
     from snn_cpu.allocator import is_tunable, tune_allocator
 
     if is_tunable():

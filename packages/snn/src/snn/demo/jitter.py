@@ -28,7 +28,7 @@ def jitter(images: Tensor, generator: torch.Generator, most: Jitter) -> Tensor:
     Args:
         images: ``[batch, channels, height, width]``.
         generator: Source of the random numbers, on the CPU.
-        most: How far, drawn evenly up to it in both directions.
+        most: The largest changes; each change is drawn evenly up to its limit, in both directions.
 
     Example:
         >>> images = torch.rand(3, 1, 8, 8)

@@ -24,7 +24,7 @@ def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
 
     Returns:
         ``data_sha256``, ``threads`` of torch, ``cpu`` with the instructions that torch uses, ``platform``, and
-        ``kernels``, how each layer computes a batch of training.
+        ``kernels``, the way in which each layer computes a training batch.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of
@@ -71,7 +71,7 @@ def weights_sha256(net: nn.Module) -> str:
 
 @torch.no_grad()
 def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
-    """Describe how each layer of a task's network computes a batch of training.
+    """Describe how each layer of a task's network computes a training batch.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of

@@ -8,13 +8,13 @@ from snn._installing import hint
 
 __all__ = ["REQUIREMENTS", "MissingPieces", "require_pieces"]
 
-# what pip is asked for
+# the requirements that pip installs
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "digits": ("snn[demo]",),
     "mnist": ("snn[demo]", "snn-data[mnist5k]"),
     "vowels": ("snn[demo]", "snn-data[vowels]"),
 }
-# what is imported, and what brings it
+# the imported packages, and the distributions that bring them
 _ALWAYS = {
     "snn_data": "snn-data",
     "snn_functional": "snn-functional",
@@ -29,7 +29,7 @@ class MissingPieces(ImportError):
 
 
 def require_pieces(task: str) -> None:
-    """Check that everything that a task needs can be imported, before anything takes time.
+    """Check that everything that a task needs can be imported, before any long work starts.
 
     Example:
         >>> require_pieces("digits")

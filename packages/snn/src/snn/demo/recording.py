@@ -41,9 +41,9 @@ class Recording(NamedTuple):
     """One sample, and the response of each layer to it.
 
     ``sample`` is an image ``[1, height, width]`` or a sequence ``[frames, channels]`` as ``kind`` says, ``input``
-    what the network was fed, ``[num_steps, ...]``. ``target`` and ``predicted`` count into ``classes``; ``predicted``
-    is None where no output neuron fired. The last of ``layers`` is the output. ``net`` is what the network is made of,
-    a description by the name of each layer.
+    is the network's input, ``[num_steps, ...]``. ``target`` and ``predicted`` are indices into ``classes``;
+    ``predicted`` is None if no output neuron fired. The last of ``layers`` is the output. ``net`` describes the
+    network, with a text by the name of each layer.
 
     Example:
         >>> import torch

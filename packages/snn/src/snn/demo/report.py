@@ -40,7 +40,7 @@ def write_report(folder: Path, result: Mapping[str, Any], recording: Recording) 
 
 
 def _together(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the activity of all layers as of one."""
+    """Return the activity of all layers as if they were one."""
     counts = {name: sum(layer[name] for layer in layers) for name in ("neurons", "dead", "saturated", "synops")}
     rate = sum(layer["rate"] * layer["neurons"] for layer in layers) / counts["neurons"]
     return {"name": "all", "rate": rate, **counts}

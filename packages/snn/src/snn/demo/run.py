@@ -24,7 +24,7 @@ from snn.versions import behind
 
 __all__ = ["run", "trained", "versions_of"]
 
-# The training sample that the report looks at.
+# The training sample that the report shows.
 SHOWN = 3
 
 
@@ -33,12 +33,12 @@ def run(task: Task[Any], folder: str | Path, threads: int = 1) -> dict[str, Any]
 
     Args:
         task: The task with its settings.
-        folder: Where to write; made if it is not there, files of an earlier run are replaced.
+        folder: The folder to write to, created if it does not exist; files of an earlier run are replaced.
         threads: Threads that torch computes on.
 
     Returns:
-        What ``run.json`` holds: accuracies and shares in [0, 1], times in seconds, history, confusion matrix, activity
-        of each layer, settings, versions and manifest.
+        The content of ``run.json``: accuracies and shares in [0, 1], times in seconds, history, confusion matrix,
+        activity of each layer, settings, versions and manifest.
 
     Raises:
         MissingPieces: If something that it needs is not installed.
@@ -71,7 +71,7 @@ def trained(
     """Train, and measure once on the test part.
 
     Returns:
-        All of ``run.json`` but where the report lies and how long that took, and what the report shows.
+        The content of ``run.json`` without the place of the report and the total time, and the recording to report.
 
     Example:
         >>> from snn.demo.tasks import settings_of, task_of

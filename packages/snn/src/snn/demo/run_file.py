@@ -13,7 +13,7 @@ from snn.demo.tasks.registry import settings_of
 
 __all__ = ["THREADS", "InvalidRun", "read_run"]
 
-THREADS = 1024  # more than any machine computes on; far more take all memory for their stacks
+THREADS = 1024  # more than any machine computes on; many more would take all memory for their stacks
 
 Check = Callable[[str, Any], None]
 
@@ -23,7 +23,7 @@ class InvalidRun(ValueError):
 
 
 def read_run(path: str | Path) -> dict[str, Any]:
-    """Read a ``run.json``, and check that every field is there, of its kind, and agrees with the others.
+    """Read a ``run.json``, and check that every field is there, has the right kind, and agrees with the others.
 
     Raises:
         InvalidRun: If a field is missing, unknown, or cannot be what a run wrote.
@@ -97,10 +97,10 @@ def _named(of: Check) -> Check:
     return check
 
 
-_TEXT = _one(str, "a text")
-_COUNT = _one(int, "a whole number from 0 on, below 2**63", lambda n: 0 <= n < 2**63)
+_TEXT = _one(str, "a string")
+_COUNT = _one(int, "a whole number of at least 0, below 2**63", lambda n: 0 <= n < 2**63)
 _SHARE = _one((int, float), "a number in [0, 1]", lambda x: 0 <= x <= 1)
-_AMOUNT = _one((int, float), "a finite number from 0 on", lambda x: 0 <= x < math.inf)
+_AMOUNT = _one((int, float), "a finite number of at least 0", lambda x: 0 <= x < math.inf)
 _NUMBER = _one((int, float), "a number", lambda x: isinstance(x, float) or abs(x) < 2**63)
 _SHA256 = _one(str, "64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None)
 _LAYER: dict[str, Check] = {

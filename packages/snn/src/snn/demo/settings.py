@@ -13,18 +13,18 @@ __all__ = ["DigitsSettings", "MnistSettings", "Settings", "VowelsSettings"]
 class Settings:
     """The settings that every task has.
 
-    Those of each task were chosen on validation parts cut from its training part; the test part played no role in it.
+    The settings of each task were chosen on validation parts cut from its training part; the test part played no role.
 
     Args:
         seed: Seed of the initial weights, the order of the samples and their augmentation.
         epochs: Passes over the training part.
-        batch: Samples a training step.
+        batch: Samples per training step.
         learning_rate: Highest learning rate of the schedule.
         weight_decay: Share of the learning rate by which weights shrink each step, times the weight.
 
     Raises:
         TypeError: If a setting is of another type than its default.
-        ValueError: If a seed is negative, another whole number below 1, or any other number negative or not finite.
+        ValueError: If a seed is negative, another whole number is below 1, or a number is negative or not finite.
 
     Example:
         >>> DigitsSettings(seed=3).split_seed
@@ -45,7 +45,7 @@ class Settings:
                 raise TypeError(f"the setting {field.name} is {value!r}; pass one of type {kind.__name__}")
             least = 1 if kind is int and not field.name.endswith("seed") else 0
             if not least <= value < math.inf:
-                raise ValueError(f"the setting {field.name} is {value!r}; pass a finite number from {least} on")
+                raise ValueError(f"the setting {field.name} is {value!r}; pass a finite number of at least {least}")
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ class VowelsSettings(Settings):
         hidden: Recurrent neurons.
         beta_least: Smallest membrane decay per step that a recurrent neuron starts from, in [0, 1]; it is learned.
         beta_most: Largest one.
-        beta_output: That of the output neurons.
+        beta_output: The same for the output neurons.
         slope: Slope of the surrogate gradient; a steeper one makes gradients grow over the steps.
         noise: Standard deviation of the noise on each training step, in standard deviations of the coefficient.
-        offset: That of the noise that stays the same for a whole utterance.
-        stretch: Share by which a training utterance becomes longer or shorter at most.
+        offset: The same for the noise that stays constant over a whole utterance.
+        stretch: Largest share by which a training utterance becomes longer or shorter.
     """
 
     epochs: int = 60

@@ -1,4 +1,4 @@
-"""The program that makes the result of a run with public names of ``snn`` alone."""
+"""The program that reproduces the result of a run with only public names of ``snn``."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ AT_ONCE = 200
 class Evaluation(NamedTuple):
     """The quality of a network on a part of the data.
 
-    ``accuracy`` and ``silent`` are shares of the samples, ``confusion[i][j]`` counts samples of class ``i`` taken for
-    ``j``, samples without any output spike left out.
+    ``accuracy`` and ``silent`` are shares of the samples. ``confusion[i][j]`` counts samples of class ``i`` taken for
+    ``j``, without the samples that cause no output spike.
     """
 
     accuracy: float
@@ -37,7 +37,7 @@ def train(
 
     Args:
         task: The task.
-        part: What to learn from.
+        part: The data to learn from.
         progress: Called after each batch with the batches done, and loss and accuracy of the epoch so far.
 
     Returns:

@@ -22,7 +22,7 @@ ENVIRONMENT = ("data_sha256", "cpu", "platform", "kernels")
 class Verification(NamedTuple):
     """The differences of the environment, and of the numbers, one line each.
 
-    With the same environment equal numbers are promised; else they may differ.
+    In the same environment, equal numbers are promised; otherwise they may differ.
     """
 
     environment: list[str]
@@ -30,7 +30,7 @@ class Verification(NamedTuple):
 
 
 def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: None) -> Verification:
-    """Repeat a run with its settings and as many threads, and compare.
+    """Repeat a run with its settings and its number of threads, and compare.
 
     Example:
         >>> from snn.demo.run import trained
@@ -47,7 +47,7 @@ def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: 
         here = environment(task, parts)
         there = {name: run["manifest"][name] for name in ENVIRONMENT}
         changed = list(differences("", there, {name: here[name] for name in ENVIRONMENT}))
-        # the platform is among both
+        # the platform is in both
         recorded, installed = ({**versions, "platform": ""} for versions in (run["versions"], versions_of(task)))
         changed += differences("versions", recorded, installed)
         say(changed)

@@ -1,1 +1,1 @@
-"""The command ``snn rename``, by which programs that import snnTorch import ``snn`` instead."""
+"""The command ``snn rename``, which makes programs that import snnTorch import ``snn`` instead."""

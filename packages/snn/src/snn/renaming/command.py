@@ -44,8 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """
     parser.description = (
         "Change programs that import snnTorch to import snn. The changes are shown, and made with --write. Imports and "
-        "what is called by their name are renamed, texts and comments stay; a line of a notebook that installs "
-        "snnTorch becomes a remark. The code is 1 if a file cannot be read."
+        "uses of their names are renamed, strings and comments stay; a line of a notebook that installs "
+        "snnTorch becomes a comment. The code is 1 if a file cannot be read."
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="a .py or .ipynb file, or a folder of them")
     parser.add_argument("--write", action="store_true", help="change the files")
@@ -91,7 +91,7 @@ def _summary(changed: int, written: bool) -> str:
     if not changed:
         return "nothing to rename"
     files = "1 file" if changed == 1 else f"{changed} files"
-    return f"{files} changed" if written else f"{files} to change, by --write"
+    return f"{files} changed" if written else f"{files} to change, with --write"
 
 
 def _told(error: Exception) -> str:
@@ -101,7 +101,7 @@ def _told(error: Exception) -> str:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Yield the programs and notebooks of a folder, except those of other projects inside it; a file itself."""
+    """Yield the programs and notebooks of a folder, except those of other projects inside it; or a file itself."""
     if path.is_file():
         yield path
         return
@@ -150,7 +150,7 @@ def _lines(text: str) -> Sequence[str]:
 
 
 def _write(file: _File) -> None:
-    """Replace the old content by the new one, completely or not at all."""
+    """Replace the old content with the new one, completely or not at all."""
     target = Path(os.path.realpath(file.path))
     part = target.with_name(f".{target.name}.part")
     try:

@@ -23,7 +23,7 @@ _PYTHON_CELLS = ("time", "timeit", "capture", "prun")
 
 
 def cells_of(notebook: Any) -> list[str]:
-    """Return the sources of a notebook's cells; an empty text for cells without code, so that numbers stay.
+    """Return the sources of a notebook's cells; an empty text for cells without code, so that cells keep their numbers.
 
     Example:
         >>> cells_of({"nbformat": 4, "cells": [{"cell_type": "code", "source": ["import ", "snntorch"]}]})
@@ -43,7 +43,7 @@ def cells_of(notebook: Any) -> list[str]:
 
 
 def renamed_cells(sources: Sequence[str]) -> Renamed:
-    """Rename the cells of a notebook as one program; a line that installs snnTorch becomes a remark.
+    """Rename the cells of a notebook as one program; a line that installs snnTorch becomes a comment.
 
     Raises:
         SyntaxError: If a cell is neither Python nor lines for IPython; its message names the cell.
@@ -135,7 +135,7 @@ def _installs(source: str) -> str:
 
 
 def _installs_not(line: str) -> str:
-    """Return a line that installs snnTorch without snnTorch, or a remark."""
+    """Return a line that installs snnTorch without snnTorch, or a comment in its place."""
     match = _PIP.match(line)
     words = match["words"].split() if match else []
     others = [word for word in words if not _IT.match(word)]

@@ -54,7 +54,7 @@ def renamed(sources: Sequence[str]) -> Renamed:
 
 
 def lines_of(source: str) -> list[str]:
-    r"""Cut a program into lines like Python, each with its end.
+    r"""Cut a program into lines as Python does, each with its line ending.
 
     Example:
         >>> lines_of("a\r\nb\x0cc")
@@ -87,12 +87,12 @@ def _imports_it(trees: Sequence[ast.Module]) -> bool:
 
 
 def _must_stay(trees: Sequence[ast.Module]) -> bool:
-    """Return True if the name ``snn`` has another meaning in the program, or ``snntorch`` is not the module alone."""
+    """Return True if the name ``snn`` has another meaning in the program, or ``snntorch`` is not only the module."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
     in_texts = {id(inner) for node in nodes if isinstance(node, ast.JoinedStr) for inner in ast.walk(node)}
     bound = {name for node in nodes for name in _bound(node)}
     named = any(isinstance(node, ast.Name) and node.id == OLD and id(node) in in_texts for node in nodes)
-    return bool(bound & {NEW, OLD}) or named  # where a name within an f-string stands, Python 3.11 does not say
+    return bool(bound & {NEW, OLD}) or named  # Python 3.11 does not say where in an f-string a name stands
 
 
 def _bound(node: ast.AST) -> Iterator[str]:

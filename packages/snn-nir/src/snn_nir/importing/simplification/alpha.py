@@ -21,7 +21,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     """Return the neuron ``Alpha`` whose excitatory current a node is recorded to be.
 
     Returns:
-        The neuron; None if nothing is recorded, or the nodes and their fields are not those of the record.
+        The neuron; None if nothing is recorded, or the nodes and their fields do not match the record.
     """
     node: Any = draft.nodes[name]
     metadata = read_metadata(node)
@@ -47,7 +47,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         warn_caller("NIR304", f"node {name!r}", "the constants of an Alpha")
         return None
     if reset == "zero":
-        return None  # no node does it
+        return None  # no NIR node does this
     outlets = _outlets(draft, parts, reset == "subtract" and not delay)
     if outlets is None:
         return None

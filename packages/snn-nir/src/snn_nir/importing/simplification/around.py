@@ -84,7 +84,7 @@ def with_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> tuple[Unit, str
 
 
 def _recurrent_layer(draft: Draft, unit: Unit, name: str, scheme: Scheme) -> nn.Module | None:
-    """Return the layer of recurrent weights in the form of snn-core, or None if it has none."""
+    """Return the layer of recurrent weights in the form of snn-core, or None if there is no such form."""
     node: Any = draft.nodes[name]
     diagonal = None
     if isinstance(node, nir.Scale):

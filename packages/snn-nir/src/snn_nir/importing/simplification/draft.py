@@ -20,7 +20,7 @@ class Draft:
     Attributes:
         nodes: NIR nodes by name.
         edges: Pairs of names.
-        modules: Neurons instead of nodes, by name.
+        modules: Neurons that replace nodes, by name.
         taps: Names for several outputs of one neuron, each with its place.
         absorbed: Parts of these neurons that hold the parameters of a former node, by its name.
         shapes: Output shapes of neurons and taps, by name.
@@ -43,7 +43,7 @@ class Draft:
         return [source for source, target in self.edges if target == name]
 
     def of_type(self, names: Iterable[str], *kinds: type) -> list[str]:
-        """Return those of some names that are nodes of these types, sorted."""
+        """Return, sorted, the names among ``names`` that are nodes of these types."""
         return sorted(n for n in set(names) if isinstance(self.nodes.get(n), kinds))
 
     def values(self, name: str, field: str) -> np.ndarray:
@@ -57,8 +57,8 @@ class Draft:
 
         Args:
             members: The nodes.
-            entry: The one of them that takes the neuron's input.
-            outlets: Those of them that others read, with their place among the neuron's outputs.
+            entry: The node that takes the neuron's input.
+            outlets: The nodes that others read, with their place among the neuron's outputs.
             module: The neuron; it returns its states too if ``outlets`` asks for more than the spikes.
             name: Its name.
             before: A module that its input goes through, or None.

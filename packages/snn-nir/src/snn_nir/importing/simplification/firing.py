@@ -15,10 +15,10 @@ from snn_nir.importing.simplification.unit import Unit
 
 
 def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
-    """Return the neuron that a LIF, IF or CubaLIF is, if it is one.
+    """Return the neuron to which a LIF, IF or CubaLIF is equivalent, if there is one.
 
     Returns:
-        The neuron, or None: if the membrane rests or is reset at another potential than 0, a decay is not within
+        The neuron, or None if the membrane rests at or is reset to a potential other than 0, a decay is not within
         [0, 1], or a current is scaled on its way to the membrane.
     """
     node: Any = draft.nodes[name]

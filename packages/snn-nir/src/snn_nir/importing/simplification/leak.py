@@ -48,7 +48,7 @@ def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | N
         a: One array.
         b: The other.
         dtype: Dtype of the rounding.
-        scale: Size of the values that were rounded on the way, that of ``b`` if None.
+        scale: Size of the values that were rounded on the way, the size of ``b`` if None.
 
     Example:
         >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float32)
@@ -95,7 +95,7 @@ def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
     """Return the membrane of a node, after its synaptic current if it has one.
 
     Returns:
-        The membrane, or None: if a decay is not within [0, 1], or a current is scaled on its way to the membrane.
+        The membrane, or None if a decay is not within [0, 1], or a current is scaled on its way to the membrane.
     """
     constants: dict[str, np.ndarray] = {}
     cuba = isinstance(node, nir.CubaLIF | nir.CubaLI)
@@ -116,9 +116,9 @@ def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
 
 
 def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None:
-    """Return R, C and time step of a recorded ``Lapicque``, if the node's fields agree with them; else warn.
+    """Return R, C and time step of a recorded ``Lapicque``, if the node's fields agree with them.
 
-    In that case it returns None.
+    Otherwise warn, and return None.
     """
     metadata = read_metadata(node)
     if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():

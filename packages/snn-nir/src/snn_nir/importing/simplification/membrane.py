@@ -24,7 +24,7 @@ class _Reset(NamedTuple):
 
 
 def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit | None:
-    """Return the neuron whose membrane an LI, I or CubaLI is, if it is one.
+    """Return the neuron whose membrane an LI, I or CubaLI is, if there is one.
 
     Args:
         draft: The graph.
@@ -59,7 +59,7 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
         return unit
     threshold = draft.values(spk, "threshold")
     if (threshold < 0).any():
-        return None  # it fires at rest, which an edge that closes a cycle would carry into the first step
+        return None  # it fires at rest, and an edge that closes a cycle would carry that spike into the first step
     unit.constants["threshold"] = constant(spk, node, "threshold", threshold)
     unit.spike_grad = surrogate_of(name, node)
     unit.members.add(spk)

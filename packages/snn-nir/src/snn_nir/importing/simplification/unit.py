@@ -24,7 +24,7 @@ class Unit:
         spk: The node that sends its spikes; empty if nothing fires.
         members: All its nodes.
         constants: Its constants, float64, by the names of snn-core: ``beta``, ``threshold``; ``alpha``, ``R``, ...
-        feeds: Those of its nodes that its input or its membrane reads.
+        feeds: Its nodes that its input or its membrane reads.
         gain: Factor of its input; None for 1.
         reset: ``"zero"``, ``"subtract"`` or ``"none"``.
         reset_delay: True if the reset comes a step after the spike.
@@ -78,7 +78,7 @@ def _recurrent(layer: Any, kind: Any, options: dict[str, Any]) -> SpikingNeuron:
     if isinstance(layer, OneToOne):
         learn = isinstance(layer.V, nn.Parameter)
         return kind(V=layer.V.detach(), all_to_all=False, learn_recurrent=learn, **options)
-    with torch.random.fork_rng(devices=[]):  # weights are drawn, and replaced
+    with torch.random.fork_rng(devices=[]):  # random weights are drawn, then replaced
         if isinstance(layer, nn.Linear):
             neuron = kind(linear_features=layer.in_features, **options)
         else:

@@ -1,4 +1,4 @@
-"""Sheets that the pictures of the report are drawn on, and what becomes of them."""
+"""Sheets on which the pictures of the report are drawn, and their conversion to pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SQUARE = 1.4
 
 
 class Picture(NamedTuple):
-    """A picture as PNG, which may be animated; what it shows, for readers who cannot see it; its size in pixels."""
+    """A picture as PNG, which may be animated; its description, for readers who cannot see it; its size in pixels."""
 
     png: bytes
     alt: str
@@ -50,7 +50,7 @@ def axes(height: float = 1) -> Axes:
 
 
 def finished(ax: Axes, alt: str) -> Picture:
-    """Return the picture of the sheet with some axes.
+    """Return the sheet of some axes as a picture.
 
     Example:
         >>> finished(axes(), "nothing")[2:]

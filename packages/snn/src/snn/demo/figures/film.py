@@ -12,12 +12,12 @@ from snn.demo.recording import Recording
 
 __all__ = ["votes"]
 
-# Milliseconds that the film takes, the least and most that a frame of it does, and how long the last one stays.
+# Milliseconds: length of the film, least and most of a frame, and time for which the last frame stays.
 FILM, SHORTEST, LONGEST, END = 4000, 40, 250, 1500
 
 
 def votes(recording: Recording) -> tuple[Picture, Picture]:
-    """Film the output layer as animated PNG: its spikes as they come, and how many each neuron has fired so far.
+    """Film the output layer as animated PNG: its spikes as they come, and the number that each neuron has fired so far.
 
     The first frame is the last one too, so that a reader who sees no film sees how it ends.
 

@@ -22,7 +22,7 @@ NEURONS_SHOWN = 3
 
 
 def sample(recording: Recording) -> Picture:
-    """Draw what the network is asked about.
+    """Draw the sample that the network is shown.
 
     Example:
         >>> sample(Recording(torch.rand(1, 8, 8), 1, 1, ("a", "b"), torch.rand(5, 64), "image", ())).alt
@@ -44,7 +44,7 @@ def fed(recording: Recording) -> Picture | None:
     """Draw the input of the network, if it differs from the sample.
 
     Returns:
-        The picture, or None where each step's input is the image, or the frame of the sequence.
+        The picture, or None if each step's input is the image, or the frame of the sequence.
 
     Example:
         >>> image = torch.rand(1, 8, 8)
@@ -66,7 +66,7 @@ def fed(recording: Recording) -> Picture | None:
 
 
 def spikes(layer: LayerRecording, classes: Sequence[str] = ()) -> Picture:
-    """Draw when each neuron of a layer fired.
+    """Draw the spikes of each neuron of a layer over time.
 
     Example:
         >>> spk = torch.eye(5)
@@ -85,7 +85,7 @@ def spikes(layer: LayerRecording, classes: Sequence[str] = ()) -> Picture:
 
 
 def maps(layer: LayerRecording) -> Picture:
-    """Draw where the neurons of a convolution fired.
+    """Draw maps of the firing rates of a convolution's neurons.
 
     Example:
         >>> spk = torch.ones(5, 3, 4, 4)
@@ -94,7 +94,7 @@ def maps(layer: LayerRecording) -> Picture:
     """
     ax = snn.plot.rate_maps(layer.spk, ax=axes())
     rows, columns = ax.images[0].get_size()
-    # as high as the sheet of maps, and what is written around it, need
+    # as high as the sheet of maps and the text around it need
     ax.figure.canvas.figure.set_figheight(0.72 * WIDTH * rows / columns + 0.7)
     _, channels, height, width = layer.spk.shape
     return finished(ax, f"Firing rates of layer {layer.name}: {channels} maps of {height} by {width} neurons")

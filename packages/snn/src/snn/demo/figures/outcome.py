@@ -57,7 +57,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Pictur
 
 
 def layer_rates(layer: Mapping[str, Any]) -> Picture:
-    """Draw how many neurons of a layer fire at each rate.
+    """Draw the number of neurons of a layer that fire at each rate.
 
     Example:
         >>> layer_rates({"name": "hidden", "rates": [0.0, 0.25, 0.5]}).alt

@@ -22,10 +22,10 @@ SPLIT_SEED = 0
 
 
 class DigitReader(nn.Module):
-    """Pixels to spikes, a hidden layer, one output neuron a digit; the one that fires most is the answer.
+    """Pixels to spikes, a hidden layer, one output neuron per digit; the one that fires most is the answer.
 
     The first neurons add up a pixel's brightness and leak nothing, so that a pixel of brightness x fires about x times
-    a step: an encoder that draws no random numbers.
+    per step: an encoder that draws no random numbers.
     """
 
     def __init__(self, hidden: int = HIDDEN, beta: float = BETA) -> None:

@@ -23,7 +23,7 @@ SPLIT_SEED = 0
 
 
 class ConvolutionalReader(nn.Module):
-    """Two spiking convolutions, each pooled before its neurons, and one output neuron a digit.
+    """Two spiking convolutions, each pooled before its neurons, and one output neuron per digit.
 
     The first neurons are fed the convolved image itself in every step.
 

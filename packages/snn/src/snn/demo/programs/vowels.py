@@ -26,7 +26,7 @@ STRETCH = 0.2
 
 
 class SpeakerTeller(nn.Module):
-    """A recurrent layer with membranes of many speeds, and one output neuron a speaker.
+    """A recurrent layer with membranes of many speeds, and one output neuron per speaker.
 
     Source: Perez-Nieves et al., Neural heterogeneity promotes robust learning (2021), for the spread of the decays.
     """
@@ -40,7 +40,7 @@ class SpeakerTeller(nn.Module):
     ) -> None:
         super().__init__()
         spike_grad = snn.surrogate.fast_sigmoid(slope=slope)
-        # each of 12 coefficients, and how it changes from step to step
+        # each of 12 coefficients, and its change from step to step
         self.to_hidden: nn.Linear = nn.Linear(24, hidden)
         beta = betas[0] + (betas[1] - betas[0]) * torch.rand(hidden)
         self.hidden: snn.RLeaky = snn.RLeaky(

@@ -1,4 +1,4 @@
-"""Spoken vowels of unequal length, whose speaker a recurrent network tells."""
+"""Spoken vowels of unequal length; a recurrent network tells the speaker."""
 
 from __future__ import annotations
 
