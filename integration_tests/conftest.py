@@ -1,4 +1,4 @@
-"""Reports of the demonstration, one a task, of networks that have learned nothing: quickly made, with every part."""
+"""The same random numbers in every run, and reports of the demonstration."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import pathlib
 
 import pytest
 
+from repeatable import seeded
+
+__all__ = ["reports", "seeded"]
+
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
-    """The page of each task."""
+    """The page of each task, of networks that have learned nothing: quickly made, with every part."""
     from demo_reports import RUNS, run_of
     from snn.demo.report import write_report
 

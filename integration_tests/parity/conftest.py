@@ -25,14 +25,6 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> Iterator[None]:
-    """Every test starts from the same global seed and leaves the global generator as it found it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
-@pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
     """The peer's list of all neurons is emptied: its resets would reach the neurons of other tests."""
     peer.SpikingNeuron.instances.clear()

@@ -14,7 +14,7 @@ from snn_functional import quant
 
 
 def rounded(net: nn.Module, bits: int = 4) -> nn.Module:
-    """Give a net weights of so many bits behind the point."""
+    """Give a net weights with so many fraction bits."""
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_((parameter * 2 * 2**bits).round() / 2**bits)

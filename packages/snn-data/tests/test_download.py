@@ -141,6 +141,24 @@ def test_an_absent_server_is_an_error_after_all_tries(loopback, tmp_path):
         download(f"{loopback.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=2)
 
 
+@pytest.mark.parametrize(
+    ("tries", "error", "message"),
+    [
+        (0, ValueError, "tries is 0; it must be at least 1"),
+        (-1, ValueError, "tries is -1; it must be"),
+        (1.5, TypeError, r"tries is 1\.5; pass an int"),
+        (True, TypeError, "tries is True; pass an int"),
+    ],
+)
+def test_a_number_of_tries_is_a_whole_number_of_at_least_1(server, tmp_path, tries, error, message):
+    part = tmp_path / "set.zip.part"
+    part.write_bytes(BODY[:700])
+    with pytest.raises(error, match=message):
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=tries)
+    assert part.read_bytes() == BODY[:700]
+    assert not server.requests
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/file", "set.zip"])
 def test_only_the_web_is_read(tmp_path, url):
     with pytest.raises(ValueError, match=re.escape(f"needs an http or https address, got '{url}'")):

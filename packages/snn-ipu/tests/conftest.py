@@ -7,17 +7,10 @@ import importlib.util
 import os
 import shutil
 import sys
-from typing import Iterator
 
 import pytest
-import torch
-from hypothesis import settings
 
 from . import poptorch_double
-
-# the same examples every time, on a machine of any speed
-settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
-settings.load_profile("repeatable")
 
 # collected where the pieces are: the first two wherever all packages are installed, the third where a compiler is
 _NEEDS = {
@@ -26,14 +19,6 @@ _NEEDS = {
     "test_operator.py": shutil.which(os.environ.get("CXX", "g++")),
 }
 collect_ignore = [file for file, result in _NEEDS.items() if not result]
-
-
-@pytest.fixture(autouse=True)
-def seeded() -> Iterator[None]:
-    """Every test starts from the same global seed and leaves the global generator as it found it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
 
 
 @pytest.fixture

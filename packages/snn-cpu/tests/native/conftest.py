@@ -6,14 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from hypothesis import settings
 
 from snn_core import kernels
 from snn_cpu import library
-
-# the same examples every time, on a machine of any speed
-settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
-settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,10 +20,8 @@ def loaded() -> None:
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> Iterator[None]:
-    """Every test starts from the same global seed and number of threads, and leaves both as it found them."""
+def same_threads() -> Iterator[None]:
+    """Every test leaves the number of threads as it found it."""
     threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+    yield
     torch.set_num_threads(threads)

@@ -42,7 +42,7 @@ def download(
         progress: True for a line on a terminal, or a function of the bytes done and the bytes in all (or None).
         max_bytes: Largest accepted number of bytes.
         timeout: Seconds without an answer after which a connection counts as broken.
-        tries: Number of connections to try, as long as each transfers something.
+        tries: Number of connections to try, at least 1; each goes on where the one before broke off.
 
     Returns:
         `path`.
@@ -51,7 +51,9 @@ def download(
         ChecksumError: If the file, downloaded or already there, is a different one.
         OSError: If the server cannot be reached, refuses, or breaks off in every try; the received bytes stay for the
             next call.
-        ValueError: If `url` or `checksum` does not have the required form, or the file is larger than `max_bytes`.
+        TypeError: If `tries` is not an int.
+        ValueError: If `url` or `checksum` does not have the required form, `tries` is less than 1, or the file is
+            larger than `max_bytes`.
 
     Example:
         >>> import tempfile
@@ -66,6 +68,10 @@ def download(
         raise ValueError(f"download needs an http or https address, got {url!r}")
     if checksum is not None:
         parsed_checksum(checksum)
+    if not isinstance(tries, int) or isinstance(tries, bool):
+        raise TypeError(f"download: tries is {tries!r}; pass an int, the number of connections to try")
+    if tries < 1:
+        raise ValueError(f"download: tries is {tries}; it must be at least 1, the first connection")
     target = Path(path).expanduser()
     if target.exists():
         if checksum is not None:

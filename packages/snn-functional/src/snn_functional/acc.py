@@ -176,9 +176,9 @@ def _checked_range(values: Tensor) -> tuple[float, float]:
 
 
 def _first(counts: Tensor, most: Tensor) -> Tensor:
-    """Return the first index of the highest, finite counts ``[B, K]``, twice as fast as argmax; overwrite them."""
+    """Return the first index of the highest, finite counts ``[B, K]``, twice as fast as argmax."""
     index = torch.arange(counts.shape[-1], dtype=counts.dtype, device=counts.device)
-    return counts.sub_(most).sign_().mul_(-counts.shape[-1]).add_(index).amin(-1)
+    return (counts - most).sign_().mul_(-counts.shape[-1]).add_(index).amin(-1)
 
 
 def _silent(most: Tensor, spikes: Tensor) -> Tensor:

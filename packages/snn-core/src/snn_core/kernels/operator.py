@@ -36,7 +36,7 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
-        xs: Input ``[T, batch, ...]``, of which only dtype and device matter.
+        xs: Input ``[T, batch, ...]``, whose values do not matter.
 
     Returns:
         The choice.

@@ -28,7 +28,7 @@ LAYERS = "every node acts on each sample alone or is a neuron"
 
 
 def chain_of(net: nn.Module | None, path: str = "") -> list[tuple[str, Any]]:
-    """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None for a net with code of its own."""
+    """Return the layers of a (nested) ``nn.Sequential``, in order, by path; None stands for a net with its own code."""
     if type(net) is not nn.Sequential or "forward" in vars(net):
         return [(path, net if _is_leaf(net) else None)]
     # named_children() would skip a module used again

@@ -77,7 +77,7 @@ class Source:
         lines = [_declared(f.ctype, f.name, f.size) + f" /* {comment(f.meaning)} */" for f in fields]
         places, first = [], 0
         for k, view in enumerate(self.outputs):
-            bits = f", {self.fraction_bits[k]} bits behind the point" if self.fraction_bits else ""
+            bits = f", {self.fraction_bits[k]} fraction bits" if self.fraction_bits else ""
             what = "spikes" if view.buffer.spikes else view.buffer.meaning or "numbers"
             places.append(
                 f"out[{first}] to out[{first + view.buffer.size - 1}]: {comment(what)} {list(view.shape)}{bits}"
