@@ -67,7 +67,7 @@ NETS = {
     "zeros": (zeros, "the input of '3' (Leaky) is 0 in every step"),
     "broken": (broken, "the input of '3' (Leaky) is NaN or infinite"),
     "inhibited": (inhibited, "no factor makes '3' (Leaky) fire at 0.1: it fires at 0 even with its input times 1e+06"),
-    "eager": (eager, "take a threshold above 0"),
+    "eager": (eager, "choose a threshold above 0"),
     "one number": (one_number, "its rate jumps from 0"),
     "parametrized": (
         lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 4)), lif()),

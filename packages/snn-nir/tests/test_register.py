@@ -243,7 +243,7 @@ def test_invalid_registrations_are_refused(neuron, draw, text):
         (lambda neuron, drawing: {"mem": drawing.input}, "its drawing returns .*; return a dict of signals with 'spk'"),
         (
             lambda neuron, drawing: {"spk": drawing.input, "rise": drawing.input},
-            "its drawing returns 'rise', no state",
+            "its drawing returns 'rise', not a state",
         ),
         (lambda neuron, drawing: {"spk": drawing.input, "mem": 1}, "its drawing returns .*; return a dict of signals"),
         (lambda neuron, drawing: {"spk": drawing.add("a", 3)}, "3 is not a node; pass one such as nir.LI"),
