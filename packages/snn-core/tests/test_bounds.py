@@ -85,6 +85,15 @@ def test_unknown_constants_are_refused_and_the_known_ones_listed(names: tuple[st
         snn.bounded(snn.Leaky(beta=0.5), *names)
 
 
+def test_a_constant_named_twice_is_bounded_once() -> None:
+    lif = snn.bounded(snn.Leaky(beta=0.5, threshold=0.25), "beta", "threshold", "beta")
+    assert sorted(name for name, _ in lif.named_parameters()) == [
+        "parametrizations.beta.original",
+        "parametrizations.threshold.original",
+    ]
+    assert lif.beta.item() == 0.5
+
+
 def test_an_empty_range_is_refused() -> None:
     with pytest.raises(ValueError, match="high must be greater than low"):
         Bounded(low=1, high=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import copy
 import pickle
 import re
@@ -16,6 +17,20 @@ from torch import Tensor
 import snn_core as snn
 
 from .zoo import coarse
+
+
+class Array(array.array):
+    """Numbers that say, as NumPy's do, that they are an array; the core does not import NumPy."""
+
+    def __array__(self) -> Any:
+        raise NotImplementedError
+
+
+def test_arrays_are_taken_as_tensors() -> None:
+    lif = snn.Leaky(beta=Array("d", [0.5, 0.25]), threshold=Array("b", [1, 2]))
+    assert lif.beta.tolist() == [0.5, 0.25]
+    assert lif.threshold.tolist() == [1.0, 2.0]
+    assert lif.beta.dtype == lif.threshold.dtype == torch.get_default_dtype()
 
 
 @pytest.mark.parametrize("value", [1, 1.0, Fraction(1), torch.tensor(1), torch.tensor([1, 1, 1])], ids=str)
@@ -183,6 +198,13 @@ def test_gradients_pass_a_straight_through_quantizer() -> None:
         (lambda: snn.Leaky(beta=0.9, state_quant=8), TypeError, r"Leaky.*state_quant.*8"),
         (lambda: snn.Leaky(beta=0.9, graded_spikes_factor="2"), TypeError, r"Leaky.*graded_spikes_factor.*'2'"),
         (lambda: snn.Synaptic(alpha="0.9", beta=0.8), TypeError, r"Synaptic.*alpha.*'0\.9'"),
+        (lambda: snn.Leaky(torch.tensor(1j)), TypeError, r"Leaky: beta must be real, got torch\.complex64"),
+        (
+            lambda: snn.Leaky(0.9, threshold=torch.empty(0)),
+            ValueError,
+            r"Leaky: threshold must have a value, got shape \(0,\)",
+        ),
+        (lambda: snn.Leaky(torch.empty(2, 0)), ValueError, r"Leaky: beta must have a value, got shape \(2, 0\)"),
     ],
     ids=lambda v: "" if callable(v) else str(v),
 )

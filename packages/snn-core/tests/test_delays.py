@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -149,6 +151,75 @@ def test_an_impulse_arrives_at_the_step_that_it_should(delay: float) -> None:
     assert out.sum() == 1
 
 
+IMPULSES = [(torch.float32, 300), (torch.bfloat16, 300), (torch.float16, 300), (torch.float16, 2050)]
+
+
+def impulse(dtype: torch.dtype, steps: int) -> Tensor:
+    return torch.eye(1, steps + 1, dtype=dtype).reshape(-1, 1, 1)
+
+
+@pytest.mark.parametrize(("dtype", "most"), IMPULSES, ids=str)
+@pytest.mark.parametrize("learn", [False, True], ids=["fixed", "learned"])
+@pytest.mark.parametrize("early", [0, 1, 2, 3, 42, 43, 44, 45])
+def test_an_impulse_in_half_precision_arrives_at_the_step_that_it_should(dtype, most: int, learn, early: int) -> None:
+    layer, xs = snn.AxonalDelay(most, most - early, learn_delay=learn), impulse(dtype, most)
+    out = layer.sequence(xs)
+    assert out.dtype == dtype
+    assert out.flatten().nonzero().flatten().tolist() == [most - early]
+    assert out.sum() == 1
+    sharp = snn.AxonalDelay(most, most - early, learn_delay=learn, kernel="gaussian", sigma=0.01)
+    assert sharp.sequence(xs).equal(out)
+    with torch.autocast("cpu"):
+        linear = nn.Linear(1, 1, bias=False)
+        nn.init.ones_(linear.weight)
+        assert layer.sequence(linear(xs.float())).flatten().nonzero().flatten().tolist() == [most - early]
+
+
+@pytest.mark.parametrize("delay", [257.0, 257.25, 259.5, 299.0])
+def test_a_long_delay_in_half_precision_has_the_gradient_of_single_precision(delay: float) -> None:
+    gradients = []
+    for dtype in (torch.float32, torch.bfloat16):
+        layer, xs = snn.AxonalDelay(300, delay, learn_delay=True), torch.zeros(400, 1, 1, dtype=dtype)
+        xs[3:7] = torch.tensor([1.0, 2.0, 4.0, 8.0], dtype=dtype).reshape(-1, 1, 1)
+        xs.requires_grad_()
+        weights = torch.arange(400).reshape(-1, 1, 1) % 7
+        gradients.append(torch.autograd.grad((layer.sequence(xs) * weights).sum(), [layer.delay, xs]))
+    for single, half in zip(*gradients, strict=True):
+        torch.testing.assert_close(half.float(), single, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("dtype", "most"), IMPULSES, ids=str)
+@pytest.mark.parametrize("early", [0, 4, 42, 44, 50])
+@pytest.mark.parametrize(
+    "make", [lambda *a, **o: snn.DelayedLinear(1, 1, *a, **o), lambda *a, **o: snn.DelayedConv2d(1, 1, 1, *a, **o)]
+)
+def test_a_weight_in_half_precision_belongs_to_one_step(make, dtype: torch.dtype, most: int, early: int) -> None:
+    layer = make(most, delay=most - early, bias=False, dtype=dtype).eval()
+    delay = int(layer.delay.item())  # the nearest that its dtype holds
+    assert layer.taps().dtype == dtype
+    assert layer.taps().flatten().nonzero().flatten().tolist() == [delay]
+    layer.sigma.fill_(0.01)
+    assert layer.train().taps().flatten().nonzero().flatten().tolist() == [delay]
+    nn.init.ones_(layer.weight)
+    if isinstance(layer, snn.DelayedLinear):
+        assert layer.eval().sequence(impulse(dtype, most)).flatten().nonzero().flatten().tolist() == [delay]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_wide_gaussian_in_half_precision_is_that_of_single_precision(dtype: torch.dtype) -> None:
+    layer = snn.DelayedLinear(3, 2, max_delay=600, bias=False, dtype=dtype)
+    expected = copy.deepcopy(layer).float()
+    torch.testing.assert_close(layer.taps(), expected.taps().to(dtype), rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.bfloat16], ids=str)
+def test_delays_of_any_dtype_are_compared_with_the_largest_as_they_are(dtype: torch.dtype) -> None:
+    delay = torch.tensor([[100.0]]).to(dtype)
+    assert snn.DelayedLinear(1, 1, 300, delay=delay).delay.item() == 100
+    with pytest.raises(ValueError, match="every delay must lie between 0 and max_delay=99 steps"):
+        snn.DelayedLinear(1, 1, 99, delay=delay)
+
+
 def test_an_impulse_halves_at_half_steps() -> None:
     xs = torch.zeros(6, 1, 1)
     xs[1] = 1
@@ -237,6 +308,23 @@ WRONG = {
     "no width": (lambda: snn.DelayedLinear(3, 2, 2, sigma=0.0), r"DelayedLinear: sigma must be greater than 0"),
     "sequences": (lambda: snn.AxonalDelay(3, step_mode=False), r"delay.sequence\(xs\)"),
     "beyond training": (lambda: snn.DelayedLinear(3, 2, 2).narrow_(1.5), r"narrow_ takes a share .* got 1.5"),
+    "endless width": (lambda: snn.DelayedLinear(3, 2, 2, sigma=math.inf), r"sigma must be finite, got inf"),
+    "endless Gaussian": (lambda: snn.AxonalDelay(3, sigma=math.inf), r"AxonalDelay: sigma must be finite, got inf"),
+    "a table": (
+        lambda: snn.AxonalDelay(4, torch.zeros(2, 3)),
+        r"AxonalDelay: delay must have one value, or one for each channel, got shape \(2, 3\)",
+    ),
+    **{
+        f"channels={wrong}": (
+            lambda wrong=wrong: snn.AxonalDelay(4, channels=wrong),
+            rf"AxonalDelay: channels must be a whole number, 1 or more, got {wrong}",
+        )
+        for wrong in (-1, 0, 2.0, True)
+    },
+    "endless recurrent width": (
+        lambda: snn.RLeaky(0.9, V=0.5, all_to_all=False, max_delay=2, delay_sigma=math.inf),
+        r"RLeaky: delay_sigma must be finite, got inf",
+    ),
     "recurrent": (
         lambda: snn.RLeaky(0.9, linear_features=2, max_delay=2, delay=3.0),
         r"RLeaky: every delay must lie between 0 and max_delay=2",

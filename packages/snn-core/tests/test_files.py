@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import snn_core as snn
 
 from .forging import forged, parts, resealed
-from .zoo import NEURONS, Case, call_loop
+from .zoo import NEURONS, WHOLE, Case, call_loop
 
 
 def net() -> nn.Sequential:
@@ -41,6 +41,55 @@ def test_every_neuron_comes_back_with_its_state(case: Case, dtype: torch.dtype, 
     assert all(torch.equal(a, b) for a, b in zip(saved._kept, loaded._kept, strict=True))
     assert type(loaded._kept) is loaded.State
     torch.testing.assert_close(loaded(xs[0]), saved(xs[0]), rtol=0, atol=0)
+
+
+def of_numbers(make: Any, numbers: str) -> nn.Module:
+    """A module whose constants and weights were moved, out of their ranges if its number is too."""
+    module = make()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in [*module.parameters(), *module.buffers()]:
+            if tensor.is_floating_point():
+                noise = 6 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64) - 3
+                tensor.copy_({"outside": noise, "inside": noise.sigmoid(), "0": 0 * noise, "1": 0 * noise + 1}[numbers])
+    return module
+
+
+@pytest.mark.parametrize("numbers", ["outside", "inside", "0", "1"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "make",
+    [*(case.make for case in NEURONS), *WHOLE.values(), lambda: snn.StateLeaky(torch.rand(64), channels=64)],
+    ids=[*map(str, NEURONS), *WHOLE, "StateLeaky of one beta a neuron"],
+)
+def test_every_tensor_comes_back_bit_for_bit(make: Any, dtype: torch.dtype, numbers: str, tmp_path) -> None:
+    saved = of_numbers(lambda: make().to(dtype), numbers)
+    before = {name: tensor.clone() for name, tensor in saved.state_dict().items()}
+    snn.save(tmp_path / "net", saved)
+    loaded, copied, whole = (make().to(dtype) for _ in range(3))
+    snn.load(tmp_path / "net", loaded)
+    copied.load_state_dict(dict(before))
+    whole.load_state_dict(saved.state_dict())
+    for module in (loaded, copied, whole):
+        torch.testing.assert_close(dict(module.state_dict()), before, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_bounded_decay_of_a_whole_sequence_comes_back(tmp_path) -> None:
+    saved, loaded = (snn.bounded(snn.StateLeaky(beta=beta, channels=3), "beta") for beta in (0.123, 0.9))
+    snn.save(tmp_path / "net", saved)
+    snn.load(tmp_path / "net", loaded)
+    assert torch.equal(loaded.beta, saved.beta)
+
+
+@pytest.mark.parametrize("state", [True, False, 1, 0, None, "yes", "", 1.0, torch.tensor(True)], ids=repr)
+def test_a_file_that_is_saved_can_be_loaded(state: Any, tmp_path) -> None:
+    if isinstance(state, bool):
+        snn.save(tmp_path / "net", net(), state=state)
+        snn.load(tmp_path / "net", net(), state=state)
+        return
+    with pytest.raises(TypeError, match=re.escape(f"save: state must be True or False, got {state!r}")):
+        snn.save(tmp_path / "net", net(), state=state)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_says_what_it_is_of(tmp_path) -> None:

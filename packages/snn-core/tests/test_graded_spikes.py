@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -29,6 +31,12 @@ def test_without_a_factor_the_weights_are_uniform_around_one() -> None:
 
 def test_a_factor_of_zero_is_zero() -> None:
     assert snn.GradedSpikes(3, constant_factor=0.0)(torch.ones(1, 3)).sum() == 0
+
+
+@pytest.mark.parametrize("factor", [math.nan, math.inf, -math.inf])
+def test_a_factor_that_is_not_finite_is_an_error(factor: float) -> None:
+    with pytest.raises(ValueError, match=f"GradedSpikes: constant_factor must be finite, got {factor}"):
+        snn.GradedSpikes(2, factor)
 
 
 def test_the_weights_learn() -> None:

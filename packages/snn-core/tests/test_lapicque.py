@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 import snn_core as snn
+
+from .test_constants import Array
 
 
 def charge(neuron: snn.SpikingNeuron, current: float, num_steps: int) -> Tensor:
@@ -50,6 +54,23 @@ def test_two_of_beta_resistance_and_capacitance_give_the_third(constants: dict, 
     neuron = snn.Lapicque(**constants)
     for name, value in expected.items():
         assert torch.as_tensor(getattr(neuron, name)).item() == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize("names", ["beta", "beta R", "beta C", "R C", "R C time_step"])
+@pytest.mark.parametrize("kind", ["d", "f"])
+def test_arrays_and_fractions_are_taken_as_tensors(names: str, kind: str) -> None:
+    kinds = {"arrays": Array(kind, [0.5, 0.5]), "tensors": torch.tensor([0.5, 0.5]), "number": Fraction(1, 2)}
+    arrays, tensors, number = (snn.Lapicque(**dict.fromkeys(names.split(), value)) for value in kinds.values())
+    for name in ("beta", "R", "C", "time_step"):
+        assert torch.equal(getattr(arrays, name), getattr(tensors, name))
+        assert (getattr(tensors, name) == getattr(number, name)).all()
+
+
+@pytest.mark.parametrize("name", ["beta", "R", "C", "time_step"])
+@pytest.mark.parametrize("wrong", ["0.5", [0.5], 0.5j])
+def test_a_constant_that_is_not_a_number_is_named(name: str, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=rf"Lapicque: {name} must be a number or a tensor, got {type(wrong).__name__}"):
+        snn.Lapicque(**{"R": 1.0, "C": 1.0, name: wrong} if name != "beta" else {name: wrong})
 
 
 def test_a_decay_per_neuron_charges_each_by_its_own() -> None:

@@ -22,6 +22,21 @@ def test_lengths_come_as_any_kind_of_integers(kind) -> None:
     close(snn.unroll(net, xs, lengths=kind(LENGTHS)), snn.unroll(net, xs, lengths=torch.tensor(LENGTHS)))
 
 
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64, torch.uint64]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("steps", [255, 256, 257, 300])
+def test_integers_of_any_width_that_hold_the_lengths_are_like_a_list(steps: int, dtype: torch.dtype) -> None:
+    most = min(steps, torch.iinfo(dtype).max)
+    neuron, xs = lif(output=True), torch.randn(steps, 5, 1)
+    for lengths in ([most, 44, 0, 1, most - 1], [0] * 5, [steps % 128] * 5):
+        outputs, expected = (
+            snn.unroll(neuron, xs, lengths=kind) for kind in (torch.tensor(lengths, dtype=dtype), lengths)
+        )
+        assert all(map(torch.equal, outputs, expected))
+
+
 @every_way
 def test_full_lengths_are_like_no_lengths(options) -> None:
     net, xs = build(*NETS["linear"])

@@ -129,6 +129,36 @@ def test_a_kept_state_is_read_by_name_and_forgotten_by_reset(case: Case) -> None
 
 
 @every_neuron
+def test_a_kept_state_is_set_to_tensors_alone(case: Case) -> None:
+    net, xs = case.make(init_hidden=True), case.input()
+    for started in (False, True):
+        before = net._kept
+        for name in net.State._fields:
+            for wrong in (0.5, None, [0.5], (torch.ones(1),)):
+                with pytest.raises(TypeError, match=f"state '{name}' must be a tensor, got {type(wrong).__name__}"):
+                    setattr(net, name, wrong)
+        assert net._kept is before
+        if not started:
+            net(xs[0])
+
+
+@every_neuron
+def test_a_state_of_one_number_is_expanded_and_has_the_dtype_of_the_input(case: Case) -> None:
+    neuron, xs = case.make(), case.input()
+    fields = neuron.State._fields
+    whole = neuron.step(xs[0])[1]._make([torch.full_like(s, 0.25) for s in neuron.step(xs[0])[1]])
+    number = whole._make([torch.tensor(0.25, dtype=torch.float64)] * len(fields))
+    close(neuron.step(xs[0], number), neuron.step(xs[0], whole))
+    for wrong in (torch.float32, torch.bfloat16, torch.complex128, torch.int64):
+        for shape in ((), (1,), (1, 1), xs[0].shape):
+            state = (torch.ones(shape, dtype=wrong),) * len(fields)
+            with pytest.raises(TypeError, match=rf"the state '{fields[0]}' is {wrong} and the input torch.float64"):
+                neuron.step(xs[0], state)
+            with pytest.raises(TypeError, match=rf"the state '{fields[0]}' is {wrong} and the input torch.float64"):
+                neuron.unroll(xs, state)
+
+
+@every_neuron
 @pytest.mark.exhaustive
 def test_nothing_of_a_deleted_net_stays_alive(case: Case) -> None:
     class Marker:

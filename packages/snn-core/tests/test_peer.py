@@ -112,6 +112,16 @@ def test_effects_of_the_block_end_with_it_even_after_an_error() -> None:
     assert snn.peer.rules == snn.peer.Rules()
 
 
+@pytest.mark.parametrize("options", [{"silent_is_class_0": 1}, {"zero_reset_drops_input": None}], ids=str)
+@pytest.mark.parametrize("rule", [True, False])
+def test_an_invalid_value_switches_no_rule(options: dict[str, Any], rule: bool) -> None:
+    snn.peer.rules.zero_reset_drops_input = rule
+    before = copy.copy(snn.peer.rules)
+    with pytest.raises(TypeError, match="must be True or False, got"), snn.peer.following(**options):
+        pass
+    assert snn.peer.rules == before
+
+
 def test_unknown_rules_and_invalid_values_are_refused() -> None:
     with pytest.raises(AttributeError, match="no rule 'zero_reset'; the rules are zero_reset_drops_input, silent_is"):
         snn.peer.rules.zero_reset = True

@@ -50,6 +50,26 @@ def test_each_neuron_may_have_a_period_of_its_own() -> None:
     assert [set(gaps(spk[:, 0, i])) for i in range(3)] == [{1}, {3}, {8}]
 
 
+@pytest.mark.parametrize(("dtype", "most"), [(torch.bfloat16, 255), (torch.float16, 2047)], ids=str)
+def test_a_period_is_one_that_the_dtype_of_the_states_can_count(dtype: torch.dtype, most: int) -> None:
+    xs = torch.full((2 * most + 2, 1), 1.5, dtype=dtype)
+    spk, _ = Resting(beta=0.5, refractory_period=most).unroll(xs)
+    assert gaps(spk) == [most + 1]
+    for period in (most + 1, most + 2, 3000, torch.tensor([3.0, 3000.0])):
+        neuron = Resting(beta=0.5, refractory_period=period)
+        message = rf"Resting: refractory_period is \d+; {dtype} counts no more than {most} steps: compute in float32"
+        for call in (neuron.unroll, lambda x, neuron=neuron: neuron.step(x[0]), lambda x, neuron=neuron: neuron(x[0])):
+            with pytest.raises(ValueError, match=message):
+                call(xs.expand(-1, 2))
+        assert neuron.unroll(xs.float().expand(-1, 2))[0].any()
+    loaded = Resting(beta=0.5, refractory_period=1)
+    loaded.load_state_dict(Resting(beta=0.5, refractory_period=most + 1).state_dict())
+    with pytest.raises(ValueError, match="counts no more"):
+        loaded.unroll(xs)
+    with pytest.raises(ValueError, match="counts no more"):
+        Resting(beta=0.5, refractory_period=most + 1).to(dtype).unroll(xs.float())
+
+
 def by_hand(xs: Tensor, beta: Tensor, period: int) -> Tensor:
     """Spikes of a leaky neuron that subtracts, by lists of when each has fired last."""
     spike = surrogate.fast_sigmoid(5)
@@ -156,7 +176,7 @@ def test_a_recurrent_neuron_hears_nothing_of_itself_while_it_is_silent() -> None
     assert spk.flatten().tolist() == states.spk.flatten().tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("period", [-1, 1.5, torch.tensor([0.0, 0.5])])
+@pytest.mark.parametrize("period", [-1, 1.5, math.inf, torch.tensor([0.0, 0.5])])
 def test_a_period_that_is_not_a_number_of_steps_is_refused(period: Any) -> None:
     with pytest.raises(ValueError, match="Resting: refractory_period must be a whole number of steps, at least 0, got"):
         Resting(beta=0.5, refractory_period=period)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -120,6 +121,15 @@ def test_a_recurrence_without_its_size_says_what_is_missing(kind: type) -> None:
         kind(conv2d_channels=2, **decays)
     with pytest.raises((ValueError, TypeError), match=kind.__name__):
         kind(linear_features=3, conv2d_channels=2, kernel_size=3, **decays)
+
+
+@pytest.mark.parametrize("size", [(3, 3, 3), (3,), 3.0, (3, 3.0), "3", [3, 3, 3]])
+def test_a_kernel_of_a_size_that_is_not_a_pair_is_named(size) -> None:
+    message = re.escape(f"RLeaky: kernel_size must be a whole number or a pair of them, got {size!r}")
+    with pytest.raises(ValueError, match=message):
+        snn.RLeaky(0.9, conv2d_channels=2, kernel_size=size)
+    with pytest.raises(ValueError, match=r"SConv2dLSTM: kernel_size must be a whole number or a pair"):
+        snn.SConv2dLSTM(2, 3, size)
 
 
 def test_a_saved_v_of_older_files_loads_into_the_one_parameter() -> None:

@@ -141,6 +141,37 @@ def test_a_saved_time_constant_brings_its_decay() -> None:
     assert neuron.state_dict()["tau"].item() == pytest.approx(10.0, rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_a_saved_time_constant_of_another_decay_wins_neuron_by_neuron(dtype: torch.dtype) -> None:
+    beta = torch.tensor([0.123, 0.5, 0.9, 1.0, 0.0, 1.5], dtype=dtype)
+    neuron = snn.StateLeaky(beta=beta, channels=6, learn_beta=True).to(dtype)
+    saved = dict(neuron.state_dict())
+    # as snnTorch makes them of beta: its mean life instead of its time constant
+    tau = torch.where(torch.arange(6) < 3, 1 / (1 - beta), saved["tau"])
+    neuron.load_state_dict(saved | {"tau": tau})
+    expected = torch.cat([torch.exp(-1 / tau[:3]), beta[3:]])
+    assert torch.equal(neuron.beta, expected)
+    assert (neuron.beta[:3] != beta[:3]).all()
+    for infinite in (math.inf, -math.inf):  # versions up to 0.5.1 saved the latter
+        neuron.load_state_dict(saved | {"beta": torch.full_like(beta, 1.5), "tau": torch.full_like(beta, infinite)})
+        assert neuron.beta.tolist() == [1.5] * 6
+    del saved["beta"]
+    neuron.load_state_dict(saved)
+    torch.testing.assert_close(neuron.beta, beta.clamp(max=1), rtol=1e-1, atol=0)
+
+
+def test_a_membrane_that_never_decays_has_an_infinite_time_constant() -> None:
+    neuron = snn.StateLeaky(torch.tensor([1.0, 1.5, 0.0, -0.5]), channels=4, learn_beta=True)
+    assert neuron.tau.tolist() == [math.inf, math.inf, 0, 0]
+
+
+@pytest.mark.parametrize("wrong", [True, 2.5, 1.0, -1, 0, "3"])
+@pytest.mark.parametrize("name", ["channels", "kernel_truncation_steps"])
+def test_a_size_that_is_not_a_whole_number_is_an_error(name: str, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=f"StateLeaky: {name} must be a whole number, 1 or more, got {wrong!r}"):
+        snn.StateLeaky(**{"beta": 0.5, "channels": 3} | {name: wrong})
+
+
 def test_a_learnable_beta_gets_the_gradient_of_the_sum() -> None:
     neuron = snn.StateLeaky(beta=0.5, channels=1, learn_beta=True).double()
     xs = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64).view(3, 1, 1)

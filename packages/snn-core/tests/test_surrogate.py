@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable
+from dataclasses import fields
 
 import pytest
 import torch
@@ -267,6 +268,29 @@ def test_no_gradient_means_no_gradient() -> None:
 def test_a_slope_that_is_not_positive_is_an_error_naming_it(make, argument: str) -> None:
     with pytest.raises(ValueError, match=rf"surrogate\.\w+: {argument} must be greater than 0, got"):
         make()
+
+
+SETTINGS = [
+    (type(spike), field.name)
+    for spike in {type(s): s for s in EVERY.values()}.values()
+    for field in fields(spike)
+    if field.name not in ("custom_surrogate_function", "B")
+]
+
+
+@pytest.mark.parametrize(("kind", "setting"), SETTINGS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_setting_that_makes_no_gradient_of_numbers_is_an_error_naming_it(kind, setting: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"surrogate\.{kind.__name__}: {setting} must be .*got {value}"):
+        kind(**{setting: value})
+
+
+def test_a_sparse_surrogate_may_have_a_gradient_everywhere_or_nowhere() -> None:
+    x = torch.tensor(X)
+    assert torch.equal(surrogate.SFS(B=-math.inf).derivative(x), surrogate.fast_sigmoid().derivative(x))
+    assert not surrogate.SFS(B=math.inf).derivative(x).any()
+    with pytest.raises(ValueError, match=r"surrogate\.SFS: B must be a number, got nan"):
+        surrogate.SFS(1.0, B=math.nan)
 
 
 def test_a_custom_surrogate_that_cannot_be_called_is_a_type_error() -> None:

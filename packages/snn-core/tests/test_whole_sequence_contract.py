@@ -7,6 +7,7 @@ import copy
 import io
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,6 +60,26 @@ def test_a_call_returns_what_the_layer_names_and_spikes_first(make, output: bool
     first, *_ = outputs = listed(layer(sequence()))
     assert len(outputs) == len(layer.output_names)
     assert ("spk" in layer.output_names) == bool(((first == 0) | (first == 1)).all())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [*WHOLE.values(), *(partial(snn.StateLeaky, 0.5, channels=5, kernel_truncation_steps=n) for n in (1, 2, 7))],
+    ids=[*WHOLE, "window of 1", "window of 2", "window of 7"],
+)
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_outputs_share_no_memory_with_the_input_or_each_other(make, steps: int) -> None:
+    layer, xs = build(make), sequence()[:steps].clone()
+    outputs, before = listed(layer(xs)), xs.clone()
+    if isinstance(layer, snn.StateLeaky):
+        _, state = layer.unroll(xs)
+        _, states = layer.unroll(xs, trace=True)
+        outputs += [*state, *states]
+    memories = [t.untyped_storage().data_ptr() for t in (xs, *outputs)]
+    assert len({*memories}) == len(memories)
+    for out in outputs:
+        out.detach().add_(1)
+    assert torch.equal(xs, before)
 
 
 @every_layer

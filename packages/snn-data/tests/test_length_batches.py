@@ -22,6 +22,15 @@ def test_every_sample_comes_once_and_a_batch_is_a_run_of_the_sorted_lengths(leng
     assert runs == sorted(ordered[at : at + batch_size] for at in range(0, len(lengths), batch_size))
 
 
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64, torch.uint64]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_integers_of_any_width_that_hold_the_lengths_are_like_a_list(dtype):
+    lengths = [3, 0, 1, min(300, torch.iinfo(dtype).max), 44]
+    assert list(LengthBatches(torch.tensor(lengths, dtype=dtype), 2)) == list(LengthBatches(lengths, 2))
+
+
 def test_padding_is_what_sorting_leaves_and_far_below_that_of_random_batches():
     lengths = torch.randint(10, 200, (640,), generator=torch.Generator().manual_seed(0))
 

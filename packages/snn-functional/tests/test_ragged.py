@@ -65,6 +65,27 @@ def test_a_padded_loss_and_its_gradient_are_those_of_the_samples_alone(name, see
     assert (gradient.masked_select(~mask.unsqueeze(-1)) == 0).all()
 
 
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64, torch.uint64]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("steps", [255, 256, 257, 300])
+def test_integers_of_any_width_that_hold_the_lengths_are_like_a_list(steps, dtype):
+    spk, targets, _ = batch(1, steps, 3)
+    for lengths in ([min(steps, torch.iinfo(dtype).max), 44, 1], [50, 10, 44]):
+        losses, expected = (
+            ce_rate_loss(reduction="none")(spk, targets, lengths=kind)
+            for kind in (torch.tensor(lengths, dtype=dtype), lengths)
+        )
+        assert torch.equal(losses, expected)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_labels_are_integers_of_any_width(dtype):
+    spk, targets, _ = batch(1, 5, 3)
+    assert torch.equal(ce_rate_loss()(spk, targets.to(dtype)), ce_rate_loss()(spk, targets))
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_a_ragged_batch_is_reduced_as_any_other(name, reduction):

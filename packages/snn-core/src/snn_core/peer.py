@@ -71,9 +71,9 @@ def following(*, zero_reset_drops_input: bool = True, silent_is_class_0: bool = 
         (tensor([0.]), tensor([1.]))
     """
     before = [getattr(rules, field.name) for field in fields(rules)]
-    rules.zero_reset_drops_input = zero_reset_drops_input
-    rules.silent_is_class_0 = silent_is_class_0
     try:
+        rules.zero_reset_drops_input = zero_reset_drops_input
+        rules.silent_is_class_0 = silent_is_class_0
         yield rules
     finally:
         for field, value in zip(fields(rules), before, strict=True):

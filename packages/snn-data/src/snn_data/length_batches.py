@@ -57,11 +57,12 @@ class LengthBatches(Sampler[list[int]]):
             raise ValueError(f"LengthBatches needs lengths of shape [samples], got {list(tensor.shape)}")
         if tensor.numel() and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
             raise TypeError(f"LengthBatches needs integer lengths, got {tensor.dtype}: convert with .long()")
+        tensor = tensor.to(torch.int64)
         if tensor.numel() and tensor.min() < 0:
             raise ValueError(f"LengthBatches needs lengths of 0 or more, got {tensor.min().item()}")
         if batch_size < 1:
             raise ValueError(f"LengthBatches needs a batch_size of 1 or more, got {batch_size}")
-        self.lengths: Tensor = tensor.to(torch.int64)
+        self.lengths: Tensor = tensor
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle

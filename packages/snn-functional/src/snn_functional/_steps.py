@@ -79,7 +79,7 @@ def _first(recording: Tensor, lengths: Tensor) -> Tensor:
 
 
 def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
-    """Return the number of steps of each sample ``[B]`` of a recording ``[T, B, ...]``; from a list, on the CPU.
+    """Return the steps of each sample ``[B]``, int64, of a recording ``[T, B, ...]``; from a list, on the CPU.
 
     Numbers on an accelerator outside [1, T] stop the device, so that nothing waits for it.
     """
@@ -92,6 +92,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
             f"lengths has shape {tuple(tensor.shape)}; {name} of shape {tuple(recording.shape)} needs one a sample, "
             f"[{batch}]"
         )
+    tensor = tensor.long()  # narrow integers would wrap the numbers they are compared with
     if not torch.compiler.is_compiling():
         outside = (tensor < 1) | (tensor > steps)
         if is_any(outside, f"lengths holds a number of steps outside [1, {steps}]"):

@@ -69,7 +69,8 @@ def save(
 
     Raises:
         TypeError: If ``net`` is not a module, its ``state_dict`` holds anything but tensors that the format supports,
-            ``dt`` is not a number, ``seeds`` are not whole numbers by name, or JSON cannot represent ``extra``.
+            ``state`` is not True or False, ``dt`` is not a number, ``seeds`` are not whole numbers by name, or JSON
+            cannot represent ``extra``.
         ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or a tensor has a name
             that a file cannot store.
         OSError: If the file cannot be written.
@@ -92,6 +93,8 @@ def save(
             f"save: {', '.join(map(repr, taken))} begins with {_STATE!r}, as the names of kept states in a file do; "
             "give the module another name"
         )
+    if not isinstance(state, bool):
+        raise TypeError(f"save: state must be True or False, got {state!r:.100}")
     must_be_time(dt)
     must_be_seeds(seeds)
     shared = _shared(tensors_)

@@ -81,6 +81,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         >>> bool(0.9 < lif.beta < 1)
         True
     """
+    names = tuple(dict.fromkeys(names))
     constants = {**dict(neuron.named_parameters(recurse=False)), **dict(neuron.named_buffers(recurse=False))}
     if not names or any(name not in constants for name in names):
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -87,9 +87,9 @@ class HasConstants(nn.Module):
             high: Upper end of its range.
 
         Raises:
-            TypeError: If ``value`` is neither a number nor a tensor.
-            ValueError: If it contains NaN or is outside its range, whose ends are allowed unless it is learned; if only
-                one of ``low`` and ``high`` is passed, or ``high`` is not greater.
+            TypeError: If ``value`` is neither a number nor a tensor of real numbers.
+            ValueError: If it is empty, contains NaN or is outside its range, whose ends are allowed unless it is
+                learned; if only one of ``low`` and ``high`` is passed, or ``high`` is not greater.
 
         Example:
             >>> import snn_core as snn
@@ -102,13 +102,7 @@ class HasConstants(nn.Module):
             >>> lif.rise.item()
             0.5
         """
-        if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):
-            raise TypeError(
-                f"{type(self).__name__}: {name} must be a number or a tensor, got {type(value).__name__} {value!r}"
-            )
-        tensor = value.detach().clone() if isinstance(value, Tensor) else _tensor(value)
-        if not tensor.is_floating_point():
-            tensor = tensor.to(torch.get_default_dtype())
+        tensor = as_constant(f"{type(self).__name__}: {name}", value)
         if anywhere(tensor.isnan()):
             raise ValueError(f"{type(self).__name__}: {name} must not be NaN, got {value!r}")
         if low is not None or high is not None:
@@ -151,6 +145,37 @@ def must_be_one_or_each(what: str, value: Tensor, count: int, each: str) -> None
         )
 
 
+def must_be_a_count(what: str, value: Any) -> None:
+    """Raise unless a value is a whole number of at least 1, of Python or NumPy."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{what} must be a whole number, 1 or more, got {value!r}")
+
+
+def as_constant(what: str, value: Any) -> Tensor:
+    """Return a number, tensor or array as a floating-point tensor with memory of its own.
+
+    Args:
+        what: The owner and the name of the constant, for messages.
+        value: The constant.
+
+    Raises:
+        TypeError: If it is of another kind, or complex.
+        ValueError: If it is empty.
+
+    Example:
+        >>> as_constant("Leaky: beta", 1)
+        tensor(1.)
+    """
+    if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):
+        raise TypeError(f"{what} must be a number or a tensor, got {type(value).__name__} {value!r}")
+    tensor = value.detach().clone() if isinstance(value, Tensor) else _tensor(value)
+    if tensor.is_complex():
+        raise TypeError(f"{what} must be real, got {tensor.dtype}")
+    if not tensor.numel():
+        raise ValueError(f"{what} must have a value, got shape {tuple(tensor.shape)}")
+    return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+
+
 def _tensor(value: Any) -> Tensor:
     """Return a number of any kind, or an array, as a tensor with memory of its own."""
     if isinstance(value, Real) and not isinstance(value, int | float):
@@ -180,14 +205,14 @@ def decay(tau: float | Tensor, dt: float) -> float | Tensor:
     .. math:: \beta = e^{-\Delta t / \tau}
 
     Args:
-        tau: Time constant in seconds, greater than 0; a number or a tensor of any shape.
-        dt: Step in seconds, greater than 0.
+        tau: Time constant in seconds, greater than 0; a number, or a tensor or array of any shape.
+        dt: Step in seconds, greater than 0 and finite.
 
     Returns:
         The decay, in (0, 1): a float, or a tensor of the shape of ``tau``.
 
     Raises:
-        ValueError: If ``tau`` or ``dt`` is not greater than 0.
+        ValueError: If ``tau`` or ``dt`` is not greater than 0, or ``dt`` is infinite.
 
     Example:
         >>> round(decay(tau=20e-3, dt=1e-3), 4)
@@ -197,6 +222,10 @@ def decay(tau: float | Tensor, dt: float) -> float | Tensor:
     """
     if not dt > 0:
         raise ValueError(f"decay: dt must be greater than 0 seconds, got {dt!r}")
+    if dt == math.inf:
+        raise ValueError(f"decay: dt must be finite, got {dt!r}")
+    if not isinstance(tau, Real) and hasattr(tau, "__array__"):
+        tau = torch.as_tensor(tau)
     if isinstance(tau, Tensor):
         if not bool((tau > 0).all()):
             raise ValueError(f"decay: every tau must be greater than 0 seconds, got a smallest value of {tau.min()}")

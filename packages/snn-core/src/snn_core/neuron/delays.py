@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from snn_core.neuron.constant import anywhere, is_whole
+from snn_core.neuron.firing import as_dtype
+
+
+def wide(delays: Tensor) -> Tensor:
+    """Return delays, or what is computed with them, in a dtype that holds every whole number of steps.
+
+    Half precision does not: from 256 on bfloat16 holds only every second one, and float16 from 2,048 on.
+
+    Example:
+        >>> wide(torch.tensor(0.5, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    return as_dtype(delays, torch.promote_types(delays.dtype, torch.float32))
 
 
 def gaussian(delays: Tensor, max_delay: int, sigma: float | Tensor) -> Tensor:
@@ -25,9 +39,20 @@ def gaussian(delays: Tensor, max_delay: int, sigma: float | Tensor) -> Tensor:
         >>> gaussian(torch.tensor(1.0), max_delay=2, sigma=1.0)
         tensor([0.2741, 0.4519, 0.2741])
     """
-    steps = torch.arange(max_delay + 1, device=delays.device).to(delays.dtype)
-    distances = steps.reshape(-1, *[1] * delays.dim()) - delays
-    return torch.softmax(-(distances**2) / (2 * sigma**2), 0)
+    sigma = wide(sigma) if isinstance(sigma, Tensor) else sigma
+    distances = all_delays(max_delay, delays) - wide(delays)
+    return as_dtype(torch.softmax(-(distances**2) / (2 * sigma**2), 0), delays.dtype)
+
+
+def all_delays(max_delay: int, delays: Tensor) -> Tensor:
+    """Return the delays of 0 to D steps, ``[D + 1, 1, ...]`` with as many further axes as ``delays`` has.
+
+    Example:
+        >>> all_delays(2, torch.zeros(3)).tolist()
+        [[0.0], [1.0], [2.0]]
+    """
+    steps = torch.arange(max_delay + 1, device=delays.device).to(wide(delays).dtype)
+    return steps.reshape(-1, *[1] * delays.dim())
 
 
 def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -54,9 +79,11 @@ def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor],
 
 
 def must_be_wide(owner: str, sigma: float) -> None:
-    """Raise unless a Gaussian has a positive width."""
+    """Raise unless a Gaussian has a positive, finite width."""
     if not sigma > 0:
         raise ValueError(f"{owner}: sigma must be greater than 0 steps, got {sigma!r}")
+    if sigma == math.inf:
+        raise ValueError(f"{owner}: sigma must be finite, got {sigma!r}")
 
 
 def must_be_a_delay(owner: str, most: int) -> None:
@@ -67,6 +94,7 @@ def must_be_a_delay(owner: str, most: int) -> None:
 
 def must_be_delays(owner: str, delays: Tensor, most: int) -> None:
     """Raise unless delays lie between 0 and the largest."""
+    delays = wide(delays)
     if anywhere((delays < 0) | (delays > most)):
         raise ValueError(
             f"{owner}: every delay must lie between 0 and max_delay={most} steps, got {delays.min().item():g} to "

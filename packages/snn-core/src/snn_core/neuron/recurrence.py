@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
-from snn_core.neuron.constant import Constant, HasConstants, clamped
+from snn_core.neuron.constant import Constant, HasConstants, clamped, is_whole
 from snn_core.neuron.delays import must_be_a_delay, must_be_delays
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.queue import Queued
@@ -102,7 +103,8 @@ class Recurrent(Queued):
         Raises:
             TypeError: If the arguments do not name exactly one kind of connection, or a delay is passed without
                 ``max_delay``.
-            ValueError: If the kernel is even, or a delay is outside [0, D].
+            ValueError: If the kernel is even or its size not one or two whole numbers, a delay is outside [0, D], or
+                ``delay_sigma`` is negative or infinite.
 
         Source of the delays: Queant et al., DelRec: Learning Delays in Recurrent Spiking Neural Networks (2025).
         """
@@ -148,6 +150,8 @@ class Recurrent(Queued):
         must_be_delays(owner, self.delay, most)
         if not sigma >= 0:
             raise ValueError(f"{owner}: delay_sigma must be 0 steps or more, got {sigma!r}")
+        if sigma == math.inf:
+            raise ValueError(f"{owner}: delay_sigma must be finite, got {sigma!r}")
         self.constant("delay_sigma", float(sigma))
         self.hold("fed", *(f"spk_{k}" for k in range(1, most)))
 
@@ -238,13 +242,17 @@ def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[i
         Padding of height and width.
 
     Raises:
-        ValueError: If the kernel is even: no symmetric padding keeps the size.
+        ValueError: If the size is not one or two whole numbers, or the kernel is even: no symmetric padding keeps the
+            size.
 
     Example:
         >>> same_size_padding("Conv", (3, 5))
         (1, 2)
     """
-    height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    sizes: Any = (kernel_size, kernel_size) if is_whole(kernel_size) else kernel_size
+    if not (isinstance(sizes, tuple | list) and len(sizes) == 2 and all(map(is_whole, sizes))):
+        raise ValueError(f"{owner}: kernel_size must be a whole number or a pair of them, got {kernel_size!r}")
+    height, width = sizes
     if height % 2 == 0 or width % 2 == 0:
         raise ValueError(f"{owner}: kernel_size must be odd, to give states the size of the input, got {kernel_size}")
     return height // 2, width // 2

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron.constant import Constant, anywhere
-from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -30,7 +30,8 @@ class Refractory(SpikingNeuron):
         **options: The arguments of the neuron.
 
     Raises:
-        ValueError: If ``refractory_period`` is negative or not whole.
+        ValueError: If ``refractory_period`` is negative or not whole. When the neuron is called, if the dtype of its
+            states cannot count so many steps: float16 counts 2047, bfloat16 255.
 
     Example:
         >>> from typing import NamedTuple
@@ -54,10 +55,26 @@ class Refractory(SpikingNeuron):
         super().__init__(**options)
         self.constant("refractory_period", refractory_period)
         steps = self.refractory_period
-        if anywhere((steps < 0) | (steps != steps.round())):
+        if anywhere((steps < 0) | (steps != steps.round()) | steps.isinf()):
             raise ValueError(
                 f"{type(self).__name__}: refractory_period must be a whole number of steps, at least 0, got {steps}"
             )
+        self._note_longest()
+
+    def _note_longest(self) -> None:
+        """Keep the longest period as a number, which no call has to read from a device."""
+        steps = self.refractory_period
+        self._longest = 0.0 if steps.is_meta else steps.max().item()
+
+    def state_shape(self, x: Tensor) -> torch.Size:
+        for dtype in (self.refractory_period.dtype, computing_dtype(x)):
+            most = 2 / torch.finfo(dtype).eps - 1  # the counter starts one higher
+            if self._longest > most:
+                raise ValueError(
+                    f"{type(self).__name__}: refractory_period is {self._longest:.0f}; {dtype} counts no more than "
+                    f"{most:.0f} steps: compute in float32"
+                )
+        return super().state_shape(x)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         wait = (state.wait - 1).clamp_min(0)
@@ -71,6 +88,10 @@ class Refractory(SpikingNeuron):
     def remember(self, state: Any, spk: Tensor) -> Any:
         wait = as_dtype(torch.where(spk != 0, self.refractory_period + 1, state.wait), state.wait.dtype)
         return super().remember(state, spk)._replace(wait=wait)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self._note_longest()
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self._describe('refractory_period')}"

@@ -113,7 +113,8 @@ class Stepping(Firing):
 
         Args:
             x: Input of one step, ``[batch, ...]``.
-            state: The neuron's ``State``. None, or a field that is None or of shape ``(0,)``, means at rest (zero).
+            state: The neuron's ``State``. None, or a field that is None or of shape ``(0,)``, means at rest (zero); a
+                field with one number is expanded to all neurons.
 
         Returns:
             ``(spikes, state)``.
@@ -306,16 +307,16 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size,
         raise ValueError(
             f"{owner}: the state {name!r} is on {value.device} and the input on {x.device}; move one to the other"
         )
+    if value.dtype not in (dtype, x.dtype):
+        raise TypeError(
+            f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({dtype})"
+        )
     if value.numel() == 1 and value.shape != shape:
-        return value.to(dtype).reshape(()).expand(shape)
+        return as_dtype(value, dtype).reshape(()).expand(shape)
     if value.shape != shape:
         raise ValueError(
             f"{owner}: the state {name!r} has shape {tuple(value.shape)}, but input of shape {tuple(x.shape)} takes "
             f"{tuple(shape)}; pass None to start at rest"
-        )
-    if value.dtype not in (dtype, x.dtype):
-        raise TypeError(
-            f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({dtype})"
         )
     return as_dtype(value, dtype)
 
@@ -366,6 +367,11 @@ def kept_field(name: str) -> property:
         return getattr(neuron._kept or neuron._at_rest(), name)
 
     def write(neuron: Any, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{type(neuron).__name__}: the state {name!r} must be a tensor, got {type(value).__name__} {value!r}; "
+                "snn.utils.reset(net) puts neurons at rest"
+            )
         neuron._touch("writes")
         neuron._goes_on = True
         neuron._keep((neuron._kept or neuron._at_rest())._replace(**{name: value}))

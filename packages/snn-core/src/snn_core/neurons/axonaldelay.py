@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snn_core.neuron.constant import Constant, HasConstants, clamped, must_be_one_or_each
-from snn_core.neuron.delays import gaussian, must_be_delays, must_be_wide, summed
+from snn_core.neuron.constant import Constant, HasConstants, clamped, must_be_a_count, must_be_one_or_each
+from snn_core.neuron.delays import gaussian, must_be_delays, must_be_wide, summed, wide
+from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.history import History
 
 _KERNELS = ("linear", "gaussian")
@@ -42,8 +43,8 @@ class AxonalDelay(History, HasConstants):
 
     Raises:
         ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``] or the
-            number of delays is not ``channels``, the kernel is unknown, ``sigma`` is not positive, or the input has
-            another number of channels.
+            number of delays is not ``channels``, or that is not a whole number of at least 1, the kernel is unknown,
+            ``sigma`` is not positive and finite, or the input has another number of channels.
 
     Example:
         >>> delay = AxonalDelay(max_delay=4, delay=torch.tensor([1.0, 2.5]), channels=2)
@@ -82,8 +83,13 @@ class AxonalDelay(History, HasConstants):
         self.constant("delay", delay, learn=learn_delay)
         must_be_delays("AxonalDelay", self.delay, max_delay)
         if channels is not None:
+            must_be_a_count("AxonalDelay: channels", channels)
             must_be_one_or_each("AxonalDelay: delay", self.delay, channels, "channels")
             self.constant("delay", self.delay.detach().expand(channels), learn=learn_delay)
+        elif self.delay.dim() > 1:
+            raise ValueError(
+                f"AxonalDelay: delay must have one value, or one for each channel, got shape {tuple(self.delay.shape)}"
+            )
         self.channels = channels
         self.learn_delay = learn_delay
         self.kernel = kernel
@@ -92,17 +98,18 @@ class AxonalDelay(History, HasConstants):
     def over(self, window: Tensor) -> Tensor:
         delays = self._delays(window)
         if self.kernel == "gaussian":
-            weights = gaussian(delays, self.max_delay, self.sigma)
+            weights = as_dtype(gaussian(delays, self.max_delay, self.sigma), window.dtype)
             return summed(window, weights, lambda x, weight: x * weight)
         whole = delays.detach().floor().clamp_max(self.max_delay - 1)
-        share = delays - whole
+        share = as_dtype(delays - whole, window.dtype)
         learns = delays.requires_grad and torch.is_grad_enabled()
         count = window.shape[0] - self.max_delay
         rows = self._from(window, whole + 1, count + 1 + learns)
         far, near = rows.narrow(0, 0, count), rows.narrow(0, 1, count)
         if not learns:
             return near + share * (far - near)
-        inside = (share.detach() == 0) & (whole > 0)  # a whole number of steps has a different slope on either side
+        # a whole number of steps has a different slope on either side
+        inside = (delays.detach() == whole) & (whole > 0)
         past = torch.where(inside, rows.narrow(0, 2, count), near)
         return near + share * torch.where(inside, 0.5, 1.0).to(share) * (far - past)
 
@@ -130,8 +137,9 @@ class AxonalDelay(History, HasConstants):
         return self
 
     def _delays(self, window: Tensor) -> Tensor:
-        """Return the clamped delays, in a shape that fits a step."""
-        delays = clamped(self.delay, self.max_delay).to(window.dtype)
+        """Return the clamped delays, in a shape that fits a step, and in a dtype that holds whole numbers of steps."""
+        delays = wide(self.delay)
+        delays = clamped(delays.to(torch.promote_types(delays.dtype, window.dtype)), self.max_delay)
         if not delays.dim():
             return delays
         if window.dim() < 3 or window.shape[2] != delays.shape[0]:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.neuron.constant import HasConstants, clamped
-from snn_core.neuron.delays import gaussian, must_be_delays, must_be_wide, summed
+from snn_core.neuron.delays import all_delays, gaussian, must_be_delays, must_be_wide, summed, wide
+from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.history import History
 
 NARROWEST = 0.23
@@ -84,11 +85,10 @@ class _Delayed(History, HasConstants):
             >>> layer.taps().flatten() / layer.weight.item()
             tensor([0., 0., 1., 0.], grad_fn=<DivBackward0>)
         """
-        delays = clamped(self.delay, self.max_delay)
+        delays = clamped(wide(self.delay), self.max_delay)
         if self.training:
-            return self.weight * gaussian(delays, self.max_delay, self.sigma)
-        steps = torch.arange(self.max_delay + 1, device=delays.device).to(delays.dtype)
-        return self.weight * (steps.reshape(-1, *[1] * delays.dim()) == delays.detach().round())
+            return self.weight * as_dtype(gaussian(delays, self.max_delay, self.sigma), self.delay.dtype)
+        return self.weight * (all_delays(self.max_delay, delays) == delays.detach().round())
 
     def narrow_(self, progress: float) -> None:
         """Set ``sigma`` to its value after a part of training, as published networks do.
@@ -149,7 +149,7 @@ class DelayedLinear(_Delayed):
 
     Raises:
         ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``], the
-            delays or the input have the wrong shape, or ``sigma`` is not positive.
+            delays or the input have the wrong shape, or ``sigma`` is not positive and finite.
 
     Example:
         >>> layer = DelayedLinear(2, 1, max_delay=3, delay=torch.tensor([[0.0, 2.0]]), bias=False).eval()
@@ -217,7 +217,7 @@ class DelayedConv2d(_Delayed):
 
     Raises:
         ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``], the
-            delays or the input have the wrong shape, or ``sigma`` is not positive.
+            delays or the input have the wrong shape, or ``sigma`` is not positive and finite.
 
     Example:
         >>> DelayedConv2d(1, 4, kernel_size=3, max_delay=5, padding=1)(torch.rand(2, 1, 8, 8)).shape

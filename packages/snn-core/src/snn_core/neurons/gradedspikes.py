@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +19,7 @@ class GradedSpikes(nn.Module):
         input and output ``[..., size]``; the weights are ``[size, 1]``.
 
     Raises:
-        ValueError: If the last axis of the input is not ``size``.
+        ValueError: If ``constant_factor`` is not finite, or the last axis of the input is not ``size``.
 
     Example:
         >>> GradedSpikes(2, constant_factor=3.0)(torch.tensor([[1.0, 0.0]]))
@@ -28,6 +30,8 @@ class GradedSpikes(nn.Module):
 
     def __init__(self, size: int, constant_factor: float | None = None) -> None:
         super().__init__()
+        if constant_factor is not None and not math.isfinite(constant_factor):
+            raise ValueError(f"GradedSpikes: constant_factor must be finite, got {constant_factor!r}")
         self.size = size
         weights = (
             torch.rand(size, 1) + 0.5 if constant_factor is None else torch.full((size, 1), float(constant_factor))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere, clamped
+from snn_core.neuron.constant import Constant, anywhere, as_constant, clamped
 from snn_core.neuron.spiking import LIF
 
 
@@ -43,7 +43,7 @@ class Lapicque(LIF):
         ValueError: If the arguments are not ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is
             out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not
             fit.
-        TypeError: If a state is passed with ``init_hidden=True``.
+        TypeError: If a value is neither a number nor a tensor, or a state is passed with ``init_hidden=True``.
 
     Example:
         >>> spk, mem = Lapicque(R=5.0, C=2.0, time_step=1.0)(torch.ones(1, 1), torch.ones(1, 1))
@@ -85,21 +85,25 @@ class Lapicque(LIF):
             )
         if learn_beta and "beta" not in constants:
             raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta instead of R or C")
-        for name, value in (*constants.items(), ("time_step", time_step)):
+        constants["time_step"] = time_step
+        for name, value in constants.items():
             most, span = (1, "in (0, 1]") if name == "beta" else (math.inf, "greater than 0")
-            tensor = torch.as_tensor(value)
+            tensor = as_constant(f"Lapicque: {name}", value)
             if anywhere(~((tensor > 0) & (tensor <= most))):
                 raise ValueError(f"Lapicque: {name} must be {span}, got {value!r}")
+            constants[name] = value if isinstance(value, int | float | Tensor) else tensor
+        time_step = constants["time_step"]
         derived = "R" if "C" in constants else "C"
         if "beta" in constants:
-            rate = torch.log(1 / _floating(beta))
+            rate = torch.log(1 / _floating(constants["beta"]))
             constants.setdefault("R", time_step / (constants["C"] * rate) if "C" in constants else 1.0)
             constants.setdefault("C", time_step / (constants["R"] * rate))
         else:
-            constants["beta"] = torch.atleast_1d(torch.exp(-_floating(time_step) / (R * C)))  # of snnTorch's shape
+            exponent = -_floating(time_step) / (constants["R"] * constants["C"])
+            constants["beta"] = torch.atleast_1d(torch.exp(exponent))  # of snnTorch's shape
         super().__init__(beta=constants["beta"], learn_beta=learn_beta, **options)
-        for name, value in (("R", constants["R"]), ("C", constants["C"]), ("time_step", time_step)):
-            self.constant(name, value)
+        for name in ("R", "C", "time_step"):
+            self.constant(name, constants[name])
         self._derived = derived if learn_beta else None
 
     def circuit(self) -> dict[str, Tensor]:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrize import is_parametrized
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import anywhere, must_be_one_or_each, warn
+from snn_core.neuron.constant import anywhere, clamped, must_be_a_count, must_be_one_or_each, warn
 from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.spiking import LIF
 from snn_core.neuron.temporal import as_floating
@@ -43,8 +44,9 @@ class StateLeaky(WholeSequence, LIF):
         as for every neuron.
 
     Raises:
-        ValueError: If ``beta`` has neither one value nor one per channel, the input has another number of channels, or
-            an initial state is passed with ``kernel_truncation_steps``, which leaves no single state to continue from.
+        ValueError: If ``channels`` or ``kernel_truncation_steps`` is not a whole number of at least 1, ``beta`` has
+            neither one value nor one per channel, the input has another number of channels, or an initial state is
+            passed with ``kernel_truncation_steps``, which leaves no single state to continue from.
 
     Example:
         >>> spk, mem = StateLeaky(beta=0.5, channels=1)(torch.ones(3, 1, 1))
@@ -68,11 +70,10 @@ class StateLeaky(WholeSequence, LIF):
         self, channels: int, *, output: bool = True, kernel_truncation_steps: int | None = None, **options: Any
     ) -> None:
         super().__init__(output=output, **options)
+        must_be_a_count(f"{type(self).__name__}: channels", channels)
         must_be_one_or_each(f"{type(self).__name__}: beta", self.beta, channels, "channels")
-        if kernel_truncation_steps is not None and kernel_truncation_steps < 1:
-            raise ValueError(
-                f"{type(self).__name__}: kernel_truncation_steps must be at least 1, got {kernel_truncation_steps}"
-            )
+        if kernel_truncation_steps is not None:
+            must_be_a_count(f"{type(self).__name__}: kernel_truncation_steps", kernel_truncation_steps)
         graded = self.graded_spikes_factor.requires_grad or anywhere(self.graded_spikes_factor != 1)
         gradient = options.get("spike_grad") is not None or self.surrogate_disable or self.threshold.requires_grad
         if not output and (gradient or graded):
@@ -112,7 +113,8 @@ class StateLeaky(WholeSequence, LIF):
         driven = self.driven(xs)
         self.state_shape(driven[0])  # raises if the number of channels is wrong
         wide = as_dtype(driven, computing_dtype(driven))
-        states = self.State(as_dtype(self._windowed(wide, steps), wide.dtype))
+        mem = wide.clone() if steps == 1 else self._windowed(wide, steps)  # not the caller's input itself
+        states = self.State(as_dtype(mem, wide.dtype))
         spk = as_dtype(self.graded(self._crossing(self.membrane(states))), driven.dtype)
         return spk, states if trace else self.State(states.mem[-1].clone())  # a view would keep all steps in memory
 
@@ -147,7 +149,7 @@ class StateLeaky(WholeSequence, LIF):
     @property
     def tau(self) -> Tensor:
         """The time constant in steps, -1 / ln(beta)."""
-        return -1 / self.membrane_decay.log()
+        return 1 / self.membrane_decay.log().abs()  # for beta = 1 not -inf, but inf
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
@@ -157,10 +159,20 @@ class StateLeaky(WholeSequence, LIF):
         self, state_dict: Any, prefix: str, local_metadata: Any, *args: Any, **kwargs: Any
     ) -> None:
         # snnTorch decays by exp(-1 / tau) whatever its beta says
-        tau = state_dict.pop(prefix + "tau", None)
-        if tau is not None and local_metadata.get("version", 1) < 2:
-            state_dict[prefix + "beta"] = torch.exp(-1 / tau)
+        tau, beta = state_dict.pop(prefix + "tau", None), state_dict.get(prefix + "beta")
+        if tau is not None and local_metadata.get("version", 1) < 2 and not is_parametrized(self, "beta"):
+            state_dict[prefix + "beta"] = _loaded_decay(tau, beta)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
+
+
+def _loaded_decay(tau: Tensor, beta: Tensor | None) -> Tensor:
+    """Return the decay of a file: its ``beta``, or that of ``tau`` where this is another one, beyond rounding."""
+    decay = torch.exp(-1 / tau)
+    if beta is None or beta.shape != tau.shape:
+        return decay
+    rate = clamped(beta).log().abs()
+    rounding = 4 * max(torch.finfo(beta.dtype).eps, torch.finfo(tau.dtype).eps)
+    return torch.where((1 / tau).isclose(rate.to(tau.dtype), rounding, 0), beta, decay.to(beta.dtype))
 
 
 def _later(xs: Tensor, steps: int) -> Tensor:

@@ -237,7 +237,7 @@ def _integers(lengths: Any) -> Tensor:
         return counts.long()  # an empty list becomes a tensor of floats
     if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
         raise TypeError(f"unroll: lengths is {counts.dtype}; numbers of steps are integers: pass lengths.long()")
-    return counts
+    return counts.long()  # narrow integers would wrap the numbers they are compared with
 
 
 def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:

@@ -22,7 +22,7 @@ class atan(Surrogate):
         alpha: Slope; the derivative at 0 is ``alpha / 2``. Greater than 0.
 
     Raises:
-        ValueError: If ``alpha`` is not positive.
+        ValueError: If ``alpha`` is not positive and finite.
 
     Example:
         >>> atan(alpha=2.0)(torch.tensor([-0.5, 0.0, 0.5]))
@@ -48,7 +48,7 @@ class fast_sigmoid(Surrogate):
         slope: k, greater than 0.
 
     Raises:
-        ValueError: If ``slope`` is not positive.
+        ValueError: If ``slope`` is not positive and finite.
 
     Example:
         >>> fast_sigmoid().derivative(torch.tensor([0.0, 0.04]))
@@ -74,7 +74,7 @@ class sigmoid(Surrogate):
         slope: k, greater than 0.
 
     Raises:
-        ValueError: If ``slope`` is not positive.
+        ValueError: If ``slope`` is not positive and finite.
 
     Example:
         >>> sigmoid(slope=4).derivative(torch.tensor([0.0, -1e4]))
@@ -116,7 +116,7 @@ class triangular(Surrogate):
         threshold: Half the width of the triangle, greater than 0.
 
     Raises:
-        ValueError: If ``threshold`` is not positive.
+        ValueError: If ``threshold`` is not positive and finite.
 
     Example:
         >>> triangular(threshold=2).derivative(torch.tensor([-1.0, 0.0, 2.0]))
@@ -158,7 +158,7 @@ class spike_rate_escape(Surrogate):
         slope: k, greater than 0.
 
     Raises:
-        ValueError: If ``beta`` or ``slope`` is not positive.
+        ValueError: If ``beta`` or ``slope`` is not positive and finite.
 
     Example:
         >>> spike_rate_escape(beta=1, slope=25).derivative(torch.tensor([1.0]))
@@ -182,6 +182,9 @@ class LSO(Surrogate):
     Args:
         slope: Derivative below the threshold.
 
+    Raises:
+        ValueError: If ``slope`` is not finite.
+
     Example:
         >>> LSO(slope=0.1).derivative(torch.tensor([-1.0, 1.0]))
         tensor([0.1000, 1.0000])
@@ -190,6 +193,7 @@ class LSO(Surrogate):
     """
 
     slope: float = 0.1
+    _finite: ClassVar[tuple[str, ...]] = ("slope",)
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.where(x > 0, 1.0, torch.full_like(x, self.slope))
@@ -204,7 +208,7 @@ class SFS(Surrogate):
         B: Value of x above which there is a gradient.
 
     Raises:
-        ValueError: If ``slope`` is not positive.
+        ValueError: If ``slope`` is not positive and finite, or ``B`` is NaN.
 
     Example:
         >>> SFS(slope=1, B=0).derivative(torch.tensor([-1.0, 1.0]))
@@ -216,6 +220,11 @@ class SFS(Surrogate):
     slope: float = 25
     B: float = 1
     _positive: ClassVar[tuple[str, ...]] = ("slope",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if math.isnan(self.B):  # infinite, it leaves a gradient everywhere or nowhere
+            raise ValueError(f"surrogate.SFS: B must be a number, got {self.B!r}")
 
     def derivative(self, x: Tensor) -> Tensor:
         return (x > self.B).to(x.dtype) / (1 + self.slope * x.abs()).square()
@@ -236,7 +245,7 @@ class multi_gaussian(Surrogate):
         scale: s, the ratio of their width to sigma, greater than 0.
 
     Raises:
-        ValueError: If ``sigma`` or ``scale`` is not positive.
+        ValueError: If ``sigma`` or ``scale`` is not positive and finite, or ``height`` is not finite.
 
     Example:
         >>> multi_gaussian().derivative(torch.tensor([0.0, 3.0]))
@@ -250,6 +259,7 @@ class multi_gaussian(Surrogate):
     height: float = 0.15
     scale: float = 6
     _positive: ClassVar[tuple[str, ...]] = ("sigma", "scale")
+    _finite: ClassVar[tuple[str, ...]] = ("height",)
 
     def derivative(self, x: Tensor) -> Tensor:
         wide = self.scale * self.sigma
@@ -273,7 +283,7 @@ class double_gaussian(Surrogate):
         scale: s, the ratio of its width to sigma, greater than 0.
 
     Raises:
-        ValueError: If ``sigma`` or ``scale`` is not positive.
+        ValueError: If ``sigma`` or ``scale`` is not positive and finite, or ``height`` is not finite.
 
     Example:
         >>> double_gaussian().derivative(torch.tensor([0.0, 3.0]))
@@ -286,6 +296,7 @@ class double_gaussian(Surrogate):
     height: float = 0.15
     scale: float = 6
     _positive: ClassVar[tuple[str, ...]] = ("sigma", "scale")
+    _finite: ClassVar[tuple[str, ...]] = ("height",)
 
     def derivative(self, x: Tensor) -> Tensor:
         wide = _gaussian(x, self.scale * self.sigma)
@@ -307,7 +318,7 @@ class slayer(Surrogate):
         amplitude: c, the area, greater than 0.
 
     Raises:
-        ValueError: If ``slope`` or ``amplitude`` is not positive.
+        ValueError: If ``slope`` or ``amplitude`` is not positive and finite.
 
     Example:
         >>> slayer(slope=5, amplitude=0.4).derivative(torch.tensor([0.0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -53,6 +54,9 @@ class SSO(Surrogate):
         mean: Shift of the uniform noise.
         variance: Its scale.
 
+    Raises:
+        ValueError: If ``mean`` or ``variance`` is not finite.
+
     Example:
         >>> SSO(mean=1.0, variance=0.0).derivative(torch.tensor([-1.0, 1.0]))
         tensor([0., 1.])
@@ -62,6 +66,7 @@ class SSO(Surrogate):
 
     mean: float = 0
     variance: float = 0.2
+    _finite: ClassVar[tuple[str, ...]] = ("mean", "variance")
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.where(x > 0, 1.0, (torch.rand_like(x) - 0.5 + self.mean) * self.variance)

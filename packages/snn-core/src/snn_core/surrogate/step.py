@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -78,7 +79,8 @@ class Surrogate:
     A new surrogate is a frozen dataclass with a ``derivative``.
 
     Raises:
-        ValueError: If a setting named in ``_positive`` is not greater than 0.
+        ValueError: If a setting named in ``_positive`` is not greater than 0 and finite, or one named in ``_finite`` is
+            not finite.
 
     Example:
         >>> from dataclasses import dataclass
@@ -93,13 +95,18 @@ class Surrogate:
         tensor([0., 1.])
     """
 
-    _positive: ClassVar[tuple[str, ...]] = ()  # the settings that must be greater than 0
+    _positive: ClassVar[tuple[str, ...]] = ()  # the settings that must be greater than 0 and finite
+    _finite: ClassVar[tuple[str, ...]] = ()  # the others that must be finite
 
     def __post_init__(self) -> None:
         for name in self._positive:
             value = getattr(self, name)
             if not value > 0:
                 raise ValueError(f"surrogate.{type(self).__name__}: {name} must be greater than 0, got {value!r}")
+        for name in (*self._positive, *self._finite):
+            value = getattr(self, name)
+            if not -math.inf < value < math.inf:
+                raise ValueError(f"surrogate.{type(self).__name__}: {name} must be finite, got {value!r}")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the spikes of ``x``: 1 where ``x > 0``, else 0; same shape, dtype and device."""
