@@ -42,6 +42,8 @@ def taus(*names, least):
 
 
 def traces(name, spikes):
+    yield Row(name, math.nan, ValueError, f"{name} is nan; it must be finite: pass what the last step returned")
+    yield Row(name, math.inf, ValueError, f"{name} is inf; it must be finite")
     yield Row(name, "none", TypeError, f"{name} is a str; pass what the last step returned")
     yield Row(name, spikes[1:], ValueError, rf"{name} has shape \(3, .*; start a batch .* with None")
     yield Row(name, spikes.to("meta"), ValueError, rf"{name} is on meta, the spikes on cpu; pass {name}\.to\('cpu'\)")

@@ -165,6 +165,16 @@ CASES = {
         Row("targets", [0, 1], TypeError, r"targets is a list; pass a torch\.Tensor", others=TIMES),
         Row("targets", torch.tensor([True]), TypeError, r"targets has dtype torch\.bool; spike times", others=TIMES),
         Row("targets", torch.tensor([math.nan, 0, 0, 0]), ValueError, "time is nan; with 7", "target", TIMES),
+        *[
+            Row(
+                "targets",
+                torch.zeros(shape),
+                ValueError,
+                r"targets has shape \(0,.*\); .* there is at least one spike time: pass \[F, batch, num_outputs\]",
+                others={**TIMES, "multi_spike": True},
+            )
+            for shape in ((0,), (0, 4), (0, 3, 4))
+        ],
         Row(
             "targets",
             torch.tensor(1.0),

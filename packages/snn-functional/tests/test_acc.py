@@ -63,6 +63,31 @@ def test_spikes_of_every_real_dtype_count(dtype):
     assert accuracy_rate(spk.to(dtype), torch.tensor([1])) == 1.0
 
 
+@pytest.mark.parametrize("autocast", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("accuracy", [accuracy_rate, acc.accuracy_temporal])
+def test_autocast_changes_no_accuracy(accuracy, autocast):
+    spk = (torch.rand(601, 40, 3) < 0.9).float()
+    spk[:300, ::2] = 0
+    targets = spk.sum(0).argmax(-1)
+    expected = accuracy(spk, targets, return_silent=True)
+    with torch.autocast("cpu", dtype=autocast):
+        assert accuracy(spk, targets, return_silent=True) == expected
+    assert accuracy is not accuracy_rate or expected == (1, 0)
+
+
+@pytest.mark.parametrize("accuracy", [accuracy_rate, acc.accuracy_temporal])
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_nan_is_refused_wherever_it_counts(accuracy, step, dtype):
+    spk = torch.ones(3, 2, 2, dtype=dtype)
+    spk[step, 1, 0] = math.nan
+    targets = torch.tensor([0, 0])
+    with pytest.raises(ValueError, match="spk_out holds NaN"):
+        accuracy(spk, targets)
+    if step:
+        assert accuracy(spk, targets, lengths=[3, step]) == 1
+
+
 def test_spikes_may_require_a_gradient():
     spk = torch.ones(3, 2, 1, requires_grad=True)
     assert accuracy_rate(spk, torch.tensor([0, 0])) == 1.0

@@ -107,6 +107,27 @@ def test_the_values_of_the_padding_change_nothing(name, data):
     torch.testing.assert_close(with_nonsense, with_zeros, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("targets_are", ["labels", "membranes"])
+@pytest.mark.parametrize("train", [BPTT, TBPTT, RTRL])
+def test_the_targets_of_the_padding_change_nothing(train, targets_are):
+    lengths = torch.tensor([3, 7, 1, 5])
+    xs, _ = padded_batch(4, lengths, 7)
+    after = torch.arange(7).unsqueeze(1) >= lengths
+    if targets_are == "labels":
+        targets = torch.arange(28).reshape(7, 4) % CLASSES
+        others = targets.masked_fill(after, -1)
+    else:
+        targets = torch.rand(7, 4, CLASSES, dtype=torch.float64)
+        others = targets.masked_fill(after.unsqueeze(-1), math.nan)
+    options, results = {"K": 3} if train is TBPTT else {}, []
+    for values in (targets, others):
+        net = build_net("one layer")
+        criterion = SF.mse_membrane_loss(time_var_targets=True)
+        loss = train(net, [(xs, values, lengths)], torch.optim.SGD(net.parameters(), lr=0.1), criterion, **options)
+        results.append([loss, *net.state_dict().values()])
+    torch.testing.assert_close(*results, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("learns", ["weights alone", "constants too"])
 def test_rtrl_is_that_of_each_sample_alone_whatever_the_padding_holds(learns):
     lengths = torch.tensor([3, 7, 1, 5])

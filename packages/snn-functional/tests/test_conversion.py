@@ -3,17 +3,23 @@
 import copy
 import math
 import pickle
+from fractions import Fraction
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 import snn_core as snn
-from snn_functional import energy, from_ann
+from snn_functional import QCFS, energy, from_ann
+from snn_functional._conversion.balancing import balanced
 from snn_functional._conversion.folding import folded
 from snn_functional._conversion.neurons import CountedMaxPool, integrate_and_fire
 from snn_functional._conversion.tracing import traced
+from snn_functional._replica import replica
 
 from .converted import NETS, Own, dense, own, randomize
 from .untouched import look, training
@@ -49,6 +55,31 @@ def test_an_amplitude_changes_what_is_sent_and_not_when():
     x = torch.rand(40, 3, 5, generator=torch.Generator().manual_seed(0))
     plain, graded = (snn.unroll(integrate_and_fire(0.5, amplitude), x) for amplitude in (1.0, 4.0))
     assert torch.equal(4 * plain, graded)
+
+
+@settings(max_examples=150)
+@given(
+    samples=st.integers(1, 1030),
+    features=st.integers(1, 3),
+    percentile=st.sampled_from([100, 99.99, 99.9, 99.5, 99.3, 99, 97.7, 95, 90, 66.6, 50, 33.3, 10, 0.1]),
+    ties=st.booleans(),
+)
+def test_a_threshold_is_the_smallest_value_that_a_percentage_does_not_exceed(samples, features, percentile, ties):
+    x = torch.randperm(samples * features, generator=torch.Generator().manual_seed(samples)).double() + 1
+    x = (x / 7).ceil() if ties else x
+    ann = traced(nn.Sequential(nn.ReLU()), x.reshape(samples, features), "from_ann")
+    threshold = balanced(ann, ["0"], x.reshape(samples, features), percentile)["0"]
+    share = Fraction(str(percentile)) * x.numel()
+    assert 100 * int((x <= threshold).sum()) >= share
+    assert 100 * int((x < threshold).sum()) < share
+    assert threshold in x
+
+
+@pytest.mark.parametrize("samples", [999, 1000, 1001, 2000, 3000, 10_000])
+def test_the_default_percentile_leaves_out_one_in_a_thousand(samples):
+    x = torch.arange(1.0, samples + 1).unsqueeze(1)
+    _, report = from_ann(nn.ReLU(), x[torch.randperm(samples)], num_steps=1)
+    assert report.layers[0].threshold == samples - samples // 1000
 
 
 def chain(weights, biases):
@@ -189,6 +220,93 @@ def test_layers_behind_spikes_add_and_do_not_multiply():
     weighted = [name for name, m in net.named_modules() if isinstance(m, nn.Conv2d)]
     assert macs[weighted[0]] > 0
     assert [macs[name] for name in weighted[1:]] == [0, 0, 0, 0]  # with both blocks' sums in between
+
+
+OWN_WEIGHTS = {
+    "pruned": (lambda m: prune.l1_unstructured(m, "weight", amount=0.3), lambda m: prune.remove(m, "weight")),
+    "structured": (lambda m: prune.ln_structured(m, "weight", 0.5, 2, 0), lambda m: prune.remove(m, "weight")),
+    "twice": (
+        lambda m: prune.random_unstructured(prune.l1_unstructured(m, "weight", amount=0.3), "weight", amount=0.2),
+        lambda m: prune.remove(m, "weight"),
+    ),
+    "bias too": (
+        lambda m: prune.l1_unstructured(prune.l1_unstructured(m, "weight", amount=0.3), "bias", amount=1),
+        lambda m: prune.remove(prune.remove(m, "weight"), "bias"),
+    ),
+    "normed": (lambda m: nn.utils.weight_norm(m), lambda m: nn.utils.remove_weight_norm(m)),
+    "spectral": (lambda m: nn.utils.spectral_norm(m), lambda m: nn.utils.remove_spectral_norm(m)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("method", ["max", "qcfs"])
+@pytest.mark.parametrize("kind", OWN_WEIGHTS)
+@pytest.mark.parametrize("name", NETS)
+def test_weights_that_are_computed_are_converted_as_they_are(name, kind, method, trained):
+    ann, x = NETS[name]()
+    compute, fix = OWN_WEIGHTS[kind]
+    weighted = [m for m in ann.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
+    layers = [m for m in weighted if kind != "bias too" or m.bias is not None]
+    for layer in layers:
+        compute(layer)
+    if trained:  # so that the weights of the last call are others
+        optimizer = torch.optim.SGD(ann.parameters(), lr=1e-3)
+        ann(x).square().mean().backward()
+        optimizer.step()
+    ann.eval()
+    fixed = replica(ann, "this test")
+    paths = [path for path, m in ann.named_modules() if m in layers]
+    for path in paths:
+        fix(fixed.get_submodule(path))
+    before = {key: value.clone() for key, value in ann.state_dict().items()}
+    with torch.no_grad():
+        torch.testing.assert_close(fixed(x), ann(x))
+    nets = [ann, fixed]
+    if method == "qcfs":
+        nets = [QCFS.replace_relu(net, x, levels=4) for net in nets]
+        with torch.no_grad():
+            torch.testing.assert_close(nets[0](x), nets[1](x))
+    (net, report), (expected, expected_report) = (from_ann(n, x, method=method, num_steps=4) for n in nets)
+    torch.testing.assert_close(net.state_dict(), expected.state_dict())
+    assert [layer.threshold for layer in report.layers[:-1]] == pytest.approx(
+        [layer.threshold for layer in expected_report.layers[:-1]]
+    )
+    torch.testing.assert_close(dict(ann.state_dict()), before, rtol=0, atol=0)
+    assert any(key.endswith(("_orig", "_g")) for key in before)
+    assert all(layer._forward_pre_hooks for layer in layers)
+
+
+class Keywords(nn.Module):
+    """Every layer called with a keyword, or with none."""
+
+    def __init__(self, keyword):
+        super().__init__()
+        self.keyword = keyword
+        self.a, self.norm, self.relu, self.drop = nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(0.5)
+        self.most, self.pool, self.flat = nn.MaxPool2d(2), nn.AvgPool2d(2, 1), nn.Flatten()
+        self.qcfs, self.same, self.b = nn.ReLU(), nn.Identity(), nn.Linear(3, 4)
+
+    def forward(self, x):
+        def call(layer, x):
+            return layer(input=x) if self.keyword else layer(x)
+
+        for layer in (self.a, self.norm, self.relu, self.drop, self.most, self.pool, self.flat, self.same, self.b):
+            x = call(layer, x)
+        return self.qcfs(x)
+
+
+@pytest.mark.parametrize("method", ["percentile", "max", "qcfs"])
+def test_a_layer_may_be_called_with_a_keyword(method):
+    x, results = torch.rand(20, 2, 6, 6), []
+    for keyword in (False, True):
+        ann = randomize(Keywords(keyword))
+        results.append(from_ann(QCFS.replace_relu(ann, x) if method == "qcfs" else ann, x, method=method, num_steps=4))
+    (net, report), (expected, expected_report) = results
+    assert report == expected_report
+    torch.testing.assert_close(net.state_dict(), expected.state_dict(), rtol=0, atol=0)
+    xs = x.expand(5, *x.shape)
+    assert torch.equal(snn.unroll(net, xs), snn.unroll(expected, xs))
 
 
 def test_layers_that_share_weights_are_scaled_each_for_itself():

@@ -11,6 +11,7 @@ from snn_functional import (
     ce_max_membrane_loss,
     ce_rate_loss,
     ce_temporal_loss,
+    l1_rate_sparsity,
     mse_count_loss,
     mse_membrane_loss,
     mse_temporal_loss,
@@ -49,6 +50,58 @@ def test_labels_may_be_any_integers(loss, dtype):
 def test_a_loss_compiles_without_a_graph_break(loss):
     compiled = torch.compile(loss(weight=[1.0, 2.0, 3.0, 4.0]), backend="eager", fullgraph=True)
     assert torch.equal(compiled(SPK, TARGETS), loss(weight=[1.0, 2.0, 3.0, 4.0])(SPK, TARGETS))
+
+
+LONG = (torch.rand(601, 3, 4, generator=torch.Generator().manual_seed(1)) < 0.9).float()  # 16 bits count to 256
+IN_LONG = {
+    **{kind.__name__: (kind(), TARGETS) for kind in LOSSES},
+    **{f"{kind.__name__} weighted": (kind(reduction="none", weight=[1.0, 2.0, 3.0, 4.0]), TARGETS) for kind in LOSSES},
+    "ce_count_loss of a population": (ce_count_loss(population_code=True, num_classes=2), TARGETS % 2),
+    "mse_count_loss of a population": (mse_count_loss(population_code=True, num_classes=2), TARGETS % 2),
+    "mse_membrane_loss of membranes": (mse_membrane_loss(time_var_targets=True), LONG * 0.7),
+    "mse_temporal_loss of times": (mse_temporal_loss(target_is_time=True), LONG[:300].sum(0)),
+    "l1_rate_sparsity": (lambda spk, targets, **steps: l1_rate_sparsity()(spk, **steps), TARGETS),
+}
+
+
+@pytest.mark.parametrize("steps", [{}, {"lengths": [601, 299, 400]}], ids=["all steps", "lengths"])
+@pytest.mark.parametrize("autocast", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", IN_LONG)
+def test_autocast_changes_neither_a_loss_nor_its_gradient(name, dtype, autocast, steps):
+    loss_fn, targets = IN_LONG[name]
+    results = []
+    for enabled in (False, True):
+        spk = LONG.to(dtype, copy=True).requires_grad_()
+        with torch.autocast("cpu", dtype=autocast, enabled=enabled):
+            loss = loss_fn(spk, targets, **steps)
+        loss.sum().backward()
+        results.append((loss.detach(), spk.grad))
+    (plain, of_plain), (rounded, of_rounded) = results
+    assert plain.dtype == rounded.dtype
+    assert torch.equal(plain, rounded)
+    assert torch.equal(of_plain, of_rounded)
+
+
+@pytest.mark.parametrize("place", ["cpu", "meta"])
+@pytest.mark.parametrize("called", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+@pytest.mark.parametrize("construction", [torch.inference_mode, torch.no_grad])
+@every_loss
+def test_inference_mode_changes_no_loss(loss, construction, called, place):
+    plain = SPK.clone().requires_grad_()
+    expected = loss(weight=[1, 2, 3, 4])(plain, TARGETS)
+    expected.backward()
+    with construction():
+        loss_fn = loss(weight=[1, 2, 3, 4])
+    for _ in range(2):
+        spk, targets = SPK.to(place, copy=True).requires_grad_(), TARGETS.to(place)
+        with called():
+            value = loss_fn(spk, targets)
+        assert value.shape == expected.shape
+        assert value.is_meta or torch.equal(value, expected)
+        if called is torch.enable_grad:
+            value.backward()
+            assert spk.is_meta or torch.equal(spk.grad, plain.grad)
 
 
 @every_loss

@@ -203,3 +203,45 @@ def test_random_feedback_is_drawn_from_the_generator_and_saved():
     assert float(drawn_twice[0].feedback.std()) == pytest.approx(1 / 20, rel=0.02)
     assert "feedback" in drawn_twice[0].state_dict()
     assert [name for name, _ in drawn_twice[0].named_parameters()] == ["weight", "bias"]
+
+
+ROUNDING = 2**-6  # of 8 bits, in some products one after the other
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["backward after it", "backward within it"])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("before", [None, nn.Linear, RandomFeedbackLinear], ids=str)
+@pytest.mark.parametrize("after", [None, nn.Linear, RandomFeedbackLinear], ids=str)
+def test_random_feedback_under_autocast_is_rounded_and_no_more(before, after, bias, inside):
+    layers = [*([before(7, 7)] if before else []), RandomFeedbackLinear(7, 5, bias), *([after(5, 5)] if after else [])]
+    net, data, upstream = nn.Sequential(*layers), torch.randn(3, 4, 7), torch.randn(3, 4, 5)
+    results = []
+    for enabled in (False, True):
+        x = data.clone().requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            out = net(x)
+            loss = (out * upstream).sum()
+            if inside:
+                loss.backward()
+        if not inside:
+            loss.backward()
+        results.append([out.detach(), x.grad, *(p.grad for p in net.parameters())])
+        net.zero_grad()
+    for exact, rounded in zip(*results, strict=True):
+        assert (exact - rounded).norm() <= ROUNDING * exact.norm()
+
+
+def test_eprop_under_autocast_is_rounded_and_no_more():
+    torch.manual_seed(0)
+    neuron = snn.RLeaky(0.99, linear_features=N, threshold=1e6, init_hidden=True, output=True, learn_beta=True)
+    layer, xs, results = EPropLayer(nn.Linear(M, N), neuron), torch.rand(601, B, M), []
+    for enabled in (False, True):
+        snn.utils.reset(layer)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            for x in xs:
+                _, mem = layer(x)
+        layer.zero_grad()
+        mem.square().sum().backward()
+        results.append([mem.detach(), layer.synapse.weight.grad, layer.synapse.bias.grad, neuron.beta.grad])
+    for exact, rounded in zip(*results, strict=True):
+        assert (exact - rounded).norm() <= ROUNDING * exact.norm()

@@ -65,6 +65,37 @@ def test_a_single_late_loss_reaches_the_whole_past(name):
     torch.testing.assert_close(layer.synapse.weight.grad, plain[0].weight.grad, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("name", ["Leaky", "Synaptic", "Alpha", "Lapicque", "RLeaky, to itself"])
+@pytest.mark.parametrize("decay", [0.0, 0.999])
+def test_under_autocast_it_is_rounded_and_no_more(name, decay):
+    constants = {"threshold": 1e6 if not decay else 1e-6, "init_hidden": True, "output": True, "learn_beta": True}
+    constants["reset_mechanism"] = "subtract" if not decay else "none"  # it fires never, or in each step
+    constants["spike_grad"] = snn.surrogate.straight_through_estimator()  # the same whatever the membrane is
+    make = {
+        "Leaky": lambda: snn.Leaky(0.99, **constants),
+        "Synaptic": lambda: snn.Synaptic(0.9, 0.99, **constants),
+        "Alpha": lambda: snn.Alpha(0.99, 0.9, **constants),
+        "Lapicque": lambda: snn.Lapicque(beta=0.99, **constants),
+        "RLeaky, to itself": lambda: snn.RLeaky(0.99, V=-0.01, all_to_all=False, **constants),
+    }
+    layer, results = RTRLLayer(nn.Linear(3, 4), make[name](), output_decay=decay), []
+    xs = torch.rand(601, 5, 3)
+    with torch.no_grad():
+        layer.synapse.weight.abs_()
+    for enabled in (False, True):
+        snn.utils.reset(layer)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            for x in xs:
+                out, *_, mem = layer(x)
+        layer.zero_grad()
+        ((out if decay else mem) * torch.linspace(0.5, 1, 4)).sum().backward()
+        learned = [layer.synapse.weight.grad, layer.synapse.bias.grad, layer.neuron.beta.grad]
+        results.append([out.detach(), mem.detach(), *learned])
+    for exact, rounded in zip(*results, strict=True):
+        assert exact.any() or exact is results[0][0]
+        assert (exact - rounded).norm() <= 2**-7 * exact.norm()
+
+
 def test_the_gradient_of_a_leaky_membrane_has_a_closed_form():
     beta, steps = 0.75, 6
     layer = RTRLLayer(nn.Linear(1, 1, bias=False), snn.Leaky(beta, reset_mechanism="none", learn_beta=True)).double()

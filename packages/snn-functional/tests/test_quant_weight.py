@@ -136,6 +136,75 @@ def test_weights_of_zero_stay_zero(options):
     assert quant.weight_quant(8, **options)(torch.zeros(2, 3)).abs().max() == 0
 
 
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@st.composite
+def finite_weights(draw):
+    """Weights of any finite size, subnormal ones and the largest included."""
+    dtype = draw(st.sampled_from(DTYPES))
+    top, bottom = torch.finfo(dtype).max, torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
+    sizes = st.sampled_from(
+        [0.0, bottom, 7 * bottom, 200 * bottom, bottom**0.5, 1.0, top**0.5, top / 3, top * 0.75, top]
+    )
+    signed = st.tuples(sizes, st.floats(-1, 1) | st.sampled_from([-1.0, 1.0])).map(lambda pair: pair[0] * pair[1])
+    columns = draw(st.integers(1, 3))
+    values = draw(st.lists(signed, min_size=2 * columns, max_size=2 * columns))
+    return torch.tensor(values, dtype=torch.float64).to(dtype).reshape(2, columns)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    weight=finite_weights(),
+    num_bits=st.integers(2, 16),
+    options=st.sampled_from(
+        [{}, {"channel_axis": 0}, {"power_of_two": True}, {"power_of_two": True, "channel_axis": 1}]
+    ),
+)
+def test_finite_weights_stay_finite_and_close(weight, num_bits, options):
+    quantize = quant.weight_quant(num_bits, **options)
+    leaf = weight.clone().requires_grad_()
+    rounded, step = quantize(leaf), quantize.step(weight)
+    assert (step > 0).all()
+    assert step.isfinite().all()
+    assert rounded.isfinite().all()
+    exact, result, step, info = weight.double(), rounded.detach().double(), step.double(), torch.finfo(weight.dtype)
+    most, smallest = 2 ** (num_bits - 1) - 1, info.smallest_normal * info.eps
+    assert (result.abs() <= step * most * (1 + info.eps) + smallest).all()
+    saturates = exact.abs() + step / 2 > info.max
+    # a subnormal step is rounded by up to half of the smallest number, m times over
+    bound = step * (0.5 + 1e-6 + 1.0 * saturates) + exact.abs() * info.eps + smallest * (most + 1)
+    assert ((result - exact).abs() <= bound).all()
+    rounded.sum().backward()
+    assert torch.equal(leaf.grad, torch.ones_like(weight))
+
+
+@pytest.mark.parametrize("power_of_two", [False, True])
+@pytest.mark.parametrize("largest", [1e-44, 1.2e-38, 3.4e38])
+@pytest.mark.parametrize("flush", [False, True])
+def test_a_step_that_is_too_small_for_the_dtype_leaves_the_largest_weight(flush, largest, power_of_two):
+    weight = torch.tensor([largest, 0.0, -largest])
+    try:
+        torch.set_flush_denormal(flush)
+        rounded = quant.weight_quant(8, power_of_two=power_of_two)(weight)
+        spread = [(rounded[0] >= weight[0] * 0.49).item(), (rounded[0] <= weight[0] * 2.01).item()]
+        finite = rounded.isfinite().all().item()
+    finally:
+        torch.set_flush_denormal(False)
+    assert finite
+    assert all(spread) or (flush and largest == 1e-44)
+    assert rounded[1] == 0
+    assert rounded[2] == -rounded[0]
+
+
+@pytest.mark.parametrize("exponent", [-1000, -300, -150, -1, 0, 127, 200, 900])
+def test_a_step_of_float64_may_be_any_power_of_two(exponent):
+    weight = torch.tensor([3.0, -1.0], dtype=torch.float64) * 2.0**exponent
+    quantize = quant.weight_quant(3, power_of_two=True)
+    assert quantize.step(weight).item() == 2.0**exponent
+    assert torch.equal(quantize(weight), weight)
+
+
 @pytest.mark.parametrize("bad", [NAN, INF])
 @pytest.mark.parametrize("power_of_two", [False, True])
 def test_a_value_that_is_not_finite_spoils_all_that_share_its_step(bad, power_of_two):

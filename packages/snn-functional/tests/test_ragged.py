@@ -115,6 +115,85 @@ def test_targets_that_vary_in_time_count_where_the_steps_do():
     torch.testing.assert_close(loss_fn(mem, targets, lengths=[3, 3]), loss_fn(mem[:3], targets[:3]))
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.uint16, torch.int64, torch.float16, torch.float64])
+@pytest.mark.parametrize("masked", [False, True], ids=["lengths", "mask"])
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31), steps=st.integers(1, 7), size=st.integers(1, 4))
+def test_targets_of_steps_that_do_not_count_do_not_matter(dtype, masked, seed, steps, size):
+    mem, _, generator = batch(seed, steps, size)
+    lengths = torch.randint(1, steps + 1, (size,), generator=generator)
+    counts = torch.arange(steps).unsqueeze(1) < lengths
+    which = {"mask": counts} if masked else {"lengths": lengths}
+    is_label = not dtype.is_floating_point
+    targets = torch.randint(0, CLASSES, (steps, size) if is_label else (steps, size, CLASSES), generator=generator)
+    nonsense = 200 if dtype in (torch.uint8, torch.uint16) else -7 if is_label else float("nan")
+    padding = ~counts if is_label else ~counts.unsqueeze(-1)
+    padded = torch.where(padding, nonsense, targets).to(dtype)
+    loss_fn = mse_membrane_loss(time_var_targets=True, reduction="none")
+    leaf, expected_leaf = mem.clone().requires_grad_(), mem.clone().requires_grad_()
+    losses, expected = loss_fn(leaf, padded, **which), loss_fn(expected_leaf, targets.to(dtype), **which)
+    assert torch.equal(losses, expected)
+    losses.sum().backward()
+    expected.sum().backward()
+    assert torch.equal(leaf.grad, expected_leaf.grad)
+    for b in range(size):
+        alone = loss_fn(mem[counts[:, b], b : b + 1], targets[counts[:, b], b : b + 1].to(dtype))
+        torch.testing.assert_close(losses[b : b + 1], alone)
+
+
+def test_a_label_of_a_step_that_counts_is_checked():
+    mem, labels = torch.rand(3, 2, 4), torch.tensor([[0, 1], [2, -1], [1, -2]])
+    with pytest.raises(ValueError, match="targets holds -1; with 4 classes"):
+        mse_membrane_loss(time_var_targets=True)(mem, labels, lengths=[3, 2])
+
+
+def outcome(call):
+    """The result, or the error's class."""
+    try:
+        return call()
+    except ValueError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("of", ["times", "several times", "labels", "several labels"])
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**31), masked=st.booleans(), first=st.integers(-7, 3), last=st.integers(-7, 3))
+def test_a_sample_of_a_ragged_batch_is_refused_exactly_if_it_is_refused_alone(of, seed, masked, first, last):
+    spk, labels, generator = batch(seed, 6, 3)
+    if masked:
+        counts = torch.rand(6, 3, generator=generator) < 0.7
+        counts[0] = True
+        which = {"mask": counts}
+    else:
+        lengths = torch.randint(2, 7, (3,), generator=generator)
+        counts, which = torch.arange(6).unsqueeze(1) < lengths, {"lengths": lengths}
+    several = of.startswith("several")
+    if of.endswith("times"):
+        loss_fn = mse_temporal_loss(target_is_time=True, multi_spike=several, reduction="none")
+        times = torch.randint(-6, 4, (2, 3, CLASSES), generator=generator)
+        targets = [times[:, b : b + 1] if several else times[0, b : b + 1] for b in range(3)]
+        together = torch.cat(targets, -2)
+    else:
+        on, off = ([first, last], [last, first]) if several else (first, last)
+        loss_fn = mse_temporal_loss(on_target=on, off_target=off, multi_spike=several, reduction="none")
+        targets, together = labels.split(1), labels
+    alone = [outcome(lambda b=b: loss_fn(spk[counts[:, b], b : b + 1], targets[b])) for b in range(3)]
+    result = outcome(lambda: loss_fn(spk, together, **which))
+    if ValueError in alone:
+        assert result is ValueError
+    else:
+        torch.testing.assert_close(result, torch.cat(alone, -2))
+
+
+@pytest.mark.parametrize("targets", [torch.tensor([[0.0], [-5.0]]), torch.tensor([[-9.0], [-3.0]])])
+def test_a_time_before_a_samples_first_step_is_reported_with_its_number_of_steps(targets):
+    number, time = (3, -5) if targets[1] == -5 else (6, -9)
+    with pytest.raises(ValueError, match=f"a target time is {time}.0; with {number} steps it is at least -{number}"):
+        mse_temporal_loss(target_is_time=True)(torch.zeros(6, 2, 1), targets, lengths=[6, 3])
+    with pytest.raises(ValueError, match=r"a target time is -4\.0; with 3 steps it is at least -3"):
+        mse_temporal_loss(on_target=-4)(torch.zeros(6, 2, 1), torch.tensor([0, 0]), lengths=[6, 3])
+
+
 @pytest.mark.parametrize("accuracy", [accuracy_rate, accuracy_temporal])
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**31))

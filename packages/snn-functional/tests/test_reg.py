@@ -1,5 +1,7 @@
 """Regularization: value, gradient, dtypes."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 
@@ -13,6 +15,16 @@ def test_every_spike_costs_lambda():
     assert penalty.shape == ()
     assert penalty.item() == 0.75
     assert l1_rate_sparsity()(spk).item() == pytest.approx(3e-5)
+
+
+@pytest.mark.parametrize("number", [2, 2.0, Fraction(2), torch.tensor(2), torch.tensor([2.0]), torch.tensor([[2]])])
+def test_the_weight_is_a_number_however_it_is_written(number):
+    spk = torch.rand(3, 5, requires_grad=True)
+    penalty = l1_rate_sparsity(number)(spk)
+    penalty.backward()
+    assert penalty.shape == ()
+    assert torch.equal(penalty, 2 * spk.sum())
+    assert torch.equal(spk.grad, torch.full((3, 5), 2.0))
 
 
 def test_the_gradient_is_lambda_everywhere():

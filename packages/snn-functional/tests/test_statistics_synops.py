@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 import snn_core as snn
-from snn_functional import synops, synops_energy
+from snn_functional import energy, summary, synops, synops_energy
 from snn_functional.statistics import HOROWITZ_45NM, CostModel, SynapticOperations, SynopsCount, SynopsMonitor
 
 Ops = SynapticOperations
@@ -89,6 +89,42 @@ def test_a_convolution_is_counted_as_the_dense_matrix_that_it_is(kind, options):
     dense = 3 * int((conv(columns) != 0).sum())
     conv.weight.data[0] = 0
     assert count(conv, x) == Ops(acs=expected, macs=0, dense=dense)
+
+
+LAYERS = {
+    "dense": (lambda: nn.Linear(5, 3), (5,)),
+    "normed": (lambda: weight_norm(nn.Linear(5, 3)), (5,)),
+    "double": (lambda: nn.Conv1d(2, 3, 2).double(), (2, 5)),
+    "padded": (lambda: nn.Conv1d(2, 3, 3, padding=2, padding_mode="reflect"), (2, 7)),
+    "image": (lambda: nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2), (2, 5, 7)),
+    "volume": (lambda: nn.Conv3d(1, 2, 2, dilation=2, padding="same"), (1, 3, 4, 5)),
+    "normed image": (lambda: weight_norm(nn.Conv2d(2, 3, 3)), (2, 5, 5)),
+    "to itself": (lambda: snn.RLeaky(0.5, V=0.5, all_to_all=False, init_hidden=True), (3,)),
+    "to all": (lambda: snn.RLeaky(0.5, linear_features=3, init_hidden=True), (3,)),
+}
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_mode_of_autograd_does_not_matter(name, mode):
+    make, shape = LAYERS[name]
+    net = nn.Sequential(make())
+    dtype = next((p.dtype for p in net.parameters()), torch.float32)
+    spikes = (torch.rand(4, 3, *shape) < 0.5).to(dtype) * 2
+
+    def counted(xs):
+        with SynopsMonitor(net) as monitor:
+            snn.unroll(net, xs)
+        return monitor.count, synops(net, xs), energy(net, xs).to_dict(), summary(net, xs).to_dict()
+
+    expected = counted(spikes)
+    with mode():
+        assert counted(spikes) == expected
+        assert counted(spikes.clone()) == expected  # which inference mode makes a tensor of its own
+        with SynopsMonitor(net) as monitor:
+            snn.unroll(net, spikes)
+    assert monitor.count == expected[0]
+    assert expected[0].total.dense > 0
 
 
 def test_a_net_is_counted_layer_by_layer():

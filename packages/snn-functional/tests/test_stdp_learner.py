@@ -3,11 +3,13 @@
 import copy
 import gc
 import io
+import pickle
 from math import exp
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, parametrize, prune
 
 import snn_core as snn
 from snn_functional.stdp_learner import MSTDPETLearner, MSTDPLearner, STDPLearner
@@ -92,6 +94,61 @@ def test_a_convolution_learns_as_the_dense_layer_that_it_is(name, kind):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
+def test_autocast_changes_nothing_that_is_learned(name):
+    xs, changes = sequence(4, 601).float(), []
+    net = make_net().float()
+    snn.unroll(net[:2], xs)
+    for enabled in (False, True):
+        learner = LEARNERS[name](net[0], net[1], **SCALES)
+        snn.utils.reset(net)
+        snn.unroll(net, xs)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            changes.append(step(learner, torch.rand(601, generator=torch.Generator().manual_seed(1)), on_grad=False))
+    torch.testing.assert_close(*changes, rtol=0, atol=0)
+
+
+COMPUTED = {
+    "plain": lambda layer: layer,
+    "parametrized": lambda layer: parametrizations.weight_norm(layer),
+    "orthogonal": lambda layer: parametrizations.orthogonal(layer),
+    "of an identity": lambda layer: parametrize.register_parametrization(layer, "weight", nn.Identity()),
+    "pruned": lambda layer: prune.l1_unstructured(layer, "weight", amount=0.3),
+    "weight_norm": lambda layer: nn.utils.weight_norm(layer),
+    "pruned for good": lambda layer: prune.remove(prune.l1_unstructured(layer, "weight", amount=0.3), "weight"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
+@pytest.mark.parametrize("first", ["learner", "weight"])
+@pytest.mark.parametrize("kind", COMPUTED)
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_step_leaves_a_gradient_or_is_refused(name, kind, first):
+    net, xs = make_net(), sequence()
+    if first == "learner":
+        learner = LEARNERS[name](net[0], net[1], **SCALES)
+        COMPUTED[kind](net[0])
+    else:
+        COMPUTED[kind](net[0])
+        learner = LEARNERS[name](net[0], net[1], **SCALES)
+    snn.unroll(net, xs)
+    weight = net[0].weight.detach().clone()
+    if kind in ("plain", "of an identity", "pruned for good"):
+        step(learner)
+        assert any(p.grad is not None and p.grad.any() for p in learner.parameters())
+        return
+    with pytest.raises(ValueError, match=r"a (Parametrized)?Linear, is computed .*; pass on_grad=False"):
+        step(learner)
+    assert all(p.grad is None for p in learner.parameters())
+    # the remedy: what is returned is the change of the weight that the layer computes, and no spike is lost
+    plain = make_net()
+    with torch.no_grad():
+        plain[0].weight.copy_(weight)
+    expected = LEARNERS[name](plain[0], plain[1], **SCALES)
+    snn.unroll(plain, xs)
+    torch.testing.assert_close(step(learner, on_grad=False), step(expected, on_grad=False))
+
+
+@pytest.mark.parametrize("name", LEARNERS)
 def test_an_optimizer_adds_the_change(name):
     net, xs = make_net(), sequence()
     learner = LEARNERS[name](net[0], net[1], **SCALES)
@@ -161,6 +218,25 @@ def test_a_disabled_learner_sees_nothing(name):
     learner.enable()
     snn.unroll(net, xs)
     step(learner)
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_copy_has_the_records_of_its_learner_and_is_disabled_with_it(name, disabled):
+    net, xs = make_net(), sequence()
+    pair = nn.ModuleList([net, LEARNERS[name](net[0], net[1])])
+    snn.unroll(net, xs)
+    if disabled:
+        pair[1].disable()
+    twins = [copy.deepcopy(pair), pickle.loads(pickle.dumps(pair))]
+    for some in (pair, *twins):
+        snn.unroll(some[0], xs)
+    first, *others = (step(some[1], on_grad=False) for some in (pair, *twins))
+    for some, other in zip(twins, others, strict=True):
+        assert torch.equal(first, other)
+        some[1].enable()
+        snn.unroll(some[0], xs)
+        step(some[1])
 
 
 @pytest.mark.parametrize("name", LEARNERS)

@@ -172,6 +172,27 @@ def test_the_dtype_of_the_weights_is_kept(kind, dtype):
     assert {t.dtype for t in out} == {dtype}
 
 
+@pytest.mark.parametrize("autocast", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("rule", ["stdp", "mstdp"])
+@pytest.mark.parametrize("kind", [nn.Linear, nn.Conv1d, nn.Conv2d])
+def test_autocast_changes_no_rule(kind, rule, autocast):
+    space = () if kind is nn.Linear else (5, 3)[: 1 if kind is nn.Conv1d else 2]
+    layer = kind(5, 4, *[1] * bool(space))
+    step = stdp_linear_single_step if rule == "stdp" else mstdp_linear_single_step
+    step = step if kind is nn.Linear else step_of(rule, layer)
+    s_in, s_out = (spikes(601, n, *space).float().requires_grad_() for n in (5, 4))
+
+    def results():
+        out = step(layer, s_in, s_out, 0.5, None, 2.5, 3.0, depression, potentiation)
+        return out, torch.autograd.grad(out[2].square().sum(), (s_in, s_out))
+
+    expected = results()
+    with torch.autocast("cpu", dtype=autocast):
+        outputs = step(layer, s_in, s_out, 0.5, None, 2.5, 3.0, depression, potentiation)
+    gradients = torch.autograd.grad(outputs[2].square().sum(), (s_in, s_out))
+    torch.testing.assert_close((outputs, gradients), expected, rtol=0, atol=0)
+
+
 def test_a_trace_may_start_at_a_number():
     fc, s_in, s_out = nn.Linear(3, 2), spikes(4, 3), spikes(4, 2)
     numbers = stdp_linear_single_step(fc, s_in, s_out, 0.5, torch.tensor(2.0), 2, 4)

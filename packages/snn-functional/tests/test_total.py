@@ -24,6 +24,29 @@ def test_its_derivatives_are_those_of_finite_differences():
     assert torch.equal(mapped, total(values.detach()).expand(2, -1, -1))
 
 
+RUNS = {"eager": total, "mapped": lambda x: torch.func.vmap(total)(x.unsqueeze(0)).squeeze(0)}
+
+
+@pytest.mark.parametrize("num_steps", [257, 601])
+@pytest.mark.parametrize("run", RUNS)
+def test_autocast_does_not_round_it(num_steps, run):
+    count, spikes = RUNS[run], torch.ones(num_steps, 3, 5, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        counts = count(spikes)
+        assert torch.ones(3, 2).mm(torch.ones(2, 1)).dtype == torch.bfloat16  # it is on again
+    assert torch.equal(counts, torch.full((3, 5), float(num_steps)))
+    counts.sum().backward()
+    assert torch.equal(spikes.grad, torch.ones(num_steps, 3, 5))
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_autocast_does_not_round_it_in_compiled_code():
+    count = torch.compile(total, backend="eager", fullgraph=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(count(torch.ones(301, 3, 5)), torch.full((3, 5), 301.0))
+    assert torch.equal(count(torch.ones(301, 3, 5)), torch.full((3, 5), 301.0))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_value_that_is_not_finite_stays_so_in_its_place(value):
     values = torch.ones(5, 3, 4)

@@ -34,8 +34,10 @@ def check_recording(recording: Tensor, name: str = "spk_out") -> None:
         )
 
 
-def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: str = "spk_out") -> Tensor:
-    """Return labels ``[B]`` that fit a recording ``[T, B, C]``, as int64.
+def checked_labels(
+    targets: Tensor, recording: Tensor, num_classes: int, name: str = "spk_out", counted: Tensor | None = None
+) -> Tensor:
+    """Return labels ``[B]`` that fit a recording ``[T, B, C]``, as int64; 0 where they do not count.
 
     Labels on an accelerator that are not classes stop the device, so that nothing waits for it.
     """
@@ -53,7 +55,7 @@ def checked_labels(targets: Tensor, recording: Tensor, num_classes: int, name: s
         raise ValueError(
             f"targets is on {targets.device}, {name} on {recording.device}; pass targets.to({name}.device)"
         )
-    labels = targets.long()
+    labels = targets.long() if counted is None else targets.long().masked_fill(~counted, 0)
     # A graph cannot branch on data; compiled code leaves the check to the gather that follows.
     if torch.compiler.is_compiling():
         return labels

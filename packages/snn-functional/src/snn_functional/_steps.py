@@ -35,6 +35,11 @@ class Steps:
         self._recorded = recording.shape[0]
 
     @property
+    def counted(self) -> Tensor | None:
+        """The steps that count ``[T, B]``, bool; None if all do."""
+        return self._mask
+
+    @property
     def number(self) -> Tensor | int:
         """The number of steps, ``[B]`` or one for all."""
         return self._recorded if self._mask is None else self._mask.sum(0)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._precision import full_precision
+
 
 class _Total(torch.autograd.Function):
     """A product with ones, whose built-in gradient would keep a recording in memory."""
@@ -16,7 +18,9 @@ class _Total(torch.autograd.Function):
 
     @staticmethod
     def forward(recording: Tensor) -> Tensor:
-        return recording.new_ones(len(recording)).matmul(recording.flatten(1)).unflatten(0, recording.shape[1:])
+        ones = recording.new_ones(len(recording))
+        with full_precision(recording.device.type):
+            return ones.matmul(recording.flatten(1)).unflatten(0, recording.shape[1:])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -158,8 +158,9 @@ def accuracy_temporal(
     check_recording(spk_out)
     labels = checked_labels(targets, spk_out, spk_out.shape[-1])
     steps = Steps(spk_out, lengths, mask)
-    index, spikes = next(first_spikes(steps.only(spk_out.detach()), steps))
-    _checked_range(spikes)
+    recording = steps.only(spk_out.detach())
+    _checked_range(recording)
+    index, spikes = next(first_spikes(recording, steps))
     fired, times = spikes != 0, steps.time(index)
     if not peer.rules.silent_is_class_0:
         # a silent output comes after one that fires in the last step

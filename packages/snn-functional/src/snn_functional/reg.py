@@ -40,8 +40,7 @@ class l1_rate_sparsity:  # noqa: N801
     __name__ = "l1_rate_sparsity"
 
     def __init__(self, Lambda: float = 1e-5) -> None:
-        finite("Lambda", Lambda, "the weight of a penalty, a number")
-        self.Lambda = Lambda
+        self.Lambda: float = finite("Lambda", Lambda, "the weight of a penalty, a number")
 
     def __call__(
         self, spk_out: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask: Tensor | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import partial
 from math import floor
 from typing import Any
@@ -52,10 +53,11 @@ def balanced(net: fx.GraphModule, names: list[str], samples: Tensor, percentile:
 def largest(net: fx.GraphModule, names: list[str], samples: Tensor, percentile: float) -> dict[str, Tensor]:
     """Return the values of each activation that are not below a percentile of all its values in data."""
     known: dict[str, Tensor] = {}
+    above = 1 - Fraction(str(percentile)) / 100  # of a decimal number, as 100 - 99.9 is less than 0.1
     for (x,) in parts(samples):
         values: Any = seen(net, names, x)[0]
         for name, (_, out) in values.items():
-            count = floor(len(samples) * out[0].numel() * (100 - percentile) / 100) + 1
+            count = floor(len(samples) * out[0].numel() * above) + 1
             together = torch.cat([known[name], out.flatten()]) if name in known else out.flatten()
             known[name] = together.topk(min(count, len(together)), sorted=False).values
     return known

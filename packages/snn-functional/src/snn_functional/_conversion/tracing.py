@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
+from torch.nn.utils import prune, remove_spectral_norm, remove_weight_norm
 
 from snn_core.neuron.temporal import Temporal
 from snn_functional._replica import check_net, replica
@@ -72,7 +75,7 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
             or the net cannot take the samples.
     """
     check_net(net)
-    twin = replica(net, by).eval()
+    twin = _settled(replica(net, by).eval())
     tracer = _Tracer()
     if tracer.is_leaf_module(twin, ""):
         twin = nn.Sequential(twin)
@@ -98,6 +101,15 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
     return graph
 
 
+def _settled(net: nn.Module) -> nn.Module:
+    """Turn weights that torch's hooks compute before each call, those of pruning and norms, into parameters."""
+    for module in net.modules():
+        for name, remove in product(("weight", "bias"), (prune.remove, remove_weight_norm, remove_spectral_norm)):
+            with suppress(ValueError):  # the weight is not computed so
+                remove(module, name)
+    return net
+
+
 def _rewrite(graph: fx.GraphModule) -> None:
     """Turn functions that have a module into it, give each call a module of its own, and overwrite nothing."""
     called: set[str] = set()
@@ -105,6 +117,8 @@ def _rewrite(graph: fx.GraphModule) -> None:
         kind = node.op if node.op in ("call_function", "call_method") else ""
         if node.op == "call_module":
             module = graph.get_submodule(node.target)
+            if not node.args and len(node.kwargs) == 1:
+                node.args, node.kwargs = (*node.kwargs.values(),), {}
             if node.target in called:
                 node.target = _free(graph, node.target)
                 graph.add_submodule(node.target, replica(module, "from_ann"))

@@ -82,16 +82,17 @@ class LabeledLoss(LossFunctions, ABC):
             )
         steps = Steps(spk_out, lengths, mask, self.recording)
         classes = steps.only(by_class(wide(spk_out), self.population_code, self.num_classes))
-        checked = self.checked_targets(targets, classes)
+        checked = self.checked_targets(targets, classes, steps)
         losses = self.losses(classes, checked, steps, group=spk_out.shape[-1] // classes.shape[-1])
         return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
 
-    def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+    def checked_targets(self, targets: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
         """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, which have no class weights.
 
         Args:
             targets: Argument of the caller.
             outputs: Outputs by class ``[T, B, K]``.
+            steps: The steps that count.
 
         Returns:
             The targets.

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from snn_functional._highest import highest
 from snn_functional._numbers import finite
+from snn_functional._recording import checked_labels
 from snn_functional._steps import Steps
 from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
@@ -107,10 +108,10 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         self.on_target: float = finite("on_target", on_target)
         self.off_target: float = finite("off_target", off_target)
 
-    def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+    def checked_targets(self, targets: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
         """Return labels ``[B]``, or with ``time_var_targets`` membranes ``[T, B, K]``."""
         if not self.time_var_targets:
-            return super().checked_targets(targets, outputs)
+            return super().checked_targets(targets, outputs, steps)
         if isinstance(targets, Tensor) and targets.dim() == 2:
             if targets.shape != outputs.shape[:2]:
                 raise ValueError(
@@ -118,7 +119,8 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
                     f"{list(outputs.shape[:2])}"
                 )
             flat = outputs.flatten(0, 1).unsqueeze(0)  # every step of every sample has its label
-            labels = super().checked_targets(targets.reshape(-1), flat)
+            counted = None if steps.counted is None else steps.counted.reshape(-1)
+            labels = checked_labels(targets.reshape(-1), flat, outputs.shape[-1], self.recording, counted)
             return self._expected(labels, flat[0]).reshape(outputs.shape)
         if not isinstance(targets, Tensor):
             raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")

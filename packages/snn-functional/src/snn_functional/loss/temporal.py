@@ -88,10 +88,10 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
                 )
             self._times: list[float] = [*self.on_target.tolist(), *self.off_target.tolist()]
 
-    def checked_targets(self, targets: Tensor, outputs: Tensor) -> Tensor:
+    def checked_targets(self, targets: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
         """Return labels ``[B]``, or with ``target_is_time`` spike times ``[F, B, K]``."""
         if not self.target_is_time:
-            return super().checked_targets(targets, outputs)
+            return super().checked_targets(targets, outputs, steps)
         if not isinstance(targets, Tensor):
             raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
         if targets.is_complex() or targets.dtype == torch.bool:
@@ -100,6 +100,11 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         count = 1
         if self.multi_spike:
             count = times.shape[0] if times.dim() else 0
+            if times.dim() and not count:
+                raise ValueError(
+                    f"targets has shape {tuple(targets.shape)}; with multi_spike=True there is at least one spike "
+                    "time: pass [F, batch, num_outputs]"
+                )
             if 0 < times.dim() < 3:
                 times = times.unflatten(0, (-1, *[1] * (3 - times.dim())))
         try:
@@ -110,12 +115,12 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
                 f"targets has shape {tuple(targets.shape)}; spike times of spk_out with batch {outputs.shape[1]} and "
                 f"{outputs.shape[2]} outputs broadcast to {axes}"
             ) from None
-        _check_times(times, outputs.shape[0])
+        _check_times(times, steps, outputs.shape[0])
         return times
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the squared errors, ``[B, K]`` or ``[F, B, K]``."""
-        expected = targets if self.target_is_time else self._of_labels(targets, outputs)
+        expected = targets if self.target_is_time else self._of_labels(targets, outputs, steps)
         number = steps.numbers(outputs.device).to(outputs).reshape(-1, 1)
         expected = torch.where(expected < 0, expected + number, expected)
         times = spike_times(outputs, steps, len(expected))
@@ -123,10 +128,12 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         errors = (error / number).square()
         return errors if self.multi_spike else errors[0]
 
-    def _of_labels(self, labels: Tensor, outputs: Tensor) -> Tensor:
-        steps = outputs.shape[0]
-        if wrong := [time for time in self._times if not -steps <= time < math.inf]:
-            raise _not_a_step(wrong[0], steps)
+    def _of_labels(self, labels: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
+        recorded = outputs.shape[0]
+        if wrong := [time for time in self._times if not -recorded <= time < math.inf]:
+            raise _not_a_step(wrong[0], recorded)
+        if steps.counted is not None and min(self._times) < -1:
+            _check_times(outputs.new_full((1, len(labels), 1), min(self._times)), steps, recorded)
         on, off = (placed(t, outputs).reshape(-1, 1, 1) for t in (self.on_target, self.off_target))
         index = labels.reshape(1, -1, 1).expand(len(on), -1, -1)
         return off.expand(-1, *outputs.shape[1:]).scatter(-1, index, on.expand(-1, len(labels), 1))
@@ -193,12 +200,16 @@ def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
     return tensor.reshape(-1)
 
 
-def _check_times(times: Tensor, steps: int) -> None:
+def _check_times(times: Tensor, steps: Steps, recorded: int) -> None:
+    """Check times ``[F, B, K]``, each against the number of steps of its sample."""
     if torch.compiler.is_compiling():
         return
-    wrong = ~((times >= -steps) & times.isfinite())
-    if is_any(wrong, f"targets holds a time that is not a step; with {steps} steps it is at least {-steps}"):
-        raise _not_a_step(times[wrong][0].item(), steps)
+    least = -steps.numbers(times.device).reshape(-1, 1).expand_as(times)
+    wrong = ~((times >= least) & times.isfinite())
+    fewer = "" if steps.counted is None else ", or of its sample's own,"
+    message = f"targets holds a time that is not a step; with {recorded} steps{fewer} it is at least {-recorded}"
+    if is_any(wrong, message):
+        raise _not_a_step(times[wrong][0].item(), -int(least[wrong][0]))
 
 
 def _not_a_step(time: float, steps: int) -> ValueError:

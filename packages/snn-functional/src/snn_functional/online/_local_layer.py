@@ -12,6 +12,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from snn_core import SpikingNeuron
+from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.stepping import complete, must_fit
 from snn_core.neuron.temporal import Temporal, as_floating, watched
 from snn_core.sequence.ending import Ending
@@ -131,8 +132,8 @@ class LocalLayer(Temporal, ABC):
         after = list(state)
         first = spk
         if self.output_decay:
-            first = self.output_decay * fields[-1] + spk
-            after.append(first)
+            after.append(self.output_decay * fields[-1] + spk)
+            first = as_dtype(after[-1], spk.dtype)
         if self.neuron.init_hidden and not self.neuron.output:
             return first, after
         return (first, *self.neuron.outputs(spk, state)[1:]), after
@@ -145,7 +146,8 @@ class LocalLayer(Temporal, ABC):
         kept = self._recall()
         if kept is None:
             still = drive.detach()
-            return [*complete(self.neuron, still, None), *[torch.zeros_like(still)] * bool(self.output_decay)], {}
+            filtered = torch.zeros_like(still, dtype=computing_dtype(still))
+            return [*complete(self.neuron, still, None), *[filtered] * bool(self.output_decay)], {}
         count = len(self.neuron.State._fields) + bool(self.output_decay)
         must_fit(self.neuron, self._state(kept), drive)
         traces = zip(self._names(), kept[count:], strict=True)
@@ -177,7 +179,7 @@ class _Step(nn.Module):
 
 def _no_trace(learned: Learned, count: int, drive: Tensor) -> Tensor:
     last = () if learned.inputs is None else (learned.inputs.shape[1],)
-    return torch.zeros(count, *drive.shape, *last, dtype=drive.dtype, device=drive.device)
+    return torch.zeros(count, *drive.shape, *last, dtype=computing_dtype(drive), device=drive.device)
 
 
 def _with_bias(layer: nn.Linear, inputs: Tensor) -> Learned:

@@ -96,4 +96,4 @@ class _Back(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None]:
         (feedback,) = ctx.saved_tensors
-        return grad_outputs[0] @ feedback, None
+        return grad_outputs[0] @ feedback.to(grad_outputs[0].dtype), None  # which autocast may have changed

@@ -50,4 +50,7 @@ def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
 
 def largest_of(integers: Tensor) -> int:
     """Return the largest magnitude, 0 for an empty tensor."""
-    return int(integers.abs().max()) if integers.numel() else 0
+    if not integers.numel():
+        return 0
+    lowest, highest = map(int, integers.aminmax())  # of Python, as torch's abs of the lowest int64 is negative
+    return max(-lowest, highest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -112,11 +114,12 @@ class weight_quant(nn.Module):  # noqa: N801
         if not wide.numel():
             return wide.new_ones(())
         largest = wide.abs().amax(shared, keepdim=True) if shared else wide.abs()
-        step = largest / self._most
+        share = largest / self._most
+        step = torch.where(share == 0, largest, share)  # the share of a tiny weight may be less than the dtype holds
         if self.power_of_two:
-            mantissa, exponent = step.frexp()  # 0.5 for a power of two
-            # one, or NaN if there is no step
-            step = torch.ldexp(mantissa / mantissa, exponent - (mantissa == 0.5).int())
+            mantissa, _ = step.frexp()  # 0.5 for a power of two
+            # NaN if there is no step
+            step = torch.where(mantissa == 0.5, step, step / mantissa).clamp(max=_highest_power(weight.dtype))
         return torch.where(largest == 0, 1, step)
 
     def _shared_axes(self, weight: Tensor) -> list[int]:
@@ -136,9 +139,15 @@ class weight_quant(nn.Module):  # noqa: N801
 
     def _rounded(self, weight: Tensor) -> Tensor:
         step = self.step(weight)
-        return (weight / step).round_().clamp_(-self._most, self._most).mul_(step).to(weight.dtype)
+        most = (torch.finfo(weight.dtype).max / step).floor_().clamp_(max=self._most)  # that the dtype holds
+        return (weight / step).round_().clamp_(-most, most).mul_(step).to(weight.dtype)
 
     def extra_repr(self) -> str:
         options = ("channel_axis", "power_of_two", "fraction_bits")
         chosen = [n for n in options if getattr(self, n) is not None and getattr(self, n) is not False]
         return ", ".join(f"{n}={getattr(self, n)}" for n in ("num_bits", *chosen))
+
+
+def _highest_power(dtype: torch.dtype) -> float:
+    """Return the highest power of two of a dtype."""
+    return math.ldexp(0.5, math.frexp(torch.finfo(dtype).max)[1])

@@ -215,7 +215,8 @@ def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
         return used.sum(0)
     if isinstance(layer, OneToOne):
         return used.expand(shape)
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        used = used.clone()  # which may have been made in inference mode
         x = torch.zeros(1, *shape, dtype=torch.float64, device=weight.device, requires_grad=True)
         mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
         padded = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_functional.probe import InputMonitor, OutputMonitor
+from snn_functional.probe import BaseMonitor, InputMonitor, OutputMonitor
 from snn_functional.stdp_learner._connection import connection
 from snn_functional.stdp_learner._trace import Factor, Rule, unchanged
 
 __all__ = ["SpikeLearner"]
+
+_MONITORS = ("in_spike_monitor", "out_spike_monitor")
 
 
 class SpikeLearner(nn.Module):
@@ -101,6 +103,15 @@ class SpikeLearner(nn.Module):
             )
         return steps
 
+    def _check_receiver(self, on_grad: bool) -> None:
+        """Check that a change can be subtracted from a gradient of the weights."""
+        if on_grad and not isinstance(self.synapse.weight, nn.Parameter):
+            raise ValueError(
+                f"the weight of the synapse, a {type(self.synapse).__name__}, is computed in each call, as by a "
+                "parametrization or pruning, and has no gradient of its own; pass on_grad=False and apply the returned "
+                "change of the computed weight yourself, or learn before that"
+            )
+
     def _hand_over(self, change: Tensor, on_grad: bool, scale: float) -> Tensor | None:
         """Return a scaled change of the weights, or subtract it from their gradient."""
         change = change * scale
@@ -119,11 +130,20 @@ class SpikeLearner(nn.Module):
         self.out_spike_monitor = OutputMonitor(self._sn[0], function_on_output=_spikes)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("in_spike_monitor", "out_spike_monitor")}
+        # a monitor watches one net and cannot be copied, but what it has seen can
+        state = {k: v for k, v in self.__dict__.items() if k not in _MONITORS}
+        return state | {"_seen": {name: (m.is_enable(), m[""]) for name in _MONITORS for m in (getattr(self, name),)}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        seen = state.pop("_seen", {})  # without it in files of version 0.5
         super().__setstate__(state)
         self._watch()
+        for name, (is_enabled, records) in seen.items():
+            monitor: BaseMonitor = getattr(self, name)
+            for record in records:
+                monitor.record("", record)
+            if not is_enabled:
+                monitor.disable()
 
 
 def _spikes(value: Any) -> Any:

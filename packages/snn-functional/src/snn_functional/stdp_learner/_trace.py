@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from snn_functional._numbers import real
+from snn_functional._numbers import finite, real
+from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._connection import Connection
 
 __all__ = ["PLAIN", "REWARDED", "Factor", "Rule", "Trace", "exponential_decay", "unchanged"]
@@ -82,8 +83,9 @@ class Rule(NamedTuple):
         y = _started("trace_post", trace_post, post) * decay_post + post
         meet = synapses.correlations if self.each else synapses.correlation
         up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
-        # in place: the products may be as large as all weights for each sample, and new memory costs more than products
-        return x, y, meet(x, post).mul_(up).sub_(meet(pre, y).mul_(down))
+        with full_precision(pre.device.type):
+            # in place: the products may be as large as all weights for each sample, and new memory costs more than they
+            return x, y, meet(x, post).mul_(up).sub_(meet(pre, y).mul_(down))
 
 
 PLAIN = Rule(linear_decay, each=False)
@@ -94,7 +96,7 @@ def _started(name: str, trace: Any, like: Tensor) -> Tensor:
     if trace is None:
         return torch.zeros_like(like)
     if isinstance(trace, Real):
-        return torch.full_like(like, float(trace))
+        return torch.full_like(like, finite(name, trace, "what the last step returned, or a number"))
     if not isinstance(trace, Tensor):
         raise TypeError(
             f"{name} is a {type(trace).__name__}; pass what the last step returned, or None before the first"

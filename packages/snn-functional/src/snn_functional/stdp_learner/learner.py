@@ -68,9 +68,11 @@ class STDPLearner(SpikeLearner):
 
         Raises:
             RuntimeError: If no time step was recorded.
-            ValueError: If the synapse and its neurons were not called equally often, or shapes do not fit.
+            ValueError: If the synapse and its neurons were not called equally often, shapes do not fit, or the weights
+                are computed, as by a parametrization or pruning, and have no gradient of their own.
         """
         factor = finite("scale", scale)
+        self._check_receiver(on_grad)
         self._number_of_steps()
         weight: Any = self.synapse.weight
         return self._hand_over(sum(self._changes(), torch.zeros_like(weight)), on_grad, factor)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_functional._numbers import finite
+from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._spike_learner import SpikeLearner
 from snn_functional.stdp_learner._trace import REWARDED, Factor, exponential_decay, unchanged
 from snn_functional.stdp_learner.trace_step import eligibility_trace
@@ -69,9 +70,11 @@ class MSTDPLearner(SpikeLearner):
         Raises:
             RuntimeError: If no time step was recorded.
             TypeError: If ``reward`` is neither a number nor a real tensor.
-            ValueError: If a shape or device does not fit, or the synapse and its neurons were not called equally often.
+            ValueError: If a shape or device does not fit, the synapse and its neurons were not called equally often, or
+                the weights are computed, as by a parametrization or pruning, and have no gradient of their own.
         """
         factor = finite("scale", scale)
+        self._check_receiver(on_grad)
         weight: Any = self.synapse.weight
         steps, in_spike = self._number_of_steps(), self.in_spike_monitor[""][0]
         if in_spike.dim() != weight.dim():  # for a convolution, both have two axes and the spatial ones
@@ -82,7 +85,8 @@ class MSTDPLearner(SpikeLearner):
         rewards = _rewards(reward, steps, len(in_spike), weight)
         change = torch.zeros_like(weight)
         for r, eligibility in zip(rewards, self._changes(), strict=True):
-            change = change + torch.tensordot(r, self._remembered(eligibility), 1)
+            with full_precision(weight.device.type):
+                change = change + torch.tensordot(r, self._remembered(eligibility), 1)
         return self._hand_over(change, on_grad, factor)
 
     def _remembered(self, eligibility: Tensor) -> Tensor:

@@ -1,0 +1,18 @@
+"""Sums and products that keep the precision of their arguments."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from snn_core.neuron.firing import is_autocast
+
+
+def full_precision(device: str) -> AbstractContextManager[object]:
+    """Return a context without autocast, whose products have 16 bits, which count no further than 256 or 2048.
+
+    Args:
+        device: Type of the device that computes.
+    """
+    return torch.autocast(device, enabled=False) if is_autocast(device) else nullcontext()
