@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
+import pickle
 import random
 
 import numpy as np
@@ -74,12 +76,44 @@ def test_workers_that_stay_see_the_next_epoch():
         assert torch.cat([data for data, _ in loader]).equal(expected)
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+@pytest.mark.parametrize("twice", [False, True])
+def test_workers_of_a_copy_that_stay_see_its_epochs(copied, twice):
+    dataset = augmented(pairs(5), jittered, seed=3)
+    dataset.set_epoch(2)
+    other = copied(copied(dataset)) if twice else copied(dataset)
+    assert other.epoch == 2
+    loader = DataLoader(other, batch_size=2, num_workers=1, persistent_workers=True)
+    for number in range(3):
+        other.set_epoch(number)
+        expected = epoch(dataset, 0, number)
+        assert torch.cat([data for data, _ in loader]).equal(expected)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_has_an_epoch_of_its_own(copied):
+    dataset = augmented(pairs(2), jittered)
+    other = copied(dataset)
+    other.set_epoch(5)
+    assert (dataset.epoch, other.epoch) == (0, 5)
+
+
 def test_workers_that_are_spawned_give_the_same(tmp_path, monkeypatch):
     # they import the transform, and this file is nothing that can be imported
     (tmp_path / "spawned_transform.py").write_text(f"import torch\n\n\n{inspect.getsource(jittered)}")
     monkeypatch.syspath_prepend(tmp_path)
     dataset = augmented(pairs(4), importlib.import_module("spawned_transform").jittered)
     assert epoch(dataset, 1, 5, multiprocessing_context="spawn").equal(epoch(dataset, 0, 5))
+
+
+def test_workers_that_are_spawned_and_stay_see_the_next_epoch(tmp_path, monkeypatch):
+    (tmp_path / "staying_transform.py").write_text(f"import torch\n\n\n{inspect.getsource(jittered)}")
+    monkeypatch.syspath_prepend(tmp_path)
+    dataset = copy.deepcopy(augmented(pairs(4), importlib.import_module("staying_transform").jittered))
+    loader = DataLoader(dataset, num_workers=1, persistent_workers=True, multiprocessing_context="spawn")
+    for number in (0, 1):
+        dataset.set_epoch(number)
+        assert torch.cat([data for data, _ in loader]).equal(torch.stack([dataset[i][0] for i in range(4)]))
 
 
 def test_the_global_generators_are_put_back_also_after_an_error():

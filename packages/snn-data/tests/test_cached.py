@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 
@@ -12,6 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from snn_data import cached, events_to_frames
 from snn_data.cached import CachedDataset
+from snn_data.fingerprint import fingerprint
+
+from .rare_dtypes import RARE, stored_as
 
 # four workers on fewer cores are slow, and what is tested is that they agree
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -191,6 +195,88 @@ def test_a_damaged_file_is_written_again_with_a_warning(tmp_path):
     with pytest.warns(RuntimeWarning, match="a cached sample is damaged and is made again"):
         assert dataset[0][0].equal(expected)
     assert dataset[0][0].equal(expected)
+
+
+KINDS = {
+    "tensor": (torch.arange(3.0), lambda data: data.mul_(2)),
+    "part of a tensor": (torch.arange(6.0).reshape(2, 3)[:, ::2], lambda data: data.add_(1)),
+    "bfloat16": (torch.arange(3.0).bfloat16(), lambda data: data.mul_(2)),
+    "array": (np.arange(5), lambda data: np.multiply(data, 2, out=data)),
+    "events": (np.ones(3, dtype=EVENT), lambda data: data["t"].__iadd__(1) * 1.0),
+    "list": ([1, 2], lambda data: data.append(len(data)) or list(data)),
+    "dict": ({"x": torch.ones(3)}, lambda data: data["x"].mul_(2)),
+}
+
+
+@pytest.mark.parametrize("key", [None, "sha256 of the archive"])
+@pytest.mark.parametrize("place", ["data", "target"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transform_that_overwrites_the_data_set_is_refused_every_time_and_nothing_is_stored(
+    tmp_path, kind, place, key
+):
+    value, transform = copy.deepcopy(KINDS[kind])
+    data = [(value, 7) if place == "data" else (7, value)]
+    chosen = {"transform": transform} if place == "data" else {"target_transform": transform}
+    dataset = cached(data, folder=tmp_path, dataset_key=key, **chosen)
+    for index in (0, -1, 0):
+        with pytest.raises(ValueError, match=f"overwrote sample {index} of the data set; .* such as data.clone()"):
+            dataset[index]
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("key", [None, "sha256 of the archive"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transform_may_overwrite_its_own_copy_of_a_sample(tmp_path, kind, key):
+    class Read(Dataset):
+        """Every access makes the sample anew, as from a file."""
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return copy.deepcopy(KINDS[kind][0]), 7
+
+    transform = KINDS[kind][1]
+    expected = transform(Read()[0][0])
+    from_file = cached(Read(), transform, folder=tmp_path / "file", dataset_key=key)
+    memory = [Read()[0]]
+    from_memory = cached(memory, lambda x: transform(copy.deepcopy(x)), folder=tmp_path / "memory", dataset_key=key)
+    for dataset in (from_file, from_memory) * 2:
+        assert np.array_equal(torch.as_tensor(dataset[0][0]).float(), torch.as_tensor(expected).float())
+    assert len(files(tmp_path)) == 2
+    assert fingerprint(memory[0]) == fingerprint(Read()[0])
+
+
+def test_a_transform_may_count_its_calls(tmp_path):
+    class Counting:
+        calls = 0
+
+        def __call__(self, x):
+            self.calls += 1
+            return x + 1
+
+    assert cached([(torch.zeros(1), 0)], Counting(), folder=tmp_path)[0][0].item() == 1
+
+
+def test_a_sample_without_readable_content_is_cached_by_the_key_of_the_data_set(tmp_path):
+    path = tmp_path / "recording"
+    path.write_text("12")
+    with path.open() as recording:
+        dataset = cached([(recording, 3)], lambda file: int(file.read()), folder=tmp_path / "c", dataset_key="archive")
+        assert dataset[0] == (12, 3)
+        assert dataset[0] == (12, 3)
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+@pytest.mark.parametrize("dtype", RARE)
+def test_samples_in_dtypes_that_numpy_lacks_are_cached(tmp_path, dtype):
+    for value in range(2):
+        sample = stored_as(torch.tensor([1, 2, value], dtype=torch.uint8).repeat(4), dtype)
+        dataset = cached([(sample, 0)], folder=tmp_path)
+        for _ in range(2):
+            assert dataset[0][0].dtype == dtype
+            assert dataset[0][0].view(torch.uint8).equal(sample.view(torch.uint8))
+    assert len(files(tmp_path)) == 2
 
 
 def test_an_error_of_the_transform_leaves_no_file(tmp_path):

@@ -26,6 +26,19 @@ def test_each_sample_is_its_column_up_to_its_length_and_zero_behind_it(lengths):
         assert mask[: len(sequence), i].all()
 
 
+@given(
+    lengths=st.lists(st.integers(0, 5), min_size=1, max_size=4),
+    flips=st.tuples(*[st.sampled_from([slice(None), slice(None, None, -1), slice(None, None, -2)])] * 3),
+)
+def test_arrays_are_read_in_any_direction(lengths, flips):
+    whole = np.random.default_rng(0).random((9, 3, 5))
+    samples = [(whole[:length][flips], np.arange(3)[flips[0]]) for length in lengths]
+    copies = [(sequence.copy(), target.copy()) for sequence, target in samples]
+    for own, expected in zip(collate(samples), collate(copies), strict=True):
+        assert own.dtype == expected.dtype
+        assert own.equal(expected)
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float16, torch.bfloat16, torch.float64, torch.int16])
 def test_the_dtype_is_kept(dtype):
     batch = collate([(torch.ones(2, 3, dtype=dtype), 0), (torch.ones(1, 3, dtype=dtype), 1)])

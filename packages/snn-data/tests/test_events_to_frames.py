@@ -174,6 +174,12 @@ def test_events_that_cannot_be_binned_are_refused(change, error, message):
         ({"num_bins": 2.5}, "whole num_bins, got 2.5"),
         ({"num_bins": -1}, "num_bins above 0 and finite, got -1"),
         ({"dt": 1, "duration": 0}, "duration above 0 and finite, got 0"),
+        *[
+            ({**binning, "start": start, **span}, f"events_to_frames needs a finite start, got {start}")
+            for binning in ({"dt": 1}, {"num_bins": 3})
+            for start in (float("nan"), float("inf"), -float("inf"))
+            for span in ({}, {"duration": 4})
+        ],
     ],
 )
 def test_an_unknown_binning_is_refused(arguments, message):

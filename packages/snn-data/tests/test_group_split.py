@@ -45,12 +45,27 @@ def test_the_global_random_state_is_neither_read_nor_changed():
 
 
 @pytest.mark.parametrize(
+    "convert",
+    [
+        torch.tensor,
+        lambda groups: np.array(groups[::-1])[::-1],
+        lambda groups: np.array(groups, dtype=np.uint16),
+        lambda groups: np.array(groups, dtype=np.int8),
+    ],
+)
+def test_the_container_of_the_groups_does_not_matter(convert):
+    groups = [3, 3, 8, 8, 5, 5, 5]
+    assert group_split(convert(groups), 0.4).test.equal(group_split(groups, 0.4).test)
+
+
+@pytest.mark.parametrize(
     ("groups", "share", "error", "message"),
     [
         ([1, 1, 1], 0.5, ValueError, "two groups or more, got 1"),
         ([], 0.5, (ValueError, TypeError), "group_split needs"),
         ([[1, 2]], 0.5, ValueError, r"shape \[samples\], got \[1, 2\]"),
         ([1.5, 2.5], 0.5, TypeError, "integer groups, got torch.float32"),
+        ([True, False, True], 0.5, TypeError, "integer groups, got torch.bool: number them, 0 for the first"),
         ([1, 2], "data", TypeError, "group_split needs a number as share, got 'data'"),
         ([1, 2], 1.0, ValueError, "between 0 and 1, both excluded, got 1.0"),
     ],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -78,6 +82,24 @@ def test_the_global_random_state_is_neither_read_nor_changed():
     assert list(LengthBatches([3, 1, 2] * 9, 4)) == first
 
 
+def test_lengths_and_batch_size_may_be_of_numpy():
+    lengths = np.array([3, 1, 2, 1, 5])
+    assert list(LengthBatches(lengths[::-1], np.int64(2))) == list(LengthBatches([5, 1, 2, 1, 3], 2))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_has_the_batches_of_its_epochs(copied):
+    batches = LengthBatches([3, 1, 2, 1] * 5, 3, seed=2)
+    batches.set_epoch(4)
+    other = copied(batches)
+    assert list(other) == list(batches)
+    loader = DataLoader(torch.arange(20), batch_sampler=other, num_workers=1, persistent_workers=True)
+    for number in range(3):
+        other.set_epoch(number)
+        batches.set_epoch(number)
+        assert [batch.tolist() for batch in loader] == list(batches)
+
+
 def test_a_batch_with_fewer_samples_may_be_dropped():
     batches = LengthBatches([1, 2, 3, 4, 5], 2, drop_last=True)
     assert len(batches) == 2
@@ -98,6 +120,10 @@ def test_it_is_the_batch_sampler_of_a_loader():
         ([True, False], 2, TypeError, "integer lengths, got torch.bool"),
         ([1, -2], 2, ValueError, "lengths of 0 or more, got -2"),
         ([1, 2], 0, ValueError, "batch_size of 1 or more, got 0"),
+        ([1, 2], 2.5, TypeError, "LengthBatches needs an integer batch_size, got 2.5"),
+        ([1, 2], 2.0, TypeError, "LengthBatches needs an integer batch_size, got 2.0"),
+        ([1, 2], True, TypeError, "LengthBatches needs an integer batch_size, got True"),
+        ([1, 2], None, TypeError, "LengthBatches needs an integer batch_size, got None"),
     ],
 )
 def test_arguments_that_give_no_batches_are_refused(lengths, batch_size, error, message):

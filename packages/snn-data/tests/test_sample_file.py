@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import zipfile
 
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from snn_data.sample_file import read_sample, write_sample
+
+from .rare_dtypes import RARE, stored_as
 
 EVENTS = np.array([(1, 2, True), (3, 4, False)], dtype=[("t", "<i8"), ("x", "<i2"), ("p", "?")])
 
@@ -58,6 +61,19 @@ def test_a_tensor_whose_memory_holds_its_negative_or_conjugate_comes_back_as_wha
     negative, conjugate = read_sample(tmp_path / "sample")
     assert negative.tolist() == [-1, 2]
     assert conjugate.tolist() == [1 - 2j]
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+@pytest.mark.parametrize("dtype", RARE)
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2), (2, 3)])
+def test_a_tensor_of_a_dtype_that_numpy_lacks_comes_back_as_it_was(tmp_path, dtype, shape):
+    stored = torch.randint(0, 256, (math.prod(shape) * dtype.itemsize,), dtype=torch.uint8)
+    sample = stored_as(stored, dtype).reshape(shape)
+    write_sample(tmp_path / "sample.npz", [sample, sample.movedim(-1, 0) if shape else sample])
+    first, second = read_sample(tmp_path / "sample.npz")
+    for own in (first, second.movedim(0, -1) if shape else second):
+        assert (own.dtype, own.shape) == (dtype, sample.shape)
+        assert own.flatten().view(torch.uint8).equal(stored)
 
 
 def test_a_tensor_that_needs_grad_comes_back_without_a_graph(tmp_path):

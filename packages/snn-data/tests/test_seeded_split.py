@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -45,6 +46,16 @@ def test_a_share_outside_zero_to_one_is_refused(share):
 def test_a_share_that_is_not_a_number_is_named():
     with pytest.raises(TypeError, match="seeded_split needs a number as share, got 'data'"):
         seeded_split(10, "data")
+
+
+@pytest.mark.parametrize("samples", [10.0, 2.5, True, "10", None, torch.tensor(10)])
+def test_a_number_of_samples_that_is_not_an_integer_is_named(samples):
+    with pytest.raises(TypeError, match=f"seeded_split needs an integer samples, got {re.escape(repr(samples))}"):
+        seeded_split(samples, 0.3)
+
+
+def test_the_number_of_samples_may_be_of_numpy():
+    assert seeded_split(np.int64(10), 0.3).test.equal(seeded_split(10, 0.3).test)
 
 
 def test_a_share_is_a_number_of_any_kind():

@@ -43,7 +43,15 @@ def test_the_indices_come_out_ascending_whatever_the_order_of_the_classes():
 
 
 @pytest.mark.parametrize(
-    "convert", [list, tuple, np.asarray, torch.tensor, lambda t: torch.tensor(t, dtype=torch.uint8)]
+    "convert",
+    [
+        list,
+        tuple,
+        np.asarray,
+        torch.tensor,
+        lambda t: torch.tensor(t, dtype=torch.uint8),
+        lambda t: np.array(t[::-1])[::-1],
+    ],
 )
 def test_the_container_of_the_targets_does_not_matter(convert):
     targets = [0, 1, 2] * 7

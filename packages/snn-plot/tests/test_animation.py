@@ -12,6 +12,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.animation import PillowWriter
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -165,6 +166,13 @@ def test_a_film_without_frames_or_delay_is_refused(num_frames, interval):
     name = "num_frames of 1" if num_frames < 1 else "interval in milliseconds"
     with pytest.raises(ValueError, match=name):
         Animation(Figure(), lambda frame: [], num_frames, interval)
+
+
+@pytest.mark.parametrize("num_frames", [3.0, np.int8(3), torch.tensor(3), torch.tensor(3.0)], ids=repr)
+def test_a_whole_number_of_frames_may_be_of_any_kind(num_frames):
+    animation = Animation(plt.figure(figsize=(1, 0.5), dpi=40), lambda frame: [], num_frames)
+    animation.save("film.gif")
+    assert (animation.num_frames, type(animation.num_frames)) == (3, int)
 
 
 def test_the_figure_keeps_its_canvas_its_size_and_its_resolution():

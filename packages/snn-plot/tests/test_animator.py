@@ -24,6 +24,18 @@ def test_the_film_shows_each_step_once_with_one_image(tmp_path, num_steps, frame
     assert image.get_clim() == (data.min().item(), data.max().item())
 
 
+@pytest.mark.parametrize("kind", [torch.Tensor.clone, lambda data: data.double().numpy(), torch.Tensor.bfloat16])
+def test_the_film_is_of_the_data_at_the_call(kind):
+    figure, ax = plt.subplots(figsize=(1, 1))
+    data = kind(torch.eye(3).reshape(3, 1, 3))
+    film = animator(data, figure, ax)
+    data[...] = 0
+    figure.canvas.draw()
+    for step in range(3):
+        (image,) = film.show(step)
+        assert image.get_array().tolist() == [torch.eye(3)[step].tolist()]
+
+
 def test_only_the_given_axes_lose_their_frame(tmp_path):
     figure, (ax, other) = plt.subplots(1, 2, figsize=(1, 1))
     animator(torch.eye(3).reshape(3, 1, 3), figure, ax).save(tmp_path / "film.gif", writer="pillow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 
 import matplotlib
@@ -9,6 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.artist import ArtistInspector
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 
 import snn_plot
 
@@ -185,3 +191,138 @@ def test_recordings_of_every_kind_are_drawn(name, kind, ax):
     ax.figure.canvas.draw()
     assert ax.has_data()
     del film
+
+
+def with_options(monkeypatch, name, **options):
+    monkeypatch.setattr(snn_plot, name, functools.partial(getattr(snn_plot, name), **options))
+
+
+TAKES_ARTIST = [name for name in PLOTS if "artist" in inspect.signature(getattr(snn_plot, name)).parameters]
+METHODS = ["bar", "barh", "imshow", "pcolormesh", "plot", "scatter", "stairs"]
+
+
+def drawn_with(name, monkeypatch, **options):
+    """The keywords and the artist of every call of matplotlib that a plot draws with its user's keywords."""
+    calls = []
+
+    def recorded(method, *args, **keywords):
+        artist = method(*args, **keywords)
+        if keywords.get("gid") == "mine":
+            calls.append((keywords, artist[0] if isinstance(artist, (list, tuple)) else artist))
+        return artist
+
+    with monkeypatch.context() as patch:
+        for method in METHODS:
+            patch.setattr(Axes, method, functools.partialmethod(_unbound(recorded, getattr(Axes, method))))
+        with_options(patch, name, gid="mine", **options)
+        figure = Figure()
+        film = PLOTS[name].draw(PLOTS[name].data, figure.subplots())
+        FigureCanvasAgg(figure).draw()
+    del film
+    return calls
+
+
+def _unbound(recorded, method):
+    return lambda self, *args, **keywords: recorded(method, self, *args, **keywords)
+
+
+def aliases_of(keyword, kind):
+    """The property that a keyword sets, and its other names."""
+    for prop, aliases in ArtistInspector(kind).get_aliases().items():
+        if keyword in {prop, *aliases}:
+            return prop, {prop, *aliases} - {keyword}
+    return keyword, set()
+
+
+@pytest.mark.filterwarnings("ignore:Animation was deleted:UserWarning")
+@pytest.mark.parametrize("name", TAKES_ARTIST)
+def test_every_name_of_a_keyword_is_accepted_and_wins_over_the_default(name, monkeypatch):
+    for keywords, artist in drawn_with(name, monkeypatch):
+        for keyword in keywords:
+            prop, others = aliases_of(keyword, type(artist))
+            value = "red" if "color" in prop else 2.75
+            for other in {keyword, *others} if others else ():
+                for _, redrawn in drawn_with(name, monkeypatch, **{other: value}):
+                    style = getattr(redrawn, f"get_{prop}")()
+                    assert to_rgba(style) == to_rgba(value) if value == "red" else style == value, other
+
+
+@pytest.mark.parametrize(("name", "options"), [("training_curve", {"ms": 3}), ("traces", {"c": "k"})])
+def test_two_names_of_one_keyword_are_refused(name, options, monkeypatch, ax):
+    (keyword,) = options
+    with_options(monkeypatch, name, **options, **dict.fromkeys(aliases_of(keyword, matplotlib.lines.Line2D)[1], 4))
+    with pytest.raises(TypeError, match="aliases of one another"):
+        PLOTS[name].draw(PLOTS[name].data, ax)
+
+
+@pytest.mark.parametrize("name", ["confusion_matrix", "rate_heatmap", "rate_maps", "weights"])
+def test_a_norm_has_limits_of_its_own(name, monkeypatch, ax):
+    norm = matplotlib.colors.PowerNorm(0.5, vmin=-3, vmax=5)
+    with_options(monkeypatch, name, norm=norm)
+    PLOTS[name].draw(PLOTS[name].data, ax)
+    (image,) = [*ax.images, *ax.collections]
+    assert image.norm is norm
+    assert image.get_clim() == (-3, 5)
+
+
+def pictures(name, data, change=lambda: None):
+    """The pixels of a plot, or of every frame of a film, if something changes between the call and the drawing."""
+    figure = Figure(figsize=(2, 1.5), dpi=60)
+    canvas = FigureCanvasAgg(figure)
+    result = PLOTS[name].draw(data, figure.subplots())
+    change()
+    film = isinstance(result, snn_plot.Animation)
+    frames = []
+    for frame in range(result.num_frames if film else 1):
+        if film:
+            result.show(frame)
+        canvas.draw()
+        frames.append(np.asarray(canvas.buffer_rgba()).copy())
+    return frames
+
+
+def same(pictures, others):
+    return len(pictures) == len(others) and all(map(np.array_equal, pictures, others))
+
+
+WHOLE = [
+    ("animated_raster", "steps_per_frame", {}),
+    ("animator", "num_steps", {}),
+    ("event_frames", "columns", {}),
+    ("fi_curve", "num_steps", {}),
+    ("isi_histogram", "bins", {}),
+    ("population_activity", "window", {}),
+    ("rate_heatmap", "window", {}),
+    ("rate_histogram", "bins", {}),
+    ("rate_maps", "columns", {}),
+    ("spike_count", "num_steps", {}),
+    ("spike_count", "num_steps", {"animate": True}),
+    ("spike_count", "interpolate", {"animate": True, "num_steps": 2}),
+]
+
+
+@pytest.mark.parametrize("number", [2.0, torch.tensor(2), torch.tensor(2.0), np.int8(2), np.float32(2)], ids=repr)
+@pytest.mark.parametrize(("name", "argument", "options"), WHOLE)
+def test_a_whole_number_of_any_kind_is_that_number(name, argument, options, number, monkeypatch):
+    function, both = getattr(snn_plot, name), []
+    for value in (2, number):
+        chosen = {**options, argument: value}
+        # which may be among the arguments of the call already
+        monkeypatch.setattr(snn_plot, name, lambda *args, _chosen=chosen, **kwargs: function(*args, **kwargs | _chosen))
+        both.append(pictures(name, PLOTS[name].data))
+    assert same(*both)
+
+
+@pytest.mark.parametrize("kind", ["tensor", "array"])
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_picture_stays_as_it_is_when_the_data_change(name, kind):
+    own = PLOTS[name].data
+    tensors = {key: torch.as_tensor(values).clone() for key, values in (own if name in BY_NAME else {"": own}).items()}
+    series = tensors if kind == "tensor" else {key: values.numpy() for key, values in tensors.items()}
+    data = series if name in BY_NAME else series[""]
+
+    def change():
+        for values in tensors.values():
+            values.copy_(1 - values)
+
+    assert same(pictures(name, data), pictures(name, data, change))

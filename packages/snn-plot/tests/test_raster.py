@@ -122,6 +122,20 @@ def test_scatter_arguments_reach_the_marks(ax):
     assert artist.get_alpha() == 0.5
 
 
+@pytest.mark.parametrize("name", ["facecolor", "facecolors", "fc"])
+def test_every_name_of_the_color_of_the_marks_wins_over_the_default(ax, name):
+    raster(SPK, ax, marker="o", **{name: "#d62728"})
+    (artist,) = ax.collections
+    assert [to_hex(color) for color in artist.get_facecolor()] in (["#d62728"], ["#d62728"] * 3)
+
+
+@pytest.mark.parametrize("name", ["edgecolor", "edgecolors", "ec"])
+def test_every_name_of_the_edges_of_the_marks_wins_over_the_default(ax, name):
+    raster(SPK, ax, marker="o", **{name: "#d62728"})
+    (artist,) = ax.collections
+    assert {to_hex(color) for color in artist.get_edgecolor()} == {"#d62728"}
+
+
 @pytest.mark.parametrize(("spikes", "rasterised"), [(5000, False), (5001, True)])
 def test_above_five_thousand_spikes_one_artist_is_stored_as_pixels(ax, spikes, rasterised):
     spk = np.zeros(6000, dtype=bool)

@@ -111,6 +111,13 @@ def test_a_grid_that_the_data_cannot_fill_is_refused(dim):
     assert plt.get_fignums() == []
 
 
+@pytest.mark.parametrize("number", [2.0, torch.tensor(2), torch.tensor(2.0)], ids=repr)
+def test_the_grid_has_whole_rows_and_columns_of_any_kind(number):
+    axes = traces(torch.rand(5, 4), dim=(number, number))
+    assert axes.shape == (2, 2)
+    assert [each.lines[0].get_ydata().shape for each in axes.flat] == [(5,)] * 4
+
+
 def test_axes_and_a_grid_at_once_are_refused(ax):
     with pytest.raises(ValueError, match="leave out ax"):
         traces(MEM, dim=(1, 2), ax=ax)

@@ -4,6 +4,7 @@
 """
 
 import math
+from fractions import Fraction
 
 import torch
 
@@ -23,10 +24,15 @@ UNIT = [
     for value, low, high in ((-0.5, -0.5, 0.5), (1.5, 0.5, 1.5), (math.nan, math.nan, math.nan))
 ]
 NO_TIME = [(torch.tensor(1.0), ValueError, "{0} is a single number; ")]
+TOO_LARGE = [
+    (number, ValueError, "{0} is beyond the range of floats, 1.8e+308 in size; pass a smaller number")
+    for number in (10**400, -(10**400), 10**5000, Fraction(10**400, 3))  # Python writes 10**5000 with no digits
+]
 NUMBER = [
     ("a", TypeError, "{0} is 'a'; pass a number"),
     (math.nan, ValueError, "{0} is nan; it must be finite"),
     (math.inf, ValueError, "{0} is inf; it must be finite"),
+    *TOO_LARGE,
 ]
 SHARE = [*NUMBER, (1.5, ValueError, "{0} is 1.5; it is a share of the steps and must lie in [0, 1]")]
 FACTOR = [
@@ -34,6 +40,7 @@ FACTOR = [
     (torch.tensor(1j), TypeError, "{0} is tensor(0.+1.j); pass a number"),
     (math.nan, ValueError, "{0} holds nan; NaN and infinity are not probabilities: pass finite numbers"),
     (-math.inf, ValueError, "{0} holds -inf; NaN and infinity are not probabilities: pass finite numbers"),
+    *TOO_LARGE,
     (torch.ones(5), ValueError, "{0} has shape (5,), which does not broadcast to ("),
     (torch.ones(2, 9, 1, 1), ValueError, "{0} has shape (2, 9, 1, 1), which does not broadcast to ("),
 ]

@@ -1,12 +1,41 @@
 """A result has the floating dtype of what it is made from; integers and bools give the default one."""
 
+import inspect
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
+
+from snn_spikegen import latency_code_linear, latency_code_log, population, rate
 
 from .calls import CALLS, function
 
 FROM_TENSORS = [case for case in CALLS if case != "target_rate_code"]
 LABELS, MASK = "from_one_hot", "latency_code"
+# what every argument that takes a number takes
+NUMBERS = {
+    "gain": Fraction(1, 3),
+    "offset": Fraction(1, 7),
+    "dt": Fraction(1, 3000),
+    "threshold": Fraction(1, 7),
+    "tau": Fraction(1, 3),
+    "epsilon": Fraction(1, 3000),
+    "low": Fraction(-1, 3),
+    "high": Fraction(4, 3),
+    "overlap": Fraction(5, 3),
+    "on_target": Fraction(4, 3),
+    "off_target": Fraction(1, 7),
+    "correct_rate": Fraction(2, 3),
+    "incorrect_rate": Fraction(1, 7),
+    "rate": Fraction(1, 3),
+}
+TAKES_A_NUMBER = [
+    (case, name)
+    for case in CALLS
+    for name, parameter in inspect.signature(function(case)).parameters.items()
+    if parameter.annotation.startswith("float") and case != "rate varying"  # which warns of both
+]
 
 
 def result(case, dtype):
@@ -59,3 +88,28 @@ def test_rates_and_codes_of_16_bit_floats_are_those_of_their_float32_values(dtyp
         torch.manual_seed(0)
         full = function(case)(**{**CALLS[case], tensor: value.to(dtype).float()})
         assert torch.equal(short, full.to(dtype)), case
+
+
+@pytest.mark.parametrize(("case", "argument"), TAKES_A_NUMBER)
+@pytest.mark.parametrize("kind", [Fraction, np.float32])
+def test_a_number_of_any_kind_is_the_same_number_as_a_float(case, argument, kind):
+    number = kind(NUMBERS[argument])
+    torch.manual_seed(0)
+    result = function(case)(**{**CALLS[case], argument: number})
+    torch.manual_seed(0)
+    expected = function(case)(**{**CALLS[case], argument: float(number)})
+    for own, other in zip(*(each if isinstance(each, tuple) else (each,) for each in (result, expected)), strict=True):
+        assert own.dtype == other.dtype
+        assert torch.equal(own, other)
+
+
+def test_whole_factors_too_long_for_64_bits_are_numbers():
+    assert rate(torch.tensor([0.0, 0.5]), 3, gain=2**70)[:, 1].tolist() == [1, 1, 1]
+    assert population(torch.tensor([0.5]), 4, low=-(2**70), high=2**70).isfinite().all()
+
+
+def test_a_time_constant_may_be_learned():
+    for code in (latency_code_log, latency_code_linear):
+        tau = torch.tensor(2.0, requires_grad=True)
+        code(torch.tensor([0.25, 0.5]), tau=tau).sum().backward()
+        assert tau.grad.item() == pytest.approx(code(torch.tensor([0.25, 0.5])).sum().item())

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
-from snn_spikegen import latency, population, rate
+from snn_spikegen import _data, latency, population, rate
 
 
 def test_a_field_answers_with_one_at_its_center():
@@ -20,6 +22,38 @@ def test_three_fields_have_the_middle_of_the_range_at_their_center():
     responses = population(torch.tensor([2.0], dtype=torch.float64), 3, low=-1, high=5, overlap=2)
     # Centers at -4, 2, 8, width 3: two widths to the others.
     assert responses[0].tolist() == pytest.approx([math.exp(-2), 1, math.exp(-2)])
+
+
+FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(ends=st.tuples(*[st.floats(-1e4, 1e4) | st.floats(-1, 1) | st.integers(-99, 99)] * 2))
+@example(ends=(0, 0.1))
+@example(ends=(0, 0.3))
+@example(ends=(0, 1.1))
+@example(ends=(0.7, 2))
+@example(ends=(-1e-320, 1e-50))
+@example(ends=(-1e9, 65520))
+def test_the_ends_in_the_dtype_of_the_data_are_in_the_range_and_their_neighbors_outside_are_not(dtype, answers, ends):
+    low, high = sorted(ends)
+    assume(high - low > 1e-300)  # a third of it is above 0
+    limits = torch.finfo(dtype)
+    lowest, highest = torch.tensor([low, high], dtype=torch.float64).clamp(limits.min, limits.max).to(dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_data, "answers_at_once", lambda values: answers)
+        assert population(torch.stack([lowest, highest]), 4, low, high).shape == (2, 4)
+        for end, away in ((lowest, -math.inf), (highest, math.inf)):
+            beyond = torch.nextafter(end, torch.tensor(away, dtype=dtype))
+            with pytest.raises((ValueError, RuntimeError), match="data lie"):
+                population(beyond, 4, low, high)
+
+
+def test_the_ends_of_whole_data_need_not_be_whole():
+    assert population(torch.tensor([0, 1]), 4, low=-0.3, high=1.1).shape == (2, 4)
+    with pytest.raises(ValueError, match=r"data lie in \[0.0, 2.0\], outside of low=-0.3 and high=1.1"):
+        population(torch.tensor([0, 2]), 4, low=-0.3, high=1.1)
 
 
 @pytest.mark.parametrize("neurons", [3, 5, 8])
@@ -53,7 +87,7 @@ def test_responses_are_differentiable_in_the_data():
     assert torch.autograd.gradcheck(lambda x: population(x, 5), data)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_the_dtype_stays(dtype):
     data = torch.tensor([0.25, 0.75], dtype=dtype)
     responses = population(data, 5)

@@ -40,6 +40,11 @@ class AugmentedDataset(Dataset[Any]):
         # shared memory, so that workers that live for several epochs see a change of the epoch
         self._epoch = torch.zeros((), dtype=torch.int64, device="cpu").share_memory_()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # a copy has memory of its own, which its workers share again
+        self._epoch.share_memory_()
+
     @property
     def epoch(self) -> int:
         """Number of the epoch, on which the draws depend."""

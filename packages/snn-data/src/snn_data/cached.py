@@ -66,18 +66,36 @@ class CachedDataset(Dataset[Any]):
             pass
         except ValueError as error:
             warnings.warn(f"a cached sample is damaged and is made again: {error}", RuntimeWarning, stacklevel=2)
-        data, target = load()
-        data = data if self.transform is None else self.transform(data)
-        target = target if self.target_transform is None else self.target_transform(target)
-        write_sample(path, (data, target))
+        write_sample(path, self._transformed(load(), index))
         # read from the file even the first time, so that the sample is the same every time
         return read_sample(path)
+
+    def _transformed(self, sample: Any, index: int) -> tuple[Any, Any]:
+        """Return the transformed sample; transforms may overwrite it if the data set makes it anew at every access."""
+        data, target = sample
+        before = _content(sample)
+        data = data if self.transform is None else self.transform(data)
+        target = target if self.target_transform is None else self.target_transform(target)
+        if _content(sample) != before and _content(self.dataset[index]) != before:
+            raise ValueError(
+                f"a transform of cached() overwrote sample {index} of the data set; let it change a copy, "
+                "such as data.clone() or data.copy(), and load the data set again"
+            )
+        return data, target
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.npz"
 
     def __repr__(self) -> str:
         return f"CachedDataset(samples={len(self)}, folder={self.folder})"
+
+
+def _content(sample: Any) -> str | None:
+    """Return the fingerprint of a sample; None if it has none, which is allowed with a key of the data set."""
+    try:
+        return fingerprint(sample)
+    except TypeError:
+        return None
 
 
 def cached(
@@ -98,7 +116,8 @@ def cached(
 
     Args:
         dataset: Data set of ``(data, target)`` pairs, indexed from 0, with a length.
-        transform: Applied to ``data`` once; it must always give the same result: leave randomness to `augmented`.
+        transform: Applied to ``data`` once; it must always give the same result, so leave randomness to `augmented`,
+            and must not overwrite what the data set holds.
         target_transform: Applied to ``target`` once.
         folder: Folder of the files; ``samples`` in `data_folder` if None. It may be deleted at any time.
         dataset_key: A text that names the data set's content, such as the checksum of its archive. With it a sample is
@@ -109,6 +128,7 @@ def cached(
 
     Raises:
         TypeError: At access, if a transform's content cannot be read or a sample cannot be stored.
+        ValueError: At access, if a transform overwrites a sample of the data set; nothing is stored.
 
     Example:
         >>> import tempfile, torch

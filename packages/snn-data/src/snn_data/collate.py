@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_data.tensors import as_tensor
+
 __all__ = ["RaggedBatch", "collate"]
 
 
@@ -50,8 +52,8 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
     """
     if not samples:
         raise ValueError("collate needs at least one sample, got none")
-    sequences = [_tensor(sequence) for sequence, _ in samples]
-    targets = [_tensor(target) for _, target in samples]
+    sequences = [as_tensor(sequence) for sequence, _ in samples]
+    targets = [as_tensor(target) for _, target in samples]
     for i, sequence in enumerate(sequences):
         if sequence.ndim == 0:
             raise ValueError(f"collate needs sequences [T, ...], got a scalar as sample {i}")
@@ -64,11 +66,6 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
         data[: len(sequence), i] = sequence
     mask = torch.arange(len(data), device="cpu").unsqueeze(1) < lengths
     return RaggedBatch(data, torch.stack(targets), lengths, mask.to(data.device))
-
-
-def _tensor(values: Any) -> Tensor:
-    """Return a tensor on its own device; anything else as one on the CPU, whatever the default device is."""
-    return values if isinstance(values, Tensor) else torch.as_tensor(values, device="cpu")
 
 
 def _check_alike(what: str, shapes: list[torch.Size], dtypes: list[torch.dtype]) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import numpy as np
-
 from snn_data.dataset_fields import HasDataAndTargets, check_fields, take
+from snn_data.whole import integer
 
 __all__ = ["data_subset"]
 
@@ -42,9 +41,7 @@ def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
 
     Source: ``snntorch.utils.data_subset`` (snnTorch 1.0.0), for the call and the choice of samples.
     """
-    for name, value in (("subset", subset), ("idx", idx)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"data_subset needs an integer {name}, got {value!r}")
+    subset, idx = integer("data_subset", "subset", subset), integer("data_subset", "idx", idx)
     samples = check_fields(dataset, "data_subset")
     if subset < 1:
         raise ValueError(f"data_subset needs a subset of 1 or more, got {subset}")

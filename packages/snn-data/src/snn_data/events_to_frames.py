@@ -71,6 +71,8 @@ def events_to_frames(
     for name, value in (("dt", dt), ("num_bins", num_bins), ("duration", duration)):
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"events_to_frames needs a {name} above 0 and finite, got {value}")
+    if start is not None and not -math.inf < start < math.inf:
+        raise ValueError(f"events_to_frames needs a finite start, got {start}")
     if num_bins is not None and int(num_bins) != num_bins:
         raise ValueError(f"events_to_frames needs a whole num_bins, got {num_bins}")
     fields = _fields(events)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from snn_data.split import SplitIndices, must_be_share
+from snn_data.tensors import as_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +44,12 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
 
     Source: splits by speaker, Cramer et al., The Heidelberg Spiking Data Sets (2020), section II.
     """
-    tensor = torch.as_tensor(groups, device="cpu")
+    tensor = as_tensor(groups).cpu()
     if tensor.ndim != 1:
         raise ValueError(f"group_split needs groups of shape [samples], got {list(tensor.shape)}")
-    if tensor.is_floating_point() or tensor.is_complex():
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"group_split needs integer groups, got {tensor.dtype}: number them, 0 for the first")
+    tensor = tensor.long()  # torch.isin does not read every integer dtype
     must_be_share("group_split", share)
     names, sizes = torch.unique(tensor, sorted=True, return_counts=True)
     if len(names) < 2:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
 from snn_data.seeding import mixed_seed
+from snn_data.tensors import as_tensor
+from snn_data.whole import integer
 
 __all__ = ["LengthBatches"]
 
@@ -28,7 +31,7 @@ class LengthBatches(Sampler[list[int]]):
         drop_last: True to leave out a batch with fewer samples.
 
     Raises:
-        TypeError: If the lengths are not integers.
+        TypeError: If the lengths are not integers, or `batch_size` is not one.
         ValueError: If they are not one-dimensional or negative, or `batch_size` is below 1.
 
     Example:
@@ -45,14 +48,14 @@ class LengthBatches(Sampler[list[int]]):
 
     def __init__(
         self,
-        lengths: Tensor | Sequence[int],
+        lengths: Tensor | np.ndarray | Sequence[int],
         batch_size: int,
         *,
         seed: int = 0,
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
-        tensor = torch.as_tensor(lengths, device="cpu")
+        tensor = as_tensor(lengths).cpu()
         if tensor.ndim != 1:
             raise ValueError(f"LengthBatches needs lengths of shape [samples], got {list(tensor.shape)}")
         if tensor.numel() and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
@@ -60,10 +63,10 @@ class LengthBatches(Sampler[list[int]]):
         tensor = tensor.to(torch.int64)
         if tensor.numel() and tensor.min() < 0:
             raise ValueError(f"LengthBatches needs lengths of 0 or more, got {tensor.min().item()}")
+        self.batch_size: int = integer("LengthBatches", "batch_size", batch_size)
         if batch_size < 1:
             raise ValueError(f"LengthBatches needs a batch_size of 1 or more, got {batch_size}")
         self.lengths: Tensor = tensor
-        self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
         self.drop_last = drop_last

@@ -14,8 +14,8 @@ from snn_data.atomic import atomic_file
 
 __all__ = ["read_sample", "write_sample"]
 
-# NumPy does not have these types; the bytes are stored as integers of the same width.
-AS_INTEGERS = {torch.bfloat16: torch.int16}
+# Dtypes that NumPy lacks, such as bfloat16, are stored as integers of the same number of bytes.
+INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
 
 
 def write_sample(path: Path, sample: object) -> None:
@@ -74,7 +74,7 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
         return {"dict": [[_encoded(key, arrays), _encoded(item, arrays)] for key, item in value.items()]}
     if isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized:
         plain = value.detach().cpu().resolve_conj().resolve_neg()  # so that the bytes are those of the numbers
-        arrays.append(plain.view(AS_INTEGERS.get(plain.dtype, plain.dtype)).numpy())
+        arrays.append(_numpy(plain))
         return {"tensor": [len(arrays) - 1, str(value.dtype).removeprefix("torch.")]}
     if kind is np.ndarray and not value.dtype.hasobject:
         arrays.append(value)
@@ -86,6 +86,13 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
         f"a sample holds a {kind.__module__}.{kind.__qualname__}, which cannot be cached: let the transform return "
         "tensors, arrays, numbers, texts, and lists, tuples and dicts of them"
     )
+
+
+def _numpy(plain: Tensor) -> np.ndarray:
+    try:
+        return plain.numpy()
+    except TypeError:
+        return plain.view(INTEGERS[plain.dtype.itemsize]).numpy()
 
 
 def _decoded(value: Any, stored: Any) -> Any:

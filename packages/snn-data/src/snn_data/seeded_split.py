@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from snn_data.split import SplitIndices, must_be_share
+from snn_data.whole import integer
 
 __all__ = ["seeded_split"]
 
@@ -23,7 +24,7 @@ def seeded_split(samples: int, share: float, seed: int = 0) -> SplitIndices:
         ``(train, test)``: disjoint, together every index, each ascending.
 
     Raises:
-        TypeError: If `share` is not a number.
+        TypeError: If `samples` is not an integer, or `share` is not a number.
         ValueError: If `share` is outside (0, 1), or a part would be empty.
 
     Example:
@@ -33,6 +34,7 @@ def seeded_split(samples: int, share: float, seed: int = 0) -> SplitIndices:
 
     Source: simple random sampling, Cochran, Sampling Techniques (1977), chapter 2.
     """
+    samples = integer("seeded_split", "samples", samples)
     must_be_share("seeded_split", share)
     in_test = round(share * samples)
     if not 0 < in_test < samples:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import torch
 
+from snn_data.tensors import as_tensor
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,7 +70,7 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
     Source: Hare/Niemeyer method of largest remainder; Neyman, On the Two Different Aspects of the Representative
     Method (1934), section 3, for stratified sampling.
     """
-    classes = torch.as_tensor(targets, device="cpu")
+    classes = as_tensor(targets).cpu()
     if classes.ndim != 1:
         raise ValueError(f"stratified_split needs targets of shape [samples], got {list(classes.shape)}")
     if classes.numel() == 0:

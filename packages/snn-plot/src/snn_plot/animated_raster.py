@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import step_seconds
-from snn_plot.numbers import is_whole
+from snn_plot.numbers import whole
 from snn_plot.palette import VERMILION
 from snn_plot.raster import raster
 
@@ -63,7 +63,8 @@ def animated_raster(
     """
     spk = time_by_neuron(data, time_first=time_first)
     num_steps = len(spk)
-    if not is_whole(steps_per_frame):
+    pace = whole(steps_per_frame)
+    if pace is None:
         raise ValueError(f"animated_raster needs steps_per_frame of 1 or more whole steps, got {steps_per_frame}")
     unit = step_seconds(dt, "animated_raster")
     ax = raster(spk, ax, dt=dt, labels=labels, order=order, **artist)
@@ -74,9 +75,9 @@ def animated_raster(
     now = ax.axvline(-0.5 * unit, color=VERMILION, linewidth=1.5)
 
     def show(frame: int) -> list[Any]:
-        done = min(frame * steps_per_frame, num_steps)
+        done = min(frame * pace, num_steps)
         marks.set_offsets(spikes[: fired[done]])
         now.set_xdata([(done - 0.5) * unit] * 2)
         return [marks, now]
 
-    return Animation(ax.figure.canvas.figure, show, -(-num_steps // steps_per_frame) + 1, interval, blit=True)
+    return Animation(ax.figure.canvas.figure, show, -(-num_steps // pace) + 1, interval, blit=True)

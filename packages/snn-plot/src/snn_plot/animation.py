@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snn_plot.frames import Show, drawn_anew, drawn_in_layers
-from snn_plot.numbers import is_number, is_whole
+from snn_plot.numbers import is_number, whole
 
 __all__ = ["Animation"]
 
@@ -69,14 +69,15 @@ class Animation(FuncAnimation):
         *,
         blit: bool = False,
     ) -> None:
-        if not is_whole(num_frames):
+        count = whole(num_frames)
+        if count is None:
             raise ValueError(f"Animation needs num_frames of 1 or more, got {num_frames}")
         if not (is_number(interval) and interval > 0):
             raise ValueError(f"Animation needs interval in milliseconds, greater than 0, got {interval}")
-        super().__init__(figure, show, frames=num_frames, interval=interval, cache_frame_data=False)
+        super().__init__(figure, show, frames=count, interval=interval, cache_frame_data=False)
         self.figure = figure
         self.show = show
-        self.num_frames = num_frames
+        self.num_frames: int = count
         self.interval = interval
         self.draw: Callable[[FigureCanvasAgg, Show, Sequence[int]], Iterator[np.ndarray]] = (
             drawn_in_layers if blit else drawn_anew

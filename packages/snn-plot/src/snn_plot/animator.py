@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from snn_plot.animation import Animation
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current
-from snn_plot.numbers import is_whole
+from snn_plot.numbers import whole
 
 __all__ = ["animator"]
 
@@ -55,21 +55,23 @@ def animator(
 
     Source: ``snntorch.spikeplot.animator`` (snnTorch 1.0.0), for the call.
     """
-    frames = to_array(data)
+    frames = np.array(to_array(data))  # a copy, which keeps the film as it is when the data change
     if frames.ndim != 3 or frames.size == 0:
         raise ValueError(f"animator needs data of shape [time, height, width], got {list(frames.shape)}")
     require_finite(frames, "data")
     ax = given_or_current(ax, "animator")
     if ax.figure.canvas is not getattr(fig, "canvas", None):
         raise ValueError("animator needs ax to be in fig: pass the two that plt.subplots() returns")
-    shown = num_steps or len(frames)
-    if not is_whole(shown) or shown > len(frames):
-        raise ValueError(f"num_steps does not fit: animator cannot show {shown} steps of data with {len(frames)} steps")
+    shown = whole(num_steps or len(frames))
+    if shown is None or shown > len(frames):
+        raise ValueError(
+            f"num_steps does not fit: animator cannot show {num_steps} steps of data with {len(frames)} steps"
+        )
     image = ax.imshow(frames[0], cmap=cmap, vmin=frames.min(), vmax=frames.max(), interpolation="nearest")
     ax.set_axis_off()
 
     def show(step: int) -> list[Any]:
-        image.set_data(np.asarray(frames[step]))
+        image.set_data(frames[step])
         return [image]
 
     return Animation(fig, show, shown, interval, blit=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snn_plot.numbers import is_whole
+from snn_plot.numbers import whole
 
 __all__ = ["binned_rate", "whole_window"]
 
@@ -43,6 +43,7 @@ def whole_window(window: int, num_steps: int, caller: str) -> int:
         >>> whole_window(5, 100, "rate_heatmap")
         5
     """
-    if not is_whole(window) or window > num_steps:
+    steps = whole(window)
+    if steps is None or steps > num_steps:
         raise ValueError(f"{caller} needs window of 1 to {num_steps} whole steps, the length of data, got {window}")
-    return int(window)
+    return steps

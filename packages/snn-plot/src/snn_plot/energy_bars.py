@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_across, label_value
+from snn_plot.keywords import completed
 from snn_plot.palette import line_colors
 from snn_plot.rows import names_for
 
@@ -72,8 +74,8 @@ def energy_bars(
         label = f"{name}, {values.sum() * factor:.3g} {unit}"
         style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": color}
         left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
-        style = {"width": width, "label": label, **style, **artist}
-        ax.bar(left, values * factor, **style)
+        style |= {"width": width, "label": label}
+        ax.bar(left, values * factor, **completed(artist, Rectangle, style))
     slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
     ax.set_xticks(range(layers), names, **slanted)
     label_across(ax, f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer")

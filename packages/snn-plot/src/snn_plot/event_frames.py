@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_across, step_seconds
-from snn_plot.numbers import is_number, is_whole
+from snn_plot.keywords import completed
+from snn_plot.numbers import is_number, whole
 from snn_plot.palette import BLUE, VERMILION
 
 __all__ = ["event_frames"]
@@ -84,8 +86,8 @@ def event_frames(
         )
     unit = step_seconds(dt, "event_frames")
     chosen = _chosen(steps, len(counts))
-    in_a_row = min(len(chosen), IN_A_ROW) if columns is None else columns
-    if not is_whole(in_a_row):
+    in_a_row = whole(min(len(chosen), IN_A_ROW) if columns is None else columns)
+    if in_a_row is None:
         raise ValueError(f"event_frames needs columns of 1 or more, a whole number, got {columns}")
     full = float(counts[chosen].max()) or 1.0 if vmax is None else vmax
     if not (is_number(full) and full > 0):
@@ -104,7 +106,7 @@ def event_frames(
         name = f"step {step}" if dt is None else f"{step * unit:g} s"
         ax.text(left - 0.5, top - 0.6, name, ha="left", va="bottom", fontsize="small")
     style: dict[str, Any] = {"interpolation": "nearest", "origin": "upper"}
-    ax.imshow(sheet, **style | artist)
+    ax.imshow(sheet, **completed(artist, AxesImage, style))
     if counts.shape[1] == 2:
         handles = [Patch(color=color, label=label) for label, color in POLARITIES.items()]
         ax.legend(handles=handles, loc="upper right", bbox_to_anchor=(1, 0), ncols=2, frameon=False)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds
 from snn_plot.callables import named_callables
-from snn_plot.numbers import is_whole
+from snn_plot.keywords import completed
+from snn_plot.numbers import whole
 from snn_plot.palette import line_colors
 
 __all__ = ["fi_curve"]
@@ -69,16 +71,16 @@ def fi_curve(
     if currents.ndim != 1 or currents.size == 0:
         raise ValueError(f"inputs must have shape [inputs], one value or more, got {list(currents.shape)}")
     require_finite(currents, "inputs")
-    if not is_whole(num_steps):
+    steps = whole(num_steps)
+    if steps is None:
         raise ValueError(f"fi_curve needs num_steps of 1 or more whole steps, got {num_steps}")
     unit = step_seconds(dt, "fi_curve")
-    rates = {name: _rates(response, currents, int(num_steps)) / unit for name, response in responses.items()}
+    rates = {name: _rates(response, currents, steps) / unit for name, response in responses.items()}
     ax = given_or_current(ax, "fi_curve")
 
     for (name, rate), color in zip(rates.items(), line_colors(len(rates)), strict=True):
-        style: dict[str, Any] = {"linewidth": 1.5} | ({"label": name} if name else {})
-        style |= {} if artist.keys() & {"c", "color"} else {"color": color}
-        ax.plot(currents, rate, **style | artist)
+        style: dict[str, Any] = {"linewidth": 1.5, "color": color} | ({"label": name} if name else {})
+        ax.plot(currents, rate, **completed(artist, Line2D, style))
     label_across(ax, "Input (membrane units per step)")
     label_value(ax, rate_label(dt))
     if len(rates) > 1:

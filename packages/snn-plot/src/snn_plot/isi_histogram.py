@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import StepPatch
 
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_across, label_value, step_seconds, whole_ticks
-from snn_plot.numbers import is_whole
+from snn_plot.keywords import completed
+from snn_plot.numbers import whole
 from snn_plot.palette import BLUE
 
 __all__ = ["isi_histogram"]
@@ -62,8 +64,8 @@ def isi_histogram(
     """
     spikes = time_by_neuron(spk, time_first=time_first, name="spk")
     unit = step_seconds(dt, "isi_histogram")
-    most = MOST_BARS if bins is None else bins
-    if not is_whole(most):
+    most = whole(MOST_BARS if bins is None else bins)
+    if most is None:
         raise ValueError(f"isi_histogram needs bins of 1 or more, a whole number, got {bins}")
     ax = given_or_current(ax, "isi_histogram")
 
@@ -76,7 +78,7 @@ def isi_histogram(
         style: dict[str, Any] = {"fill": True}
         if not artist.keys() & {"color", "fc", "facecolor", "ec", "edgecolor"}:
             style["color"] = BLUE
-        ax.stairs(counts, borders * unit, **style | artist)
+        ax.stairs(counts, borders * unit, **completed(artist, StepPatch, style))
     else:
         ax.text(0.5, 0.5, "no neuron fired twice", transform=ax.transAxes, ha="center", va="center")
     whole_ticks(ax.yaxis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["is_number", "is_whole", "pair"]
+__all__ = ["is_number", "pair", "whole"]
 
 
 def is_number(value: Any) -> bool:
@@ -21,14 +21,14 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def is_whole(value: Any, least: int = 1) -> bool:
-    """Return True if a value is a whole number of at least ``least``.
+def whole(value: Any, least: int = 1) -> int | None:
+    """Return a whole number of at least ``least``, of Python, numpy or torch, as an int; None if a value is none.
 
     Example:
-        >>> is_whole(3), is_whole(2.5), is_whole(0), is_whole("3")
-        (True, False, False, False)
+        >>> whole(3), whole(3.0), whole(2.5), whole(0), whole("3")
+        (3, 3, None, None, None)
     """
-    return is_number(value) and value == int(value) and value >= least
+    return int(value) if is_number(value) and value == int(value) and value >= least else None
 
 
 def pair(value: Any) -> tuple[Any, Any]:

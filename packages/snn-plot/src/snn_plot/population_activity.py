@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.patches import StepPatch
 
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
 from snn_plot.binning import binned_rate, whole_window
+from snn_plot.keywords import completed
 from snn_plot.palette import BLUE
 
 __all__ = ["population_activity"]
@@ -64,7 +66,7 @@ def population_activity(
     style: dict[str, Any] = {"linewidth": 1.2, "baseline": None}
     if not artist.keys() & {"color", "ec", "edgecolor", "fc", "facecolor"}:
         style["color"] = BLUE
-    line = ax.stairs(rates.mean(axis=1), edges, **style | artist)
+    line = ax.stairs(rates.mean(axis=1), edges, **completed(artist, StepPatch, style))
     # the axis starts at zero activity, but the line does not fall to it at its ends
     ax.update_datalim([(edges[0], 0)])
     line.sticky_edges.y[:] = [0]

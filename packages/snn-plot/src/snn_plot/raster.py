@@ -8,9 +8,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.collections import Collection
 
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.keywords import completed
 from snn_plot.rows import label_rows, names_for, row_order
 
 __all__ = ["raster"]
@@ -80,15 +83,13 @@ def raster(
 
 def _marks(ax: Axes, artist: dict[str, Any], num_steps: int, neurons: int, spikes: int) -> dict[str, Any]:
     """Return the user's scatter arguments, completed so that neighboring rows and steps stay apart."""
-    marks = dict(artist)
-    if not marks.keys() & {"c", "color", "facecolor", "facecolors", "edgecolor", "edgecolors"}:
+    style: dict[str, Any] = {"rasterized": spikes > RASTERISE_ABOVE}
+    if not normalize_kwargs(artist, Collection).keys() & {"c", "color", "facecolor", "edgecolor"}:
         # the text color of the user's style contrasts with its background
-        marks["c"] = matplotlib.rcParams["text.color"]
-    if not marks.keys() & {"s", "marker"}:
+        style["c"] = matplotlib.rcParams["text.color"]
+    if not artist.keys() & {"s", "marker"}:
         points = 72 / ax.figure.dpi
         row_height, step_width = ax.bbox.height * points / neurons, ax.bbox.width * points / num_steps
-        marks |= {"marker": "|", "s": float(np.clip(0.8 * row_height, 1.5, 14)) ** 2}
-        if not marks.keys() & {"linewidth", "linewidths", "lw"}:
-            marks["linewidths"] = float(np.clip(0.6 * step_width, 0.5, 1.5))
-    marks.setdefault("rasterized", spikes > RASTERISE_ABOVE)
-    return marks
+        style |= {"marker": "|", "s": float(np.clip(0.8 * row_height, 1.5, 14)) ** 2}
+        style["linewidths"] = float(np.clip(0.6 * step_width, 0.5, 1.5))
+    return completed(artist, Collection, style)

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import StepPatch
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds, whole_ticks
-from snn_plot.numbers import is_number, is_whole
+from snn_plot.keywords import completed
+from snn_plot.numbers import is_number, whole
 from snn_plot.palette import BLUE, ORANGE, VERMILION
 
 __all__ = ["rate_histogram"]
@@ -75,8 +77,8 @@ def rate_histogram(
             f"rates must be spikes per step in [0, 1], got {outside[0]:g}: divide counts by the number of steps"
         )
     unit = step_seconds(dt, "rate_histogram")
-    bars = BARS if bins is None else bins
-    if not is_whole(bars):
+    bars = whole(BARS if bins is None else bins)
+    if bars is None:
         raise ValueError(f"rate_histogram needs bins of 1 or more, a whole number, got {bins}")
     if not (is_number(saturated) and 0 < saturated <= 1):
         raise ValueError(f"rate_histogram needs saturated in spikes per step, in (0, 1], got {saturated}")
@@ -85,12 +87,12 @@ def rate_histogram(
     # a float32 rate of 0.9 is below the Python number 0.9
     limit = saturated if array.dtype.kind != "f" else array.dtype.type(saturated)
     dead, full = values == 0, values >= limit
-    edges = np.linspace(0, values.max() or 1.0, int(bars) + 1)
+    edges = np.linspace(0, values.max() or 1.0, bars + 1)
     counts, _ = np.histogram(values[~dead & ~full], edges)
     style: dict[str, Any] = {"fill": True}
     if not artist.keys() & {"color", "fc", "facecolor", "ec", "edgecolor"}:
         style["color"] = BLUE
-    ax.stairs(counts, edges / unit, **style | artist)
+    ax.stairs(counts, edges / unit, **completed(artist, StepPatch, style))
     width = edges[1] / unit
     for chosen, left, color, text in (
         (dead, -width, VERMILION, ("dead: never fires", "dead: never fire")),

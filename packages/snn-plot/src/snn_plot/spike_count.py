@@ -8,11 +8,13 @@ from typing import Any, Literal, overload
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.patches import Rectangle
 
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron, to_array
 from snn_plot.axes import given_or_current, label_across, label_value, step_seconds, whole_ticks
-from snn_plot.numbers import is_whole
+from snn_plot.keywords import completed
+from snn_plot.numbers import whole
 from snn_plot.palette import BAND, BLUE, VERMILION
 from snn_plot.rows import names_for
 
@@ -120,10 +122,11 @@ def spike_count(
     if dt is not None and time_step:
         raise ValueError(f"time_step={time_step} and dt={dt} are the same quantity: pass one")
     dt = time_step or dt
-    steps = num_steps or len(spk)
-    if not is_whole(steps) or steps > len(spk):
-        raise ValueError(f"num_steps does not fit: spike_count cannot count {steps} steps of data with {len(spk)}")
-    if not is_whole(interpolate):
+    steps = whole(num_steps or len(spk))
+    if steps is None or steps > len(spk):
+        raise ValueError(f"num_steps does not fit: spike_count cannot count {num_steps} steps of data with {len(spk)}")
+    frames = whole(interpolate)
+    if frames is None:
         raise ValueError(f"spike_count needs interpolate of 1 frame per step or more, got {interpolate}")
     seconds = step_seconds(dt, "spike_count", "time_step" if time_step else "dt")
     duration = f"{steps * seconds:g} {'steps' if dt is None else 's'}"
@@ -138,7 +141,7 @@ def spike_count(
     # counts[t] are the spikes of the first t steps
     counts = np.concatenate([np.zeros((1, neurons), dtype=int), np.cumsum(spk[:steps], axis=0)])
     style: dict[str, Any] = {"height": 0.7} | ({} if artist.keys() & {"color", "facecolor", "fc"} else {"color": BLUE})
-    bars = ax.barh(range(neurons), counts[-1], **style | artist)
+    bars = ax.barh(range(neurons), counts[-1], **completed(artist, Rectangle, style))
     if gridshader:
         for row in range(1, neurons, 2):
             ax.axhspan(row - 0.5, row + 0.5, color=BAND, linewidth=0, zorder=0)
@@ -151,7 +154,7 @@ def spike_count(
     label_across(ax, "Spikes (bars), time step (line)" if animate else f"Spikes in {duration}")
     label_value(ax, "Neuron" if labels is None else "Label")
     if animate:
-        return _animation(ax, bars, counts, interpolate, interval)
+        return _animation(ax, bars, counts, frames, interval)
     if neurons <= WRITE_COUNTS_UP_TO:
         ax.bar_label(bars, padding=3)
     # room for the number at the end of the longest bar

@@ -9,10 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.gridspec import GridSpec
+from matplotlib.lines import Line2D
 
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
-from snn_plot.numbers import is_number, is_whole, pair
+from snn_plot.keywords import completed
+from snn_plot.numbers import is_number, pair, whole
 from snn_plot.palette import BLUE, DISTINCT, line_colors
 from snn_plot.rows import names_for, texts
 
@@ -154,8 +156,8 @@ def traces(
 
 def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.ndarray:
     """Return new axes on the current figure, which share the y axis of the first."""
-    rows, columns = pair(dim)
-    if not (is_whole(rows, 0) and is_whole(columns, 0)):
+    rows, columns = (whole(side, 0) for side in pair(dim))
+    if rows is None or columns is None:
         raise ValueError(f"traces needs dim=(rows, columns), two whole numbers, got {dim!r}")
     if 0 in (rows, columns) or rows * columns > neurons:
         raise ValueError(
@@ -172,12 +174,7 @@ def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.nd
 
 
 def _line_style(artist: dict[str, Any], color: Any) -> dict[str, Any]:
-    style = dict(artist)
-    if not style.keys() & {"c", "color"}:
-        style["color"] = color
-    if not style.keys() & {"lw", "linewidth"}:
-        style["linewidth"] = 1.2
-    return style
+    return completed(artist, Line2D, {"color": color, "linewidth": 1.2})
 
 
 def _draw_threshold(ax: Axes, threshold: float | None) -> None:

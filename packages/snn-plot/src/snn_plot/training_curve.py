@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from snn_plot.arrays import to_array
 from snn_plot.axes import given_or_current, label_across, label_value, whole_ticks
+from snn_plot.keywords import completed
 from snn_plot.palette import line_colors
 
 __all__ = ["training_curve"]
@@ -60,11 +62,10 @@ def training_curve(
             )
     ax = given_or_current(ax, "training_curve")
     for (name, values), color in zip(series.items(), line_colors(len(series)), strict=True):
-        style: dict[str, Any] = {"linewidth": 1.5, "label": name} if name else {"linewidth": 1.5}
+        style: dict[str, Any] = {"linewidth": 1.5, "color": color} | ({"label": name} if name else {})
         # a line of one point is invisible, and few points are easier to read as points
         style |= {"marker": "o", "markersize": 3} if len(values) <= 30 else {}
-        style |= {} if artist.keys() & {"c", "color"} else {"color": color}
-        ax.plot(np.arange(1, len(values) + 1), values, **style | artist)
+        ax.plot(np.arange(1, len(values) + 1), values, **completed(artist, Line2D, style))
     whole_ticks(ax.xaxis)
     label_across(ax, xlabel)
     if ylabel is None and len(series) == 1:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_across, label_value, whole_ticks
 from snn_plot.color_bar import color_bar
+from snn_plot.keywords import completed
 
 __all__ = ["weights"]
 
@@ -58,16 +60,16 @@ def weights(
 
     largest = float(np.abs(matrix).max()) or 1.0
     style: dict[str, Any] = {"cmap": "RdBu_r", "interpolation": "nearest", "origin": "upper"}
-    style |= {} if "norm" in artist else {"vmin": -largest, "vmax": largest}
+    style |= {"vmin": -largest, "vmax": largest} | ({"aspect": "auto"} if matrix.ndim == 2 else {})
+    style = completed(artist, AxesImage, style)
     if matrix.ndim == 2:
-        style["aspect"] = "auto"
-        image = ax.imshow(matrix, **style | artist)
+        image = ax.imshow(matrix, **style)
         whole_ticks(ax.xaxis)
         whole_ticks(ax.yaxis)
         across, down = "Input neuron", "Output neuron"
     else:
         rows, columns, height, width = matrix.shape
-        image = ax.imshow(matrix.transpose(0, 2, 1, 3).reshape(rows * height, columns * width), **style | artist)
+        image = ax.imshow(matrix.transpose(0, 2, 1, 3).reshape(rows * height, columns * width), **style)
         for x in range(1, columns):
             ax.axvline(x * width - 0.5, color="0.5", linewidth=1)
         for y in range(1, rows):

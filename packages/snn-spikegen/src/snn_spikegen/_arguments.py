@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Real
 from operator import index
 
@@ -33,9 +34,22 @@ def finite(name: str, value: float | Tensor) -> float:
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not isinstance(number, Real):
         raise TypeError(f"{name} is {value!r}; pass a number")
+    number = plain(name, number)
     if not math.isfinite(number):
         raise ValueError(f"{name} is {number}; it must be finite")
     return number
+
+
+def plain(name: str, value: float) -> float:
+    """Return a number of a kind that torch computes with, such as a float for a fraction; a tensor as it is."""
+    if isinstance(value, Tensor | float) or (isinstance(value, int) and value.bit_length() < 64):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name} is beyond the range of floats, {sys.float_info.max:.1e} in size; pass a smaller number"
+        ) from None
 
 
 def share(name: str, value: float) -> float:
@@ -65,6 +79,7 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
         raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
     remedy = "NaN and infinity are not probabilities: pass finite numbers"
     if not isinstance(value, Tensor):
+        value = plain(name, value)
         if not math.isfinite(value):
             raise ValueError(f"{name} holds {value}; {remedy}")
         return value

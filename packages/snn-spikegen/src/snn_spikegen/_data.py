@@ -46,6 +46,14 @@ def extent(values: Tensor) -> tuple[float, float]:
     return lowest.item(), highest.item()
 
 
+def nearest(number: float, dtype: torch.dtype) -> float:
+    """Return the number of a floating dtype that is nearest to a number; computed here, as no device need wait."""
+    limits = torch.finfo(dtype)
+    exponent = max(math.frexp(number)[1], math.frexp(limits.tiny)[1]) - 1
+    spacing = math.ldexp(limits.eps, exponent)
+    return min(max(round(number / spacing) * spacing, limits.min), limits.max)
+
+
 def outside(values: Tensor, low: float, high: float, name: str = "data") -> tuple[float, float] | None:
     """Return the lowest and the highest value, if one lies outside a range or is NaN.
 

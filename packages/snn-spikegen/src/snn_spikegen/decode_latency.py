@@ -8,7 +8,7 @@ from torch import Tensor
 from snn_spikegen._arguments import first_step
 from snn_spikegen._data import floating_dtype, spike_trains
 from snn_spikegen._device_checks import is_any
-from snn_spikegen.latency_code import check_constants
+from snn_spikegen.latency_code import constants
 
 
 def decode_latency(
@@ -61,7 +61,7 @@ def decode_latency(
     """
     trains = spike_trains(spikes).detach()
     steps = trains.shape[0]
-    check_constants(threshold, tau)
+    threshold, tau = constants(threshold, tau)
     first = first_step(first_spike_time, steps)
     if normalize and not linear:
         raise ValueError(

@@ -46,8 +46,9 @@ def decode_rate(
     """
     trains = spike_trains(spikes)
     first = first_step(first_spike_time, trains.shape[0])
-    factor("offset", offset, trains.shape[1:])
-    none = factor("gain", gain, trains.shape[1:]) == 0
+    offset = factor("offset", offset, trains.shape[1:])
+    gain = factor("gain", gain, trains.shape[1:])
+    none = gain == 0
     message = "gain is 0; spikes drawn with it tell nothing about the value: pass the gain of the encoder"
     if is_any(none, message) if isinstance(none, Tensor) else none:
         raise ValueError(message)

@@ -40,13 +40,14 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
     values = floating(data).detach()
     if values.dim() == 0:
         raise ValueError("data is a single number; delta needs a time axis, [T, *shape]")
-    if finite("threshold", threshold) < 0:
+    least = finite("threshold", threshold)
+    if least < 0:
         raise ValueError(f"threshold is {threshold}; it is the size of a change and must be at least 0")
     without_nan(values)
     change = torch.empty_like(values)
     change[:1] = 0 if padding else values[:1]
     torch.sub(values[1:], values[:-1], out=change[1:])
-    rises, falls = change >= threshold, change <= -threshold if off_spike else None
+    rises, falls = change >= least, change <= -least if off_spike else None
     # The spikes overwrite the changes: new memory of this size costs more than the arithmetic.
     spikes = change.copy_(rises)
     return spikes if falls is None else spikes.sub_(falls.to(spikes.dtype))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from snn_spikegen._arguments import finite, first_step, whole_number
+from snn_spikegen._arguments import finite, first_step, plain, whole_number
 from snn_spikegen._data import extent, floating_dtype, without_nan, working
 from snn_spikegen._device_checks import answers_at_once, leave_to_device
 
@@ -100,9 +100,11 @@ def latency_code_log(
     Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3, solved for the time of the first spike.
     """
     values = working(data)
-    steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
+    threshold, tau = constants(threshold, tau)
+    steps, first = _check(values, num_steps, first_spike_time, normalize)
     # A larger epsilon makes a difference, however it rounds.
-    if finite("epsilon", epsilon) < 2 * threshold * torch.finfo(values.dtype).eps:
+    epsilon = finite("epsilon", epsilon)
+    if epsilon < 2 * threshold * torch.finfo(values.dtype).eps:
         levels = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype, device="cpu")
         if not levels[1] > levels[0]:
             raise ValueError(
@@ -164,7 +166,8 @@ def latency_code_linear(
     Source: Rueckauer and Liu, Conversion of analog to spiking neural networks using sparse temporal coding (2018).
     """
     values = working(data)
-    steps, first = _check(values, num_steps, threshold, tau, first_spike_time, normalize)
+    threshold, tau = constants(threshold, tau)
+    steps, first = _check(values, num_steps, first_spike_time, normalize)
     slope = steps - 1 - first if normalize else tau
     times = 1 - values
     times = (times if slope == 1 else times.mul_(slope)).clamp_(max=slope * (1 - threshold))
@@ -186,10 +189,7 @@ def _per_sample(extreme: Callable[..., Tensor], times: Tensor) -> Tensor:
     return extreme(times, dim=axes, keepdim=True)
 
 
-def _check(
-    values: Tensor, num_steps: int, threshold: float, tau: float, first_spike_time: int, normalize: bool
-) -> tuple[int, int]:
-    check_constants(threshold, tau)
+def _check(values: Tensor, num_steps: int, first_spike_time: int, normalize: bool) -> tuple[int, int]:
     steps = whole_number("num_steps", num_steps)
     first = first_step(first_spike_time, steps)
     if normalize and not steps:
@@ -205,9 +205,10 @@ def _check(
     return steps, first
 
 
-def check_constants(threshold: float, tau: float) -> None:
-    """Refuse constants that no latency code can have."""
+def constants(threshold: float, tau: float) -> tuple[float, float]:
+    """Return the constants of a latency code; those that none can have are refused."""
     if not 0 < finite("threshold", threshold) < 1:
         raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
     if finite("tau", tau) <= 0:
         raise ValueError(f"tau is {tau}; it is a time constant and must be above 0")
+    return plain("threshold", threshold), plain("tau", tau)

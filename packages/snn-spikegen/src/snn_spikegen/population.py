@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import finite, whole_number
-from snn_spikegen._data import floating_dtype, outside, without_nan, working
+from snn_spikegen._data import floating_dtype, nearest, outside, without_nan, working
 
 
 def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, overlap: float = 1.5) -> Tensor:
@@ -20,7 +20,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
     are probabilities for ``rate`` and values for ``latency``, which make spikes of them.
 
     Args:
-        data: Values in [low, high], ``[*shape]``, any real dtype.
+        data: Values in [low, high], whose ends are rounded to the dtype of ``data``, ``[*shape]``, any real dtype.
         num_neurons: Number of neurons N for every value, at least 3.
         low: Lower end l of the range.
         high: Upper end h of the range, above ``low``.
@@ -46,7 +46,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
 
     Source: Bohte, Kok and La Poutre, Error-backpropagation in temporally encoded networks of spiking neurons (2002).
     """
-    values = working(data)
+    values, dtype = working(data), floating_dtype(data)
     neurons = whole_number("num_neurons", num_neurons, least=3)
     lower, upper, gamma = finite("low", low), finite("high", high), finite("overlap", overlap)
     if lower >= upper:
@@ -54,11 +54,11 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
     if gamma <= 0:
         raise ValueError(f"overlap is {gamma}; it must be above 0")
     without_nan(values)
-    if extent := outside(values, lower, upper):
+    if extent := outside(values, nearest(lower, dtype), nearest(upper, dtype)):
         raise ValueError(
             f"data lie in {list(extent)}, outside of low={lower} and high={upper}; widen these, or clamp data"
         )
     spacing = (upper - lower) / (neurons - 2)
     centers = lower + spacing * (torch.arange(neurons, dtype=values.dtype, device=values.device) - 0.5)
     distance = (values.unsqueeze(-1) - centers) * (gamma / spacing)
-    return torch.exp(-0.5 * distance.square()).to(floating_dtype(data))
+    return torch.exp(-0.5 * distance.square()).to(dtype)

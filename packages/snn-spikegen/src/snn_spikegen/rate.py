@@ -87,7 +87,7 @@ def rate(
         spikes[first:].bernoulli_(_probability(values), generator=generator)
         return spikes
     first = first_step(first_spike_time, steps)
-    probability = _probability(values.unsqueeze(0) * gain + offset).to(values.dtype)
+    probability = _probability(values.unsqueeze(0) * gains + offsets).to(values.dtype)
     # Time enters as a view, so that only the spikes cost T times the memory.
     spikes = torch.bernoulli(probability.expand(shape), generator=generator)
     spikes[:first] = 0

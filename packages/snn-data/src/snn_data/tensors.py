@@ -1,0 +1,25 @@
+"""Values of any kind as tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["as_tensor"]
+
+
+def as_tensor(values: Any) -> Tensor:
+    """Return a tensor on its own device; anything else as one on the CPU, whatever the default device is.
+
+    Example:
+        >>> as_tensor(np.arange(3)[::-1])
+        tensor([2, 1, 0])
+    """
+    if isinstance(values, Tensor):
+        return values
+    if isinstance(values, np.ndarray) and min(values.strides, default=0) < 0:
+        values = values.copy()  # torch reads memory forward only
+    return torch.as_tensor(values, device="cpu")
