@@ -114,3 +114,18 @@ def test_an_exported_layer_over_sequences_takes_every_batch(make) -> None:
     shapes = {1: torch.export.Dim("batch")}
     exported = torch.export.export(layer, (xs,), dynamic_shapes=(shapes,))
     close(listed(exported.module()(xs[:, :2])), listed(layer(xs[:, :2])))
+
+
+class Halved(nn.Sequential):
+    """Layers in an own forward."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * 0.5
+
+
+@pytest.mark.parametrize("kind", [nn.Sequential, Halved])
+def test_a_compiled_call_runs_by_the_schedule_of_an_earlier_one(kind: type[nn.Sequential]) -> None:
+    net, xs = kind(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(7, 3, 5)
+    expected, schedule = snn.unroll(net, xs, explain=True)
+    compiled = torch.compile(lambda xs: snn.unroll(net, xs, schedule=schedule), backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(xs), expected)

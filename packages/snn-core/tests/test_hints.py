@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 import snn_core as snn
 
+from .zoo import WHOLE
+
 X = torch.full((3, 5), 1.5)
 FORGOTTEN = "init_hidden=False", "build it with init_hidden=True"
 OUTPUT = "output=True", "output=True is for the last neuron"
@@ -54,6 +56,28 @@ def test_a_tuple_of_a_neuron_that_keeps_its_state_or_of_a_whole_sequence_is_expl
     net = nn.Sequential(snn.StateLeaky(beta=0.5, channels=5, output=True), nn.Linear(5, 4))
     with pytest.raises(TypeError, match=sentence("0", "1", "Linear", OUTPUT, "StateLeaky")):
         net(X.expand(7, 3, 5))
+
+
+class Unpacks(nn.Module):
+    """Fails to take apart what it gets."""
+
+    def forward(self, x: Any) -> Any:
+        raise TypeError(f"takes no tuple, {type(x)}")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_sequence_that_returns_one_tensor_stands_before_any_layer(name: str) -> None:
+    layer, xs = WHOLE[name](), torch.randn(7, 3, 5)
+    if len(layer.output_names) > 1:
+        layer.output = False
+    out = layer(xs)
+    linear = nn.Linear(out.shape[-1], 2)
+    for behind in (linear, nn.Sequential(linear)):
+        assert torch.equal(nn.Sequential(layer, behind)(xs), linear(out))
+        torch.testing.assert_close(snn.unroll(nn.Sequential(layer, behind), xs), linear(out))
+    with pytest.raises(TypeError, match="takes no tuple") as error:
+        snn.unroll(nn.Sequential(layer, Unpacks()), xs)
+    assert not hasattr(error.value, "__notes__")
 
 
 @settings

@@ -159,6 +159,32 @@ def test_a_plan_is_made_once_until_something_changes_that_it_depends_on(monkeypa
         assert not is_new()
 
 
+class Squashed:
+    """A function that computes one thing over and over, each time into a new tensor that is stored."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for _ in range(self.times):
+            x = x.sigmoid()
+        return x
+
+
+def test_an_option_at_the_address_of_another_is_planned_for_again() -> None:
+    net, xs = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.9, init_hidden=True)), torch.rand(20, 2, 4)
+    net[1].state_quant = Squashed(1)
+    before = snn.plan_memory(net, xs).whole_bytes
+    for _ in range(3):
+        address, others = id(net[1].state_quant), []
+        net[1].state_quant = False
+        while not others or (id(others[-1]) != address and len(others) < 100):
+            others.append(Squashed(9))
+        net[1].state_quant = others[-1]
+        assert snn.plan_memory(net, xs).whole_bytes > before
+        net[1].state_quant = Squashed(1)
+
+
 def test_a_plan_does_not_keep_its_net() -> None:
     net, xs, memory = budgeted(0.5)
     snn.plan_memory(net, xs, memory)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 
-from .zoo import NEURONS, call_loop, close
+from .zoo import NEURONS, Case, call_loop, close, gradients
 
 
 class KeepsItsInput(snn.SpikingNeuron):
@@ -28,6 +30,20 @@ class KeepsItsInput(snn.SpikingNeuron):
 
     def integrate(self, x: Tensor, state: State) -> State:
         return self.State(x, x + state.before)
+
+
+class KeepsItsSpikes(snn.SpikingNeuron):
+    """A neuron whose membrane counts the spikes of the step before, which a method of its own keeps."""
+
+    class State(NamedTuple):
+        mem: Tensor
+        last: Tensor
+
+    def integrate(self, x: Tensor, state: State) -> State:
+        return self.State(0.5 * state.mem + x - state.last, state.last)
+
+    def clear(self, state: State, fired: Tensor) -> State:
+        return self.State(state.mem, fired)
 
 
 class Returns(nn.Module):
@@ -126,6 +142,104 @@ def test_writing_into_what_a_neuron_returns_changes_nothing_else(case, steps, tr
         spk, states = neuron.unroll(xs, state, trace=trace)
     check_separate([spk, *states, xs, *(state or ())])
     check_owned([spk, *states])
+
+
+CASES = [
+    *NEURONS,
+    Case("what keeps its input", KeepsItsInput),
+    Case("what keeps its spikes", partial(KeepsItsSpikes, reset_mechanism="zero", reset_delay=False)),
+]
+CALLS: dict[str, dict[str, bool]] = {
+    "kept": {"init_hidden": True},
+    "kept and returned": {"init_hidden": True, "output": True},
+    "kept after reset_mem": {},
+    "passed on": {},
+    "streamed": {"init_hidden": True},
+}
+
+
+def step_by_step(case: Case, net: Any, xs: Tensor, call: str, after: Callable[[list[Tensor]], None]) -> list[Tensor]:
+    """The spikes of every step; ``after`` gets its input and, unless the spikes are passed on, these too."""
+    run, states, spikes = snn.stream(net) if call == "streamed" else net, (), []
+    if call == "kept after reset_mem":
+        net.reset_mem()
+    for x in xs:
+        x = x.clone()
+        out = run(x, *states)
+        spk = out[0] if isinstance(out, tuple) else out
+        spikes.append(spk.clone())
+        states = case.unpack(out)[1] if call == "passed on" else ()
+        after([x] if call == "passed on" else [x, spk])
+    return spikes
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_overwriting_the_input_and_the_spikes_of_a_step_changes_no_later_one(case: Case, call: str) -> None:
+    neuron, xs = case.make(**CALLS[call]), case.input()
+    with torch.inference_mode():
+        expected = step_by_step(case, neuron, xs, call, lambda tensors: None)
+        neuron.forget()
+        close(step_by_step(case, neuron, xs, call, lambda tensors: [t.fill_(0.7) for t in tensors]), expected)
+
+
+def refusal(run: Callable[[], Any]) -> str:
+    try:
+        run()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "streamed"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_overwriting_them_changes_no_gradient(case: Case, call: str) -> None:
+    neuron, xs = case.make(**CALLS[call]), case.input().requires_grad_()
+    inputs = [xs, *neuron.parameters()]
+    expected = gradients(step_by_step(case, neuron, xs, call, lambda tensors: None), inputs)
+    neuron.forget()
+    # the surrogate's gradient needs its spikes, unless the neuron feeds them back and gives away a copy
+    spikes = step_by_step(case, neuron, xs, call, lambda tensors: [t.mul_(0.7) for t in tensors[: 1 + case.recurrent]])
+    loss = torch.stack(spikes).sum()
+    if not case.recurrent and "modified by an inplace" in refusal(lambda: loss.backward(retain_graph=True)):
+        return
+    close(gradients(spikes, inputs), expected)
+
+
+@pytest.mark.parametrize("make", [partial(snn.AxonalDelay, 3, 1.5), partial(snn.DelayedLinear, 5, 4, 3)])
+def test_delays_keep_copies_of_their_inputs(make: Callable[[], Any]) -> None:
+    case = Case("a delay", make)
+    with torch.inference_mode():
+        for call in ("kept", "streamed"):
+            outcomes = []
+            for after in (lambda tensors: None, lambda tensors: [t.fill_(0.7) for t in tensors]):
+                torch.manual_seed(0)
+                outcomes.append(step_by_step(case, make(), case.input(dtype=torch.float32), call, after))
+            close(*outcomes)
+
+
+def test_layers_that_overwrite_spikes_do_not_change_what_a_neuron_feeds_back() -> None:
+    class Doubles(nn.Module):
+        def __init__(self, in_place: bool) -> None:
+            super().__init__()
+            self.fc, self.psn, self.in_place = nn.Linear(3, 3), snn.SlidingPSN(order=3, init_hidden=True), in_place
+            self.spike = snn.RLeaky(beta=0.8, linear_features=3, init_hidden=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = self.fc(x)
+            spk = self.psn(hidden)
+            back = self.spike(hidden)
+            if not self.in_place:
+                return back * 0.5 + hidden + spk
+            hidden += spk
+            return back.mul_(0.5).add_(hidden)
+
+    nets = [Doubles(True), Doubles(False)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    xs = 3 * torch.rand(9, 2, 3)
+    with torch.no_grad():
+        close(call_loop(nets[0], xs), call_loop(nets[1], xs))
+        close(snn.unroll(nets[0], xs, schedule="steps"), snn.unroll(nets[1], xs, schedule="steps"))
 
 
 def test_the_next_sequence_continues_from_a_state_changed_by_hand() -> None:

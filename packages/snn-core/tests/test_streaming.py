@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import re
 import threading
@@ -260,3 +261,73 @@ def test_the_result_of_state_dict_belongs_to_the_caller() -> None:
     run(torch.tensor([0.75]))
     run.state_dict()["mem"].zero_()
     assert run.state_dict()["mem"].item() == 0.75
+
+
+class WithItself(nn.Module):
+    """Attention of a step to itself."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(6, 2, dropout=dropout, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.attention(x, x, x)[0]
+
+
+class Output(nn.Module):
+    """A recurrent layer from rest, without its states."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)[0]
+
+
+DRAWS = {  # layers that draw random numbers, some only in training, and the shape of one step
+    "Dropout": (nn.Dropout, (3, 5)),
+    "Dropout1d": (nn.Dropout1d, (3, 2, 5)),
+    "Dropout2d": (nn.Dropout2d, (3, 2, 5, 5)),
+    "Dropout3d": (nn.Dropout3d, (3, 2, 5, 5, 5)),
+    "AlphaDropout": (nn.AlphaDropout, (3, 5)),
+    "FeatureAlphaDropout": (nn.FeatureAlphaDropout, (3, 2, 5)),
+    "RReLU": (nn.RReLU, (3, 5)),
+    "RReLU of one slope": (lambda: nn.RReLU(0.5, 0.5), (3, 5)),
+    "FractionalMaxPool2d": (lambda: nn.FractionalMaxPool2d(2, output_ratio=0.6), (3, 2, 7, 7)),
+    "FractionalMaxPool3d": (lambda: nn.FractionalMaxPool3d(2, output_size=3), (3, 2, 7, 7, 7)),
+    "FractionalMaxPool2d where told": (
+        lambda: nn.FractionalMaxPool2d(2, output_size=3, _random_samples=torch.rand(3, 2, 2)),
+        (3, 2, 7, 7),
+    ),
+    "MultiheadAttention": (lambda: WithItself(0.5), (3, 4, 6)),
+    "MultiheadAttention without dropout": (lambda: WithItself(0.0), (3, 4, 6)),
+    "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(6, 2, 8), (3, 4, 6)),
+    "LSTM": (lambda: Output(nn.LSTM(5, 4, 2, dropout=0.5)), (3, 2, 5)),
+    "GRU": (lambda: Output(nn.GRU(5, 4, 3, dropout=0.25)), (3, 2, 5)),
+    "RNN of one layer": (lambda: Output(nn.RNN(5, 4, 1)), (3, 2, 5)),
+}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_stream_that_is_accepted_draws_no_random_numbers(name: str, training: bool) -> None:
+    make, shape = DRAWS[name]
+    net, xs = nn.Sequential(make(), snn.Leaky(beta=0.9, init_hidden=True, output=True)), torch.randn(6, *shape)
+    net.train(training)
+    twin = copy.deepcopy(net)
+    numbers = torch.get_rng_state()
+    for x in xs:
+        twin[0](x)
+    draws = not torch.get_rng_state().equal(numbers)
+    torch.set_rng_state(numbers)
+    if draws:
+        with pytest.raises(ValueError, match=r"^stream: '0.* random numbers; "):
+            snn.stream(net)
+        return
+    run, outcomes = snn.stream(net), []
+    for _ in range(2):
+        run.reset()
+        outcomes.append(stacked([run(x) for x in xs]))
+    equal(*outcomes)
+    assert torch.get_rng_state().equal(numbers)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -270,3 +272,121 @@ def test_one_step_of_few_neurons_is_a_call_of_the_net(neurons: int) -> None:
     whole = snn.unroll(net, xs.repeat(2, 1, 1))
     snn.unroll(net, xs)
     close(snn.unroll(net, xs, resume=True), tuple(out[1:] for out in whole))
+
+
+def in_its_place(net: nn.Sequential, number: int) -> None:
+    make = nn.ReLU if number % 2 else lambda: snn.Leaky(0.4, threshold=0.25, init_hidden=True)
+    address, others = id(net.pop(1)), [make()]
+    while id(others[-1]) != address and len(others) < 100:  # a layer that has the address of the one that is gone
+        others.append(make())
+    net.insert(1, others[-1])
+
+
+def replaced(net: nn.Sequential, number: int) -> None:
+    net[1] = nn.Identity()
+    net[1] = (nn.ReLU, lif, nn.Tanh)[number % 3]()
+
+
+def renamed(net: nn.Sequential, number: int) -> None:
+    name, last = list(net._modules.items())[-1]
+    del net._modules[name]
+    net.add_module(f"last{number % 2}", last)
+
+
+def wrapped(net: nn.Sequential, number: int) -> None:
+    net[3] = lif() if number % 2 else nn.Sequential(net[3])
+
+
+def moved(net: nn.Sequential, number: int) -> None:
+    net.insert(number % 3, net.pop(number % 2))
+
+
+def of_another_class(net: nn.Sequential, number: int) -> None:
+    net[1].__class__ = (nn.ReLU, nn.Tanh, nn.Sigmoid)[number % 3]
+
+
+class Behind(nn.Sequential):
+    """Layers in an own forward."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) - 0.1
+
+
+def kept(net: nn.Module) -> list[Any]:
+    return [module._kept for module in net.modules() if isinstance(module, snn.SpikingNeuron)]
+
+
+@pytest.mark.parametrize("kind", [nn.Sequential, Behind])
+@pytest.mark.parametrize("edit", [in_its_place, replaced, renamed, wrapped, moved, of_another_class])
+def test_a_net_whose_layers_were_replaced_runs_as_it_is_now(edit: Callable[..., None], kind: type[nn.Module]) -> None:
+    net, xs = kind(nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 5), lif(), lif()).double(), build(nn.Identity, FLAT)[1]
+    snn.unroll(net, xs)
+    for number in range(20):
+        edit(net, number)
+        twin = copy.deepcopy(net.double())
+        outs, expected = snn.unroll(net, xs), snn.unroll(twin, xs, schedule="steps")
+        close((outs, kept(net)), (expected, kept(twin)))
+        close(gradients([outs], [xs, *net.parameters()]), gradients([expected], [xs, *twin.parameters()]))
+
+
+def test_a_layer_of_another_class_in_an_own_forward_is_not_cut_as_the_one_before(monkeypatch) -> None:
+    class Convolves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.spike = nn.Conv1d(2, 3, 3), lif()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.spike(self.conv(x).flatten(1))
+
+    monkeypatch.setattr("snn_core.sequence.plan._BLOCK_BYTES", 1)
+    net, xs = Convolves(), torch.rand(9, 2, 2, 7)
+    snn.unroll(net, xs)
+    net.spike = snn.PSN(9)  # it takes the whole sequence at once
+    nn.init.zeros_(net.spike.bias)
+    close(snn.unroll(net, xs), net.spike(net.conv(xs.flatten(0, 1)).flatten(1).unflatten(0, (9, 2))))
+
+
+def test_autocast_inside_an_own_forward_is_not_run_as_it_was_without_one_outside() -> None:
+    class Wide(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.spike = nn.Linear(5, 4), lif(output=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", enabled=False):
+                hidden = self.linear(x)
+            return self.spike(hidden)
+
+    net, xs = Wide(), 3 * torch.randn(7, 3, 5)
+    snn.unroll(net, xs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        close(snn.unroll(net, xs), call_loop(copy.deepcopy(net), xs))
+
+
+@pytest.mark.parametrize("make", [lif, snn.SlidingPSN, partial(snn.RLeaky, 0.8, V=0.5, all_to_all=False)])
+@pytest.mark.parametrize("steps", [1, 2, 7])
+@pytest.mark.parametrize("options", [{}, {"schedule": "steps"}, {"chunk": 2}, {"schedule": "layers"}])
+def test_a_step_may_be_a_single_number(make: Callable[..., Any], steps: int, options: dict[str, Any]) -> None:
+    neuron = make(init_hidden=True).double() if make is not lif else lif().double()
+    xs = torch.randn(steps, dtype=torch.float64, requires_grad=True)
+    if options.get("schedule") == "layers":
+        with pytest.raises(ValueError, match=r"layers. does not hold .* no axis but time"):
+            snn.unroll(neuron, xs, **options)
+        return
+    outs, expected = snn.unroll(neuron, xs, **options), neuron.unroll(xs)[0]
+    close(outs, expected)
+    close(outs, call_loop(neuron, xs))
+    close(gradients([outs], [xs]), gradients([expected], [xs]))
+    neuron.forget()
+    for net in (nn.Sequential(neuron), Behind(neuron)):
+        close(snn.unroll(net, xs, **options), expected - 0.1 * isinstance(net, Behind))
+
+
+@pytest.mark.parametrize("make", [lif, Scaled, nn.Identity], ids=str)
+def test_explaining_a_sequence_of_no_steps_is_refused_as_running_it_is(make: Callable[..., nn.Module]) -> None:
+    net, xs = make(*[True] * (make is Scaled)), torch.ones(0, 2, 5)
+    for refused in (snn.unroll, snn.backends.explain, snn.plan_memory):
+        with pytest.raises(ValueError, match=r"T >= 1 steps, got shape \(0, 2, 5\)"):
+            refused(net, xs)
+    with pytest.raises(ValueError, match=r"T >= 1 steps, got shape \(\)"):
+        snn.backends.explain(net, torch.tensor(1.0))

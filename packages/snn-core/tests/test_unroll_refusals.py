@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +19,7 @@ from snn_core.sequence.watching import Watch
 
 from .hand_written import offered
 from .test_unroll import lif
-from .zoo import call_loop, close
+from .zoo import call_loop, close, gradients
 
 
 class Own(nn.Module):
@@ -485,3 +488,112 @@ def test_integers_passed_to_a_layer_of_floats_are_pointed_out(schedule: str, lay
     (note,) = error.value.__notes__
     assert note == "xs holds torch.int64, which layers such as Linear and Conv2d do not take: pass xs.float()"
     snn.unroll(net, xs.float(), schedule=schedule)
+
+
+class Gain(Own):
+    """A net whose code reads an attribute, the size of a step and the number of its axes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(5, 5)
+        self.gain, self.options = 2.0, {"shift": 0.25}
+
+    def between(self, x: Tensor) -> Tensor:
+        return x * self.gain * x.size(-1) / 2 + self.options["shift"] * x.dim()
+
+
+class Behind(nn.Module):
+    """Layers in an own forward."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x * x.size(1) / 4
+
+    def __getitem__(self, index: int) -> nn.Module:
+        return self.layers[index]
+
+    def __setitem__(self, index: int, layer: nn.Module) -> None:
+        self.layers[index] = layer
+
+
+def planned_nets() -> list[nn.Module]:
+    """Nets that run layer by layer, of an input of any size."""
+    nets = [nn.Sequential(Gain(), lif()), lif(), *(kind(nn.Softmax(-1), lif()) for kind in (nn.Sequential, Behind))]
+    for net in nets:
+        for module in net.modules():
+            if isinstance(module, Gain):
+                module.linear = nn.Identity()
+    return [net.double() for net in nets]
+
+
+def changed(net: nn.Module, name: str, value: Any) -> None:
+    for module in net.modules():
+        if hasattr(module, name):
+            setattr(module, name, value)
+
+
+CHANGES: dict[str, Callable[[nn.Module], Any]] = {
+    "nothing": lambda net: None,
+    "an attribute": lambda net: changed(net, "gain", 0.1),
+    "an entry of an attribute": lambda net: [m.options.update(shift=1.0) for m in net.modules() if hasattr(m, "gain")],
+    "an option of a layer": lambda net: changed(net, "dim", 0),
+    "an option of a neuron": lambda net: changed(net, "reset_mechanism", "zero"),
+    "what a neuron returns": lambda net: changed(net, "output", True),
+    "a neuron": lambda net: net.__setitem__(1, lif(reset_delay=False)) if hasattr(net, "__setitem__") else None,
+    "a layer": lambda net: net.__setitem__(0, nn.Sigmoid()) if hasattr(net, "__setitem__") else None,
+    "the mode": lambda net: net.eval(),
+    "values": lambda net: [b.mul_(0.5) for b in net.buffers() if b.is_floating_point()],
+}
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 5), (5, 4, 2), (7, 5), (7, 2, 4, 5)])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_schedule_that_was_returned_never_changes_what_a_net_gives(change: str, shape: tuple[int, ...]) -> None:
+    for net in planned_nets():
+        _, schedule = snn.unroll(net, torch.randn(7, 3, 5, dtype=torch.float64), explain=True)
+        assert schedule.kind == "layers"
+        CHANGES[change](net)
+        xs, twin = 2 * torch.randn(shape, dtype=torch.float64), copy.deepcopy(net)
+        try:
+            expected = snn.unroll(twin, xs)
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            with pytest.raises(type(error), match=re.escape(str(error))):
+                snn.unroll(net, xs, schedule=schedule)
+            continue
+        close(snn.unroll(net, xs, schedule=schedule), expected)
+
+
+def test_a_schedule_holds_until_what_it_depends_on_changes() -> None:
+    for net in planned_nets():
+        xs = torch.randn(7, 3, 5, dtype=torch.float64)
+        _, schedule = snn.unroll(net, xs, explain=True)
+        assert schedule.holds_for(net)
+        assert schedule.holds_for(net, xs[:3, :1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch warns of copies of its own trees
+            copies = copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))
+        assert all(copied == schedule for copied in copies)
+        close([snn.unroll(net, xs, schedule=copied) for copied in copies], 2 * [snn.unroll(net, xs)])
+        changed(net, "gain", 0.1)
+        changed(net, "init_hidden", False)
+        assert not schedule.holds_for(net)
+
+
+def test_a_schedule_from_a_call_without_gradients_does_not_take_them_away() -> None:
+    class Partly(Own):
+        def between(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                y = x * 0.5
+            return x + y
+
+    net, xs = Partly().double(), torch.randn(7, 3, 5, dtype=torch.float64)
+    with torch.no_grad():
+        _, schedule = snn.unroll(net, xs, explain=True)
+    outs = snn.unroll(net, xs, schedule=schedule)
+    expected = snn.unroll(net, xs, schedule="steps")
+    close(gradients([outs], [*net.parameters()]), gradients([expected], [*net.parameters()]))

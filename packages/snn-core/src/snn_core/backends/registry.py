@@ -120,6 +120,7 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
 
     Raises:
         TypeError: If ``net`` is not a module or ``xs`` is not a tensor.
+        ValueError: If there is no time step.
 
     Example:
         >>> import torch
@@ -132,4 +133,6 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         raise TypeError(f"explain takes a net (nn.Module), got {type(net).__name__}")
     if not isinstance(xs, Tensor):
         raise TypeError(f"explain takes a tensor xs[T, batch, ...], got {type(xs).__name__}")
+    if xs.dim() == 0 or xs.shape[0] == 0:
+        raise ValueError(f"explain takes xs[T, batch, ...] with T >= 1 steps, got shape {tuple(xs.shape)}")
     return known_ahead(net, xs) or recorded_ahead(net, xs)

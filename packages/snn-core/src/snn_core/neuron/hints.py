@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from types import FrameType, MethodType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +89,8 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
     """Add a note with the origin and a remedy to torch's error about a tuple, dtype or device, raised by a net."""
     if isinstance(error, TypeError) and "tuple" in str(error):
         for path, neuron, behind, layer in _neighbors(net):
-            if isinstance(neuron, Temporal) and getattr(neuron, "output", False):
+            names: Any = getattr(neuron, "output_names", ())
+            if len(names) > 1 and getattr(neuron, "output", False):
                 note = _passed_on(path, neuron, OUTPUT[0], behind, layer, OUTPUT[1])
                 if note != str(error):
                     error.add_note(note)

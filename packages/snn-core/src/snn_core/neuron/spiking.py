@@ -45,7 +45,8 @@ class SpikingNeuron(Familiar, Temporal):
         reset_mechanism: ``"subtract"`` the threshold, ``"zero"`` the membrane, or ``"none"``.
         state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, or
             False.
-        output: With ``init_hidden``, return ``(spikes, *states)`` instead of the spikes.
+        output: With ``init_hidden``, return ``(spikes, *states)`` instead of the spikes. The states, such as the
+            membrane, are those that the neuron keeps, as in snnTorch: writing into one changes the next step.
         graded_spikes_factor: Amplitude g of a spike.
         learn_graded_spikes_factor: Make g a parameter.
         reset_delay: True to reset in the step after a spike, False in the same step.
@@ -130,9 +131,7 @@ class SpikingNeuron(Familiar, Temporal):
                 self._stateless = 0
             if not self._goes_on:
                 return self.outputs(*self.step(x, state))
-            spk, state = self.step(x, self._filled(state, x))
-            self._keep(state)
-            return self.outputs(spk, state)
+            return self.outputs(*self._kept_step(x, self._filled(state, x)))
         if any(s is not None for s in state):
             raise TypeError(
                 f"{type(self).__name__} keeps its own state (init_hidden=True) and takes none as an argument; build it "
@@ -143,9 +142,17 @@ class SpikingNeuron(Familiar, Temporal):
             must_fit(self, kept, x)
         elif self.output:
             must_not_pass_on(self, *OUTPUT)
-        spk, state = self.step(x, kept)
-        self._keep(state)
+        spk, state = self._kept_step(x, kept)
         return self.outputs(spk, state) if self.output else spk
+
+    def _kept_step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Run a step and keep the state, apart from the spikes, which the layers that get them may overwrite."""
+        spk, state = self.step(x, state)
+        self._keep(state)
+        for s in state:
+            if s is spk:
+                return spk.clone(), state
+        return spk, state
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Any:
         spk, states, last = sequences(self, as_floating(rows, type(self).__name__), self._recall(), folding)

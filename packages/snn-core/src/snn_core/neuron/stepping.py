@@ -132,6 +132,10 @@ class Stepping(Firing):
         x = self.driven(as_floating(x, type(self).__name__))
         state = complete(self, x, state)
         emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, None)
+        for s in state:
+            if s is x:  # it belongs to the caller, who may overwrite it
+                state = type(state)._make([s.clone() if s is x else s for s in state])
+                break
         return as_dtype(self.graded(emitted), x.dtype), state
 
     def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:

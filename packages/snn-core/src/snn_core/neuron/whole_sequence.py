@@ -42,7 +42,7 @@ class WholeSequence(Temporal):
             TypeError: If an ``nn.Sequential`` would pass the tuple that ``output=True`` returns to a layer that does
                 not take one.
         """
-        if getattr(self, "output", False):
+        if len(self.output_names) > 1:
             must_not_pass_on(self, *OUTPUT)
         name = type(self).__name__
         xs = as_floating(input_, name)

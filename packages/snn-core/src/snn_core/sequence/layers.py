@@ -65,21 +65,49 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
           0  Linear: all steps at once...
           1  Leaky: ...
     """
+    if xs.dim() < 2:
+        return Schedule("steps", f"the input has no axis but time, shape {tuple(xs.shape)}")
     chain = chain_of(net)
     try:
-        why = plans.hooked(net) if xs.dim() > 1 else f"the input has no axis but time, shape {tuple(xs.shape)}"
-        if why is None and any(layer is None for _, layer in chain):
-            compiled = next((path or "the net" for path, m in net.named_modules() if is_compiled(m)), None)
-            if compiled is None:
-                return None
-            why = f"{compiled!r} is compiled, and runs as it was compiled"
-        if why is not None:
-            raise NotSampleWise(why)
-        plan = _plan_of(net, chain, xs.dim() - 1)
+        plan = _planned(net, chain, xs.dim() - 1)
     except NotSampleWise as error:
         return Schedule("steps", str(error))
+    if plan is None:
+        return None
     layers = described(plan.steps, net, inputs_of_chain(chain, xs), len(xs)) if describe else ()
-    return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, modes=plans.modes(net), plan=plan)
+    return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, plan=plan, basis=_Chain(xs.dim() - 1))
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """The basis of the schedule of a chain of layers, for one step's input with so many axes."""
+
+    axes: int
+
+    def holds(self, plan: Plan, net: nn.Module, xs: Tensor | None) -> bool:
+        """Return True if the layers of a net, as they are now, run by the same plan."""
+        try:
+            now = _planned(net, chain_of(net), self.axes if xs is None else xs.dim() - 1)
+        except NotSampleWise:
+            return False
+        return now is plan or (now is not None and now.steps == plan.steps)
+
+
+def _planned(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan | None:
+    """Return the plan of a chain of layers, given the axes of one step's input; None for a net with code of its own.
+
+    Raises:
+        NotSampleWise: If the net must run step by step.
+    """
+    why = plans.hooked(net)
+    if why is None and any(layer is None for _, layer in chain):
+        compiled = next((path or "the net" for path, m in net.named_modules() if is_compiled(m)), None)
+        if compiled is None:
+            return None
+        why = f"{compiled!r} is compiled, and runs as it was compiled"
+    if why is not None:
+        raise NotSampleWise(why)
+    return _plan_of(net, chain, axes)
 
 
 _SMALL = 2**16  # with at most so many neurons in all samples, calling kernels takes longer than they save in one step
@@ -110,7 +138,8 @@ def is_small(net: nn.Module, xs: Tensor) -> bool:
     return True
 
 
-_PLANS: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Plan]] = weakref.WeakKeyDictionary()
+# plans, with the layers in order; weakly, as a neuron alone is its own key
+_PLANS: weakref.WeakKeyDictionary[nn.Module, tuple[Plan, list[weakref.ref[nn.Module]]]] = weakref.WeakKeyDictionary()
 
 
 def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
@@ -122,14 +151,22 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
     called: set[nn.Module] = set()
     for path, module in chain:
         axes = _after(path or "the net", module, axes, called)
-    compiling = torch.compiler.is_compiling()
-    modules = tuple(id(module) for _, module in chain)
-    before, plan = (None, None) if compiling else _PLANS.get(net, (None, None))
-    if plan is None or before != modules:
-        plan = plans.in_order(net, chain)
-        if not compiling:
-            _PLANS[net] = modules, plan
-    return plan
+    if torch.compiler.is_compiling():
+        return plans.in_order(net, chain)
+    known = _PLANS.get(net)
+    if known is None or not _is_of(*known, chain):
+        known = _PLANS[net] = plans.in_order(net, chain), [weakref.ref(module) for _, module in chain]
+    return known[0]
+
+
+def _is_of(plan: Plan, layers: list[weakref.ref[nn.Module]], chain: list[tuple[str, Any]]) -> bool:
+    """Return True if a plan was made for these layers at these places in a net."""
+    if len(layers) != len(chain):
+        return False
+    for layer, step, (path, module) in zip(layers, plan.steps, chain, strict=True):
+        if layer() is not module or step.path != path or step.kind != type(module).__name__:
+            return False
+    return True
 
 
 def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:

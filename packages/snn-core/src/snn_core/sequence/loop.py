@@ -53,14 +53,15 @@ class Loop:
             The leaves of the net's output, in a list that is their only reference, and their structure.
         """
         x = self.next_input()
+        rows = x.shape[0] if x.dim() else 1
         for module, ending in self._endings.items():
-            module._kept = ending.running(module._kept, x.shape[0])
+            module._kept = ending.running(module._kept, rows)
         with watching or contextlib.nullcontext():
             out = self._net(x)
         flat, self._spec = tree_flatten(out)
         del out
         for leaf in flat:
-            self._folding.checked(leaf, x.shape[0])
+            self._folding.checked(leaf, rows)
         self._outputs.append(flat)
         return flat, self._spec
 

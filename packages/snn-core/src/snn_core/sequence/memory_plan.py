@@ -25,7 +25,7 @@ from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Run, chunks
 from snn_core.sequence.plan import hooked
 from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.surroundings import copied
+from snn_core.sequence.surroundings import Itself, copied
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
     registry.status()  # finds what is installed
     return _form(
         [
-            [id(kernel) for offered in registry._OFFERED.values() for kernel in offered],
+            [Itself(kernel) for offered in registry._OFFERED.values() for kernel in offered],
             torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu"),
             torch.get_default_dtype(),
             torch.backends.mkldnn.enabled,
@@ -280,7 +280,7 @@ def _form(value: Any) -> Hashable:
         return tuple((name, _form(item)) for name, item in value.items())
     if isinstance(value, tuple | list):
         return type(value), tuple(map(_form, value))
-    return type(value), id(value)
+    return value if isinstance(value, Itself) else Itself(value)
 
 
 def _readable(count: int) -> str:

@@ -16,11 +16,11 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.layers import LAYERS
 from snn_core.sequence.loop import Loop
-from snn_core.sequence.plan import Neuron, Pass, Plan, Step, modes, value_of
+from snn_core.sequence.plan import Neuron, Pass, Plan, Step, hooked, modes, value_of
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorder import Record
-from snn_core.sequence.schedule import Schedule, described
-from snn_core.sequence.surroundings import copied
+from snn_core.sequence.schedule import Schedule, autocast_of, described
+from snn_core.sequence.surroundings import Look, copied
 
 FEW = 3  # so few steps are as fast one after another
 _CHECKED = 2  # steps that are recorded and compared before a plan is trusted
@@ -59,7 +59,7 @@ def recorded(
             return None, record.reason, record
         if folding.order is not None and record.may_count():
             return None, "forward may compute with the batch size, which is not the same in all steps", record
-        key = record.key(), modes(net), torch.is_grad_enabled()
+        key = record.key(), modes(net), torch.is_grad_enabled(), autocast_of(record.values[0])
         believed = _BELIEVED.setdefault(net, {})
         plan = believed.get(key)
         if plan is None and record.leaks(outputs):
@@ -94,8 +94,38 @@ def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe
     """
     layers = described(record.steps, net, record.inputs(), steps) if describe else ()
     reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
-    known = None if record.may_count() else modes(net)
-    return Schedule("layers", reason, layers, plan.gains_from_blocks, modes=known, plan=plan)
+    basis = _Step(net, record.values[0]) if describe and not record.may_count() else None
+    return Schedule("layers", reason, layers, plan.gains_from_blocks, plan=plan, basis=basis)
+
+
+class _Step:
+    """The basis of the schedule of a net whose step was recorded: what its code may have read besides values.
+
+    Args:
+        net: The net.
+        x: Input of the step, ``[batch, ...]``.
+    """
+
+    def __init__(self, net: nn.Module, x: Tensor) -> None:
+        self._modes = modes(net)
+        self._grad = torch.is_grad_enabled()  # without, the record does not tell what ran without gradients
+        self._form = _form(x)
+        self._look = Look(list(net.modules()), kinds=True)
+
+    def holds(self, plan: Plan, net: nn.Module, xs: Tensor | None) -> bool:
+        """Return True if another record of a step would be the same."""
+        if modes(net) != self._modes or (xs is not None and _form(xs[0]) != self._form):
+            return False
+        if torch.is_grad_enabled() > self._grad or hooked(net) is not None:
+            return False
+        if torch.compiler.is_compiling():  # it cannot look around
+            return plan.fits(net)
+        return Look(list(net.modules()), kinds=True).places == self._look.places
+
+
+def _form(x: Tensor) -> tuple[Any, ...]:
+    """Return everything about one step's input that code may ask besides its values and the number of samples."""
+    return x.dim(), x.shape[1:], x.dtype, x.device, autocast_of(x)
 
 
 def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:

@@ -67,12 +67,12 @@ class Record(Watch, TorchFunctionMode):
     def __init__(self, net: nn.Module, x: Tensor, trusts: bool = False, describes: bool = False) -> None:
         Watch.__init__(self, net)
         TorchFunctionMode.__init__(self)
-        self.reason: str = ""
+        self.reason: str = "" if x.dim() else "the input has no axis but time"
         self.trusted: str = ""  # the first function that was assumed to act on each sample alone
         self.steps: list[Step] = []
         self.values: list[Any] = []  # by number; kept alive, so that no other tensor is mistaken for one of them
         self.outputs: Any = None
-        self.rows: int = len(x)
+        self.rows: int = len(x) if x.dim() else 1
         self._net = net
         self.asserted = trusts
         self._describes = describes
@@ -135,10 +135,7 @@ class Record(Watch, TorchFunctionMode):
 
     def key(self) -> Any:
         """Return a key by which the record can be compared with another."""
-        steps = [
-            (s.compute, isinstance(s.compute, Whole) and s.path, frozen(s.args), frozen(s.kwargs), s.places, s.grad)
-            for s in self.steps
-        ]
+        steps = [(s.compute, _whole(s), frozen(s.args), frozen(s.kwargs), s.places, s.grad) for s in self.steps]
         places, spec = tree_flatten(self.outputs)
         return tuple(steps), tuple(places), str(spec)
 
@@ -376,6 +373,11 @@ class Record(Watch, TorchFunctionMode):
         ours = {id(holder) for holder in (self.values, values, outputs, *kept)}
         holders = gc.get_referrers(*values)  # all at once, as each call looks at every object
         return any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders)
+
+
+def _whole(step: Step) -> tuple[str, str] | None:
+    """Return the path and class of the module that a step calls as a whole."""
+    return (step.path, step.kind) if isinstance(step.compute, Whole) else None
 
 
 def frozen(value: Any) -> Any:

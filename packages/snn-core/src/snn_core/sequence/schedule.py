@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
 from snn_core.kernels import convolutions, layers
+from snn_core.neuron.firing import is_autocast
 from snn_core.neuron.history import History
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.sequence.memory_plan import MemoryPlan
-from snn_core.sequence.plan import Plan, Step, Whole, hooked, modes
+from snn_core.sequence.plan import Plan, Step, Whole
 from snn_core.sequence.random_states import RandomStates
 
 
@@ -31,13 +32,21 @@ class Layer:
     how: str
 
 
+class Basis(Protocol):
+    """Everything on which a schedule depends besides its plan."""
+
+    def holds(self, plan: Plan, net: nn.Module, xs: Tensor | None) -> bool:
+        """Return True if a plan is right for a net as it is now, and for an input, if there is one."""
+        ...
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The way in which a net runs over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
     With ``blocks``, the layers see only as many steps at a time as run fast together. ``memory`` tells how the sequence
-    was cut to fit into a budget, if there is one. ``modes`` are the modes of the net's modules for which the schedule
-    was proved, or None. ``plan`` is the plan that runs it.
+    was cut to fit into a budget, if there is one. ``plan`` is the plan that runs it, and ``basis`` is what it depends
+    on; without one it holds for a single call.
     """
 
     kind: str
@@ -45,11 +54,15 @@ class Schedule:
     layers: tuple[Layer, ...] = ()
     blocks: bool = False
     memory: MemoryPlan | None = None
-    modes: tuple[bool, ...] | None = field(default=None, repr=False, compare=False)
     plan: Plan | None = field(default=None, repr=False, compare=False)
+    basis: Basis | None = field(default=None, repr=False, compare=False)
 
-    def holds_for(self, net: nn.Module) -> bool:
-        """Return True if a net may still run this way: no mode, hook or module has changed since it was planned.
+    def holds_for(self, net: nn.Module, xs: Tensor | None = None) -> bool:
+        """Return True if a net may still run this way: nothing has changed that the schedule depends on.
+
+        Args:
+            net: The net for which the schedule was made.
+            xs: Its input ``[T, batch, ...]``; None if it is like the one for which the schedule was made.
 
         Example:
             >>> import snn_core as snn
@@ -60,9 +73,9 @@ class Schedule:
         """
         if self.kind == "steps":
             return True
-        if self.plan is None or self.plan.holds_tensors or self.modes != modes(net) or not self.plan.fits(net):
+        if self.plan is None or self.plan.holds_tensors or self.basis is None:
             return False
-        return hooked(net) is None
+        return self.basis.holds(self.plan, net, xs)
 
     def after(self, how: Mapping[str, str], once: Collection[str] = ()) -> Schedule:
         """Return the schedule with what became known as it ran.
@@ -95,6 +108,17 @@ class Schedule:
         note = ["  a block of steps at a time, for its convolutions"] if self.blocks else []
         note += [f"  {self.memory}"] if self.memory else []
         return "\n".join([f"{head}: {self.reason}", *note, *rows])
+
+
+def autocast_of(x: Tensor) -> torch.dtype | None:
+    """Return the dtype in which autocast computes matrix products of a tensor; None if it is off.
+
+    Example:
+        >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+        ...     autocast_of(torch.zeros(1))
+        torch.bfloat16
+    """
+    return torch.get_autocast_dtype(x.device.type) if is_autocast(x.device.type) else None
 
 
 def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None], steps: int) -> tuple[Layer, ...]:

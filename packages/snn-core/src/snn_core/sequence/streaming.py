@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.parametrize import type_before_parametrizations
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 from snn_core.files.manifest import device_of, opened, sealed
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.unrolling import separate
+from snn_core.sequence.unrolling import kept_apart, separate
 from snn_core.sequence.watching import Watch
 
 
@@ -36,8 +36,8 @@ def stream(net: nn.Module) -> Stream:
 
     Raises:
         TypeError: If ``net`` is not a module.
-        ValueError: If one of its modules takes whole sequences, or is in training mode and would draw random numbers or
-            change its statistics.
+        ValueError: If one of its modules takes whole sequences, draws the windows of its pooling by random numbers, or
+            is in training mode and would draw random numbers or change its statistics.
 
     Example:
         >>> import snn_core as snn
@@ -101,8 +101,8 @@ class Stream:
                 for path, module in self._modules.items():
                     module._kept = self._kept[path]
                 flat, spec = tree_flatten(self._net(x))
+                out = tree_unflatten(separate(flat, kept_apart(self._modules.values(), x)), spec)
                 self._kept = {path: module._kept for path, module in self._modules.items()}
-                out = tree_unflatten(separate(flat, tree_leaves(self._kept)), spec)
             finally:
                 for path, module in self._modules.items():
                     module._kept, module._kept_in = before[path]
@@ -180,8 +180,22 @@ def _check(net: Any) -> None:
                 f"stream: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot go step by "
                 "step; use Leaky(reset_mechanism='none') for a leaky membrane that can"
             )
-        if module.training and isinstance(module, _NormBase | _DropoutNd):
+        if isinstance(module, nn.FractionalMaxPool2d | nn.FractionalMaxPool3d) and module._random_samples is None:
+            raise ValueError(
+                f"stream: {path!r} ({type(module).__name__}) draws its windows by random numbers; use "
+                f"{type(module).__name__.replace('Fractional', 'Adaptive')}, whose windows are always the same"
+            )
+        if module.training and _changes_or_draws(module):
             raise ValueError(
                 f"stream: {path!r} ({type(module).__name__}) is in training mode, where it changes the net or draws "
                 "random numbers; call net.eval()"
             )
+
+
+def _changes_or_draws(module: nn.Module) -> bool:
+    """Return True if a module in training mode changes its statistics or draws random numbers."""
+    if isinstance(module, nn.RNNBase):
+        return module.dropout > 0 and module.num_layers > 1  # it is between layers
+    if isinstance(module, nn.MultiheadAttention):
+        return module.dropout > 0
+    return isinstance(module, _NormBase | _DropoutNd | nn.RReLU)

@@ -185,6 +185,32 @@ def version_of(tensor: Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
 
 
+class Itself:
+    """An object as a key, which equals no other object, not even one that takes its address later.
+
+    Args:
+        value: The object; it is kept alive only if it cannot be referred to weakly.
+
+    Example:
+        >>> net = nn.Identity()
+        >>> Itself(net) == Itself(net), Itself(net) == Itself(nn.Identity())
+        (True, False)
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._number = id(value)
+        try:
+            self._value: Callable[[], Any] = weakref.ref(value)
+        except TypeError:
+            self._value = lambda: value
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and self._value() is other._value() is not None
+
+
 class Look:
     """A record of the values at every place that code can reach, by owner: by name in a module, else by a phrase.
 
@@ -217,6 +243,9 @@ class Look:
             self.places[module].update(attributes)
         for kind in dict.fromkeys(map(type, modules)):
             self._class(kind)
+
+    def __reduce__(self) -> Any:
+        return Look, ([],)  # a copy equals no look at a net, as every object is another there
 
     def digest(self, value: Any) -> Any:
         """Return a digest that distinguishes a value from others, and from itself after a change."""

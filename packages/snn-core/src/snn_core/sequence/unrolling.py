@@ -81,8 +81,7 @@ def unroll(
         resume: Continue from the state that the net holds instead of starting from rest.
         schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions that a
             ``forward`` calls act on each sample alone, even if that is not known (two steps of the loop check it); or
-            the :class:`Schedule` of an earlier call for the same net, which makes recording a step unnecessary unless a
-            module has changed its mode or gained a hook since.
+            an earlier call's :class:`Schedule`, which spares a record unless more than values of tensors has changed.
         chunk: Number of steps to run at a time; the backward pass computes each chunk again, so that memory grows with
             the chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
@@ -153,7 +152,7 @@ def unroll(
         except (TypeError, RuntimeError) as error:
             point_out(error, net, xs)
             raise
-        out = _apart(out, (xs, *_kept_apart(keeping, xs)))
+        out = _apart(out, (xs, *kept_apart(keeping, xs)))
         if after:
             out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     if not explain:
@@ -166,10 +165,10 @@ _ONE_STEP = Schedule("steps", "one step of few neurons is faster by itself")
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
     """Return the schedule of a net, if it is known before the net runs."""
-    if schedule == _ONE_STEP:  # it says nothing about sequences of another length
+    if isinstance(schedule, Schedule):
+        if schedule != _ONE_STEP and schedule.holds_for(net, xs):  # that one holds for no other number of steps
+            return schedule
         schedule = "auto"
-    if isinstance(schedule, Schedule) and schedule.holds_for(net):
-        return schedule
     if schedule == "steps":
         return Schedule("steps", "requested by schedule='steps'")
     if schedule == "auto" and len(xs) == 1 and is_small(net, xs) and hooked(net) is None:
@@ -282,7 +281,7 @@ def plan_memory(
     return planned(net, xs, _run(how), memory, resume, how.blocks)
 
 
-def _kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
+def kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
     """Return the kept states of modules, with copies of those that share memory with the input."""
     kept: list[Any] = []
     for module in modules:
