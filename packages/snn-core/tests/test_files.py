@@ -364,3 +364,17 @@ def test_a_lapicque_neuron_whose_beta_has_no_axis_loads_into_one_of_this_version
     snn.load(tmp_path / "net", fresh)
     assert fresh.beta.shape == (1,)
     assert fresh.beta.item() == saved.beta.item() != snn.Lapicque(R=3.0, C=0.5, time_step=0.1).beta.item()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_where_the_file_must_go_is_named(link: bool, tmp_path) -> None:
+    folder = tmp_path / "net.safetensors"
+    folder.mkdir()
+    where = tmp_path / "link.safetensors" if link else folder
+    if link:
+        where.symlink_to(folder)
+    message = f"{folder} is a folder where a file must go; move it away"
+    with pytest.raises(IsADirectoryError, match=f"^{re.escape(message)}$"):
+        snn.save(where, net())
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, where.name}
+    assert not [*folder.iterdir()]

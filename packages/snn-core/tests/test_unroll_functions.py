@@ -28,6 +28,17 @@ ALONE: dict[str, Callable[[Tensor], Tensor]] = {
     "view": lambda x: x.view(x.size(0), -1),
     "view of shape": lambda x: x.view(x.shape[0], -1),
     "reshape": lambda x: x.reshape(x.size(0), 2, 2).reshape(x.size(0), -1),
+    "linear, by name": lambda x: functional.linear(weight=BIAS, input=x),
+    "matmul, by name": lambda x: torch.matmul(other=BIAS.t(), input=x),
+    "mm, by name": lambda x: x.mm(mat2=BIAS.t()),
+    "relu in place, by name": lambda x: torch.relu_(input=x),
+    "clamp, by name": lambda x: torch.clamp(max=0.5, input=x),
+    "where, by name": lambda x: torch.where(other=-x, input=x, condition=x > 0.5),
+    "where of a method, by name": lambda x: x.where(other=-x, condition=x > 0.5),
+    "cat, by name": lambda x: torch.cat(dim=1, tensors=[x, -x]),
+    "sum, by name": lambda x: torch.sum(dim=1, keepdim=True, input=x),
+    "reshape, by name": lambda x: torch.reshape(shape=(x.shape[0], 2, 2), input=x),
+    "max_pool2d, by name": lambda x: functional.max_pool2d(input=x.reshape(x.shape[0], 1, 2, 2), kernel_size=2),
 }
 # what mixes samples, depends on their number, or may do so; which of them run in layers is not promised
 OTHERS: dict[str, Callable[[Tensor], Tensor]] = {

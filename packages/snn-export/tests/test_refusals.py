@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import sys
 from typing import Any
 
@@ -188,14 +189,27 @@ def test_an_unsupported_net_is_refused_and_leaves_no_file(case: str, tmp_path: p
         assert not any(isinstance(module._kept, tuple) for module in net.modules() if hasattr(module, "_kept"))
 
 
+@pytest.mark.parametrize("form", [name for name, form in formats.FORMATS.items() if not form.needs])
+@pytest.mark.parametrize("shape", [(2, 6), (1, 4), (3,), (2, 3, 4)])
+def test_an_input_that_the_net_does_not_take_is_named_by_every_format(
+    form: str, shape: tuple[int, ...], tmp_path: pathlib.Path
+) -> None:
+    net = spiking_net(nn.Linear(5, 3))
+    message = rf"^export: Sequential does not take {re.escape(str(list(shape)))} \(float32\): .*mat1 and mat2"
+    with pytest.raises(ValueError, match=message):
+        export(net, torch.rand(shape), tmp_path / "net.c", format=form)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_path_that_cannot_be_written_is_an_error_of_the_system(tmp_path: pathlib.Path) -> None:
     net, inputs = net_and_inputs("dense")
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*make it first"):
         export(net, inputs(1, 3)[0][0], tmp_path / "none" / "net.pt2", format="torch")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="folder"):
-        export(net, inputs(1, 3)[0][0], tmp_path / "folder", format="torch")
-    assert os.listdir(tmp_path) == ["folder"]
+    (tmp_path / "net.c").mkdir()
+    for form in (name for name, form in formats.FORMATS.items() if not form.needs):
+        with pytest.raises(IsADirectoryError, match=r"net\.c is a folder where a file must go; move it away$"):
+            export(net, inputs(1, 3)[0][0], tmp_path / "net.c", format=form)
+    assert os.listdir(tmp_path) == ["net.c"]
 
 
 def test_a_file_of_before_outlives_an_export_that_is_refused(tmp_path: pathlib.Path) -> None:

@@ -25,6 +25,16 @@ from .test_rules import XS, Net, Step
         lambda x: (x - x.mean(1, keepdim=True)) / (1e-3 + x.amax(-1, keepdim=True)),
         lambda x: torch.maximum(x, -x).clamp(max=2).softmax(dim=1),
         lambda x: x.view(-1, 3).double().to(x.dtype),
+        lambda x: x.where(x > 0, 0.5 * x),
+        lambda x: x.where(other=0.5 * x, condition=x > 0) + (2 * x).where(x > 1, other=x),
+        lambda x: torch.where(condition=x > 0, input=x, other=0.5 * x),
+        lambda x: torch.add(input=torch.clone(input=x), other=torch.clamp(max=0.5, min=-0.25, input=x)),
+        lambda x: torch.rsub(x, other=2.0) * torch.pow(input=x, exponent=2.0).gt(other=0.5),
+        lambda x: torch.cat(tensors=[x, torch.flatten(start_dim=1, input=x)], dim=1),
+        lambda x: torch.stack(tensors=[x, -x], dim=1).permute(dims=(0, 2, 1)).reshape(shape=(x.shape[0], 6)),
+        lambda x: x.view(size=(x.shape[0], 3)) + x.new_ones(size=(x.shape[0], 3), dtype=x.dtype),
+        lambda x: nn.functional.linear(weight=torch.ones(2, 3, dtype=x.dtype), input=x),
+        lambda x: nn.functional.avg_pool2d(kernel_size=(1, 3), input=x.view(-1, 1, 1, 3)).flatten(1),
     ],
 )
 def test_functions_that_act_on_each_sample_alone_are_lowered(function):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import nir
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from snn_nir.commands import main
 from snn_nir.files.reading import read
@@ -142,6 +145,8 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, capsys):
         (np.ones((0, 1, 3)), "with T at least 1"),
         (np.full((5, 1, 3), 1j), "real numbers"),
         (np.array([{}]), "allow_pickle=False"),
+        (np.ones((5, 1, 3), np.longdouble), "longdouble; save it as float64"),
+        (np.ones((5, 1, 3), "M8[s]"), "real numbers"),
     ],
 )
 def test_input_that_does_not_fit_is_refused(array: np.ndarray, complaint: str, path: str, tmp_path: Path, capsys):
@@ -150,9 +155,90 @@ def test_input_that_does_not_fit_is_refused(array: np.ndarray, complaint: str, p
     assert complaint in capsys.readouterr().err
 
 
+def as_bytes(save, *arrays, **named) -> bytes:
+    file = io.BytesIO()
+    save(file, *arrays, **named)
+    return file.getvalue()
+
+
+WHOLE = [
+    as_bytes(np.save, np.ones((5, 1, 3), "f4")),
+    as_bytes(np.save, np.ones((2, 2, 3), "i2")),
+    as_bytes(np.savez, a=np.ones((5, 1, 3))),
+]
+
+
+@st.composite
+def mutated(draw) -> bytes:
+    """A file of which a part is missing, or some bytes are others."""
+    content = bytearray(draw(st.sampled_from(WHOLE)))
+    for _ in range(draw(st.integers(0, 3))):
+        content[draw(st.integers(0, min(len(content), 140) - 1))] = draw(st.integers(0, 255))
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+
+
+@settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(content=st.one_of(st.binary(max_size=200), st.binary().map(b"\x93NUMPY".__add__), mutated()))
+def test_one_line_is_printed_whatever_the_input_is(content: bytes, path: str, tmp_path: Path, capsys):
+    (tmp_path / "input.npy").write_bytes(content)
+    capsys.readouterr()
+    code = main(["run", path, "--input", str(tmp_path / "input.npy")])
+    printed = capsys.readouterr()
+    assert code in (0, 1)
+    assert [len(printed.out.splitlines()), len(printed.err.splitlines())] == [1 - code, code]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY", b"\x93NUMPY\x09\x00", WHOLE[0][:100], WHOLE[2]])
+def test_a_file_without_an_array_is_named(content: bytes, path: str, tmp_path: Path, capsys):
+    file = tmp_path / "input.npy"
+    file.write_bytes(content)
+    assert main(["run", path, "--input", str(file)]) == 1
+    assert capsys.readouterr().err.startswith(f"snn nir run: {file}: ")
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", ">u4", "<f2", "?", "u1", "<u8"])
+def test_numbers_of_every_width_and_order_of_bytes_are_taken(dtype: str, path: str, tmp_path: Path, capsys):
+    xs = np.arange(3 * 2 * 3).reshape(3, 2, 3) % 3
+    printed = []
+    for kind in ("f8", dtype):
+        np.save(tmp_path / "input.npy", (xs > 0).astype(kind))
+        assert main(["run", path, "--input", str(tmp_path / "input.npy")]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "args", "output"])
+@pytest.mark.parametrize("to", ["outs", "outs.npz", "outs.data"])
+def test_outputs_of_any_name_are_written_to_the_named_file(name: str, to: str, tmp_path: Path):
+    nodes = {"in": nir.Input(np.array([3])), "mid": nir.Threshold(np.ones(3)), name: nir.Output(np.array([3]))}
+    write(nir.NIRGraph(nodes, [("in", "mid"), ("mid", name)]), tmp_path / "graph.nir")
+    before = {*tmp_path.iterdir()}
+    words = ["run", str(tmp_path / "graph.nir"), "--dt", "1e-4", "--steps", "4", "--rate", "1"]
+    assert main([*words, "--output", str(tmp_path / to)]) == 0
+    assert {*tmp_path.iterdir()} - before == {tmp_path / to}
+    with np.load(tmp_path / to) as arrays:
+        assert {key: value.shape for key, value in arrays.items()} == {name: (4, 1, 3)}
+
+
+def test_more_steps_than_memory_are_refused(tmp_path: Path, capsys):
+    write(chain(nir.Threshold(np.ones(2**20)), shape=(2**20,)), tmp_path / "wide.nir")
+    assert main(["run", str(tmp_path / "wide.nir"), "--steps", str(2**31 - 1), "--dt", "1e-4"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("snn nir run: --steps 2147483647 takes 16,777,216.0 GiB, more than the ")
+    assert len(error.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
+        (["run", "x.nir", "--seed", "-1"], "argument --seed: expected a whole number of at least 0, got '-1'"),
+        (["run", "x.nir", "--seed", "1.5"], "argument --seed: expected a whole number of at least 0, got '1.5'"),
         (["dance"], "invalid choice: 'dance'"),
         (["check", "x.nir", "--profile", "loihi"], "invalid choice: 'loihi'"),
         (["run", "x.nir", "--steps", "0"], "expected a whole number of at least 1, got '0'"),

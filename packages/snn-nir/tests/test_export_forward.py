@@ -54,6 +54,10 @@ def leaky(**options):
         lambda net, x: net.fc(x).mul(net.fc.bias) / 4,
         lambda net, x: net.fc(x).contiguous().detach().clone(),
         lambda net, x: F.dropout(net.fc(x), 0.5, training=net.training).to(x.dtype),
+        lambda net, x: torch.sub(other=net.fc(x), input=x) + net.fc(x).add(other=x),
+        lambda net, x: torch.rsub(x, net.fc(x)) + torch.rsub(x, other=2.0 * net.fc(x)),
+        lambda net, x: torch.rsub(other=torch.mul(input=net.fc(x), other=3.0), input=x),
+        lambda net, x: torch.div(net.fc(x), other=4) - torch.neg(input=x).to(dtype=x.dtype),
     ],
 )
 def test_arithmetic_is_edges_and_scales(forward):
@@ -67,6 +71,8 @@ def test_arithmetic_is_edges_and_scales(forward):
     "forward",
     [
         lambda net, x: torch.flatten(x, 1),
+        lambda net, x: torch.flatten(end_dim=2, start_dim=1, input=x),
+        lambda net, x: torch.reshape(shape=(5, 6, 4), input=x),
         lambda net, x: x.flatten(2),
         lambda net, x: x.view(x.size(0), -1),
         lambda net, x: x.reshape(x.shape[0], 6, 4),

@@ -256,3 +256,12 @@ def test_delays_of_recurrence(options):
 def test_delays_between_steps_are_refused(layer):
     with pytest.raises(NIRError, match=r"NIR402: .*NIR delays by whole steps.*round_"):
         to_nir(layer, torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("delays", [[1.5, 3.0, 0.0], [3.0, 1.5, 2.0], [0.0, 0.0, 1.5]])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_the_delay_between_steps_is_the_one_that_is_named(delays, recurrent):
+    options = {"linear_features": 3, "max_delay": 3, "delay": torch.tensor(delays), "init_hidden": True}
+    layer = snn.RLeaky(0.9, **options) if recurrent else snn.AxonalDelay(4, torch.tensor(delays), 3)
+    with pytest.raises(NIRError, match=r"a delay of 1\.5 steps: NIR delays by whole steps"):
+        to_nir(layer, torch.zeros(2, 3))

@@ -94,6 +94,24 @@ def test_the_command_prints_json_alone_on_standard_output(net, capsys):
     assert times["steps"].keys() == {"forward", "training", "kept"}
 
 
+@pytest.mark.parametrize(("repeats", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("2", TypeError)])
+def test_a_number_of_repeats_that_cannot_be_is_named_before_the_net_runs(repeats, error):
+    def fails(module, args):
+        raise AssertionError("it runs")
+
+    net = nn.Linear(3, 2)
+    net.register_forward_pre_hook(fails)
+    with pytest.raises(error, match=rf"repeats is {repeats!r}; it must be (a whole number|at least 1)"):
+        bench(net, torch.rand(7, 5, 3), repeats=repeats)
+
+
+@pytest.mark.parametrize("command", [["bench"], ["energy"], ["doctor"], ["export", "net.c", "--format", "c"]])
+def test_a_function_without_a_signature_ends_with_code_2(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([command[0], "torch:zeros", *command[1:], "--shape", "3,2,5"]) == 2
+    assert capsys.readouterr().err.startswith(f"snn {command[0]}: zeros in torch raises TypeError")
+
+
 @pytest.mark.parametrize(
     ("function", "shape", "complaint"),
     [

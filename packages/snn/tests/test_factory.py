@@ -33,6 +33,9 @@ def fails():
 def fails_below():
     return int("three")
 
+def leaves():
+    raise SystemExit("no net today")
+
 value = 3
 """
 
@@ -78,13 +81,17 @@ def test_a_function_of_a_module_of_the_working_folder_is_called(file):
         (":make", "does not name a function"),
         ("{folder}/absent.py:make", "there is no file '.*absent.py' in "),
         ("no_such_package.net:make", "there is no module 'no_such_package'; a file is named with its ending: file.py"),
-        ("{file}:mak", "has no function 'mak'; it has Made, make, make_of, fails, fails_below$"),
+        ("{file}:mak", "has no function 'mak'; it has Made, make, make_of, fails, fails_below, leaves$"),
         ("{file}:value", "has no function 'value', which is a int; it has Made"),
         ("{file}:make_of", r"make_of\(size, \*, depth=2\) in .* needs arguments; name a function that needs none"),
         (
             "{file}:fails",
             r"raises IndexError: list index out of range\n  .*things.py, line \d+, in fails: return numbers",
         ),
+        ("torch:zeros", r"zeros in torch raises TypeError: zeros\(\) missing"),
+        ("builtins:dict.fromkeys", "builtins has no function 'dict.fromkeys'"),
+        ("builtins:next", "next in builtins raises TypeError: next expected at least 1 argument"),
+        ("{file}:leaves", r"leaves in .* raises SystemExit: no net today\n  .*things.py, line \d+, in leaves: raise"),
         ("{file}:fails_below", r"(?s)raises ValueError: .*line \d+, in fails_below: return int\(\"three\"\)"),
     ],
 )
@@ -105,6 +112,10 @@ def test_a_failed_factory_is_reported(name, complaint, file):
             "\nopen('no such file')\n",
             r"does not import: FileNotFoundError: .*\n  .*broken.py, line 2, in <module>: open",
         ),
+        (
+            "\nimport sys\nsys.exit(3)\n",
+            r"does not import: SystemExit: 3\n  .*broken.py, line 3, in <module>: sys.exit",
+        ),
         ("1 / 0\n", r"does not import: ZeroDivisionError: division by zero\n  .*broken.py, line 1, in <module>: 1 / 0"),
     ],
 )
@@ -116,3 +127,17 @@ def test_a_file_that_fails_to_import_is_reported_with_its_place(text, complaint,
         made_by(f"{path}:make")
     assert str(path) not in sys.modules
     assert sys.path == before
+
+
+def test_a_function_without_a_signature_that_needs_no_arguments_is_called():
+    assert made_by("builtins:dict") == {}
+    assert made_by("builtins:str") == ""
+
+
+def test_a_function_that_cannot_be_imported_on_demand_is_reported(tmp_path):
+    path = tmp_path / "lazy.py"
+    path.write_text("def __getattr__(name):\n    raise ImportError('nothing is installed')\n", encoding="utf-8")
+    complaint = r"make in .* raises ImportError: nothing is installed\n  .*lazy.py, line 2, in __getattr__: raise"
+    with pytest.raises(CannotMake, match=complaint):
+        made_by(f"{path}:make")
+    del sys.modules[str(path)]

@@ -168,6 +168,112 @@ def test_the_cells_of_a_notebook_are_one_program_and_install_lines_become_remark
     assert notes == [(3, 3), (3, 4), (4, 3), (5, 1), (6, 1)]
 
 
+INSTALLS = (
+    "!pip install ",
+    "%pip install -q ",
+    "    !{sys.executable} -m pip install ",
+    "!uv pip install ",
+    "!conda install ",
+)
+ITSELF = ["snntorch", "snntorch==0.9.4", "'snntorch[nir]>=0.7'", "git+https://github.com/jeshraghian/snntorch.git"]
+ITSELF += ["-e git+https://github.com/jeshraghian/snntorch"]
+REQUIREMENTS = [
+    "torch",
+    "torch>=2.0",
+    "'tonic'",
+    "-r requirements.txt",
+    "--requirement=more.txt",
+    "-e .",
+    "./snntorch_local",
+]
+OPTIONS = [
+    "-q",
+    "--upgrade",
+    "--index-url https://pypi.org/simple",
+    "-i https://a.b/c",
+    "--find-links=wheels",
+    "-c all.txt",
+]
+OPTIONS += ["--target snntorch", "--pre", "-U", "--extra-index-url https://pypi.org/simple", "\\\n   "]
+ENDS = [
+    "",
+    "> /dev/null",
+    ">/dev/null",
+    "2>/dev/null",
+    ">> log.txt 2> errors.txt",
+    "# needed",
+    "# snntorch",
+    "> log 2>&1",
+]
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=400)
+@given(
+    start=st.sampled_from(INSTALLS),
+    words=st.lists(st.sampled_from(ITSELF + REQUIREMENTS + OPTIONS), max_size=5),
+    itself=st.sampled_from(ITSELF),
+    at=st.integers(0, 5),
+    end=st.sampled_from(ENDS),
+)
+def test_a_line_that_installs_keeps_its_other_requirements_or_becomes_a_remark(start, words, itself, at, end):
+    words = [*words[:at], itself, *words[at:]]
+    source = "if COLAB:\n" * start.startswith(" ") + start + " ".join([*words, end]).rstrip()
+    (after,) = renamed_cells([source]).sources
+    others = [word for word in words if word not in ITSELF]
+    *_, last = after.splitlines()
+    if any(word in REQUIREMENTS for word in others):
+        assert last.split() == " ".join([start, *others, end]).replace("\\\n", "").split()
+        assert last.startswith(start)
+    else:
+        assert last.strip().removeprefix("pass  ") == REMARK
+    assert [line for line in after.splitlines() if REMARK in line]
+
+
+IMPORTS = [
+    "import snntorch",
+    "import snntorch.functional",
+    "import snntorch, os",
+    "try:\n    import snntorch\nfinally: pass",
+]
+RUN_BY_IPYTHON = [
+    "%time snntorch.Leaky(beta=0.9)",
+    "%timeit -n 3 snntorch.Leaky(beta=0.9)",
+    "took = %timeit -o snntorch.Leaky(beta=0.9)",
+    "%time \\\n  snntorch.Leaky(beta=0.9)",
+    "if x:\n    %prun snntorch.Leaky(beta=0.9)",
+    "%%timeit net = snntorch.Leaky(beta=0.9)\nnet(x)",
+    "%%memit\nnet = snntorch.Leaky(beta=0.9)",
+    "!echo {snntorch.__version__}",
+    "version = !echo $snntorch",
+    "snntorch.Leaky?",
+    "?snntorch.Leaky",
+]
+FOR_THE_SHELL = [
+    "!ls snntorch",
+    "%cd snntorch",
+    "%%bash\necho snntorch",
+    "!git clone https://github.com/jeshraghian/snntorch",
+]
+
+
+@pytest.mark.parametrize("imported", IMPORTS)
+@pytest.mark.parametrize("line", RUN_BY_IPYTHON)
+def test_a_name_used_in_a_line_that_stays_is_still_bound(imported: str, line: str):
+    for cells in ([imported, line, "net = snntorch.Leaky(0.9)"], [line, imported]):
+        after = renamed_cells(cells).sources
+        assert after[cells.index(line)] == line
+        names = [alias.asname or alias.name for node in ast.walk(ast.parse(after[cells.index(imported)]))
+                 if isinstance(node, ast.Import) for alias in node.names]  # fmt: skip
+        assert "snntorch" in names
+        assert "import snn as snntorch" in after[cells.index(imported)]
+        assert after[2:] == cells[2:]
+
+
+@pytest.mark.parametrize("line", FOR_THE_SHELL)
+def test_a_line_for_the_shell_uses_no_name(line: str):
+    assert renamed_cells(["import snntorch", line]).sources == ["import snn", line]
+
+
 COMPACT = {"separators": (",", ":")}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from torch.nn import functional as F
 
 import snn_core as snn
 from in_c.compiling import Compiled, as_row
-from snn_export.c import export_c
+from snn_export.c import export_c, lowering
 
 
 class Calls(nn.Module):
@@ -70,3 +72,171 @@ def test_a_function_gives_what_it_gives_in_pytorch(name, tmp_path):
 def test_a_condition_is_not_a_number():
     with pytest.raises(ValueError, match=r"computes with a condition; turn it into numbers with \.float"):
         export_c(Calls(lambda net, x: (x > 0) + (x > 0.5)), torch.rand(1, 3, 5, 4))
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(1 * x).float()  # a tensor that may be changed in place
+
+
+# numbers on both sides of every bound, and on the bounds
+WIDE = torch.tensor([[-30.0, -6.5, -1.25, -1.0, -0.75, -0.3, -0.0, 0.0, 0.3, 0.5, 1.0, 1.25, 3.0, 6.5, 30.0]])
+BINARY = "add sub mul div rsub minimum maximum gt ge lt le eq ne".split()
+UNARY = "relu relu6 sigmoid tanh abs neg sign floor square sqrt rsqrt reciprocal exp expm1 log log1p sin cos".split()
+
+
+def squared(x):
+    return x * x
+
+
+# functions, and their operands after the input
+CASES = {
+    **{name: (name, {}) for name in UNARY},
+    **{f"{name} a number": (name, {"other": 1.25}) for name in BINARY if not name.endswith("imum")},
+    **{f"{name} a tensor": (name, {"other": squared}) for name in BINARY},
+    "pow a number": ("pow", {"exponent": 2.5}),
+    "pow 2": ("pow", {"exponent": 2}),
+    "pow a tensor": ("pow", {"exponent": torch.sin}),
+    "clamp": ("clamp", {"min": -0.75, "max": 1.25}),
+    "clamp below": ("clamp", {"min": 0.5}),
+    "clamp above": ("clamp", {"min": None, "max": -0.75}),
+    "clamp to nothing": ("clamp", {"min": float("-inf"), "max": float("inf")}),
+    "clamp to tensors": ("clamp", {"min": torch.sin, "max": squared}),
+    "clamp_min": ("clamp_min", {"min": 0.5}),
+    "clamp_max": ("clamp_max", {"max": -0.75}),
+    "hardtanh": ("hardtanh", {}),
+    "hardtanh below": ("hardtanh", {"min_val": -0.3}),
+    "hardtanh above": ("hardtanh", {"min_val": -1.0, "max_val": 3.0}),
+    "hardtanh between": ("hardtanh", {"min_val": -0.3, "max_val": 0.5}),
+    "where": ("where", {"condition": lambda x: x > 0.5, "input": lambda x: -x, "other": squared}),
+    "where a number": ("where", {"condition": lambda x: x > 0.5, "input": lambda x: -x, "other": 1.25}),
+    "rdiv": ("rdiv", {}),
+}
+# other ways to write them
+OTHERS = {
+    "relu": [nn.ReLU(), nn.ReLU(inplace=True), lambda x: x.clamp(min=0), lambda x: x.relu_()],
+    "relu6": [nn.ReLU6(), nn.Hardtanh(0.0, 6.0), lambda x: x.clamp(0, 6), lambda x: F.hardtanh(x, 0.0, 6.0)],
+    "sigmoid": [nn.Sigmoid()],
+    "tanh": [nn.Tanh()],
+    "neg": [lambda x: -x],
+    "abs": [abs],
+    "add a number": [lambda x: x + 1.25, lambda x: 1.25 + x],
+    "sub a number": [lambda x: x - 1.25, lambda x: torch.subtract(x, other=1.25)],
+    "rsub a number": [lambda x: 1.25 - x],
+    "mul a number": [lambda x: x * 1.25, lambda x: 1.25 * x, lambda x: torch.multiply(x, other=1.25)],
+    "div a number": [lambda x: x / 1.25, lambda x: torch.true_divide(x, other=1.25)],
+    "rdiv": [lambda x: 1.25 / x, lambda x: x.__rdiv__(1.25)],
+    "pow 2": [lambda x: x**2, torch.square],
+    "gt a number": [lambda x: x > 1.25],
+    "clamp": [lambda x: x.clamp(-0.75, 1.25), lambda x: x.clamp_(max=1.25, min=-0.75), nn.Hardtanh(-0.75, 1.25)],
+    "clamp below": [lambda x: x.clamp_min(0.5), lambda x: x.clamp_(min=0.5), lambda x: x.clamp_min_(0.5)],
+    "clamp above": [lambda x: x.clamp_max(-0.75), lambda x: torch.clamp(max=-0.75, input=x)],
+    "hardtanh": [nn.Hardtanh(), lambda x: x.clamp(-1, 1)],
+    "hardtanh between": [nn.Hardtanh(-0.3, 0.5), nn.Hardtanh(max_val=0.5, min_val=-0.3), lambda x: x.clamp(-0.3, 0.5)],
+    "hardtanh above": [nn.Hardtanh(max_val=3.0), lambda x: F.hardtanh_(x, max_val=3.0)],
+}
+
+
+def forms(name):
+    """Yield the calls of a function, with operands by position and by name, and other ways to write it."""
+    function, operands = CASES[name]
+    operands = operands if "input" in operands else {"input": lambda x: x, **operands}
+    for owner in (torch, F, torch.Tensor):
+        method, func = owner is torch.Tensor, getattr(owner, function, None)
+        names = sorted(operands, key=lambda name: method and name != "input")  # the input is self
+        for count in range(method, len(names) + 1) if func is not None else ():
+
+            def form(x, func=func, names=names, count=count):
+                values = {n: value(x) if callable(value) else value for n, value in operands.items()}
+                named = {n: values[n] for n in names[count:] if values[n] is not None}
+                return func(*(values[n] for n in names[:count]), **named)
+
+            yield form
+    yield from OTHERS.get(name, ())
+
+
+def test_every_function_that_c_knows_has_a_case():
+    assert {function for function, _ in CASES.values()} == lowering._FUNCTIONS
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_form_of_a_call_gives_the_same_text_and_the_numbers_of_pytorch(name, tmp_path):
+    exports = [export_c(Function(form).eval(), WIDE) for form in forms(name)]
+    texts = {re.sub(r"/\*.*?\*/|\blayer_\w+", "", export.files["net.c"]) for export in exports}  # without its names
+    assert len(texts) == 1
+    out = Compiled(exports[0], tmp_path)(WIDE)
+    for form in forms(name):
+        torch.testing.assert_close(out, form(1 * WIDE)[0].float(), rtol=2e-6, atol=1e-6, equal_nan=True)
+
+
+LAYERS = {
+    "linear": (lambda net, x, **named: F.linear(**named, weight=net.weight[0, 0]), (5,)),
+    "linear with a bias": (lambda net, x, **named: F.linear(**named, bias=net.bias, weight=net.weight[0, 0]), (5,)),
+    "conv1d": (lambda net, x, **named: F.conv1d(**named, stride=2, weight=net.weight[0]), (3, 7)),
+    "conv2d": (lambda net, x, **named: torch.conv2d(**named, weight=net.weight, bias=net.bias, padding=1), (3, 7, 6)),
+    "max_pool2d": (lambda net, x, **named: F.max_pool2d(**named, kernel_size=2), (3, 7, 6)),
+    "avg_pool2d": (lambda net, x, **named: F.avg_pool2d(**named, kernel_size=(2, 3)), (3, 7, 6)),
+    "sum": (lambda net, x, **named: torch.sum(**named, dim=(-1,)), (3, 7)),
+    "amax": (lambda net, x, **named: torch.amax(**named, keepdim=True, dim=-1), (3, 7)),
+    "flatten": (lambda net, x, **named: torch.flatten(**named, start_dim=1), (3, 7)),
+    "clone": (lambda net, x, **named: torch.clone(**named), (3, 7)),
+    "relu": (lambda net, x, **named: torch.relu_(**named), (3, 7)),
+}
+
+
+class Weighted(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.randn(2, 3, 3, 3))
+        self.bias = nn.Parameter(torch.randn(2))
+
+    def forward(self, x):
+        return self.function(self, 1 * x)
+
+
+# layers and others whose input is passed by name, and the shape of a sample
+LAYERS = {
+    "linear": (lambda net, x: F.linear(weight=net.weight[0, 0], input=x), (3,)),
+    "linear with a bias": (lambda net, x: F.linear(bias=net.bias, input=x, weight=net.weight[:, 0, 0]), (3,)),
+    "conv1d": (lambda net, x: F.conv1d(input=x, stride=2, weight=net.weight[0]), (3, 7)),
+    "conv2d": (lambda net, x: torch.conv2d(input=x, weight=net.weight, bias=net.bias, padding=1), (3, 7, 6)),
+    "max_pool2d": (lambda net, x: torch.max_pool2d(input=x, kernel_size=2), (3, 7, 6)),
+    "avg_pool2d": (lambda net, x: F.avg_pool2d(kernel_size=(2, 3), input=x), (3, 7, 6)),
+    "sum": (lambda net, x: torch.sum(dim=(-1,), input=x), (3, 7)),
+    "amax": (lambda net, x: torch.amax(input=x, keepdim=True, dim=-1), (3, 7)),
+    "flatten": (lambda net, x: torch.flatten(input=x, start_dim=1), (3, 7)),
+    "cat": (lambda net, x: torch.cat(dim=2, tensors=[x, 2 * x]), (3, 7)),
+    "clone": (lambda net, x: torch.clone(input=x), (3, 7)),
+    "in place": (lambda net, x: torch.relu_(input=x), (3, 7)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_an_input_passed_by_name_is_the_one_of_pytorch(name, tmp_path):
+    function, shape = LAYERS[name]
+    net, xs = Weighted(function).eval(), torch.randn(5, 1, *shape)
+    compiled = Compiled(export_c(net, xs[0]), tmp_path)
+    for x in xs:
+        torch.testing.assert_close(compiled(x), as_row(net(x)), rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:This overload of add is deprecated")
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: torch.add(x, 2, x), r"'add' has 3 arguments; in C it takes input, other"),
+        (lambda x: torch.add(x, x2=x), r"'add' has the argument 'x2'; in C it takes input, other"),
+        (lambda x: torch.add(x, other=x, alpha=2), "'add' with these options"),
+        (lambda x: torch.div(x, other=2, rounding_mode="floor"), "'div' with these options"),
+        (lambda x: torch.sum(x=x, dim=1), "'sum' has no argument 'input'"),
+        (lambda x: x.clamp(min=float("inf")), "the number inf"),
+    ],
+)
+def test_an_argument_that_c_does_not_know_is_named(function, message):
+    with pytest.raises(ValueError, match=message):
+        export_c(Function(function), WIDE)

@@ -76,6 +76,12 @@ def test_a_layer_of_images_is_refused_by_name(name, tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_forward_that_takes_only_its_own_batch_is_refused():
+    net = Functional(lambda x: x.reshape(4, 3) + 1)
+    with pytest.raises(ValueError, match=r"forward fails for 2 samples: .*calls the same layers in every step"):
+        export_c(net, torch.zeros(4, 3))
+
+
 def test_other_numbers_than_float32_are_refused():
     net = behind(nn.ReLU())
     with pytest.raises(TypeError, match=r"parameter '0\.weight' is torch\.float64; .*net\.float\(\)"):

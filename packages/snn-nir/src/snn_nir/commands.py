@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from snn_nir.files.writing import COMPAT, write
 from snn_nir.graphs.differences import diff
 from snn_nir.graphs.text import to_mermaid, to_text
 
+_GIB = 2**30
 _Call = Callable[[argparse.Namespace], int]
 
 
@@ -44,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _warnings_on_stderr():
             return options.call(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         print(f"snn nir {options.command}: {error}", file=sys.stderr)
         return 1
 
@@ -69,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 
     ran = command("run", _run, "run a file and count its spikes", "file")
     ran.add_argument("--input", metavar="ARRAY.npy", help="input [T, batch, ...]; random spikes if left out")
-    ran.add_argument("--steps", type=_whole, default=100, help="steps of random input (default 100)")
+    ran.add_argument("--steps", type=_steps, default=100, help="steps of random input (default 100)")
     ran.add_argument("--rate", type=_share, default=0.1, help="spikes a step of random input, 0 to 1 (default 0.1)")
-    ran.add_argument("--seed", type=int, default=0, help="seed of random input (default 0)")
+    ran.add_argument("--seed", type=_seed, default=0, help="seed of random input (default 0)")
     ran.add_argument("--dt", type=float, help="time step in seconds; found in the file if left out")
     ran.add_argument("--method", choices=("euler", "exact"), help="how time constants become decays")
     ran.add_argument("--output", metavar="ARRAYS.npz", help="write the outputs [T, batch, ...] to this file")
@@ -86,9 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+def _steps(text: str) -> int:
+    return _whole(text, 1, 2**31 - 1)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, math.inf)
+
+
+def _whole(text: str, least: int, most: float) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
     return int(text)
 
 
@@ -160,9 +172,16 @@ def _run(options: argparse.Namespace) -> int:
         summed = f"{int(values.sum())} spikes" if spikes else f"between {values.min():.6g} and {values.max():.6g}"
         print(f"{name}: {len(values)} steps of shape {list(values.shape[2:])}, {summed}")
     if options.output is not None:
-        arrays: dict[str, Any] = {name: values.numpy() for name, values in named.items()}
-        np.savez(options.output, **arrays)
+        _save({name: values.numpy() for name, values in named.items()}, options.output)
     return 0
+
+
+def _save(arrays: dict[str, np.ndarray], path: str) -> None:
+    """Write arrays as ``numpy.savez`` does, but under any names and to any file."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.ndarray]:
@@ -170,15 +189,42 @@ def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.nd
     if options.input is None:
         rng = np.random.default_rng(options.seed)
         shapes = {name: (options.steps, 1, *node.input_type["input"]) for name, node in ports.items()}
+        _must_fit(options.steps, shapes.values())
         return {name: (rng.random(shape) < options.rate).astype(np.float32) for name, shape in shapes.items()}
     if len(ports) != 1:
         raise ValueError(f"{options.input}: one array for the {len(ports)} inputs {', '.join(ports)}")
-    array = np.load(Path(options.input), allow_pickle=False)
+    array = _loaded(options.input)
     (name, node), *_ = ports.items()
     shape = tuple(int(size) for size in node.input_type["input"])
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biuf":
         raise ValueError(f"{options.input}: it must hold one array of real numbers")
+    if array.dtype.itemsize > 8:
+        raise ValueError(f"{options.input}: it holds numbers of longdouble; save it as float64")
     if array.ndim < 2 or array.shape[2:] != shape or not len(array):
         expected = ", ".join(("T", "batch", *map(str, shape)))
         raise ValueError(f"{options.input}: shape {list(array.shape)} where [{expected}] belongs, with T at least 1")
-    return {name: array}
+    return {name: array.astype(array.dtype.newbyteorder("="))}
+
+
+def _loaded(path: str) -> np.ndarray:
+    """Return the array of a file."""
+    with Path(path).open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return np.lib.format.read_array(file, allow_pickle=False)
+        except Exception as error:  # it may fail anywhere
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"{path}: it must hold one array of real numbers, as numpy.save writes it ({reason})"
+            ) from error
+
+
+def _must_fit(steps: int, shapes: Iterable[tuple[int, ...]]) -> None:
+    """Raise if random input of some shapes does not fit into the memory of this machine."""
+    size = sum(math.prod(map(int, shape)) for shape in shapes) * np.dtype(float).itemsize
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
+    if size > there:
+        raise ValueError(
+            f"--steps {steps} takes {size / _GIB:,.1f} GiB, more than the {there / _GIB:,.1f} GiB of this machine; run "
+            "fewer steps"
+        )

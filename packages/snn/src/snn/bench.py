@@ -14,6 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile
 
 import snn
+from snn_core.neuron.constant import is_whole
 
 __all__ = ["Bench", "Timing", "bench"]
 
@@ -108,7 +109,8 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
         The times, the memory, and the operations that take the time.
 
     Raises:
-        ValueError: If the net returns anything but one tensor.
+        ValueError: If ``repeats`` is less than 1, or the net returns anything but one tensor.
+        TypeError: If ``repeats`` is not a whole number.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(7, 5), snn.Leaky(beta=0.9, init_hidden=True))
@@ -116,6 +118,10 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
         >>> times.steps.forward > 0, times.unrolled.kept > 0
         (True, True)
     """
+    if not is_whole(repeats):
+        raise TypeError(f"repeats is {repeats!r}; it must be a whole number")
+    if repeats < 1:
+        raise ValueError(f"repeats is {repeats}; it must be at least 1")
     ways: dict[str, Callable[[], Any]] = {"steps": lambda: _loop(net, xs), "unrolled": lambda: snn.unroll(net, xs)}
     out, how = snn.unroll(net, xs, explain=True)
     if not isinstance(out, Tensor):

@@ -15,6 +15,8 @@ from typing import Any
 
 __all__ = ["CannotMake", "made_by", "where_it_failed"]
 
+_ANY = Exception, SystemExit
+
 
 class CannotMake(Exception):
     """Error of a named function that returns nothing usable, with the reason for the user."""
@@ -28,6 +30,9 @@ def made_by(name: str) -> Any:
     Returns:
         Its result.
 
+    Raises:
+        CannotMake: If there is no such function, or it fails or needs arguments.
+
     Example:
         >>> made_by("fractions:Fraction")
         Fraction(0, 1)
@@ -37,23 +42,37 @@ def made_by(name: str) -> Any:
         raise CannotMake(f"{name!r} does not name a function; expected file.py:function or package.module:function")
     with _importing_from(Path(home).resolve().parent if _is_file(home) else Path.cwd()):
         module = _loaded(home)
-        result = getattr(module, function, None)
+        try:
+            result = getattr(module, function, None)
+        except _ANY as error:  # a module may import it on demand
+            raise CannotMake(f"{function} in {home} raises {where_it_failed(error, home)}") from error
         if not callable(result):
             own = (n for n, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__)
             there = [n for n in own if callable(getattr(module, n))]
             has = f"; it has {', '.join(there)}" if there else ""
             kind = "" if result is None else f", which is a {type(result).__name__}"
             raise CannotMake(f"{home} has no function {function!r}{kind}{has}")
-        signature = inspect.signature(result)
-        try:
-            signature.bind()
-        except TypeError:
-            call = f"{function}{signature}"
-            raise CannotMake(f"{call} in {home} needs arguments; name a function that needs none") from None
+        needs = _needed(result)
+        if needs is not None:
+            call = f"{function}{needs}"
+            raise CannotMake(f"{call} in {home} needs arguments; name a function that needs none")
         try:
             return result()
-        except Exception as error:  # the user's function may raise anything
+        except _ANY as error:  # the user's function may raise anything
             raise CannotMake(f"{function} in {home} raises {where_it_failed(error, home)}") from error
+
+
+def _needed(function: Any) -> inspect.Signature | None:
+    """Return the signature of a function that needs arguments; None if it needs none, or if nobody knows."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):  # many functions written in C have none
+        return None
+    try:
+        signature.bind()
+    except TypeError:
+        return signature
+    return None
 
 
 def where_it_failed(error: BaseException, home: str) -> str:
@@ -97,7 +116,7 @@ def _loaded(home: str) -> ModuleType:
         if home == error.name or home.startswith(f"{error.name}."):
             raise CannotMake(f"there is no module {error.name!r}; a file is named with its ending: file.py") from None
         raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
-    except Exception as error:  # the user's module may raise anything
+    except _ANY as error:  # the user's module may raise anything
         raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
 
 

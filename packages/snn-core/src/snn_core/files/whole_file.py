@@ -16,6 +16,11 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     A symbolic link is kept: the file that it points to is written.
 
+    Raises:
+        FileNotFoundError: If the folder in which to create it does not exist.
+        IsADirectoryError: If it is a folder.
+        OSError: If it cannot be written.
+
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "a.bin"
@@ -29,6 +34,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder where a file must go; move it away")
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:

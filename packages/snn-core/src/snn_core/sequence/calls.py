@@ -106,6 +106,22 @@ def name_of(func: Any) -> str:
     return name
 
 
+def first_by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with the input in the first place, which may be passed by name.
+
+    Example:
+        >>> first_by_position((), {"dim": 1, "input": 3.0})
+        ((3.0,), {'dim': 1})
+    """
+    name = next((n for n in ("input", "tensors") if n in kwargs), None)
+    if args or name is None or not _BEFORE.isdisjoint(kwargs):
+        return args, kwargs
+    return (kwargs[name],), {key: value for key, value in kwargs.items() if key != name}
+
+
+_BEFORE = frozenset({"condition", "sorted_sequence"})  # the parameters that come before an input
+
+
 def is_random(func: Any) -> bool:
     """Return True if the name of a function indicates that it draws random numbers."""
     name = name_of(func)
@@ -227,7 +243,7 @@ def index(call: Call) -> None:
 
 def product(call: Call) -> None:
     """Check a product with a matrix."""
-    if call.axes < 2 or call.args[1].dim() > 2:
+    if call.axes < 2 or call.tensors[1].dim() > 2:
         raise call.unknown()
 
 

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence import calls
 from snn_core.sequence.calls import READS, Call, Rows, in_place_of, is_random, name_of, tells_rows, tensors_in
 from snn_core.sequence.layers import computed_by
 from snn_core.sequence.plan import (
@@ -145,6 +146,7 @@ class Record(Watch, TorchFunctionMode):
         kwargs = kwargs or {}
         if self.reason or self._inside or func in _TOLD:
             return func(*args, **kwargs)
+        args, kwargs = calls.first_by_position(args, kwargs)
         if func in _SIZES:
             return self._size(func, args, kwargs)
         overwriting = self._tried(self._overwriting, func, args, kwargs)

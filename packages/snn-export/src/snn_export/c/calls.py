@@ -21,6 +21,7 @@ from snn_core.sequence.recorded import recorded
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.surroundings import copied
 from snn_export.c.routine import Refusal
+from snn_export.step import called
 
 __all__ = ["Calls", "calls_of"]
 
@@ -80,7 +81,7 @@ def calls_of(net: nn.Module, x: Tensor) -> Calls:
     for module in twin.modules():
         if parametrize.is_parametrized(module) and not isinstance(module, Temporal):  # its program includes it
             _settle(module)
-    records = [_record(twin, x[:1].detach().cpu(), samples) for samples in _SAMPLES]
+    records = [_record(twin, x.detach().cpu(), samples) for samples in _SAMPLES]
     if records[0].key() != records[1].key():
         raise Refusal(f"forward computes with the batch size; {_SAME}")
     record = records[0]
@@ -100,10 +101,15 @@ def _settle(module: Any) -> None:
 def _record(net: nn.Module, x: Tensor, samples: int) -> Record:
     """Return the record of a net's first step from rest."""
     reset(net)
-    xs = x.expand(2, samples, *x.shape[1:]).clone()
+    xs = x[:1].expand(2, samples, *x.shape[1:]).clone()
     folding = Folding(len(xs))
     with RandomStates(), torch.no_grad():
-        plan, reason, record = recorded(net, Loop(net, xs, folding), folding, describes=True)
+        try:
+            plan, reason, record = recorded(net, Loop(net, xs, folding), folding, describes=True)
+        except Exception as error:  # a net may raise anything
+            reset(net)
+            called(net, [x])  # which says so if it does not take the input either
+            raise Refusal(f"forward fails for {samples} samples: {error}; {_SAME}") from error
     if plan is None:
         raise Refusal(f"{reason}; {_SAME}")
     return record

@@ -89,8 +89,8 @@ def export_c(
         The files, and the memory and operations of the net.
 
     Raises:
-        ValueError: If the net cannot be written in C, with the layer and the reason, or takes more than is allowed.
-            In both cases nothing is written.
+        ValueError: If the net does not take ``x`` or cannot be written in C, with the layer and the reason, or takes
+            more than is allowed. In all cases nothing is written.
         TypeError: If an argument is of the wrong kind, or the net computes in a dtype other than float32.
         OSError: If the files cannot be written.
 
@@ -185,9 +185,9 @@ def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
         raise ValueError(f"recorded holds {int(xs.max())}; the net in C takes {source.bounds[0]} to {source.bounds[1]}")
     with RandomStates():
         run = stream(net)
-        steps = [torch.cat([o.flatten(1).cpu() for o in tree_leaves(run(x))], 1) for x in xs]
+        steps = [torch.cat([o.reshape(len(x), -1).cpu() for o in tree_leaves(run(x))], 1) for x in xs]
     exact = [
         source.bounds is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)
     ]
-    inputs = xs.cpu().flatten(2).transpose(0, 1)
+    inputs = xs.cpu().reshape(*xs.shape[:2], -1).transpose(0, 1)
     return Replay(inputs, torch.stack(steps).transpose(0, 1), exact, source.ctypes, source.names.net)

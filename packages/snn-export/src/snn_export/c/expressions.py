@@ -26,6 +26,7 @@ _TEMPLATES |= {"sign": "(float)(({0} > 0.0f) - ({0} < 0.0f))"}
 _TEMPLATES |= {
     name: f"{{0}} {sign} {{1}} || {{0}} != {{0}} ? {{0}} : {{1}}" for name, sign in (("minimum", "<"), ("maximum", ">"))
 }
+_NO_BOUNDS = -math.inf, math.inf
 
 
 class Lines:
@@ -63,7 +64,7 @@ class Lines:
 
         for name, operands in program.instructions:
             if name == "clamp":
-                bounds = [None if o in (-math.inf, math.inf) else value(o) for o in operands[1:]]
+                bounds = [None if o == none else value(o) for o, none in zip(operands[1:], _NO_BOUNDS, strict=True)]
                 registers.append(self._clamped(value(operands[0]), *bounds))
             else:
                 registers.append(self._instruction(name, [*map(value, operands)]))

@@ -19,6 +19,7 @@ from snn_export.c.pooling import Pool
 from snn_export.c.products import Linear
 from snn_export.c.routine import Buffer, Field, Layer, Refusal, Routine, View, blocks
 from snn_export.c.source import Source, routines_of, source_of
+from snn_export.step import at_rest, called
 
 __all__ = ["IntegerNeuron", "highest", "integer_source"]
 
@@ -99,6 +100,8 @@ class IntegerNeuron(Layer):
 
 def integer_source(net: Any, x: Tensor, names: Names) -> Source:
     """Return the source of an integer net."""
+    with torch.no_grad(), at_rest(net):
+        called(net, [torch.zeros_like(x)])
     lowering = _Integers(net, x, names)
     lowering.run()
     routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)

@@ -22,6 +22,7 @@ from snn_core.neurons.axonaldelay import AxonalDelay
 from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
 from snn_core.sequence.calls import name_of
 from snn_core.sequence.plan import Held, Named, Place, Step
+from snn_export.c.arguments import Arguments, operands
 from snn_export.c.calls import Calls
 from snn_export.c.convolutions import Convolution, axes_of
 from snn_export.c.delays import Axonal, Delayed
@@ -142,7 +143,9 @@ class Lowering:
             name = "contiguous"
         name = _OPERATORS.get(name, name.strip("_") if name.startswith("__") else name)
         name = name[1:] if name.startswith("r") and name[1:] in ("add", "mul") else name
-        arguments = _Arguments(step)
+        arguments = Arguments(step)
+        if not step.args and name in (_SAME | {*_RULES}):
+            raise Refusal(f"'{name}' has no argument 'input'")
         if name in _SAME:
             self._same(step)
         elif name in _RULES:
@@ -171,8 +174,8 @@ class Lowering:
                 values[named] = self.calls.constant(value)
             return Register(-len(values))
 
-        args = [operand(v) for v in step.args]
-        kwargs = {key: operand(v) for key, v in step.kwargs.items()}
+        positional, options = operands(step, name)
+        args = [operand(v) for v in positional]
         instructions: list[Instruction] = []
 
         def emit(kind: str, *operands: Any) -> Register:
@@ -186,19 +189,19 @@ class Lowering:
             name, args = "hardtanh", [args[0], 0.0, 6.0]
         if name == "rdiv":  # like PyTorch
             name, args = "mul", [emit("reciprocal", placed(args[0])), args[1]]
-        out = lowered(name, tuple(map(placed, args)), {k: placed(v) for k, v in kwargs.items()}, emit)
+        out = lowered(name, tuple(map(placed, args)), options, emit)
         if out is None:
             raise Refusal(f"'{name}' with these options is not a function that can be written in C")
         made = Program(tuple(values), tuple(instructions), {"y": out})
         self.nodes.append(Elementwise(step.path, step.kind, self._new(step.places[0]), made, values))
 
-    def linear(self, step: Step, arguments: _Arguments, name: str) -> None:
+    def linear(self, step: Step, arguments: Arguments, name: str) -> None:
         """Lower a linear layer."""
         x = self._views[step.args[0].number]
         weight, bias = self._weights(arguments)
         self.nodes.append(Linear(step.path, step.kind, x, self._new(step.places[0]), weight, bias))
 
-    def convolution(self, step: Step, arguments: _Arguments, name: str) -> None:
+    def convolution(self, step: Step, arguments: Arguments, name: str) -> None:
         """Lower a convolution."""
         x, y = self._views[step.args[0].number], self._new(step.places[0])
         weight, bias = self._weights(arguments)
@@ -208,7 +211,7 @@ class Lowering:
         axes, groups = axes_of(x, y, taps, stride, padding, dilation), arguments(6, "groups", 1)
         self.nodes.append(Convolution(step.path, step.kind, x, y, weight, bias, axes=axes, groups=groups))
 
-    def batch_norm(self, step: Step, arguments: _Arguments, name: str) -> None:
+    def batch_norm(self, step: Step, arguments: Arguments, name: str) -> None:
         """Fold a batch normalization into the layer before it, or scale and shift by it."""
         number = step.args[0].number
         x = self._views[number]
@@ -236,7 +239,7 @@ class Lowering:
         y = self._new(step.places[0])
         self.nodes.append(Elementwise(step.path, step.kind, y, made, {"a": x, **constants}))
 
-    def pool(self, step: Step, arguments: _Arguments, name: str) -> None:
+    def pool(self, step: Step, arguments: Arguments, name: str) -> None:
         """Lower a pooling layer."""
         x = self._views[step.args[0].number]
         largest = "max" in name
@@ -260,7 +263,7 @@ class Lowering:
         kernel = axes_of(x, y, taps, stride, padding, dilation)
         self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest, padded, divisor))
 
-    def concatenation(self, step: Step, arguments: _Arguments, name: str) -> None:
+    def concatenation(self, step: Step, arguments: Arguments, name: str) -> None:
         """Lower a concatenation."""
         parts = [self._views[place.number] for place in arguments(0, "tensors")]
         number = step.places[0]
@@ -268,7 +271,7 @@ class Lowering:
         y = self._new(number, spikes=all(part.buffer.spikes for part in parts))
         self.nodes.append(Concatenation(step.path, step.kind, parts, y, axis))
 
-    def reduction(self, step: Step, arguments: _Arguments, name: str) -> None:
+    def reduction(self, step: Step, arguments: Arguments, name: str) -> None:
         """Lower a sum, mean or maximum over the last axes."""
         x, dims = self._views[step.args[0].number], arguments(1, "dim")
         axes = len(x.shape) + 1
@@ -277,25 +280,14 @@ class Lowering:
             raise Refusal(f"it reduces the axes {dims}; in C only the last axes can be reduced")
         self.nodes.append(Reduction(step.path, name, x, self._new(step.places[0])))
 
-    def _weights(self, arguments: _Arguments) -> tuple[Tensor, Tensor | None]:
+    def _weights(self, arguments: Arguments) -> tuple[Tensor, Tensor | None]:
         weight, bias = arguments(1, "weight"), arguments(2, "bias")
         if isinstance(weight, Place) and weight.number in self._views:
             raise Refusal("its weights are computed in every step")
         return self.calls.constant(weight), None if bias is None else self.calls.constant(bias)
 
 
-class _Arguments:
-    """The arguments of a call, by position or by name."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-
-    def __call__(self, position: int, name: str, default: Any = None) -> Any:
-        args = self._step.args
-        return args[position] if len(args) > position else self._step.kwargs.get(name, default)
-
-
-_RULES: dict[str, Callable[[Lowering, Step, _Arguments, str], None]] = {
+_RULES: dict[str, Callable[[Lowering, Step, Arguments, str], None]] = {
     "linear": Lowering.linear,
     "conv1d": Lowering.convolution,
     "conv2d": Lowering.convolution,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import hypothesis
 import pytest
 import torch
@@ -53,6 +55,14 @@ def test_a_recorded_integer_that_the_input_type_does_not_hold_is_refused():
     xs = torch.full((2, 1, *shape), 128)  # one more than a grid of 8 bits has
     with pytest.raises(ValueError, match="recorded holds 128; the net in C takes -128 to 127"):
         export_c(net, xs[0], recorded=xs)
+
+
+@pytest.mark.parametrize("shape", [(1, 13), (2, 3, 4), (5,)])
+def test_an_input_that_the_net_does_not_take_is_named(shape):
+    net, _ = INTEGER_NETS["integer dense"]()
+    expected = rf"IntegerNet does not take {re.escape(str(list(shape)))} \(int64\)"
+    with pytest.raises(ValueError, match=expected):
+        export_c(net, torch.zeros(shape, dtype=torch.int64))
 
 
 def test_values_of_more_than_32_bits_are_refused(tmp_path):

@@ -13,6 +13,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 import snn_core
+from snn_core.sequence.calls import first_by_position
 from snn_ipu.issues import Found, IpuIssue
 from snn_ipu.program.operations import TABLE, encoded
 
@@ -118,20 +119,24 @@ class Recorder(TorchFunctionMode):
         tensors = list(_tensors((args, kwargs)))
         live = any(self._names.get(id(t)) in self._live for t in tensors)
         if live:
-            self._check_host(name, args)
+            self._check_host(name, args, len(args) + len(kwargs))
         out = func(*args, **kwargs)
         if any(id(t) in self._names for t in tensors) and any(True for _ in _tensors(out)):
             for tensor in tensors:
                 self._not_opaque(tensor)
+            if func is Tensor.where:  # a method of the input, not of the condition
+                named = {**dict(zip(("input", "condition", "other"), args)), **kwargs}
+                args, kwargs = (named["condition"], named["input"], named["other"]), {}
+            args, kwargs = first_by_position(args, kwargs)
             self._record(RENAMED.get(name, name), args, dict(kwargs), out, live)
         return out
 
-    def _check_host(self, name: str, args: Any) -> None:
+    def _check_host(self, name: str, args: Any, count: int) -> None:
         if name in HOST_READS:
             remedy = "select with torch.where, or decide outside of forward"
             self.refuse("IPU001", f"{name.strip('_')}() reads a value on the host while the net runs", remedy)
         masked = name == "__getitem__" and any(t.dtype == torch.bool for t in _tensors(args[1:]))
-        if name in DYNAMIC or masked or (name == "where" and len(args) == 1):
+        if name in DYNAMIC or masked or (name == "where" and count == 1):
             what = "a boolean index" if masked else name.strip("_")
             self.refuse(
                 "IPU002", f"{what} gives tensors whose size or number is not fixed", "multiply by a mask instead"

@@ -140,13 +140,14 @@ def _reshape(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
     _first(node, axes, batched)
     sizes = _sizes(node)
     rest_known = all(isinstance(size, int) and size > 0 for size in sizes[1:])
-    if sizes[0] != {"batch": True} and not (sizes[0] == -1 and rest_known):
+    if sizes[:1] != [{"batch": True}] and not (sizes[:1] == [-1] and rest_known):
         raise _Mixes("gives axis 0, the axis of samples, a size of its own")
 
 
 def _sizes(node: dict[str, Any]) -> list[Any]:
-    """Return the sizes that follow the first argument, one by one or as a list."""
-    return node["args"][1] if isinstance(node["args"][1], list) else node["args"][1:]
+    """Return the sizes that follow the first argument, one by one, as a list, or by name."""
+    sizes = node["args"][1:] or [node["kwargs"][name] for name in ("size", "shape", "dims") if name in node["kwargs"]]
+    return sizes[0] if sizes and isinstance(sizes[0], list) else sizes
 
 
 def _getitem(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:

@@ -47,7 +47,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 TABLE: dict[str, Callable[..., Any]] = {
     **_FUNCTIONS,
     **{name: getattr(Tensor, name) for name in _METHODS},
-    "rsub": lambda a, b: b - a,
+    "rsub": lambda a, other: other - a,
     "rdiv": lambda a, b: b / a,
     "rpow": lambda a, b: b**a,
     "getitem": lambda a, index: a[tuple(index) if isinstance(index, list) else index],

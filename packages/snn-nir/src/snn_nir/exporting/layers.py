@@ -116,8 +116,9 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
     """
     steps = layer.delay.detach().clamp(0, layer.max_delay)
     spread = layer.kernel == "gaussian" if isinstance(layer, AxonalDelay) else bool(layer.delay_sigma)
-    if spread or bool((steps != steps.round()).any()):
-        result = "it is spread over several steps" if spread else f"a delay of {float(steps.max()):g} steps"
+    between = steps[steps != steps.round()]
+    if spread or len(between):
+        result = "it is spread over several steps" if spread else f"a delay of {float(between[0]):g} steps"
         remedy = "round its delays, delay.round_(), and use the linear kernel or delay_sigma=0"
         raise refusal("NIR402", repr(where), f"{result}: NIR delays by whole steps", remedy)
     times = steps.double().numpy() * dt

@@ -25,6 +25,7 @@ from snn_nir.exporting.calls import Call
 
 CHANGED = "its result is not what its calls compute one by one"
 _REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
+_OPERANDS = ["input", "other"]
 
 
 class Recorder(Watch, TorchFunctionMode):
@@ -71,8 +72,8 @@ class Recorder(Watch, TorchFunctionMode):
         """Add a call, and its results if there are several; arguments that are results become calls."""
         kwargs = dict(kwargs or {})
         if kwargs:  # an input may be passed by name
-            names = ["input", "other"] if module is None else list(inspect.signature(module.forward).parameters)[:1]
-            args = (*args, *(kwargs.pop(key) for key in names[len(args) :] if key in kwargs))
+            names = _OPERANDS if module is None else list(inspect.signature(module.forward).parameters)[:1]
+            args = _by_position(args, kwargs, names)
         number = self._count[kind, module is None] + hasattr(builtins, kind)
         self._count[kind, module is None] += 1
         name = kind.replace(".", "_") + (f"_{number}" if number else "")
@@ -115,7 +116,7 @@ class Recorder(Watch, TorchFunctionMode):
             self.refused(f"forward reads a value into Python ({name_of(func)})")
         kind = name_of(func).strip("_")
         if kind in _REFLECTED:
-            kind, encoded = _REFLECTED[kind], encoded[::-1]
+            kind, encoded = _REFLECTED[kind], _by_position(encoded, named, _OPERANDS)[::-1]
         elif func in (Tensor.div, Tensor.div_):
             kind = "truediv"  # torch gives no more detail
         if kind == "unbind" and encoded[1:] in ((), (0,)) and not named:
@@ -215,6 +216,11 @@ class Recorder(Watch, TorchFunctionMode):
         if call.version != _version(tensor):
             self.refused(CHANGED)
         return call
+
+
+def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any], names: list[str]) -> tuple[Any, ...]:
+    """Take arguments that are passed by name out of the others, and return them behind those passed by position."""
+    return (*args, *(kwargs.pop(key) for key in names[len(args) :] if key in kwargs))
 
 
 def _is_whole(module: nn.Module) -> bool:

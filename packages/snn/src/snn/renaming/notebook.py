@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Sequence
@@ -15,9 +16,23 @@ __all__ = ["cells_of", "renamed_cells", "with_cells"]
 REMARK = "# instead of snntorch, install snn as its docs/install.md says; below 0.5 that name is another project's"
 _MAGIC = re.compile(r"\s*(?:[!%?]|[\w.,\s\[\]]+=\s*[!%]|[\w.]+\?|(?:uv\s+)?(?:pip3?|conda)\s+install\b)")
 _PIP = re.compile(
-    r"(?P<start>\s*[!%]?\s*(?:\S+\s+-m\s+|uv\s+)?(?:pip3?|conda)\s+install\s)(?P<words>[^&;|]*?)(?P<end>\s*)\Z"
+    r"(?P<start>\s*[!%]?\s*(?:\S+\s+-m\s+|uv\s+)?(?:pip3?|conda)\s+install\s)(?P<words>(?:[^&;|]|>&)*?)(?P<end>\s*)\Z"
 )
+_CONTINUED = re.compile(r"\\\r?\n")
+# options of pip, uv and conda that take the next word
+_TAKING = {*"-r --requirement -e --editable --file --group -c --constraint --channel -t --target -n --name -p".split()}
+_TAKING |= {*"--prefix --root --src -i --index-url --extra-index-url --index --default-index -f --find-links".split()}
+_TAKING |= {*"--platform --python-version --python --implementation --abi --upgrade-strategy --report --log -P".split()}
+_TAKING |= {*"-C --config-settings --config-setting --no-binary --only-binary --progress-bar --upgrade-package".split()}
+_TAKING |= {*"--proxy --retries --timeout --exists-action --trusted-host --cert --client-cert --cache-dir".split()}
+_BARE = re.compile(r"\d*[<>]+\Z")  # a redirection whose file is the next word
+_REQUIRES = re.compile(r"(?!-|\d*[<>])|-[re]|--(?:requirement|editable|file|group)\b")
 _IT = re.compile(rf"['\"]?(?:{OLD}(?:\[.*\])?(?:[=<>!~].*)?|git\+\S*/{OLD}(?:\.git)?(?:@.*)?)['\"]?\Z", re.IGNORECASE)
+# a magic that runs Python, a value in a command for the shell, or a question about an attribute
+_USES = re.compile(
+    rf"\s*(?:[\w.,\s\[\]]+=\s*)?%+(?!(?:pip|conda|cd|ls)\b)\w+.*\b{OLD}\b"
+    rf"|.*(?:\{{[^}}]*\b|\$){OLD}\b|\s*\?+{OLD}\.|\s*{OLD}\.[\w.]+\?"
+)
 _MENTION = re.compile(rf"^(?!\s*#).*\b{OLD}\b")
 _PYTHON_CELLS = ("time", "timeit", "capture", "prun")
 
@@ -45,6 +60,8 @@ def cells_of(notebook: Any) -> list[str]:
 def renamed_cells(sources: Sequence[str]) -> Renamed:
     """Rename the cells of a notebook as one program; a line that installs snnTorch becomes a comment.
 
+    Where a line for IPython uses the name ``snntorch``, that name stays bound.
+
     Raises:
         SyntaxError: If a cell is neither Python nor lines for IPython; its message names the cell.
 
@@ -54,7 +71,7 @@ def renamed_cells(sources: Sequence[str]) -> Renamed:
     """
     installed = [source if _is_python(source) else _installs(source) for source in sources]
     hidden = [_as_python(source, cell) for cell, source in enumerate(installed, 1)]
-    result = renamed([python for python, _ in hidden])
+    result = renamed([python for python, _ in hidden], stays=any(_runs_it(kept) for _, kept in hidden))
     shown = [_with_lines(text, kept) for text, (_, kept) in zip(result.sources, hidden, strict=True)]
     lines = ((cell, number + 1, line) for cell, (_, kept) in enumerate(hidden) for number, line in kept.items())
     notes = [
@@ -130,18 +147,47 @@ def _with_lines(python: str, kept: dict[int, str]) -> str:
     return "".join(lines)
 
 
+def _runs_it(kept: dict[int, str]) -> bool:
+    """Return True if lines for IPython use the name of snnTorch as Python does."""
+    text = _CONTINUED.sub(" ", "".join(kept.values()))
+    first, _, body = text.partition("\n")
+    if first.lstrip().startswith("%%") and _is_python(body):
+        names = (node for node in ast.walk(parsed(body)) if isinstance(node, ast.Name))
+        return any(name.id == OLD for name in names) or bool(_USES.match(first))
+    return any(map(_USES.match, lines_of(text)))
+
+
 def _installs(source: str) -> str:
-    return "".join(map(_installs_not, lines_of(source)))
+    lines: list[str] = []
+    for line in lines_of(source):
+        if lines and lines[-1].rstrip().endswith("\\"):
+            lines[-1] += line
+        else:
+            lines.append(line)
+    return "".join(map(_installs_not, lines))
 
 
 def _installs_not(line: str) -> str:
     """Return a line that installs snnTorch without snnTorch, or a comment in its place."""
     match = _PIP.match(line)
-    words = match["words"].split() if match else []
-    others = [word for word in words if not _IT.match(word)]
-    if match is None or len(others) == len(words):
+    words, mark, comment = _CONTINUED.sub(" ", match["words"]).partition(" #") if match else ("", "", "")
+    parts = _parts(words.split())
+    others = [part for part in parts if not (_REQUIRES.match(part[0]) and _IT.match(part[-1]))]
+    if match is None or len(others) == len(parts):
         return line
     indent = _indent(line)
-    if any(not word.startswith("-") for word in others):
-        return f"{indent}{REMARK}\n{match['start']}{' '.join(others)}{match['end']}"
+    if any(_REQUIRES.match(part[0]) for part in others):
+        rest = " ".join(word for part in others for word in part)
+        return f"{indent}{REMARK}\n{match['start']}{rest}{mark}{comment}{match['end']}"
     return f"{indent}{'pass  ' if indent else ''}{REMARK}{match['end']}"
+
+
+def _parts(words: Sequence[str]) -> list[list[str]]:
+    """Return the arguments of an installation: options with their values, redirections and requirements."""
+    parts: list[list[str]] = []
+    for word in words:
+        if parts and len(parts[-1]) == 1 and (parts[-1][0] in _TAKING or _BARE.match(parts[-1][0])):
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    return parts

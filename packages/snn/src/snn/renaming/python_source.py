@@ -30,14 +30,15 @@ class Renamed:
     notes: list[tuple[int, int, str]] = field(default_factory=list)
 
 
-def renamed(sources: Sequence[str]) -> Renamed:
+def renamed(sources: Sequence[str], stays: bool = False) -> Renamed:
     r"""Rename the imports of snnTorch, and everything that is called by the name that they bind.
 
     Texts, comments, and names that only begin or end like it stay as they are. Where the name ``snn`` is something else
-    in the program, ``import snntorch`` becomes ``import snn as snntorch``.
+    in the program, or the old name is used where it stays, ``import snntorch`` becomes ``import snn as snntorch``.
 
     Args:
         sources: Programs that share their names, as the cells of a notebook do; one for a file.
+        stays: True if something outside of the programs uses the name ``snntorch``, which must stay bound.
 
     Raises:
         SyntaxError: If one is not Python.
@@ -47,7 +48,7 @@ def renamed(sources: Sequence[str]) -> Renamed:
         'import snn\nfrom snn import utils\n'
     """
     trees = [parsed(source) for source in sources]
-    uses = _imports_it(trees) and not _must_stay(trees)
+    uses = _imports_it(trees) and not (stays or _must_stay(trees))
     programs = [_with(source, _edits(source, tree, uses)) for source, tree in zip(sources, trees, strict=True)]
     notes = [(i, line, why) for i, tree in enumerate(trees) for line, why in _notes(tree)]
     return Renamed(programs, sorted(notes))
