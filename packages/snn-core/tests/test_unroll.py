@@ -382,7 +382,7 @@ def test_a_step_may_be_a_single_number(make: Callable[..., Any], steps: int, opt
         close(snn.unroll(net, xs, **options), expected - 0.1 * isinstance(net, Behind))
 
 
-@pytest.mark.parametrize("make", [lif, Scaled, nn.Identity], ids=str)
+@pytest.mark.parametrize("make", [lif, Scaled, nn.Identity], ids=lambda make: make.__name__)
 def test_explaining_a_sequence_of_no_steps_is_refused_as_running_it_is(make: Callable[..., nn.Module]) -> None:
     net, xs = make(*[True] * (make is Scaled)), torch.ones(0, 2, 5)
     for refused in (snn.unroll, snn.backends.explain, snn.plan_memory):

@@ -130,7 +130,7 @@ def test_a_plot_on_one_of_four_axes_leaves_the_others_and_the_settings_alone(nam
     assert torch.equal(torch.random.get_rng_state(), random)
 
 
-@pytest.mark.parametrize("name", PLOTS.keys() - {"animator"})
+@pytest.mark.parametrize("name", sorted(PLOTS.keys() - {"animator"}))
 def test_without_axes_a_plot_draws_on_the_current_ones(name):
     current = plt.figure().subplots(1, 2)[0]
     plt.sca(current)
@@ -141,7 +141,7 @@ def test_without_axes_a_plot_draws_on_the_current_ones(name):
     assert not current.figure.axes[1].has_data()
 
 
-@pytest.mark.parametrize("name", PLOTS.keys() - WITHOUT_LABELS)
+@pytest.mark.parametrize("name", sorted(PLOTS.keys() - WITHOUT_LABELS))
 def test_both_axes_are_labeled_unless_the_user_has_labeled_them(name, ax):
     axes = ax.figure.axes[1]
     axes.set(xlabel="mine", ylabel="my own")
