@@ -108,7 +108,7 @@ class _Step:
 
     def __init__(self, net: nn.Module, x: Tensor) -> None:
         self._modes = modes(net)
-        self._grad = torch.is_grad_enabled()  # without, the record does not tell what ran without gradients
+        self._has_gradients = torch.is_grad_enabled()  # without, the record does not tell what ran without gradients
         self._form = _form(x)
         self._look = Look(list(net.modules()), kinds=True)
 
@@ -116,7 +116,7 @@ class _Step:
         """Return True if another record of a step would be the same."""
         if modes(net) != self._modes or (xs is not None and _form(xs[0]) != self._form):
             return False
-        if torch.is_grad_enabled() > self._grad or hooked(net) is not None:
+        if torch.is_grad_enabled() > self._has_gradients or hooked(net) is not None:
             return False
         if torch.compiler.is_compiling():  # it cannot look around
             return plan.fits(net)
