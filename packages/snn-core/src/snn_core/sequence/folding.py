@@ -117,7 +117,7 @@ class Folding:
             and whole.shape[0] == self.steps
             and rows.shape == (whole.shape[0] * whole.shape[1], *whole.shape[2:])
             and rows.stride() == whole.stride()[1:]
-            and rows.storage_offset() == whole.storage_offset()
+            and bool(rows.storage_offset() == whole.storage_offset())
             and rows.requires_grad == whole.requires_grad
             and not rows._backward_hooks
             and not rows.retains_grad
