@@ -105,11 +105,9 @@ def test_a_number_of_repeats_that_cannot_be_is_named_before_the_net_runs(repeats
         bench(net, torch.rand(7, 5, 3), repeats=repeats)
 
 
-@pytest.mark.parametrize("command", [["bench"], ["energy"], ["doctor"], ["export", "net.c", "--format", "c"]])
-def test_a_function_without_a_signature_ends_with_code_2(command, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main([command[0], "torch:zeros", *command[1:], "--shape", "3,2,5"]) == 2
-    assert capsys.readouterr().err.startswith(f"snn {command[0]}: zeros in torch raises TypeError")
+def test_a_function_without_a_signature_ends_with_code_2(capsys):
+    assert main(["bench", "torch:zeros", "--shape", "3,2,5"]) == 2
+    assert capsys.readouterr().err.startswith("snn bench: zeros in torch raises TypeError")
 
 
 @pytest.mark.parametrize(
