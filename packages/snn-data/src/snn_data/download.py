@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from snn_data.checksum import ChecksumError, check_file, parsed_checksum
 from snn_data.progress import Progress, progress_line
+from snn_data.whole import integer
 
 __all__ = ["download"]
 
@@ -51,7 +52,7 @@ def download(
         ChecksumError: If the file, downloaded or already there, is a different one.
         OSError: If the server cannot be reached, refuses, or breaks off in every try; the received bytes stay for the
             next call.
-        TypeError: If `tries` is not an int.
+        TypeError: If `tries` is not an integer.
         ValueError: If `url` or `checksum` does not have the required form, `tries` is less than 1, or the file is
             larger than `max_bytes`.
 
@@ -68,10 +69,9 @@ def download(
         raise ValueError(f"download needs an http or https address, got {url!r}")
     if checksum is not None:
         parsed_checksum(checksum)
-    if not isinstance(tries, int) or isinstance(tries, bool):
-        raise TypeError(f"download: tries is {tries!r}; pass an int, the number of connections to try")
+    tries = integer("download", "tries", tries)
     if tries < 1:
-        raise ValueError(f"download: tries is {tries}; it must be at least 1, the first connection")
+        raise ValueError(f"download needs tries of 1 or more, got {tries}")
     target = Path(path).expanduser()
     if target.exists():
         if checksum is not None:

@@ -18,7 +18,7 @@ def placed(constant: Tensor, like: Tensor) -> Tensor:
     """
     if constant.device == like.device or constant.requires_grad or torch.compiler.is_compiling():
         return constant.to(like)
-    if constant.is_inference():  # whose changes cannot be counted
+    if constant.is_inference():  # its changes cannot be counted
         return constant.to(like)
     copies = _copies.setdefault(constant, {})
     key = like.device, like.dtype, constant._version
