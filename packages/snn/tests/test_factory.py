@@ -88,7 +88,7 @@ def test_a_function_of_a_module_of_the_working_folder_is_called(file):
             "{file}:fails",
             r"raises IndexError: list index out of range\n  .*things.py, line \d+, in fails: return numbers",
         ),
-        ("torch:zeros", r"zeros in torch raises TypeError: zeros\(\) missing"),
+        ("torch:zeros", r"zeros in torch raises TypeError: zeros\(\) "),  # the rest differs between versions
         ("builtins:dict.fromkeys", "builtins has no function 'dict.fromkeys'"),
         ("builtins:next", "next in builtins raises TypeError: next expected at least 1 argument"),
         ("{file}:leaves", r"leaves in .* raises SystemExit: no net today\n  .*things.py, line \d+, in leaves: raise"),
