@@ -6,9 +6,9 @@ import pathlib
 
 import pytest
 
-from repeatable import seeded
+from repeatable import pytest_make_collect_report, seeded
 
-__all__ = ["reports", "seeded"]
+__all__ = ["pytest_make_collect_report", "reports", "seeded"]
 
 
 @pytest.fixture(scope="session")

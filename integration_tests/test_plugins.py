@@ -1,4 +1,4 @@
-"""The pytest plugins of the sessions: a test that does not run has failed; the garbage collector passes tests by."""
+"""The pytest plugins of the sessions: a skip fails, the garbage collector passes tests by, and numbers repeat."""
 
 from __future__ import annotations
 
@@ -60,4 +60,17 @@ def test_the_collector_looks_through_no_collected_test_but_frees_what_a_test_mak
             assert gone() is None
     """
     process = run(tmp_path, textwrap.dedent(program), *options)
+    assert "1 passed" in process.stdout, process.stdout
+
+
+def test_numbers_drawn_by_an_import_and_by_a_test_are_those_of_every_run(tmp_path):
+    program = """
+        import torch
+        DRAWN = torch.rand(2)
+        def test_it():
+            expected = torch.rand(2, generator=torch.Generator().manual_seed(0))
+            assert DRAWN.equal(expected)
+            assert torch.rand(2).equal(expected)
+    """
+    process = run(tmp_path, textwrap.dedent(program), "-p", "repeatable")
     assert "1 passed" in process.stdout, process.stdout

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import settings
 
-__all__ = ["seeded"]
+__all__ = ["pytest_make_collect_report", "seeded"]
 
 # the same examples every time, on a machine of any speed
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -18,8 +18,26 @@ settings.load_profile("repeatable")
 @pytest.fixture(autouse=True)
 def seeded() -> Iterator[None]:
     """Every test starts from the same global seed and leaves the global generator as it found it."""
-    torch = sys.modules.get("torch")  # which a test of the tools may do without
-    if torch is None:
+    with _from_the_same_seed():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Import every file of tests from that seed too: torch seeds each process anew."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    with _from_the_same_seed():
+        return (yield)
+
+
+@contextmanager
+def _from_the_same_seed() -> Iterator[None]:
+    try:
+        import torch
+    except ImportError:  # tests of the tools may do without
         yield
         return
     with torch.random.fork_rng(devices=[]):

@@ -87,6 +87,7 @@ def test_a_checkpoint_with_an_accuracy_is_loaded_without_asking_for_more() -> No
 
 
 LABELS = torch.tensor([0, 2, 1])
+DATA = torch.linspace(0.1, 1, 12).view(3, 4)  # nothing so weak that its spike comes too late
 CALLS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     "l1_rate_sparsity": (ours, peer_functional, lambda m: m.l1_rate_sparsity()(SPK)),
     "state_quant": (ours.quant, their_quant, lambda m: m.state_quant()(SPK)),
@@ -97,11 +98,11 @@ CALLS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     **{
         f"spikegen.{name}": (snn_spikegen, snntorch.spikegen, lambda m, name=name, a=arguments: getattr(m, name)(*a))
         for name, arguments in {
-            "rate": (torch.rand(3, 4), 5),
-            "rate_conv": (torch.rand(3, 4),),
-            "latency": (torch.rand(3, 4), 5),
-            "latency_code": (torch.rand(3, 4), 5),
-            "delta": (torch.rand(5, 3),),
+            "rate": (DATA, 5),
+            "rate_conv": (DATA,),
+            "latency": (DATA, 5),
+            "latency_code": (DATA, 5),
+            "delta": (DATA.T,),
             "targets_rate": (LABELS, 3),
             "targets_latency": (LABELS, 3, 20),
             "targets_convert": (LABELS, 3),
