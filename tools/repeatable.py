@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
@@ -35,11 +36,11 @@ def pytest_make_collect_report(
 
 @contextmanager
 def _from_the_same_seed() -> Iterator[None]:
-    try:
-        import torch
-    except ImportError:  # tests of the tools may do without
+    if importlib.util.find_spec("torch") is None:  # tests of the tools may do without
         yield
         return
+    import torch
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
