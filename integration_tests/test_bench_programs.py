@@ -157,6 +157,8 @@ def test_a_worker_says_memory_loss_time_and_page_faults():
     assert begun["parameters"] == PARAMETERS["tutorial-5"]
     # the gradient and two moments of Adam
     assert begun["megabytes"] > 3 * 4 * PARAMETERS["tutorial-5"] / 2**20
+    # the gradient and what Adam computes of it at a time, and not the moments, which are there before
+    assert 1 < begun["tensors"] * 2**20 / (4 * PARAMETERS["tutorial-5"]) < 4
     result = worker.train(0.0)
     assert result["seconds"] > 0
     assert result["faults"] >= 0
@@ -210,7 +212,7 @@ def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: di
         for answer in result["contestants"].values():
             assert len(answer["seconds"]) == len(answer["faults"]) == len(answer["backward"]) == 3
             assert min(answer["seconds"]) > 0
-            assert answer["megabytes"] > 0
+            assert min(answer["megabytes"], answer["tensors"]) > 0
         assert [(compared["pair"], compared["agree"]) for compared in result["agreement"]] == [
             (["torch", "snn"], True),
             (["snn-steps", "snn"], True),
@@ -238,7 +240,8 @@ def made_up(seconds: dict[str, list[float]]) -> dict:
         for name in seconds
     }
     answers = {
-        name: {"seconds": times, "faults": [1500.0] * len(times), "megabytes": 12.4, "loss": 1.0, "gradient": 1.0}
+        name: {"seconds": times, "faults": [1500.0] * len(times), "megabytes": 12.4, "tensors": 7.25}
+        | {"loss": 1.0, "gradient": 1.0}
         for name, times in seconds.items()
     }
     compared = [{"pair": ["snntorch", "snn"], "loss": 1e-7, "gradient": 0.0, "agree": True}]

@@ -26,6 +26,8 @@ whose loss and gradient should equal ours, but do not, is not timed. Then all ta
 round; the first round is dropped, and {rounds} rounds count. Times and page faults are medians over the rounds. A ratio
 is the median of the ratios within a round, quartiles in brackets. A *minor page fault* is a page of memory, 4 KiB here,
 that the system found and cleared when it was first written; after `snn_cpu.tune_allocator()` there are few.
+*Peak memory* is the process's, in which a few MiB hang on where its allocator finds room; of a second step, the tensors
+that it makes are counted as torch's allocator hands them out.
 
 *Products alone* are the matrix products and convolutions of the step, forward and backward, each over all steps at once
 by PyTorch, a constant input once; no neuron, loss or optimizer. Forward and backward together can be shorter than that

@@ -36,6 +36,11 @@ def every(results: dict[str, Any]) -> Iterator[Table]:
         "Peak memory of the first step, MiB above net, data and library (the optimizer's included)",
         lambda answer: f"{answer['megabytes']:.0f}",
     )
+    yield _each(
+        results,
+        "The most that the tensors made in a later step take at one time, MiB",
+        lambda answer: f"{answer['tensors']:.3g}",
+    )
     yield _agreement(results)
     yield _ran(results)
 

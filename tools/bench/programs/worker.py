@@ -108,7 +108,8 @@ class Worker:
 
         Returns:
             ``loss`` and norm of the ``gradient``; number of ``parameters`` that are learned; peak in ``megabytes`` of
-            the first step above net, data and library, the optimizer's memory of gradients included.
+            the first step above net, data and library, the optimizer's memory of gradients included; peak in MiB
+            of the ``tensors`` that the second step makes.
         """
         entry = PROGRAMS[program]
         entry = dataclasses.replace(entry, batch=batch or entry.batch, steps=steps or entry.steps)
@@ -118,12 +119,14 @@ class Worker:
         gc.collect()
         peak = memory.Peak()
         loss = self.training.step()
+        megabytes, gradient = peak.megabytes(), self.training.gradient()
         learned = [p.numel() for p in self.training.net.parameters() if p.requires_grad]
         return {
             "loss": loss,
-            "gradient": self.training.gradient(),
+            "gradient": gradient,
             "parameters": sum(learned),
-            "megabytes": peak.megabytes(),
+            "megabytes": megabytes,
+            "tensors": memory.tensors_at_peak(self.training.step),
         }
 
     def train(self, seconds: float) -> dict[str, Any]:
