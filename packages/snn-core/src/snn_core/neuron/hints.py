@@ -44,8 +44,14 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
     if frame is None or frame.f_code is not _SEQUENTIAL or neuron._forward_hooks:
         return
     outermost: nn.Module = neuron
+    is_last = True
     while frame is not None and frame.f_code is _SEQUENTIAL:
-        outermost, frame = frame.f_locals["self"], _caller(frame.f_back)
+        sequence = frame.f_locals["self"]
+        layers = list(sequence._modules.values())
+        is_last = is_last and layers.index(outermost) == len(layers) - 1
+        outermost, frame = sequence, _caller(frame.f_back)
+    if is_last:
+        return
     for path, module, behind, layer in _neighbors(outermost):
         if module is neuron and _takes_no_tuple(layer):
             raise TypeError(_passed_on(path, neuron, why, behind, layer, remedy))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar, Protocol, TypeVar, overload
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from snn_core.kernels.fused import broadcasts
 from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, ResetMechanism, as_dtype, computing_dtype
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
+from snn_core.surrogate.step import above, is_watched
 
 S = TypeVar("S", covariant=True)
 
@@ -130,22 +131,25 @@ class Stepping(Firing):
             (tensor([[1.]]), State(mem=tensor([[1.5000]])))
         """
         x = self.driven(as_floating(x, type(self).__name__))
+        fired = False if state is None and self._is_silent_at_rest(x) else None
         state = complete(self, x, state)
-        emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, None)
+        emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, fired)
         for s in state:
             if s is x:  # it belongs to the caller, who may overwrite it
                 state = type(state)._make([s.clone() if s is x else s for s in state])
                 break
         return as_dtype(self.graded(emitted), x.dtype), state
 
-    def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
+    def advance(
+        self, x: Tensor, state: Any, fired: Tensor | Literal[False] | None
+    ) -> tuple[Tensor, Any, Tensor | None]:
         """Run one step from a complete state; return the ungraded spikes, the state and the delayed reset signal.
 
-        ``fired`` is that signal for the incoming state, if the caller has it from the previous step. Input and state
-        have the same dtype, in which the step is computed.
+        ``fired`` is that signal for the incoming state, if the caller has it from the previous step; False if there is
+        nothing to reset. Input and state have the same dtype, in which the step is computed.
         """
         delayed = self._reset.uses and self.reset_delay
-        if delayed:
+        if delayed and fired is not False:
             fired = self._reset_signal(state) if fired is None else fired
             first = self._reset.comes_first(self)
             state = integrated(self, x, self._reset.act(self, state, fired) if first else state)
@@ -170,15 +174,21 @@ class Stepping(Firing):
         fired = as_dtype(self.spike_grad(shifted), dtype)
         return fired * winner(shifted).to(dtype) if self.inhibition else fired
 
+    def _is_silent_at_rest(self, x: Tensor) -> bool:
+        """Return True if no membrane is above its threshold at rest, so that nothing is reset in the first step."""
+        if is_watched(x) or x.device.type != "cpu" or self.threshold.numel() != 1:
+            return False
+        if not isinstance(self.spike_grad, Surrogate) or not 0 <= self.threshold.item() < math.inf:
+            return False
+        return all(getattr(type(self), name) is getattr(Stepping, name) for name in ("membrane", *self._reset.uses))
+
     def _reset_signal(self, state: Any) -> Tensor:
         """Return 1 where the membrane of a state is above the threshold, else 0, without gradient."""
         mem = self.membrane(state).detach()
         if not isinstance(self.spike_grad, Surrogate):
             return self._crossing(mem).detach()
-        above = mem > self.threshold
-        if self.inhibition:
-            above = above & winner(mem - self.threshold)
-        return above.to(mem.dtype)
+        fired = above(mem, self.threshold)
+        return fired * winner(mem - self.threshold).to(mem.dtype) if self.inhibition else fired
 
     def _quantized(self, state: Any) -> Any:
         return type(state)._make([self.state_quant(s) for s in state])

@@ -114,7 +114,11 @@ def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     if folding.order is not None:
         return later_steps(net, xs, folding)
     out = net(xs.squeeze(0))
-    return out.unsqueeze(0) if isinstance(out, Tensor) else tree_map(lambda part: part.unsqueeze(0), out)
+    if isinstance(out, Tensor):
+        return out.unsqueeze(0)
+    if type(out) is tuple and all(isinstance(part, Tensor) for part in out):
+        return tuple([part.unsqueeze(0) for part in out])  # tree_map takes as long as an operation on a layer
+    return tree_map(lambda part: part.unsqueeze(0), out)
 
 
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:

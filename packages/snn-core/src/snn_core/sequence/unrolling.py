@@ -21,7 +21,7 @@ from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.layers import is_small, known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, one_step, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
-from snn_core.sequence.plan import hooked, memory_of
+from snn_core.sequence.plan import memory_of
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
 from snn_core.sequence.schedule import Schedule
 
@@ -171,7 +171,7 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
         schedule = "auto"
     if schedule == "steps":
         return Schedule("steps", "requested by schedule='steps'")
-    if schedule == "auto" and len(xs) == 1 and is_small(net, xs) and hooked(net) is None:
+    if schedule == "auto" and len(xs) == 1 and is_small(net, xs):
         return _ONE_STEP
     how = known_ahead(net, xs, describe)
     if schedule == "layers":
@@ -340,7 +340,7 @@ def _check_memory(memory: Any, chunk: int | None, truncate: bool, lengths: Any) 
 
 def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool]) -> None:
     cause = how.reason if how.kind == "steps" else next((name for name, is_set in cuts.items() if is_set), None)
-    if cause is None:
+    if cause is None or how is _ONE_STEP:
         return
     for path, module in net.named_modules():
         if isinstance(module, WholeSequence):

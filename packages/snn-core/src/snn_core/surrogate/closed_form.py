@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from snn_core.surrogate.step import Surrogate
+from snn_core.surrogate.step import Surrogate, above
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class heaviside(Surrogate):
     """
 
     def derivative(self, x: Tensor) -> Tensor:
-        return (x > 0).to(x.dtype)
+        return above(x)
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ class SFS(Surrogate):
             raise ValueError(f"surrogate.SFS: B must be a number, got {self.B!r}")
 
     def derivative(self, x: Tensor) -> Tensor:
-        return (x > self.B).to(x.dtype) / (1 + self.slope * x.abs()).square()
+        return above(x, self.B) / (1 + self.slope * x.abs()).square()
 
 
 @dataclass(frozen=True)
@@ -345,7 +345,7 @@ class no_gradient(Surrogate):
     """
 
     def __call__(self, x: Tensor) -> Tensor:
-        return (x > 0).to(x.dtype)
+        return above(x)
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)

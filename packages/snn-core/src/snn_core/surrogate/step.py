@@ -12,6 +12,41 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 
+def above(x: Tensor, bound: Tensor | float = 0) -> Tensor:
+    """Return 1 where ``x`` is above ``bound``, else 0, in the dtype of ``x`` and without gradient.
+
+    Example:
+        >>> above(torch.tensor([-1.0, 0.0, 2.0]))
+        tensor([0., 0., 1.])
+    """
+    if is_watched(x):
+        return (x > bound).to(x.dtype)
+    # written as numbers at once: bools that are converted take many times as long
+    return torch.gt(
+        x.detach(),
+        bound.detach() if isinstance(bound, Tensor) else bound,
+        out=torch.empty(0, dtype=x.dtype, device=x.device),
+    )
+
+
+def is_watched(x: Tensor) -> bool:
+    """Return True if something other than autograd may watch the operations on a tensor.
+
+    Example:
+        >>> is_watched(torch.zeros(2))
+        False
+        >>> torch.vmap(lambda x: torch.tensor(is_watched(x)).expand(1))(torch.zeros(1, 2))
+        tensor([[True]])
+    """
+    return (
+        type(x) is not Tensor
+        or torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._get_tracing_state() is not None
+        or bool(torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
+    )
+
+
 class _Spike(torch.autograd.Function):
     """The step function with the backward pass of a surrogate."""
 
@@ -19,7 +54,7 @@ class _Spike(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, surrogate: Surrogate) -> Tensor:
-        return (x > 0).to(x.dtype)
+        return above(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:

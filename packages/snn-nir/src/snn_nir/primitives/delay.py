@@ -51,7 +51,7 @@ class Delay(Readout):
     def state_shape(self, x: Tensor) -> torch.Size:
         return torch.Size((x.shape[0], self.longest, *x.shape[1:]))
 
-    def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
+    def advance(self, x: Tensor, state: Any, fired: Any) -> tuple[Tensor, Any, Tensor | None]:
         known = torch.cat([x.unsqueeze(1), state.past], 1)  # [batch, steps ago, ...]
         index = self.steps.expand(x.shape).unsqueeze(1)
         return known.gather(1, index).squeeze(1), self.State(known[:, : self.longest]), None

@@ -30,7 +30,7 @@ class Readout(SpikingNeuron):
     def __init__(self, **options: Any) -> None:
         super().__init__(threshold=math.inf, reset_mechanism="none", **options)
 
-    def advance(self, x: Tensor, state: Any, fired: Tensor | None) -> tuple[Tensor, Any, Tensor | None]:
+    def advance(self, x: Tensor, state: Any, fired: Any) -> tuple[Tensor, Any, Tensor | None]:
         new = self.integrate(x, state)
         new = type(new)._make(s.to(x.dtype) for s in new)
         return self.membrane(new), new, None
