@@ -38,6 +38,16 @@ class Total:
     calls = 0
 
 
+class Tally(list):
+    """An object of a user's module whose name begins as ours do."""
+
+    __module__ = "snn_helpers"
+
+
+HELPERS: Any = types.ModuleType("helpers")
+exec("CALLS = 0\ndef count():\n    global CALLS\n    CALLS += 1\n    return CALLS", vars(HELPERS))
+
+
 class Counting(nn.Module):
     """A module that counts."""
 
@@ -276,6 +286,8 @@ IMPURITIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "a deque": _count(lambda net: net.queue, 0),
     "a Counter": _count(lambda net: net.own, "calls"),
     "an array": _count(lambda net: net.own, 0),
+    "an object of a module named like ours": _count(lambda net: net.own, 0),
+    "a function of a global module": lambda net, h: _later(h, HELPERS.count()),
     "bytes": _count(lambda net: net.own, 0),
     "text in memory": _writes_text,
     "a queue": _queues,
@@ -359,6 +371,7 @@ def _replaces(get: Callable[[Net], Any]) -> Callable[[Net], None]:
 SET_UP: dict[str, Callable[[Net], Any]] = {
     "a Counter": _has(lambda: collections.Counter(calls=0)),
     "an array": _has(lambda: array.array("l", [0])),
+    "an object of a module named like ours": _has(lambda: Tally([0])),
     "bytes": _has(lambda: bytearray([0])),
     "text in memory": _has(io.StringIO),
     "a queue": _has(queue.SimpleQueue),
@@ -387,7 +400,7 @@ def world_at_start() -> None:
     WORLD.update(calls=0, seen=[])
     COUNTS = itertools.count()
     VARIABLE.set(0)
-    Total.calls = LOCAL.calls = 0
+    Total.calls = LOCAL.calls = HELPERS.CALLS = 0
     _counts_on_itself.calls = 0
     _default.__defaults__[0][0] = 0  # type: ignore[index]
     random.seed(5)
@@ -407,7 +420,7 @@ def left(net: Net) -> dict[str, Any]:
         "calls": [getattr(module, "calls", 0) for module in net.modules()],
         "modes": [module.training for module in net.modules()],
         "more": [repr(net.numbers), WORLD["calls"], repr(COUNTS), _default.__defaults__[0][0]],  # type: ignore[index]
-        "own": [_content(getattr(net, "own", None)), VARIABLE.get(), Total.calls, LOCAL.calls],
+        "own": [_content(getattr(net, "own", None)), VARIABLE.get(), Total.calls, LOCAL.calls, HELPERS.CALLS],
         "held": [_counts_on_itself.calls, getattr(net.second.weight, "calls", 0)],
         "seen": [*net.nested["seen"], *WORLD["seen"]],
         "draws": [random.random(), torch.rand(()).item(), net.rng.random()],

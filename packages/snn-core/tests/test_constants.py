@@ -247,6 +247,44 @@ def test_a_constant_of_another_shape_than_the_neurons_is_named(shape: tuple[int,
         neuron.unroll(torch.ones(4, 2, 7))
 
 
+@pytest.mark.parametrize("name", ["threshold", "graded_spikes_factor"])
+@pytest.mark.parametrize(
+    "options", [{}, {"reset_mechanism": "zero"}, {"reset_delay": False}, {"inhibition": True}], ids=str
+)
+def test_a_threshold_or_graded_factor_of_another_shape_than_the_neurons_is_named(
+    name: str, options: dict[str, Any]
+) -> None:
+    neuron = snn.Leaky(beta=0.9, init_hidden=True, **options, **{name: torch.rand(5)})
+    xs = torch.ones(4, 2, 7)
+    calls: list[Callable[[], Any]] = [
+        lambda: neuron(xs[0]),
+        lambda: neuron.step(xs[0]),
+        lambda: neuron.unroll(xs),
+        lambda: snn.unroll(torch.nn.Sequential(torch.nn.Flatten(), neuron), xs),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"Leaky: {name} of shape \(5,\) does not fit states of shape \(2, 7\);"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["threshold", "graded_spikes_factor"])
+def test_a_threshold_of_a_cell_is_compared_with_its_states_and_not_with_its_input(name: str) -> None:
+    cell = snn.SLSTM(3, 7, **{name: torch.rand(5)})
+    for call in (lambda: cell(torch.ones(2, 3)), lambda: cell.unroll(torch.ones(4, 2, 3))):
+        with pytest.raises(ValueError, match=rf"{name} of shape \(5,\) does not fit states of shape \(2, 7\)"):
+            call()
+
+
+def test_another_fault_of_a_step_stays_what_it_is() -> None:
+    def fails(shifted: Tensor) -> Tensor:
+        raise RuntimeError("a fault of its own")
+
+    neuron = snn.Leaky(beta=torch.full((7,), 0.9), threshold=torch.ones(7), spike_grad=fails)
+    for call in (lambda: neuron(torch.ones(2, 7)), lambda: neuron.unroll(torch.ones(4, 2, 7))):
+        with pytest.raises(RuntimeError, match="a fault of its own"):
+            call()
+
+
 def test_another_fault_in_an_equation_stays_what_it_is() -> None:
     class Faulty(snn.Leaky):
         def integrate(self, x: Tensor, state: Any) -> Any:

@@ -220,6 +220,20 @@ def test_delays_of_any_dtype_are_compared_with_the_largest_as_they_are(dtype: to
         snn.DelayedLinear(1, 1, 99, delay=delay)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("learn", [False, True], ids=["fixed", "learned"])
+@pytest.mark.parametrize("delay", [0.0, 1.0, 2.0, 3.0, 4.5])
+def test_a_whole_delay_moves_its_input_as_it_is(delay: float, learn: bool, dtype: torch.dtype) -> None:
+    layer = snn.AxonalDelay(3, learn_delay=learn)
+    with torch.no_grad():
+        layer.delay.fill_(delay)  # 4.5 is clamped to 3
+    xs = torch.tensor([0.1, 1e4, 0.0, -1e-3, 7.0, 1e4, 0.3], dtype=dtype).reshape(-1, 1, 1)
+    steps = min(int(delay), 3)
+    expected = torch.cat([torch.zeros_like(xs[:steps]), xs[: len(xs) - steps]])
+    assert torch.equal(layer.sequence(xs), expected)
+    assert torch.equal(stepped(layer, xs), expected)
+
+
 def test_an_impulse_halves_at_half_steps() -> None:
     xs = torch.zeros(6, 1, 1)
     xs[1] = 1

@@ -31,6 +31,18 @@ def test_its_state_goes_in_and_out_as_one_tuple() -> None:
     assert (spk.item(), mem.item(), before.item()) == (0.0, 0.5, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        ((torch.zeros(1), torch.zeros(1)), r"DeltaLeaky takes its state as one tuple: neuron\(x, \(mem, mem_prev\)\)"),
+        ((torch.zeros(2),), r"DeltaLeaky takes its state as a tuple \(mem, mem_prev\), got Tensor"),
+    ],
+)
+def test_a_state_that_is_not_one_tuple_is_named(states: tuple[torch.Tensor, ...], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        snn.DeltaLeaky(0.5, 0.5)(torch.zeros(1), *states)
+
+
 def test_a_change_of_exactly_the_threshold_does_not_fire() -> None:
     assert snn.DeltaLeaky(0.5, 0.5)(torch.full((1, 1), 0.5))[0].item() == 0.0
 

@@ -141,6 +141,23 @@ def test_explaining_leaves_states_statistics_and_random_numbers_alone() -> None:
     assert all(value.equal(before[name]) for name, value in net.state_dict().items())
 
 
+class Counting(snn.Leaky):
+    """A neuron that counts its steps."""
+
+    def integrate(self, x, state):
+        self.steps = getattr(self, "steps", 0) + 1
+        return super().integrate(x, state)
+
+
+def test_explaining_leaves_a_neuron_that_counts_alone() -> None:
+    net = nn.Sequential(nn.Linear(6, 4), Counting(beta=0.9, init_hidden=True))
+    xs = torch.rand(5, 2, 6)
+    snn.backends.explain(net, xs)
+    assert not hasattr(net[1], "steps")
+    snn.unroll(net, xs, explain=True)
+    assert net[1].steps == 5
+
+
 def test_a_layer_behind_one_that_fails_is_not_reached() -> None:
     net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True))
     layers = snn.backends.explain(net, torch.rand(5, 2, 6)).layers

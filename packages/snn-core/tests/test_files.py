@@ -44,12 +44,12 @@ def test_every_neuron_comes_back_with_its_state(case: Case, dtype: torch.dtype, 
 
 
 def of_numbers(make: Any, numbers: str) -> nn.Module:
-    """A module whose constants and weights were moved, out of their ranges if its number is too."""
+    """A module whose saved constants and weights were moved, out of their ranges if its number is too."""
     module = make()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for tensor in [*module.parameters(), *module.buffers()]:
-            if tensor.is_floating_point():
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            if tensor.is_floating_point() and name in module.state_dict():
                 noise = 6 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64) - 3
                 tensor.copy_({"outside": noise, "inside": noise.sigmoid(), "0": 0 * noise, "1": 0 * noise + 1}[numbers])
     return module
@@ -175,6 +175,103 @@ def test_a_file_of_another_net_is_refused_by_everything_that_differs_and_changes
     ):
         assert fault in str(error.value)
     torch.testing.assert_close(dict(other.state_dict()), before, rtol=0, atol=0)
+
+
+SETTINGS: dict[str, tuple[Any, Any, str]] = {  # two nets that compute something else, and what says so
+    "DeltaLeaky": (
+        lambda: snn.DeltaLeaky(0.5, beta=0.9),
+        lambda: snn.DeltaLeaky(torch.tensor([0.5, 1.0]), beta=0.9),
+        "'0.delta_threshold' is 0.5 in the file and [0.5, 1.0] in the net",
+    ),
+    "DeltaLeaky that never fires": (
+        lambda: snn.DeltaLeaky(float("inf"), beta=0.9),
+        lambda: snn.DeltaLeaky(1.0, beta=0.9),
+        "'0.delta_threshold' is inf in the file and 1.0 in the net",
+    ),
+    "StateLeaky": (
+        lambda: snn.StateLeaky(0.9, 3, kernel_truncation_steps=4),
+        lambda: snn.StateLeaky(0.9, 3),
+        "'0.kernel_truncation_steps' is 4 in the file and None in the net",
+    ),
+    "LinearLeaky": (
+        lambda: snn.LinearLeaky(0.9, 3, 2),
+        lambda: snn.LinearLeaky(0.9, 3, 2, kernel_truncation_steps=4),
+        "'0.kernel_truncation_steps' is None in the file and 4 in the net",
+    ),
+    "SConv2dLSTM": (
+        lambda: snn.SConv2dLSTM(1, 2, 3, max_pool=2),
+        lambda: snn.SConv2dLSTM(1, 2, 3, avg_pool=(2, 1)),
+        "'0.avg_pool' is 0 in the file and [2, 1] in the net; '0.max_pool' is 2 in the file and 0 in the net",
+    ),
+    "LeakyParallel": (
+        lambda: snn.LeakyParallel(3, 2),
+        lambda: snn.LeakyParallel(3, 2, weight_hh_enable=True),
+        "'0.full' is False in the file and True in the net",
+    ),
+    "RLeaky": (
+        lambda: snn.RLeaky(0.9, V=0.5, all_to_all=False, max_delay=3, delay=1.0),
+        lambda: snn.RLeaky(0.9, V=0.5, all_to_all=False, max_delay=2, delay=1.0),
+        "'0.max_delay' is 3 in the file and 2 in the net",
+    ),
+    "AxonalDelay": (
+        lambda: snn.AxonalDelay(3, kernel="gaussian", sigma=0.5),
+        lambda: snn.AxonalDelay(3),
+        "'0.kernel' is gaussian in the file and linear in the net; '0.sigma' is 0.5 in the file and 1.0 in the net",
+    ),
+    "DelayedLinear": (
+        lambda: snn.DelayedLinear(3, 2, 4),
+        lambda: snn.DelayedLinear(3, 2, 5),
+        "'0.max_delay' is 4 in the file and 5 in the net",
+    ),
+    "PSN": (lambda: snn.PSN(4), lambda: snn.PSN(4, 2), "'0.order' is None in the file and 2 in the net"),
+    "AdEx": (
+        lambda: snn.AdEx(),
+        lambda: snn.AdEx(detach_reset=False),
+        "'0.detach_reset' is True in the file and False in the net",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_setting_that_is_in_no_state_dict_is_in_the_file_and_must_agree(kind: str, tmp_path) -> None:
+    saved, other, message = SETTINGS[kind]
+    snn.save(tmp_path / "net", nn.Sequential(saved()))
+    snn.load(tmp_path / "net", nn.Sequential(saved()))
+    with pytest.raises(ValueError, match=rf"does not fit this Sequential: {re.escape(message)}$"):
+        snn.load(tmp_path / "net", nn.Sequential(other()))
+    forged(tmp_path / "net", resealed(lambda m: m.update(options={})))  # as older versions wrote it
+    snn.load(tmp_path / "net", nn.Sequential(other()))
+
+
+def test_a_setting_of_a_lone_neuron_has_no_path(tmp_path) -> None:
+    snn.save(tmp_path / "net", snn.DeltaLeaky(0.5, beta=0.9))
+    with pytest.raises(ValueError, match=r"DeltaLeaky: 'delta_threshold' is 0\.5 in the file and 1\.0 in the net$"):
+        snn.load(tmp_path / "net", snn.DeltaLeaky(1.0, beta=0.9))
+
+
+@pytest.mark.parametrize(
+    ("saved", "same"),
+    [
+        (lambda: snn.DeltaLeaky(0.3, beta=0.9), lambda: snn.DeltaLeaky(torch.full((3,), 0.3), beta=0.9)),
+        (lambda: snn.SConv2dLSTM(1, 2, 3, max_pool=2), lambda: snn.SConv2dLSTM(1, 2, (3, 3), max_pool=(2, 2))),
+        (lambda: snn.AxonalDelay(3, sigma=2), lambda: snn.AxonalDelay(3, sigma=2.0)),
+    ],
+)
+def test_a_setting_may_be_written_in_another_way(saved: Any, same: Any, tmp_path) -> None:
+    snn.save(tmp_path / "net", saved())
+    snn.load(tmp_path / "net", same())
+
+
+def test_an_object_is_left_out_of_the_settings(tmp_path) -> None:
+    def own() -> snn.Leaky:
+        neuron = snn.Leaky(beta=0.9)
+        neuron.kernel, neuron.order = torch.sin, 3
+        return neuron
+
+    snn.save(tmp_path / "net", own())
+    options = snn.load(tmp_path / "net", own()).options[""]
+    assert options["order"] == 3
+    assert "kernel" not in options
 
 
 def test_states_are_loaded_if_the_file_has_any(tmp_path) -> None:

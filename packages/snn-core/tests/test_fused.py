@@ -14,6 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 import snn_core as snn
 from snn_core import kernels, surrogate
 from snn_core.kernels import fused
+from snn_core.kernels.layout import Layout
 
 from .hand_written import HandWritten, offered
 from .zoo import close
@@ -196,6 +197,54 @@ def test_outputs_say_whether_they_have_a_gradient(kernel: HandWritten) -> None:
     assert not spk.requires_grad
     with torch.inference_mode():
         assert neuron.unroll(xs)[0].is_inference()
+
+
+class Ordered(HandWritten):
+    """One that keeps what it saves in the order in which its input lies in memory."""
+
+    def forward(self, call: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        self.layout, self.x = Layout.of(x), x.clone()
+        return super().forward(call, x, *args, **kwargs)
+
+    def backward(self, call: Any, grads: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        assert Layout.of(x) == self.layout
+        assert x.equal(self.x)
+        return super().backward(call, grads, x, *args, **kwargs)
+
+
+SEQUENCES = {
+    "in order": lambda x: x,
+    "in another order": lambda x: x.mT.contiguous().mT,
+    "not dense": lambda x: x.new_zeros(7, 3, 10)[..., ::2].copy_(x),
+    "not dense and in another order": lambda x: x.new_zeros(7, 10, 3).mT[..., ::2].copy_(x),
+    "of one step": lambda x: x[0].mT.contiguous().mT.expand(x.shape),
+    "of one sample": lambda x: x[:, :1].expand(x.shape),
+    "of overlapping windows": lambda x: x.flatten().as_strided((7, 3, 5), (5, 5, 1)),
+}
+COPIES = {
+    "in order": lambda t: t.contiguous(),
+    "in another order": lambda t: t.mT.contiguous().mT if t.dim() > 1 else t,
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("kind", SEQUENCES)
+def test_a_kernel_gets_the_layout_of_its_input_back_whatever_hooks_return(kind: str, copy: str) -> None:
+    neuron, xs, by_hand = leaky(), SEQUENCES[kind](drive(grad=False)).requires_grad_(), Ordered()
+    with offered(by_hand), saved_tensors_hooks(COPIES[copy], lambda t: t):
+        spk, _ = neuron.unroll(xs)
+    close(torch.autograd.grad(spk.sum(), xs), torch.autograd.grad(reference(neuron, xs)[0].sum(), xs))
+    assert len(by_hand.calls) == 2
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_kernel_gets_the_layout_of_a_repeated_step_back(copy: str) -> None:
+    neuron, rows, by_hand = leaky(), drive(grad=False)[0].mT.contiguous().mT.requires_grad_(), Ordered()
+    with offered(by_hand), saved_tensors_hooks(COPIES[copy], lambda t: t):
+        spk, _ = neuron.unroll(fused.repeated(rows, 7))
+    expected = reference(neuron, rows.expand(7, 3, 5))[0]
+    close(torch.autograd.grad(spk.sum(), rows), torch.autograd.grad(expected.sum(), rows))
+    assert len(by_hand.calls) == 2
 
 
 class Viewing(HandWritten):

@@ -82,6 +82,23 @@ def test_its_state_is_not_a_buffer_and_goes_with_copies() -> None:
     assert not lif.mem.requires_grad
 
 
+def test_its_state_goes_on_from_a_file(tmp_path) -> None:
+    lif, loaded, fresh = adder(), adder(), adder()
+    lif.reset_mem()
+    snn.save(tmp_path / "at rest", lif, state=True)
+    for _ in range(2):
+        lif(X)
+    snn.save(tmp_path / "net", lif, state=True)
+    snn.load(tmp_path / "net", loaded, state=True)
+    assert torch.equal(loaded.mem, 2 * X)
+    for count in (3, 4):
+        assert torch.equal(loaded(X)[1], count * X)
+    snn.load(tmp_path / "at rest", fresh, state=True)
+    snn.load(tmp_path / "net", fresh)  # and without its states
+    assert torch.equal(fresh(X)[1], X)
+    assert fresh.mem.shape == (0,)
+
+
 def test_a_batch_of_another_size_is_an_error_until_the_neuron_is_reset() -> None:
     lif = adder()
     lif.reset_mem()

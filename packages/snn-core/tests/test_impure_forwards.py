@@ -36,7 +36,7 @@ def ragged(draw: Any) -> Any:
 # what cannot be put back while a part of the sequence runs again: it lies outside of the net, or cannot be copied
 OUTSIDE = {"a global", "a global count", "a default", "a global list", "in place on what is older", "a parameter"}
 OUTSIDE |= {"a variable of the context", "a queue", "a generator function", "a value of the thread"}
-OUTSIDE |= {"a static method"}
+OUTSIDE |= {"a static method", "a function of a global module"}
 OUTSIDE |= {f"an attribute of a {owner}" for owner in ("function", "class", "parameter")}
 COPIED_BY_SOME = {"a cycle"}  # by Python before 3.14
 put_back = nets.filter(lambda case: case[1] not in OUTSIDE | COPIED_BY_SOME)

@@ -13,6 +13,7 @@ from torch import Tensor
 import snn_core as snn
 
 from .test_constants import Array
+from .zoo import step_loop
 
 
 def charge(neuron: snn.SpikingNeuron, current: float, num_steps: int) -> Tensor:
@@ -81,11 +82,50 @@ def test_a_decay_per_neuron_charges_each_by_its_own() -> None:
     assert last.mem[0].tolist() == pytest.approx([1 - (1 + math.log(b)) ** 3 for b in (0.9, 0.5)])
 
 
-def test_a_learnable_beta_gets_the_gradient_of_the_charging_curve() -> None:
-    neuron = snn.Lapicque(beta=torch.tensor(0.8, dtype=torch.float64), learn_beta=True, threshold=100.0).double()
+@pytest.mark.parametrize("beta", [0.8, 1.0])
+def test_a_learnable_beta_gets_the_gradient_of_the_charging_curve(beta: float) -> None:
+    neuron = snn.Lapicque(beta=torch.tensor(beta, dtype=torch.float64), learn_beta=True, threshold=100.0).double()
     charge(neuron, 1.0, 2)[-1].backward()
     # U[2] = 1 - (1 + ln b)^2, dU/db = -2 (1 + ln b) / b
-    assert neuron.beta.grad.item() == pytest.approx(-2 * (1 + math.log(0.8)) / 0.8)
+    assert neuron.beta.grad.item() == pytest.approx(-2 * (1 + math.log(beta)) / beta)
+
+
+RUNS = {"loop": step_loop, "unroll": lambda neuron, xs: neuron.unroll(xs)}
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(
+    ("constants", "mem", "gradient"),
+    [
+        # b = 1: an input of 1 leaves no trace, or with C adds up; dU/db = -R T, or the sum of (t - 1) / C
+        ({"R": 1.0}, 0.0, -12.0),
+        ({"R": 5.0, "time_step": 1e-3}, 0.0, -60.0),
+        ({"C": 2.0}, 6.0, 33.0),
+    ],
+    ids=str,
+)
+def test_a_neuron_without_leak_learns_to_leak(
+    constants: dict, mem: float, gradient: float, dtype: torch.dtype, run: str
+) -> None:
+    neuron = snn.Lapicque(beta=1.0, learn_beta=True, threshold=100.0, **constants).to(dtype)
+    _, last = RUNS[run](neuron, torch.ones(12, 1, 1, dtype=dtype))
+    assert last.mem.item() == pytest.approx(mem, abs=1e-11)
+    last.mem.backward()
+    assert neuron.beta.grad.item() == pytest.approx(gradient, rel=1e-5)
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("constants", [{}, {"R": 2.0}, {"C": 2.0}], ids=str)
+def test_a_beta_that_learning_takes_out_of_its_range_gives_numbers(constants: dict, run: str) -> None:
+    neuron = snn.Lapicque(beta=torch.full((4,), 0.5), learn_beta=True, **constants)
+    with torch.no_grad():
+        neuron.beta.copy_(torch.tensor([-0.5, 0.0, 0.5, 1.5]))
+    spk, last = RUNS[run](neuron, torch.ones(8, 3, 4))
+    (spk.sum() + last.mem.sum()).backward()
+    assert last.mem.isfinite().all()
+    assert neuron.beta.grad.isfinite().all()
+    assert neuron.beta.grad.bool().tolist() == [False, False, True, False]
 
 
 @pytest.mark.parametrize("constants", [{}, {"R": 1.0}, {"C": 1.0}], ids=str)

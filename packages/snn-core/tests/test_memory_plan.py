@@ -159,6 +159,77 @@ def test_a_plan_is_made_once_until_something_changes_that_it_depends_on(monkeypa
         assert not is_new()
 
 
+class Own(nn.Module):
+    """A net with code of its own, which may use a tensor that it does not own."""
+
+    def __init__(self, gain: Tensor | None = None) -> None:
+        super().__init__()
+        self.linear, self.lif, self.gain = nn.Linear(16, 8), leaky(), gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.linear(x)
+        return self.lif(h if self.gain is None else h * self.gain)
+
+
+def test_a_plan_for_a_net_with_code_of_its_own_is_made_once(monkeypatch) -> None:
+    plans = []
+    original = memory_plan._plan
+    monkeypatch.setattr(memory_plan, "_plan", lambda *args: plans.append(args) or original(*args))
+    net, xs = Own(), torch.rand(40, 3, 16)
+    for _ in range(3):
+        snn.unroll(net, xs, memory=2**30)
+    assert len(plans) == 1
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_tensors_that_a_net_holds_get_their_gradients(computed: bool) -> None:
+    torch.manual_seed(0)
+    leaf = torch.rand(8, requires_grad=True)
+    net, xs = Own(), torch.rand(40, 3, 16)
+    gradients = []
+    for memory in (None, snn.plan_memory(net, xs).least_bytes * 2):
+        net.gain = leaf.exp() if computed else leaf
+        out, how = snn.unroll(net, xs, memory=memory, explain=True)
+        assert (how.kind, how.memory is None) == ("layers", memory is None)
+        gradients.append(torch.autograd.grad(out.square().sum(), [leaf, *net.parameters()]))
+    assert gradients[0][0].any()
+    torch.testing.assert_close(*gradients)
+
+
+def test_tensors_that_a_net_computes_anew_for_each_call_are_not_kept() -> None:
+    net, xs, leaf = Own(), torch.rand(40, 3, 16), torch.rand(8, requires_grad=True)
+    computed = []
+    for _ in range(3):
+        net.gain = leaf.exp()
+        computed.append(weakref.ref(net.gain))
+        snn.unroll(net, xs)
+    net.gain = None
+    snn.utils.reset(net)
+    gc.collect()
+    assert [tensor() for tensor in computed] == [None] * 3
+
+
+class Sums(nn.Module):
+    """A net with a function that is not known to act on each sample alone, but does."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.linear, self.lif, self.axis = nn.Linear(16, 8), leaky(), axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lif(torch.cumsum(self.linear(x), self.axis))
+
+
+def test_layers_that_are_asserted_are_planned_for_and_run() -> None:
+    xs, options = torch.rand(40, 3, 16), {"schedule": "layers", "memory": 2**30}
+    _, how = snn.unroll(Sums(1), xs, explain=True, **options)
+    assert how.kind == "layers"
+    assert how.memory is not None
+    for call in (snn.unroll, snn.plan_memory):
+        with pytest.raises(ValueError, match="schedule='layers' does not hold for this net"):
+            call(Sums(0), xs, **options)
+
+
 class Squashed:
     """A function that computes one thing over and over, each time into a new tensor that is stored."""
 

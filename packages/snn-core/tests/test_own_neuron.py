@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,8 +13,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
+from snn_core.neuron import signatures
 
-from .zoo import NEURONS, call_loop, close
+from .zoo import NEURONS, Case, call_loop, close
 
 
 class LinearLeak(snn.SpikingNeuron):
@@ -104,6 +108,64 @@ def test_recurrence_wraps_around_any_neuron() -> None:
     spk, last = Recurring(0.25).unroll(torch.full((4, 1, 1), 0.75))
     assert spk.flatten().tolist() == [0, 1, 0, 0]
     assert last.mem.item() == 0.75
+
+
+def kind_of(case: Case) -> Any:
+    return getattr(case.constructor, "func", case.constructor)
+
+
+def inside(case: Case, mixin: Any, field: str) -> Case:
+    """The case of a neuron with a mix-in before it, and the mix-in's state before the neuron's."""
+    kind = kind_of(case)
+
+    class Mixed(mixin, kind):
+        State = namedtuple("State", (field, *kind.State._fields))
+
+    order = getattr(signatures, kind.__name__, "").split()
+    args, options = getattr(case.constructor, "args", ()), getattr(case.constructor, "keywords", {})
+    return replace(case, constructor=partial(Mixed, **dict(zip(order, args, strict=False)), **options))
+
+
+# cells whose states have another shape than their input take no mix-in, nor does a neuron take the same one twice
+OF_ONE_SHAPE = [case for case in NEURONS if case.spk_shape is None]
+NOT_RECURRENT = [case for case in OF_ONE_SHAPE if "spk" not in kind_of(case).State._fields]
+NOT_REFRACTORY = [case for case in OF_ONE_SHAPE if "wait" not in kind_of(case).State._fields]
+
+
+@pytest.mark.parametrize("case", NOT_RECURRENT, ids=str)
+def test_a_recurrent_neuron_is_the_neuron_with_its_spikes_added_to_the_input(case: Case) -> None:
+    plain, recurrent, xs = case.make(), inside(case, snn.Recurrent, "spk").make(), case.input(20)
+    recurrent.connect(V=-0.5, all_to_all=False)
+    recurrent.double()
+    spk, state, expected = torch.zeros_like(xs[0]), None, []
+    for x in xs:
+        spk, state = plain.step(x - 0.5 * spk, state)
+        expected.append(spk)
+    spikes, last = recurrent.unroll(xs)
+    close(spikes, torch.stack(expected))
+    close(tuple(last), (spk, *state))
+    out = recurrent(xs[0])
+    for x in xs[1:]:
+        out = recurrent(x, *case.states(out))
+    close(out, (spk, *state))
+
+
+@pytest.mark.parametrize("case", NOT_REFRACTORY, ids=str)
+def test_any_neuron_of_the_zoo_may_be_refractory(case: Case) -> None:
+    plain, refractory, xs = case.make(), inside(case, snn.Refractory, "wait"), case.input(30)
+    expected, states = plain.unroll(xs, trace=True)
+    neuron = refractory.make(refractory_period=0)
+    spikes, (_, *own) = neuron.unroll(xs, trace=True)
+    close((spikes, own), (expected, [*states]))
+    fired = refractory.make(refractory_period=2).unroll(xs)[0] != 0
+    assert fired.any()
+    assert not (fired[1:] & fired[:-1]).any()
+    assert not (fired[2:] & fired[:-2]).any()
+    if not case.recurrent:
+        out = neuron(xs[0])
+        for x in xs[1:]:
+            out = neuron(x, *out[1:])
+        close(tree_leaves(out)[:1] + tree_leaves(out)[2:], [expected[-1], *(s[-1] for s in states)])
 
 
 def test_missing_parts_are_named() -> None:

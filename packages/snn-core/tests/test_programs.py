@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels import programs
+from snn_core.kernels import instructions, programs
 from snn_core.kernels.tracing import constants_of
 
 from .stepped_programs import stepped
@@ -187,8 +188,12 @@ REFUSED = {
     "counts in a list": (counts_in_a_list, "changes the attribute 'counts' of Faulty while it runs"),
     "counts in a global": (counts_in_a_global, "changes the global 'CALLS' while it runs"),
     "draws": (lambda neuron, x, mem: mem + torch.rand_like(x) * x, "draws random numbers"),
-    "branches on a value": (branches, "'_local_scalar_dense' reads a value"),
-    "branches on a value that torch does not see": (branches_unseen, "depends on the values or the size"),
+    "branches on a value": (branches, "'__bool__' reads a value"),
+    "branches on a value that no operation reads": (branches_unseen, "'tolist' reads a value"),
+    "reads a constant that no operation reads": (
+        lambda neuron, x, mem: neuron.threshold.tolist() * mem + x,
+        "'tolist' reads a value",
+    ),
     "reads the size": (lambda neuron, x, mem: mem + x / x.shape[0], "depends on the values or the size"),
     "means": (lambda neuron, x, mem: mem + x - x.mean(), "'mean' is not an operation that programs have"),
     "sums over the batch": (lambda neuron, x, mem: mem + x - x.sum(), "a sum over the batch"),
@@ -198,6 +203,7 @@ REFUSED = {
     "widens": (lambda neuron, x, mem: (mem.double() + x).float(), "a step computes in float32 as well"),
     "changes its input": (changes_its_input, "changes a tensor in place that is read elsewhere too"),
     "rounds once": (lambda neuron, x, mem: torch.add(x, mem, alpha=0.5), "'add' is not an operation"),
+    "rounds to a decimal": (lambda neuron, x, mem: torch.round(mem + x, decimals=1), "'round' is not an operation"),
 }
 
 
@@ -251,6 +257,96 @@ def test_sequences_by_programs_are_those_of_the_loop(case: Case, trace: bool) ->
         torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
 
 
+class SumsAConstant(snn.SpikingNeuron):
+    """A neuron whose input is scaled by the sum of a constant."""
+
+    class State(NamedTuple):
+        mem: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant("weight", torch.linspace(0.1, 0.9, 5))
+
+    def integrate(self, x: Tensor, state: State) -> State:
+        return self.State(0.9 * state.mem + x * self.weight.sum())
+
+
+def test_a_neuron_that_sums_a_constant_has_no_program() -> None:
+    with pytest.raises(ValueError, match="a step sums a constant over neurons"):
+        snn.program(SumsAConstant())
+
+
+def steps_by_width(x: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
+    return grad * (1.0 * (x.abs() < 0.2) + 1.0 * (x.abs() < 0.6))
+
+
+def tenths(state: Tensor) -> Tensor:
+    return state + (torch.round(state, decimals=1) - state).detach()
+
+
+SILENT_AT_FIRST = {
+    "rounds to a decimal": lambda: Faulty(REFUSED["rounds to a decimal"][0]),
+    "rounds its state to a decimal": lambda: snn.Leaky(0.9, state_quant=tenths),
+    "sums a constant": SumsAConstant,
+    "subtracts a condition": lambda: Faulty(lambda neuron, x, mem: mem + x * (1 - 1.0 * (mem > 0.9))),
+    "adds conditions": lambda: Faulty(lambda neuron, x, mem: mem + x * (1.0 * (mem > 0.1) + 1.0 * (mem > 0.6)) + x),
+    "counts conditions": lambda: Faulty(lambda neuron, x, mem: mem + x * ((mem > 0.1) * 1 + (mem > 0.6) * 1) + x),
+    "adds conditions backward": lambda: snn.Leaky(0.9, spike_grad=surrogate.custom_surrogate(steps_by_width)),
+}
+
+
+@pytest.mark.parametrize("kind", SILENT_AT_FIRST)
+def test_a_first_step_that_is_silent_hides_nothing(kind: str) -> None:
+    neuron, xs = SILENT_AT_FIRST[kind](), torch.rand(30, 3, 5, generator=torch.Generator().manual_seed(0)) / 2
+    xs[0] = 0
+    results = []
+    for whole in (True, False):
+        leaf, state = xs.clone().requires_grad_(), neuron.State(torch.zeros(3, 5))
+        with stepped():
+            spk, last = neuron.unroll(leaf, state) if whole else kernels.loop(neuron.advance, leaf, state, False)
+        (grad,) = torch.autograd.grad(spk.sum() + (last.mem**2).sum(), leaf)
+        results.append((spk, last.mem, grad))
+    (spk, mem, grad), (expected_spk, expected_mem, expected_grad) = results
+    assert expected_spk.any()
+    assert spk.equal(expected_spk)
+    assert mem.equal(expected_mem)
+    torch.testing.assert_close(grad, expected_grad)
+
+
+@pytest.mark.parametrize("rule", ["relu", "sigmoid_backward"])
+def test_a_program_that_gives_other_numbers_than_the_step_is_none(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    neuron = Faulty(lambda neuron, x, mem: mem + x.relu() + mem.sigmoid())
+    assert len(snn.program(neuron).forward.instructions) > 3
+    monkeypatch.setitem(instructions._RULES, rule, lambda emit, x, *more: emit("neg", x))
+    with pytest.raises(ValueError, match="the program of its operations gives other numbers"):
+        snn.program(neuron)
+
+
+def test_numbers_of_an_instruction_are_not_on_the_default_device() -> None:
+    chosen = torch.tensor([True, False])
+    with torch.device("meta"):
+        assert instructions.computed("where", [chosen, 2.0, 3.0], torch.float32).tolist() == [2, 3]
+
+
+def test_a_gradient_that_is_a_number_is_where_its_constant_is() -> None:
+    spike_grad = surrogate.custom_surrogate(lambda x, grad, spk: torch.zeros_like(x))
+    neuron = snn.Leaky(0.9, learn_threshold=True, reset_mechanism="none", spike_grad=spike_grad)
+    constants = {name: value.to("meta") for name, value in constants_of(neuron).items()}
+    gradients = dict(zip(constants, snn.program(neuron).gradients(constants, {}), strict=True))
+    assert torch.as_tensor(gradients["threshold"]).device == constants["threshold"].device
+
+
+def test_programs_of_a_surrogate_that_is_annealed_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, constants = snn.program(snn.Leaky(0.9)), [torch.tensor(0.9), torch.tensor(1.0)]
+    monkeypatch.setattr(programs, "_traced", lambda *args: program)
+    for k in range(1000):
+        call = kernels.SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (1 + k / 1000,))
+        assert programs.program_of_family(call, 2, constants, [False, False]) is program
+    count = programs._of_family.cache_info().currsize
+    programs._of_family.cache_clear()
+    assert count < 500
+
+
 def test_a_changed_option_is_another_program() -> None:
     neuron = Faulty(lambda self, x, mem: self.gain * mem + x)
     neuron.gain = 0.5
@@ -264,6 +360,37 @@ def test_a_changed_option_is_another_program() -> None:
         neuron.equation = lambda self, x, mem: x
         assert neuron.unroll(xs)[1].mem.item() == 0.25
     assert engine.calls == ["forward"] * 4
+
+
+SLOPE = 1.0
+
+
+def annealed(x: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
+    return grad / (1 + SLOPE * x.abs()) ** 2
+
+
+@dataclass(frozen=True)
+class Annealed(surrogate.Surrogate):
+    """A surrogate whose slope is a global."""
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return 1 / (1 + SLOPE * x.abs()) ** 2
+
+
+@pytest.mark.parametrize("spike_grad", [Annealed(), surrogate.custom_surrogate(annealed)], ids=["class", "function"])
+def test_a_changed_surrogate_is_another_program(spike_grad: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = torch.nn.Sequential(snn.Leaky(beta=0.9, spike_grad=spike_grad, init_hidden=True))
+    xs = torch.rand(7, 2, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    gradients = []
+    for slope in (1.0, 25.0, 1.0):
+        monkeypatch.setitem(globals(), "SLOPE", slope)
+        (expected,) = torch.autograd.grad(snn.unroll(net, xs, schedule="steps").sum(), xs)
+        with stepped() as engine:
+            gradients += torch.autograd.grad(snn.unroll(net, xs).sum(), xs)
+        assert engine.calls
+        torch.testing.assert_close(gradients[-1], expected)
+    assert gradients[0].equal(gradients[2])
+    assert not torch.allclose(gradients[0], gradients[1])
 
 
 def test_switching_modes_back_and_forth_traces_nothing_again() -> None:

@@ -15,6 +15,8 @@ from torch import Tensor
 import snn_core as snn
 from snn_core import surrogate
 
+from .zoo import step_loop
+
 Cut = Callable[[Tensor], Tensor]
 
 
@@ -268,6 +270,24 @@ def test_a_balanced_resonator_does_not_grow_where_a_plain_one_does(omega: float)
     size = (balanced.mem.square() + balanced.imag.square()).sqrt().flatten()
     assert float(plain.mem.abs().max()) > 2 * float(plain.mem[0])
     torch.testing.assert_close(size, torch.full_like(size, 0.5), rtol=1e-4, atol=0)  # by a constant in float32
+
+
+@pytest.mark.parametrize("run", [step_loop, lambda neuron, xs: neuron.unroll(xs)], ids=["loop", "unroll"])
+@pytest.mark.parametrize("omega", [2.0, -2.0, 2.5])
+def test_a_balanced_resonator_is_as_damped_as_can_be_from_the_largest_frequency_on(omega: float, run: Any) -> None:
+    neuron = snn.BRF(2.0, b=0.0, dt=0.5, learn_omega=True, threshold=1e9, surrogate_disable=True).double()
+    with torch.no_grad():
+        neuron.omega.fill_(omega)
+    xs = torch.randn(12, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _, last = run(neuron, xs)
+    (gradient,) = torch.autograd.grad(last.mem.sum(), neuron.omega)
+    # where the root is 0, U[t] = dt (X[t] - w V[t-1]) and V[t] = dt w U[t-1]
+    learned = torch.tensor(omega, dtype=torch.float64, requires_grad=True)
+    mem = imag = torch.zeros_like(xs[0])
+    for x in xs:
+        mem, imag = 0.5 * (x - learned.abs() * imag), 0.5 * learned.abs() * mem
+    torch.testing.assert_close((last.mem, last.imag), (mem, imag))
+    torch.testing.assert_close(gradient, torch.autograd.grad(mem.sum(), learned)[0])
 
 
 def test_a_resonator_answers_most_to_its_own_frequency() -> None:

@@ -185,6 +185,53 @@ def test_tensors_from_outside_of_the_net_get_their_gradients() -> None:
     same(torch.autograd.grad(snn.unroll(net, xs, chunk=4).sum(), parameters), expected)
 
 
+class InChunks(nn.Module):
+    """A net that runs over a sequence in chunks."""
+
+    def __init__(self, net: nn.Module, chunk: int | None) -> None:
+        super().__init__()
+        self.net, self.chunk = net, chunk
+
+    def forward(self, xs: Tensor) -> Tensor:
+        return snn.unroll(self.net, xs, chunk=self.chunk)[1]
+
+
+@pytest.mark.parametrize("schedule", ["layers", "steps"])
+def test_parameters_that_are_replaced_for_a_call_are_those_of_the_backward_pass(schedule: str) -> None:
+    results = []
+    for chunk in (None, 4):
+        torch.manual_seed(0)
+        net, xs = stack(), inputs()
+        if schedule == "steps":
+            net[0].register_forward_hook(lambda *_: None)
+        over_time = InChunks(net, chunk)
+        fast = {name: (1.25 * p.detach()).requires_grad_() for name, p in over_time.named_parameters()}
+        out = torch.func.functional_call(over_time, fast, (xs,))
+        results.append(torch.autograd.grad(out.square().sum(), list(fast.values())))
+    same(*results)
+
+
+def test_a_parameter_replaced_before_the_backward_pass_changes_no_gradient() -> None:
+    net, xs = stack(), inputs().requires_grad_()
+    weight = net[0].weight
+    expected = torch.autograd.grad(snn.unroll(net, xs)[1].square().sum(), [xs, weight])
+    out = snn.unroll(net, xs, chunk=4)[1].square().sum()
+    other = net[0].weight = nn.Parameter(-weight.detach())
+    same(torch.autograd.grad(out, [xs, weight]), expected)
+    assert net[0].weight is other
+
+
+def test_a_hook_that_changes_something_outside_is_refused() -> None:
+    net, xs, outputs = stack(), inputs(), []
+    handle = net[1].register_forward_hook(lambda module, args, out: outputs.append(out.detach()))
+    with pytest.raises(ValueError, match=r"chunk= runs a part .* which cannot be restored"):
+        snn.unroll(net, xs, chunk=4)
+    handle.remove()
+    same(outcome(net, xs, chunk=4), outcome(net, xs))
+    net[1].register_forward_hook(lambda module, args, out: 0.5 * out)
+    same(outcome(net, xs, chunk=4), outcome(net, xs))
+
+
 def test_parametrized_weights_are_computed_in_both_passes() -> None:
     net, xs = stack(), inputs()
     parametrizations.weight_norm(net[0])

@@ -1,10 +1,32 @@
-"""Functions applied to a neuron's states may be exchanged or removed again."""
+"""Functions applied to a neuron's states may be exchanged or removed again; counters and spikes stay as they are."""
+
+from typing import NamedTuple
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import snn_core as snn
+
+from .stepped_programs import stepped
+from .zoo import step_loop
+
+
+class Resting(snn.Refractory, snn.Leaky):
+    class State(NamedTuple):
+        wait: Tensor
+        mem: Tensor
+
+
+class RestingAndRecurrent(snn.Recurrent, snn.Refractory, snn.Leaky):
+    class State(NamedTuple):
+        spk: Tensor
+        wait: Tensor
+        mem: Tensor
+
+    def __init__(self, V, **options):
+        super().__init__(**options)
+        self.connect(V, all_to_all=False, max_delay=3, delay=2.0)
 
 
 class Rounded(nn.Module):
@@ -53,3 +75,40 @@ def test_a_neuron_without_its_module_compiles():
     neuron.state_quant = False
     compiled = torch.compile(neuron, backend="eager", fullgraph=True)
     assert compiled(torch.tensor([0.7]))[1].item() == pytest.approx(0.7)
+
+
+def by_program(neuron, xs):
+    with stepped() as engine:
+        outputs = neuron.unroll(xs)
+    assert engine.calls == ["forward"]
+    return outputs
+
+
+NEURONS = {
+    "refractory": lambda **o: Resting(beta=0.5, refractory_period=5, **o),
+    "recurrent": lambda **o: snn.RLeaky(0.5, V=0.25, all_to_all=False, max_delay=3, delay=1.0, **o),
+    "both": lambda **o: RestingAndRecurrent(V=0.25, beta=0.5, refractory_period=5, **o),
+}
+RUNS = {
+    "loop": step_loop,
+    "unroll": lambda neuron, xs: neuron.unroll(xs),
+    "program": by_program,
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("name", NEURONS)
+def test_a_limit_that_no_membrane_reaches_changes_nothing(name, run):
+    xs = 0.2 + torch.rand(40, 3, 5, generator=torch.Generator().manual_seed(0))
+    options = {"graded_spikes_factor": 4.0, "reset_mechanism": "zero"}
+    spk, states = NEURONS[name](**options).unroll(xs, trace=True)
+    assert [field for field, s in states._asdict().items() if s.max() < 3.5] == ["mem"]
+    outputs, last = RUNS[run](NEURONS[name](state_quant=lambda s: s.clamp(-3.5, 3.5), **options), xs)
+    assert torch.equal(outputs, spk)
+    assert all(torch.equal(a, b[-1]) for a, b in zip(last, states, strict=True))
+
+
+def test_a_neuron_with_few_levels_rests_as_long_as_it_should():
+    neuron = NEURONS["refractory"](state_quant=lambda s: (s.clamp(-1, 1.2) * 128).round() / 128)
+    spk, _ = neuron.unroll(torch.full((20, 1), 1.5))
+    assert spk.flatten().nonzero().flatten().tolist() == [0, 6, 12, 18]

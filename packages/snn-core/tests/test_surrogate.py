@@ -11,9 +11,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+import snn_core as snn
 from snn_core import surrogate
 
 X = [-1e4, -3.0, -1.0, -0.5, -0.04, 0.0, 0.04, 0.5, 1.0, 1.5, 3.0, 1e4]
@@ -242,6 +243,46 @@ def test_a_custom_surrogate_is_given_input_gradient_and_spikes() -> None:
     (grad,) = torch.autograd.grad(spk, x, torch.tensor([3.0, 5.0]))
     # below: 0.5 * 3; above: 2 * 5 * 1
     assert grad.tolist() == [1.5, 10.0]
+
+
+def test_the_spikes_of_a_custom_surrogate_have_its_gradient_too() -> None:
+    x = torch.tensor([-0.5, 0.5], requires_grad=True)
+    spk = surrogate.custom_surrogate(lambda x, grad, spk: grad * x * spk)(x)
+    (first,) = torch.autograd.grad(spk.sum(), x, create_graph=True)
+    assert first.tolist() == [0.0, 0.5]
+    (second,) = torch.autograd.grad(first.sum(), x)
+    # d (x spk) / dx = spk + x dspk/dx, where dspk/dx = x spk
+    assert second.tolist() == [0.0, 1.25]
+
+
+@every
+def test_spikes_may_be_overwritten(spike: surrogate.Surrogate) -> None:
+    results = []
+    for overwrite in (False, True):
+        torch.manual_seed(0)
+        x = torch.linspace(-2, 2, 23, requires_grad=True)
+        spk = spike(2 * x)
+        out = spk.mul_(3) if overwrite else 3 * spk
+        results.append([out.detach(), torch.autograd.grad(out.sum(), x)[0] if out.requires_grad else None])
+    torch.testing.assert_close(*results, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("after", [lambda inplace: nn.ReLU(inplace), lambda inplace: nn.Dropout(0.5, inplace)])
+@pytest.mark.parametrize("steps", [1, 3, 20])
+@pytest.mark.parametrize("run", ["loop", "unroll"])
+def test_a_layer_after_a_neuron_may_overwrite_its_spikes(after, steps: int, run: str) -> None:
+    torch.manual_seed(0)
+    layers, xs = [nn.Linear(3, 4), snn.Leaky(beta=0.9, init_hidden=True), nn.Linear(4, 2)], 20 * torch.rand(steps, 2, 3)
+    results = []
+    for inplace in (False, True):
+        net = nn.Sequential(*layers[:2], after(inplace), layers[2])
+        snn.utils.reset(net)
+        torch.manual_seed(1)
+        out = snn.unroll(net, xs) if run == "unroll" else torch.stack([net(x) for x in xs])
+        results.append([out.detach(), *torch.autograd.grad(out.square().sum(), [*net.parameters()])])
+    assert results[0][1].any()
+    # unroll adds up in another order where nothing is overwritten
+    torch.testing.assert_close(*results)
 
 
 def test_no_gradient_means_no_gradient() -> None:

@@ -9,6 +9,8 @@ import torch
 
 import snn_core as snn
 
+from .zoo import step_loop
+
 
 def impulse(neuron: snn.SpikingNeuron, num_steps: int = 12):
     """The trace of all states after an input of 1 in the first step only."""
@@ -51,11 +53,16 @@ def test_an_alpha_neuron_answers_an_impulse_with_its_alpha_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alpha", "beta"), [(0.5, 0.5), (0.4, 0.6), (torch.tensor([0.9, 0.5]), 0.5), (1.2, 1.0)], ids=str
+    ("alpha", "beta"),
+    [
+        *((0.5, 0.5), (0.4, 0.6), (torch.tensor([0.9, 0.5]), 0.5), (1.2, 1.0)),
+        *((1.5, 1.2), (-0.1, -0.2), (0.0, -0.2)),  # which are equal once they are clamped
+    ],
+    ids=str,
 )
 def test_alpha_must_decay_slower_than_beta_and_beta_must_decay(alpha, beta) -> None:
     with pytest.raises(ValueError, match=r"Alpha.*(alpha|beta)"):
-        snn.Alpha(alpha=alpha, beta=beta, learn_alpha=True)
+        snn.Alpha(alpha=alpha, beta=beta, learn_alpha=True, learn_beta=True)
 
 
 def test_alpha_learns_both_of_its_decays() -> None:
@@ -70,6 +77,22 @@ def test_alpha_learns_both_of_its_decays() -> None:
     h = 1e-6
     assert neuron.alpha.grad.item() == pytest.approx((peak(0.75 + h, 0.5) - peak(0.75 - h, 0.5)) / (2 * h), rel=1e-6)
     assert neuron.beta.grad.item() == pytest.approx((peak(0.75, 0.5 + h) - peak(0.75, 0.5 - h)) / (2 * h), rel=1e-6)
+
+
+@pytest.mark.parametrize("run", [step_loop, lambda neuron, xs: neuron.unroll(xs)], ids=["loop", "unroll"])
+@pytest.mark.parametrize("alpha", [0.75, 1.0])
+@pytest.mark.parametrize("beta", [0.0, -0.5])
+def test_an_inhibitory_current_of_one_step_learns_to_last(beta, alpha, run) -> None:
+    # b = 0: tau = 1, U[T] = sum of a^(T-t) x[t], - x[T]; dU/da = sum of (T-t) a^(T-t-1) x[t], dU/db = - x[T-1]
+    neuron = snn.Alpha(alpha, beta=0.0, learn_alpha=True, learn_beta=True, threshold=1e3).double()
+    with torch.no_grad():
+        neuron.beta.fill_(beta)
+    xs = torch.arange(1.0, 10.0, dtype=torch.float64)
+    _, last = run(neuron, xs.reshape(-1, 1, 1))
+    last.mem.backward()
+    assert last.mem.item() == pytest.approx(sum(alpha ** (9 - t) * t for t in range(1, 9)))
+    assert neuron.alpha.grad.item() == pytest.approx(sum((9 - t) * alpha ** (8 - t) * t for t in range(1, 9)))
+    assert neuron.beta.grad.item() == (-8.0 if beta == 0 else 0.0)
 
 
 def test_the_states_of_synaptic_and_alpha_come_in_their_documented_order() -> None:

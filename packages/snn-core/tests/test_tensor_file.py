@@ -74,6 +74,13 @@ def test_a_tensor_whose_memory_holds_its_negative_is_written_with_its_own_values
     assert tensors["one"].tolist() == [-2]
 
 
+@pytest.mark.parametrize("size", [2**31, 2**32 + 5])
+def test_all_bytes_of_a_large_tensor_are_read(size: int, monkeypatch) -> None:
+    # memory that nothing writes takes no room, and neither does its length
+    monkeypatch.setattr(tensor_file, "bytes", len, raising=False)
+    assert tensor_file.as_bytes(torch.empty(size, dtype=torch.uint8)) == size
+
+
 def test_more_axes_than_torch_computes_with_are_refused(tmp_path) -> None:
     tensor_file.write(tmp_path / "x", {"x": torch.ones([1] * 64)}, {})
     assert tensor_file.read(tmp_path / "x")[0]["x"].dim() == 64

@@ -28,7 +28,7 @@ class QuadraticIF(snn.SpikingNeuron):
         self.constant("rest", rest, learn=True)
 
     def integrate(self, x: Tensor, state: State) -> State:
-        return self.State(0.7 * state.mem + 0.05 * state.mem * (state.mem - self.rest) + x)
+        return state._replace(mem=0.7 * state.mem + 0.05 * state.mem * (state.mem - self.rest) + x)
 
 
 class Adaptive(snn.SpikingNeuron):
@@ -40,13 +40,13 @@ class Adaptive(snn.SpikingNeuron):
 
     def integrate(self, x: Tensor, state: State) -> State:
         trace = 0.8 * state.trace + x
-        return self.State(trace, 0.7 * state.mem + x - 0.1 * trace)
+        return state._replace(trace=trace, mem=0.7 * state.mem + x - 0.1 * trace)
 
     def subtract(self, state: State, amount: Tensor) -> State:
-        return self.State(state.trace + amount, state.mem - amount)
+        return state._replace(trace=state.trace + amount, mem=state.mem - amount)
 
     def clear(self, state: State, fired: Tensor) -> State:
-        return self.State(state.trace, (1 - fired) * state.mem)
+        return state._replace(mem=(1 - fired) * state.mem)
 
 
 class Resting(snn.Refractory, snn.Synaptic):

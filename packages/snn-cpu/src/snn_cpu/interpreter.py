@@ -13,7 +13,7 @@ from snn_cpu.lowering import BackwardCode, ForwardCode, Unknown, backward_code, 
 
 __all__ = ["Interpreter", "columns_of", "is_at_hand", "sum_to"]
 
-_NONE = torch.empty(0)
+_NONE = torch.empty(0, device="cpu")
 
 
 class Interpreter:

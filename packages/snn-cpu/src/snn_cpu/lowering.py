@@ -126,7 +126,7 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
 
 
 def _tensor(code: list[tuple[int, int, int]]) -> Tensor:
-    return torch.tensor(code, dtype=torch.int64).view(-1, 3)
+    return torch.tensor(code, dtype=torch.int64, device="cpu").view(-1, 3)
 
 
 def _slots(values: _Values, program: StepProgram, more: Sequence[Row]) -> dict[Row, int]:
@@ -185,7 +185,7 @@ class _Values:
 
     def numbers(self) -> Tensor:
         """Return the numbers that instructions use."""
-        return torch.tensor([*self.number.values()], dtype=torch.float64)
+        return torch.tensor([*self.number.values()], dtype=torch.float64, device="cpu")
 
     def row(self, row: Row) -> int:
         return self._node(Node("row", (row,)))

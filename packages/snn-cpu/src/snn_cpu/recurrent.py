@@ -20,7 +20,7 @@ __all__ = ["ALONE", "Dense"]
 ALONE = {"rleaky_dense": "leaky", "rsynaptic_dense": "synaptic"}
 """The families of the neurons without their connections, by the families with them."""
 
-_NONE = torch.empty(0)
+_NONE = torch.empty(0, device="cpu")
 
 
 class Dense:
@@ -36,20 +36,18 @@ class Dense:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._reasons: dict[SequenceCall, str | None] = {}
+        self._reason_of = functools.lru_cache(256)(self._reason)
 
     def refuses(self, call: SequenceCall) -> str | None:
         if torch.is_autocast_enabled("cpu"):
             return "autocast computes the recurrent connection in another dtype"
-        if call not in self._reasons:
-            self._reasons[call] = self._reason(call)
-        return self._reasons[call]
+        return self._reason_of(call)
 
     def _reason(self, call: SequenceCall) -> str | None:
         if call.mixed:
             return f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} like the input"
         alone = _alone(call)
-        constants = [torch.ones((), dtype=call.dtype)] * len(alone.names)
+        constants = [torch.ones((), dtype=call.dtype, device="cpu")] * len(alone.names)
         known = program_of_family(alone, 2, constants, [False] * len(constants))
         return known if isinstance(known, str) else self._interpreter.refuses(known, call.dtype)
 
@@ -180,7 +178,7 @@ def _rows(call: SequenceCall, x: Tensor, weight: Tensor) -> Layout:
     return Layout(tuple(x.shape[1:]))
 
 
-@functools.cache
+@functools.lru_cache(256)
 def _alone(call: SequenceCall) -> SequenceCall:
     """Return the call of the same neurons without connections."""
     return replace(call, family=ALONE[call.family])

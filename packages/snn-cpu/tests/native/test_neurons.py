@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -115,6 +117,25 @@ def test_a_sequence_may_be_cut_anywhere() -> None:
                 same_bits(f, e)
 
 
+def test_nothing_of_the_kernels_is_on_the_default_device() -> None:
+    code = """
+import torch, snn_core as snn
+neurons = snn.Leaky(0.9, learn_beta=True), snn.RLeaky(0.9, linear_features=5)
+xs = torch.rand(40, 3, 5, requires_grad=True)
+def run(neuron):
+    spk, state = neuron.unroll(xs)
+    return torch.autograd.grad(spk.sum() + state[-1].sum(), [xs, *neuron.parameters()])
+with torch.device("meta"):
+    results = [run(neuron) for neuron in neurons]
+    assert all(snn.kernels.choose(neuron, xs).name == "snn-cpu" for neuron in neurons)
+for neuron, result in zip(neurons, results):
+    assert all(map(torch.equal, result, run(neuron)))
+print("the same")
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.stdout.strip() == "the same", process.stderr
+
+
 @pytest.mark.parametrize(
     ("make", "dtype", "reason"),
     [
@@ -136,6 +157,11 @@ def test_calls_that_no_kernel_takes_run_in_the_loop_with_the_reason(
     assert reason in choice.reason
 
 
+def of_conditions(state: Tensor) -> Tensor:
+    low, high = state > 0.1, state > 0.4
+    return state + 0.25 * (low * high + high).float() + 0.1 * (1.0 * low + 1.0 * high) - 0.1 * (high * 1)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -143,8 +169,9 @@ def test_calls_that_no_kernel_takes_run_in_the_loop_with_the_reason(
         lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.custom_surrogate(lambda x, grad, spk: grad * spk)),
         lambda: type("Mine", (snn.Leaky,), {})(beta=0.9, learn_threshold=True),
         lambda: snn.DeltaLeaky(0.25, beta=0.9, learn_beta=True),
+        lambda: snn.Leaky(beta=0.9, state_quant=of_conditions),
     ],
-    ids=["state_quant", "custom surrogate", "subclass", "DeltaLeaky"],
+    ids=["state_quant", "custom surrogate", "subclass", "DeltaLeaky", "arithmetic of conditions"],
 )
 def test_neurons_without_an_operator_run_by_their_step_program(make: Callable[[], snn.SpikingNeuron]) -> None:
     neuron, xs = make(), drive(40, 3, 5)

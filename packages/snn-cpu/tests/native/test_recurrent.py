@@ -14,6 +14,8 @@ from snn_core import kernels, surrogate
 from snn_core.kernels import SequenceCall
 from snn_core.kernels.registry import FAMILIES
 from snn_core.surrogate import Surrogate
+from snn_cpu import recurrent
+from snn_cpu.interpreter import Interpreter
 from snn_cpu.lowering import forward_code
 
 from .programs import of_neuron
@@ -406,6 +408,16 @@ def test_the_kernel_is_the_choice_and_autocast_is_not_for_it() -> None:
         choice = kernels.choose(neuron, xs)
     assert choice.name == "reference"
     assert "autocast computes the recurrent connection in another dtype" in choice.reason
+
+
+def test_the_caches_of_an_annealed_surrogate_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrent, "program_of_family", lambda *args: "no program")
+    kernel = recurrent.Dense(Interpreter())
+    for k in range(1000):
+        call = SequenceCall("rleaky_dense", "cpu", torch.float32, False, "none", True, "atan", (1 + k / 1000,))
+        assert kernel.refuses(call) == "no program"
+    for cached in (kernel._reason_of, recurrent._alone):
+        assert cached.cache_info().currsize < 500
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 129), (4,), (4, 130, 1)])

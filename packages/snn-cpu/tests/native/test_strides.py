@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from .specification import KINDS, Case, backward, case, random_gradients, same_bits
 
@@ -108,6 +109,21 @@ def test_states_constants_and_gradients_expanded_along_some_axes(
     copied = sample.with_tensors([t.clone(memory_format=torch.contiguous_format) for t in few.tensors])
     expected = outcome(copied.fresh(), [g.clone(memory_format=torch.contiguous_format) for g in gradients])
     for e, f in zip(expected, outcome(few.fresh(), gradients), strict=True):
+        same_bits(f, e)
+
+
+@pytest.mark.parametrize("copy", LAYOUTS[:5], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("layout", LAYOUTS[:5], ids=lambda f: f.__name__)
+def test_hooks_on_saved_tensors_may_return_them_in_any_layout(
+    layout: Callable[[Tensor], Tensor], copy: Callable[[Tensor], Tensor]
+) -> None:
+    sample = case("leaky", shape=SHAPE, steps=70, trace=True)
+    sample = sample.with_tensors([layout(sample.x.detach()), *sample.tensors[1:]]).fresh()
+    gradients = random_gradients(sample.by_kernel())
+    expected = backward(sample, sample.by_kernel(), gradients)
+    with saved_tensors_hooks(lambda t: copy(t) if t.shape == sample.x.shape else t, lambda t: t):
+        out = sample.by_kernel()
+    for e, f in zip(expected, backward(sample, out, gradients), strict=True):
         same_bits(f, e)
 
 

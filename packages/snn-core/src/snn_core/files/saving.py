@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +13,28 @@ from torch.nn.parameter import is_lazy
 
 from snn_core.files.manifest import classes, device_of, missing, must_be_seeds, must_be_time, opened, sealed
 from snn_core.files.tensor_file import as_bytes
+from snn_core.neuron.constant import HasConstants
+from snn_core.neuron.firing import Firing
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.spiking import SpikingNeuron
 
 # these are not in any state_dict, yet they change the output
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
+# nor are these, which only some neurons and delays have, and files up to 0.5.1 do not
+_SETTINGS = (
+    "avg_pool",
+    "delta_threshold",
+    "detach_reset",
+    "dt",
+    "full",
+    "kernel",
+    "kernel_truncation_steps",
+    "max_delay",
+    "max_pool",
+    "method",
+    "order",
+    "sigma",
+)
 _STATE = "state/"  # the prefix of the names of states, which are stored beside parameters and buffers
 
 
@@ -28,7 +46,7 @@ class SavedNet:
         tensors: Parameters and buffers, by the names of the ``state_dict``.
         states: Kept states by name, such as ``"1.mem"``; empty if none were saved.
         classes: Class of every module, by path.
-        options: Options of every neuron that are not in its ``state_dict``, and its surrogate.
+        options: Options of every neuron and layer with delays that are not in its ``state_dict``, and its surrogate.
         versions: Versions of the packages that wrote it.
         dt: Length of a time step in seconds, None if not given.
         seeds: Seeds passed to :func:`save`, by name.
@@ -171,8 +189,12 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
     except Exception as error:  # a user's module may raise anything at numbers that it does not accept
         net.load_state_dict(before)
         raise ValueError(f"{path} does not fit this {type(net).__name__}: {error}") from error
+    modules = temporal_by_path(net)
     for at, value in kept.items():
-        temporal_by_path(net)[at]._keep(value)
+        module = modules[at]
+        module._keep(value)
+        if value is not None and isinstance(module, SpikingNeuron):
+            module._goes_on = True
     return saved
 
 
@@ -197,8 +219,9 @@ def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     faults += _unequal("is", {n: saved.tensors[n].dtype for n in common}, {n: ours[n].dtype for n in common})
     here = _options(net)
     for path in sorted(saved.options.keys() & here.keys()):
-        theirs = {f"{path}.{name}": saved.options[path].get(name, False) for name in _OPTIONS}
-        faults += _unequal("is", theirs, {f"{path}.{name}": here[path][name] for name in _OPTIONS})
+        both = dict.fromkeys(_OPTIONS, False) | saved.options[path], here[path]
+        names = both[0].keys() & both[1].keys() - {"spike_grad"}
+        faults += _unequal("is", *({f"{path}.{n}".removeprefix("."): options[n] for n in names} for options in both))
     for name, first in _shared(ours).items():
         theirs = [as_bytes(saved.tensors[n]) for n in (name, first) if n in saved.tensors]
         if len(set(theirs)) > 1:
@@ -236,8 +259,32 @@ def _shared(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _options(net: nn.Module) -> dict[str, dict[str, Any]]:
-    return {
-        path: {name: bool(getattr(m, name)) for name in _OPTIONS} | {"spike_grad": repr(m.spike_grad)}
-        for path, m in net.named_modules()
-        if isinstance(m, SpikingNeuron)
-    }
+    options = {path: _options_of(m) for path, m in net.named_modules() if isinstance(m, HasConstants)}
+    return {path: named for path, named in options.items() if named}
+
+
+def _options_of(module: HasConstants) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if isinstance(module, SpikingNeuron):
+        options |= {name: bool(getattr(module, name)) for name in _OPTIONS}
+    if isinstance(module, Firing):
+        options["spike_grad"] = repr(module.spike_grad)
+    held = dict(module.named_buffers(recurse=False)) | vars(module)
+    for name in (held.keys() & _SETTINGS) - module.state_dict().keys():
+        options |= _plain(name, held[name])
+    return options
+
+
+def _plain(name: str, setting: Any) -> dict[str, Any]:
+    """Return a setting by name as JSON holds it, one number in place of equal ones; nothing if it is an object."""
+    if isinstance(setting, Tensor) and setting.is_meta:
+        return {}
+    plain = setting.tolist() if hasattr(setting, "tolist") else setting
+    while isinstance(plain, list | tuple) and plain and all(item == plain[0] for item in plain):
+        plain = plain[0]
+    try:
+        return {name: json.loads(json.dumps(plain, allow_nan=False))}
+    except ValueError:  # JSON has no infinity
+        return {name: str(plain)}
+    except TypeError:
+        return {}

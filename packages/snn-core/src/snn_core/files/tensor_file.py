@@ -108,7 +108,8 @@ def as_bytes(tensor: Tensor) -> bytes:
         b'\x01\x03\x02\x04'
     """
     plain = tensor.detach().cpu().resolve_neg().contiguous()
-    return ctypes.string_at(plain.data_ptr(), plain.nbytes) if plain.numel() else b""
+    # not string_at, whose size is an int of C
+    return bytes((ctypes.c_char * plain.nbytes).from_address(plain.data_ptr())) if plain.numel() else b""
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:

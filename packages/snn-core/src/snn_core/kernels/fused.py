@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 
+from snn_core.kernels.layout import Layout
 from snn_core.kernels.ownership import is_owned
 from snn_core.kernels.registry import Kernel
 from snn_core.neuron.firing import is_autocast
@@ -242,12 +243,12 @@ class _Fused(torch.autograd.Function):
         out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
-        ctx.settings = kernel, call_, trace, count, steps, len(tensors)
+        ctx.settings = kernel, call_, trace, count, steps, len(tensors), x.stride()
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        kernel, call_, trace, count, steps, present = ctx.settings
+        kernel, call_, trace, count, steps, present, strides = ctx.settings
         unpacked = ctx.saved_tensors  # read once: under a checkpoint, each access would compute it again
         tensors, saved = unpacked[:present], unpacked[present:]
         x, states, constants = _arguments(tensors, count, steps)
@@ -258,6 +259,8 @@ class _Fused(torch.autograd.Function):
             computed = iter(gradients(out, grads, sources, create_graph=True))
             all_gradients = [next(computed) if needed else None for needed in needs]
         else:
+            if x.stride() != strides:  # a hook on saved tensors gave another with the same values
+                x = _laid_out(x, strides)
             over_steps = bool(steps) and needs[0]
             options = {"sums_x": True} if over_steps and getattr(kernel, "sums_x", False) else {}
             if needs[0] and not steps and getattr(kernel, "overwrites", False) and is_owned(grads):
@@ -267,6 +270,13 @@ class _Fused(torch.autograd.Function):
                 of_x = of_x.sum(0)
             all_gradients = [of_x, *others]
         return *(None,) * 5, *(g if n else None for g, n in zip(all_gradients, needs, strict=True))
+
+
+def _laid_out(x: Tensor, strides: tuple[int, ...]) -> Tensor:
+    """Return the input whose steps lie in memory in the order of those with other strides, as kernels saved theirs."""
+    kept = x.detach() if strides[0] else x.detach()[:1]  # one step stands for all
+    layout = Layout.of(torch.empty_strided(kept.shape, strides, device="meta"))
+    return layout.sequence_back(layout.sequence(kept).clone(memory_format=torch.contiguous_format)).expand(x.shape)
 
 
 def _arguments(tensors: Sequence[Tensor], count: int, steps: int) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:

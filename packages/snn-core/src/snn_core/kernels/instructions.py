@@ -63,7 +63,7 @@ def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
     if name == "number":
         operands.append(dtype)
     elif name in _OF_TENSORS:
-        operands = [o if isinstance(o, Tensor) else torch.tensor(o, dtype=dtype) for o in operands]
+        operands = [o if isinstance(o, Tensor) else torch.tensor(o, dtype=dtype, device="cpu") for o in operands]
     return OPERATIONS[name](*operands)
 
 
@@ -103,8 +103,9 @@ def lowered(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], emit: Emit
     Returns:
         The register of the result, or a number; None if it is not element-wise or has its own order of computation.
     """
-    if kwargs.get("alpha", 1) != 1 or kwargs.get("rounding_mode"):
-        return None  # PyTorch rounds a + alpha * b once on some processors and twice on others
+    # PyTorch rounds a + alpha * b once on some processors and twice on others
+    if kwargs.get("alpha", 1) != 1 or kwargs.get("rounding_mode") or kwargs.get("decimals"):
+        return None
     if name in _SAME_NAME:
         return emit(name, *args)
     if name in _RENAMED:

@@ -208,7 +208,7 @@ class StepProgram:
         return [
             None
             if g is None
-            else torch.as_tensor(g, dtype=constants[name].dtype)
+            else torch.as_tensor(g, dtype=constants[name].dtype, device=constants[name].device)
             .expand(broadcast_shape([getattr(g, "shape", ()), constants[name].shape]))
             .sum_to_size(constants[name].shape)
             for name, g in gradients.items()

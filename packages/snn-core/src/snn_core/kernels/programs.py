@@ -158,7 +158,7 @@ def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor]
     return _of_family(call, axes, tuple((c.shape, c.dtype, needed) for c, needed in zip(constants, learn, strict=True)))
 
 
-@functools.cache
+@functools.lru_cache(256)  # bounded, as a surrogate may be annealed
 def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, torch.dtype, bool], ...]) -> Known:
     if FAMILIES[call.family].weights:
         return f"{call.family} has weights"
@@ -246,7 +246,8 @@ def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any)
         constants = constants_of(neuron)
         computed = known.forward.run(known.step_inputs(x, state._asdict(), constants) | known.once.run(constants))
     pairs = [
-        (torch.as_tensor(computed[n], dtype=t.dtype), t) for n, t in {"emitted": emitted, **after._asdict()}.items()
+        (torch.as_tensor(computed[n], dtype=t.dtype, device=t.device), t)
+        for n, t in {"emitted": emitted, **after._asdict()}.items()
     ]
     # the rounding of products depends on where their tensors lie
     off = 1000 * torch.finfo(x.dtype).eps if known.connections else 0.0

@@ -169,14 +169,38 @@ class Recording(TorchDispatchMode):
                 raise NoProgram(f"'{name}' moves a constant to another axis")
             return operands[0]
         if name == "sum":
-            return Sum(*operands[0]) if self._kind(operands[0]) is Kind.STEP else operands[0]
+            return self._total(operands[0], args[0], out)
         if name == "_to_copy":
             return self._cast(operands[0], args[0].dtype, out.dtype)
+        operand = self._lowered(name, args, operands, kwargs, out)
+        if isinstance(operand, Register) and self._is_of_numbers(operand):
+            return self._number(out)
+        return operand
+
+    def _total(self, operand: Operand, before: Tensor, out: Tensor) -> Operand:
+        """Return the register of a sum; that of a gradient of constants is taken at the end, where shapes are known."""
+        if not isinstance(operand, Register):
+            return self._number(out)
+        kind = self._kind(operand)
+        if kind is Kind.CONSTANT and out.numel() != before.numel():
+            raise NoProgram("a step sums a constant over neurons")
+        return Sum(*operand) if kind is Kind.STEP else operand
+
+    def _lowered(
+        self, name: str, args: tuple[Any, ...], operands: Sequence[Any], kwargs: dict[str, Any], out: Tensor
+    ) -> Operand:
+        """Return the result of an operation; conditions become numbers where PyTorch computes with them."""
+        if out.dtype == torch.bool:
+            name = {"add": "bitwise_or", "mul": "bitwise_and"}.get(name, name)
+        else:
+            chooses = {"where": 0, "masked_fill": 1}.get(name)
+            operands = [
+                self.emit("number", operand) if place != chooses and _is_condition(arg, operand) else operand
+                for place, (arg, operand) in enumerate(zip(args, operands, strict=True))
+            ]
         operand = lowered(name, tuple(operands), kwargs, self.emit)
         if operand is None:
             raise NoProgram(f"'{name}' is not an operation that programs have")
-        if isinstance(operand, Register) and self._is_of_numbers(operand):
-            return self._number(out)
         return operand
 
     def _cut(self, whole: Tensor, parts: Any, *axis: int) -> Any:
@@ -203,9 +227,7 @@ class Recording(TorchDispatchMode):
         each = []
         for k in range(len(first.operands)):
             kth = tuple(operand.operands[k] if isinstance(operand, Joined) else operand for operand in operands)
-            each.append(lowered(name, kth, kwargs, self.emit))
-        if None in each:
-            raise NoProgram(f"'{name}' is not an operation that programs have")
+            each.append(self._lowered(name, args, kth, kwargs, out))
         return first._replace(operands=tuple(each))
 
     def _is_of_numbers(self, register: Register) -> bool:
@@ -361,6 +383,10 @@ class Recording(TorchDispatchMode):
 
     def _is_input(self, register: Register, inputs: Mapping[Operand, str]) -> bool:
         return register in inputs or isinstance(self._entries[register.number], str)
+
+
+def _is_condition(arg: Any, operand: Operand) -> bool:
+    return isinstance(arg, Tensor) and arg.dtype == torch.bool and isinstance(operand, Register)
 
 
 def _is_last(tensor: Tensor, axis: int = 0) -> bool:

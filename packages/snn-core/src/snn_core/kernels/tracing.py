@@ -88,7 +88,8 @@ def _recorded(
     lengths: tuple[int, ...],
     scale: float,
 ) -> StepProgram:
-    constants = {n: t.detach().clone().requires_grad_(t.requires_grad) for n, t in constants_of(neuron).items()}
+    there = constants_of(neuron)  # perhaps on another device than the input that is recorded
+    constants = {n: t.detach().to("cpu", copy=True).requires_grad_(t.requires_grad) for n, t in there.items()}
     shapes = [tensor.shape for tensor in constants.values()]
     if sample is None:
         of_input = shape = _shape(lengths, axes, shapes)
@@ -131,12 +132,45 @@ def _recorded(
     operands = [0.0 if g is None else record.operand(g) for g in gradients]
     names = "x", *fields, *parts
     steps, last = operands[: len(names)], operands[len(names) :]
-    return record.split(
+    program = record.split(
         forward | dict.fromkeys(parts, 0.0),
         dict(zip((f"d {name}" for name in names), steps, strict=True)),
         {f"d {name}": o for name, o, g in zip(learned, last, gradients[len(names) :], strict=True) if g is not None},
         connections.all,
     )
+    leads = connections.all[0].inputs[0] if program.renames_input else "x"
+    named = ("x" if name == leads else name for name in (*names, *learned))
+    expected = outputs | {f"d {n}": g for n, g in zip(named, gradients, strict=True) if g is not None}
+    values = {"x": x, **state._asdict(), **{f"d {name}": g for name, g in zip(outputs, upstream, strict=True)}}
+    if not _computes(program, values, constants, expected):
+        raise NoProgram("the program of its operations gives other numbers")
+    return program
+
+
+def _computes(
+    program: StepProgram, values: Mapping[str, Tensor], constants: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> bool:
+    """Return True if a program gives the outputs and gradients of the step that was recorded, up to rounding.
+
+    Args:
+        program: The program.
+        values: The step's input, its states, and the gradients of its outputs, by name.
+        constants: The neuron's constants, by path.
+        expected: The step's outputs and gradients; those of merged connections are not compared.
+    """
+    shape, dtype = values["d emitted"].shape, values["x"].dtype
+    with torch.no_grad():
+        values = {**values, **program.step_inputs(values["x"], values, constants), **program.once.run(constants)}
+        computed = program.forward.run(values) | program.backward.run(values)
+        sizes = program.shape_of_sums(constants)
+        sums = {n: torch.as_tensor(computed[n], dtype=dtype).expand(shape).sum_to_size(sizes) for n in program.sums}
+        computed |= dict(zip((f"d {name}" for name in constants), program.gradients(constants, sums), strict=True))
+        off = torch.finfo(dtype).eps ** 0.5
+        return all(
+            torch.allclose(torch.as_tensor(computed[n], dtype=t.dtype).expand_as(t), t, off, off, equal_nan=True)
+            for n, t in expected.items()
+            if computed.get(n) is not None
+        )
 
 
 def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
@@ -154,7 +188,7 @@ def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]
 
 
 class _Connections(TorchFunctionMode):
-    """A mode that turns the outputs of connections into inputs of the step, so that only the rest is recorded.
+    """A mode that turns the outputs of connections into inputs of the step, and refuses to read a value into Python.
 
     Args:
         record: The recording.
@@ -170,6 +204,10 @@ class _Connections(TorchFunctionMode):
         self.parts: dict[str, Tensor] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        from snn_core.sequence.calls import READS, name_of
+
+        if name_of(func) in READS:  # some of these call no operation, so that the recording does not see them
+            raise NoProgram(f"'{name_of(func)}' reads a value")
         out = functools.partial(func, *args, **(kwargs or {}))
         return self._connected(out, *args, **(kwargs or {})) if func is F.linear else out()
 

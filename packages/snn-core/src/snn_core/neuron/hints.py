@@ -1,4 +1,4 @@
-"""Hints for errors in which torch says what it got but not where it came from: tuples, integers, other devices."""
+"""Hints for errors in which torch says what it got but not where it came from: tuples, integers, devices, constants."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_core.kernels.fused import broadcasts
 from snn_core.neuron.temporal import Temporal
 
 _SEQUENTIAL = nn.Sequential.forward.__code__
@@ -108,3 +109,32 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
             error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
     if isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
         error.add_note(f"xs holds {xs.dtype}, which layers such as Linear and Conv2d do not take: pass xs.float()")
+
+
+def must_broadcast(neuron: nn.Module, what: str, shape: torch.Size, error: RuntimeError, *names: str) -> None:
+    """Raise if a step failed because constants of the neuron do not broadcast against it.
+
+    Args:
+        neuron: The neuron.
+        what: ``"input"`` or ``"states"``.
+        shape: Their shape in one step.
+        error: The error of torch.
+        *names: The constants that may be the reason; all of the neuron if none are named.
+
+    Raises:
+        ValueError: If so; the message names the constants.
+
+    Example:
+        >>> import snn_core as snn
+        >>> snn.Leaky(beta=0.9, threshold=torch.ones(5))(torch.rand(2, 3))
+        Traceback (most recent call last):
+        ValueError: Leaky: threshold of shape (5,) does not fit states of shape (2, 3); pass one number for all ...
+    """
+    own = [*neuron.named_parameters(recurse=False), *neuron.named_buffers(recurse=False)]
+    shapes = {name: getattr(neuron, name).shape for name in names or dict(own)}
+    unfit = [f"{name} of shape {tuple(of)}" for name, of in shapes.items() if not broadcasts(of, shape)]
+    if unfit:
+        raise ValueError(
+            f"{type(neuron).__name__}: {', '.join(unfit)} does not fit {what} of shape {tuple(shape)}; pass one number "
+            "for all neurons, one for each, or one for each channel as (C, 1, 1)"
+        ) from error

@@ -13,6 +13,8 @@ from snn_core.neuron.stepping import kept_field
 class Queued(SpikingNeuron):
     """A neuron that may have more states than its class, depending on an option: its constructor calls :meth:`hold`."""
 
+    _more_fields: tuple[str, ...] = ()
+
     def hold(self, *fields: str) -> None:
         """Add states to this neuron, after those of its class.
 

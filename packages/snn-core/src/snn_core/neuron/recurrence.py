@@ -185,6 +185,9 @@ class Recurrent(Queued):
         fed = functools.reduce(torch.add, (h * s for h, s in zip(heights, spikes, strict=True)))
         return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[1:-1])
 
+    def _exact(self) -> tuple[str, ...]:
+        return ("spk", *self._more_fields, *super()._exact())
+
     def outputs(self, spk: Tensor, state: Any) -> Any:
         return tuple(state._replace(spk=spk))  # in the input's dtype, like the spikes that are sent on
 

@@ -80,6 +80,9 @@ class Refractory(SpikingNeuron):
         wait = (state.wait - 1).clamp_min(0)
         return super().integrate(torch.where(wait > 0, 0.0, x), state)._replace(wait=wait)
 
+    def _exact(self) -> tuple[str, ...]:
+        return ("wait", *super()._exact())
+
     def membrane(self, state: Any) -> Tensor:
         # a neuron that has just fired waits one step more, so that its membrane is visible in the step of the spike
         mem, silent = super().membrane(state), (state.wait > 0) & (state.wait <= self.refractory_period)

@@ -43,8 +43,8 @@ class SpikingNeuron(Familiar, Temporal):
         inhibition: Only the neuron with the largest membrane along axis 1 may fire, and only it is reset.
         learn_threshold: Make the threshold a parameter.
         reset_mechanism: ``"subtract"`` the threshold, ``"zero"`` the membrane, or ``"none"``.
-        state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, or
-            False.
+        state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, but
+            not to spikes that go back and to counters of steps; or False.
         output: With ``init_hidden``, return ``(spikes, *states)`` instead of the spikes. The states, such as the
             membrane, are those that the neuron keeps, as in snnTorch: writing into one changes the next step.
         graded_spikes_factor: Amplitude g of a spike.
@@ -69,7 +69,7 @@ class SpikingNeuron(Familiar, Temporal):
         ...         super().__init__(**options)
         ...         self.constant("leak", leak)
         ...     def integrate(self, x, state):
-        ...         return self.State((state.mem - self.leak).clamp_min(0) + x)
+        ...         return state._replace(mem=(state.mem - self.leak).clamp_min(0) + x)
         >>> spk, last = Linear(leak=0.25).unroll(torch.full((4, 1), 0.75))
         >>> spk.squeeze(1)
         tensor([0., 1., 0., 1.])

@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn import Module
 
 from snn_core import kernels, peer
-from snn_core.kernels.fused import broadcasts
 from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, ResetMechanism, as_dtype, computing_dtype
+from snn_core.neuron.hints import must_broadcast
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
 from snn_core.surrogate.step import above, is_watched
 
 S = TypeVar("S", covariant=True)
+_OF_FIRING = ("threshold", "graded_spikes_factor")  # constants that a step reads outside of integrate
 
 
 class HasState(Protocol[S]):
@@ -133,12 +134,17 @@ class Stepping(Firing):
         x = self.driven(as_floating(x, type(self).__name__))
         fired = False if state is None and self._is_silent_at_rest(x) else None
         state = complete(self, x, state)
-        emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, fired)
+        try:
+            emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, fired)
+            spk = as_dtype(self.graded(emitted), x.dtype)
+        except RuntimeError as error:
+            must_broadcast(self, "states", self.state_shape(x), error, *_OF_FIRING)
+            raise
         for s in state:
             if s is x:  # it belongs to the caller, who may overwrite it
                 state = type(state)._make([s.clone() if s is x else s for s in state])
                 break
-        return as_dtype(self.graded(emitted), x.dtype), state
+        return spk, state
 
     def advance(
         self, x: Tensor, state: Any, fired: Tensor | Literal[False] | None
@@ -191,7 +197,13 @@ class Stepping(Firing):
         return fired * winner(mem - self.threshold).to(mem.dtype) if self.inhibition else fired
 
     def _quantized(self, state: Any) -> Any:
-        return type(state)._make([self.state_quant(s) for s in state])
+        exact = self._exact()
+        fields = zip(state._fields, state, strict=True)
+        return type(state)._make([s if name in exact else self.state_quant(s) for name, s in fields])
+
+    def _exact(self) -> tuple[str, ...]:
+        """Return the names of the states that are not quantized: counters and spikes."""
+        return ()
 
     @overload
     def unroll(self: HasState[S], xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, S]: ...
@@ -228,8 +240,12 @@ class Stepping(Firing):
         state = complete(self, driven.detach()[0], state)
         if self.own_step():
             return kernels.loop(lambda x, s, _: (*self.step(x, s), None), xs, state, trace)
-        emitted, state = kernels.run(self, driven, state, trace)
-        return self.graded(emitted), state
+        try:
+            emitted, state = kernels.run(self, driven, state, trace)
+            return self.graded(emitted), state
+        except RuntimeError as error:
+            must_broadcast(self, "states", self.state_shape(driven.detach()[0]), error, *_OF_FIRING)
+            raise
 
     def own_step(self) -> str:
         """Return the reason why a sequence must call this neuron's own ``step``, or an empty string."""
@@ -340,25 +356,12 @@ def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
     try:
         new = neuron.integrate(x, state)
     except RuntimeError as error:
-        unfit = [
-            f"{name} of shape {tuple(constant.shape)}"
-            for name, constant in _constants(neuron)
-            if not broadcasts(constant.shape, x.shape)
-        ]
-        if not unfit:
-            raise
-        raise ValueError(
-            f"{type(neuron).__name__}: {', '.join(unfit)} does not fit input of shape {tuple(x.shape)}; pass one "
-            "number for all neurons, one for each, or one for each channel as (C, 1, 1)"
-        ) from error
+        must_broadcast(neuron, "input", x.shape, error)
+        raise
     if not isinstance(new, neuron.State):
         owner, fields = type(neuron).__name__, ", ".join(neuron.State._fields)
         raise TypeError(f"{owner}.integrate must return self.State({fields}), got {type(new).__name__}")
     return new
-
-
-def _constants(neuron: Any) -> list[tuple[str, Tensor]]:
-    return [*neuron.named_parameters(recurse=False), *neuron.named_buffers(recurse=False)]
 
 
 def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 from snn_core import kernels
@@ -42,7 +43,8 @@ class Alpha(LIF):
         ``(spk, syn_exc, syn_inh, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If any ``alpha`` is not greater than its ``beta``, if a ``beta`` is 1, or a state does not fit.
+        ValueError: If any ``alpha`` is not greater than its ``beta``, both clamped to [0, 1], if a ``beta`` is 1 or
+            more, or a state does not fit.
         TypeError: If a state is passed with ``init_hidden=True``.
 
     Example:
@@ -74,16 +76,24 @@ class Alpha(LIF):
     ) -> None:
         super().__init__(reset_mechanism=reset_mechanism, **options)
         self._decay("alpha", alpha, learn=learn_alpha)
-        if anywhere(self.alpha <= self.beta):
-            raise ValueError(f"Alpha: alpha must be greater than beta everywhere, got {alpha=}, beta={options['beta']}")
-        if anywhere(self.beta == 1):
-            raise ValueError(f"Alpha: beta must not be 1, where the time constant diverges, got beta={options['beta']}")
+        if anywhere(self.membrane_decay == 1):
+            raise ValueError(
+                f"Alpha: beta must be less than 1, where the time constant diverges, got beta={options['beta']}"
+            )
+        if anywhere(clamped(self.alpha) <= self.membrane_decay):
+            raise ValueError(
+                f"Alpha: alpha must be greater than beta everywhere, both clamped to [0, 1], got {alpha=}, "
+                f"beta={options['beta']}"
+            )
 
     @property
     def tau(self) -> Tensor:
         """The factor that scales the difference of the currents to the membrane."""
-        log_alpha, log_beta = clamped(self.alpha).log(), self.membrane_decay.log()
-        return log_alpha / (log_beta - log_alpha) + 1
+        alpha, beta = clamped(self.alpha), self.membrane_decay
+        log_alpha = alpha.log()
+        # at a beta of 0, where its slope is infinite, it is 1
+        share = log_alpha / (torch.where(beta > 0, beta, alpha / 2).log() - log_alpha)
+        return torch.where(beta > 0, share, 0.0) + 1
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         syn_exc = clamped(self.alpha) * state.syn_exc + x

@@ -100,18 +100,19 @@ class AxonalDelay(History, HasConstants):
         if self.kernel == "gaussian":
             weights = as_dtype(gaussian(delays, self.max_delay, self.sigma), window.dtype)
             return summed(window, weights, lambda x, weight: x * weight)
-        whole = delays.detach().floor().clamp_max(self.max_delay - 1)
+        whole = delays.detach().floor()
         share = as_dtype(delays - whole, window.dtype)
         learns = delays.requires_grad and torch.is_grad_enabled()
         count = window.shape[0] - self.max_delay
         rows = self._from(window, whole + 1, count + 1 + learns)
-        far, near = rows.narrow(0, 0, count), rows.narrow(0, 1, count)
+        near, longest = rows.narrow(0, 1, count), whole == self.max_delay
+        far = torch.where(longest, near, rows.narrow(0, 0, count))
         if not learns:
             return near + share * (far - near)
-        # a whole number of steps has a different slope on either side
-        inside = (delays.detach() == whole) & (whole > 0)
-        past = torch.where(inside, rows.narrow(0, 2, count), near)
-        return near + share * torch.where(inside, 0.5, 1.0).to(share) * (far - past)
+        # a whole number of steps has a different slope on either side, and the longest delay only one before it
+        before = (delays.detach() == whole) & (whole > 0)
+        past = torch.where(before, rows.narrow(0, 2, count), near)
+        return near + share * torch.where(before & ~longest, 0.5, 1.0).to(share) * (far - past)
 
     def reset_delay(self) -> Tensor:
         """Forget the inputs so far.
@@ -153,8 +154,8 @@ class AxonalDelay(History, HasConstants):
         """Return ``count`` inputs, delayed by a number of steps for each channel, ``[count, batch, ...]``."""
         rows = torch.arange(self.max_delay, self.max_delay + count, device=window.device)
         index = rows.reshape(-1, *[1] * (window.dim() - 1)) - steps.long()
-        last = window.shape[0] - 1  # inputs beyond it belong to no delay between two whole numbers
-        return window.gather(0, index.clamp_max(last).expand(-1, *window.shape[1:]))
+        last = window.shape[0] - 1  # inputs outside of the window belong to no delay between two whole numbers
+        return window.gather(0, index.clamp(0, last).expand(-1, *window.shape[1:]))
 
     def extra_repr(self) -> str:
         width = ["sigma"] if self.kernel == "gaussian" else []

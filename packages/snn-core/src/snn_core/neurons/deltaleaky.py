@@ -60,7 +60,7 @@ class DeltaLeaky(LIF):
         self.register_buffer("delta_threshold", self.delta_threshold.to(self.threshold.dtype), persistent=False)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        return self.State(self.membrane_decay * state.mem + x, state.mem)
+        return state._replace(mem=self.membrane_decay * state.mem + x, mem_prev=state.mem)
 
     def membrane(self, state: Any) -> Tensor:
         return (state.mem - state.mem_prev).abs()
@@ -69,12 +69,13 @@ class DeltaLeaky(LIF):
         return self._fired_where_positive(mem - self.delta_threshold, mem.dtype)
 
     def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        owner, fields = type(self).__name__, self.State._fields
         if len(states) + len(named) > 1 or any(name != "mem" for name in named):
-            raise TypeError("DeltaLeaky takes its state as one tuple: neuron(x, (mem, mem_prev))")
-        pair = next(iter((*states, *named.values())), None)
-        if pair is not None and not (isinstance(pair, tuple) and len(pair) == 2):
-            raise TypeError(f"DeltaLeaky takes its state as a tuple (mem, mem_prev), got {type(pair).__name__}")
-        return self.State._make(pair or (None, None))
+            raise TypeError(f"{owner} takes its state as one tuple: neuron(x, ({', '.join(fields)}))")
+        whole = next(iter((*states, *named.values())), None)
+        if whole is not None and not (isinstance(whole, tuple) and len(whole) == len(fields)):
+            raise TypeError(f"{owner} takes its state as a tuple ({', '.join(fields)}), got {type(whole).__name__}")
+        return self.State._make(whole or [None] * len(fields))
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
         return spk, tuple(state)

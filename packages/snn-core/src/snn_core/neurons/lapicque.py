@@ -111,8 +111,15 @@ class Lapicque(LIF):
         values = {"R": self.R, "C": self.C, "time_step": self.time_step}
         if self._derived is not None:
             fixed = values["C" if self._derived == "R" else "R"]
-            values[self._derived] = self.time_step / (fixed * torch.log(1 / clamped(self.beta)))
+            values[self._derived] = self.time_step / (fixed * self._rate())
         return values
+
+    def _rate(self) -> Tensor:
+        """Return ln(1/beta) of a learned ``beta``; at 0 and 1 a number that leaves R, C and their gradients finite."""
+        beta = clamped(self.beta)
+        info = torch.finfo(beta.dtype)
+        rate = torch.log(1 / torch.where(beta > 0, beta, info.tiny**0.5))
+        return torch.where(rate > 0, rate, rate + info.eps**2)
 
     @property
     def membrane_decay(self) -> Tensor:

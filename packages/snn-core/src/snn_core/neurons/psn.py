@@ -70,9 +70,10 @@ class SlidingPSN(Queued):
             self.constant(f"weight_{i}", 0.5**i, learn=learn_weight)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        inputs = (x, *state[1:])
+        names = [f"past_{i}" for i in range(1, self.order)]
+        inputs = (x, *(getattr(state, name) for name in names))
         mem = functools.reduce(torch.add, (getattr(self, f"weight_{i}") * past for i, past in enumerate(inputs)))
-        return self.State(mem, *inputs[:-1])
+        return state._replace(mem=mem, **dict(zip(names, inputs, strict=False)))
 
 
 class PSN(WholeSequence, Firing):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
@@ -187,7 +188,10 @@ class BRF(RF):
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         refractory = self.gamma * state.refractory + self._crossing(self.membrane(state))
-        bound = ((1 - (self.dt * self.omega).square()).sqrt() - 1) / self.dt
+        left = 1 - (self.dt * self.omega).square()
+        # a learned omega may get to 1 / dt, where the root has no finite slope, and beyond
+        root = torch.where(left > 0, torch.where(left > 0, left, 1.0).sqrt(), 0.0)
+        bound = (root - 1) / self.dt
         return self._swung(x, state, bound - self.b.abs() - refractory)._replace(refractory=refractory)
 
     def membrane(self, state: Any) -> Tensor:

@@ -76,7 +76,7 @@ def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bo
         RuntimeError: If something watches torch's operations, so that a few steps cannot be run ahead.
     """
     _check(net, xs)
-    key = (memory, run, _key(net, xs, resume))
+    key = (memory, _calls(run), blocks, _key(net, xs, resume))
     plans = _PLANS.setdefault(net, {})
     if key not in plans:
         if len(plans) == _MOST:
@@ -239,6 +239,12 @@ def _check(net: nn.Module, xs: Tensor) -> None:
         raise ValueError(
             f"unroll: {hook} and would see the steps that are run ahead for memory=; remove it or pass chunk="
         )
+
+
+def _calls(run: Run) -> Hashable:
+    """Return what a run calls; it is the same for all plans of a net whose own code makes the same calls."""
+    plan = getattr(run, "__self__", None)
+    return run if plan is None else tuple([(step.kind, step.path, step.places) for step in plan.steps])
 
 
 def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:

@@ -60,12 +60,13 @@ class Recomputation:
         modules = temporal(self._net)
         kept, spec = tree_flatten([m._kept for m in modules])
         before = self._last = Snapshot(self._net, self._own_code, self._last)
-        versions = self._versions(xs)
+        parameters = list(self._net.parameters())
+        versions = _versions(xs, parameters)
         again, original = False, xs  # hooks on saved tensors may pass a copy to the second run
 
         def segment(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
             nonlocal again
-            if again and self._versions(original) != versions:
+            if again and _versions(original, parameters) != versions:
                 raise RuntimeError(
                     "unroll(chunk=...): the input or a parameter of the net has been changed in place since the "
                     "forward pass, from which the backward pass computes a chunk again; call backward() before "
@@ -84,8 +85,9 @@ class Recomputation:
             module._keep(state)
         return out
 
-    def _versions(self, xs: Tensor) -> list[int]:
-        return [version_of(xs), *map(version_of, self._net.parameters())]
+
+def _versions(xs: Tensor, parameters: list[nn.Parameter]) -> list[int]:
+    return [version_of(xs), *map(version_of, parameters)]
 
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
@@ -94,7 +96,8 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 class Snapshot:
     """A snapshot of all that a run of a net may change: attributes and buffers of modules, and random generators.
 
-    Tensors inside an autograd graph stay the same; everything else is copied. The states of neurons are not included.
+    Tensors inside an autograd graph and parameters stay the same; everything else is copied. The states of neurons are
+    not included.
 
     Args:
         net: The net.
@@ -117,11 +120,12 @@ class Snapshot:
     def __init__(self, net: nn.Module, own_code: bool = True, last: Snapshot | None = None) -> None:
         self._net = net
         self._modules = list(net.modules())
-        self._surroundings = Surroundings(net) if own_code else None
+        self._surroundings = Surroundings(net, hooks=True) if own_code else None
         self._numbers = RandomStates() if own_code else None
         self._lost = ""  # an attribute that cannot be copied
         attributes = [] if torch.compiler.is_compiling() else list(map(_attributes, self._modules))
         self._attributes = self._copies(attributes)
+        self._parameters = [dict(module._parameters) for module in self._modules]
         self._buffers = [dict(module._buffers) for module in self._modules]
         self._copied: dict[int, tuple[Tensor, int, Tensor]] = {}  # buffers, their versions and copies
         for buffer in net.buffers():
@@ -148,22 +152,26 @@ class Snapshot:
     @contextmanager
     def as_it_was(self) -> Iterator[None]:
         """Restore everything within a block; changes made inside the block last only as long as the block."""
-        now = [(module, dict(vars(module)), dict(module._buffers)) for module in self._modules]
+        now = [(m, dict(vars(m)), dict(m._parameters), dict(m._buffers)) for m in self._modules]
         numbers = RandomStates()
         try:
             if self._numbers is not None:
                 self._numbers.restore()
-            for module, attributes, buffers in zip(
-                self._modules, self._copies(self._attributes), self._buffers, strict=True
+            for module, attributes, parameters, buffers in zip(
+                self._modules, self._copies(self._attributes), self._parameters, self._buffers, strict=True
             ):
                 _put(module, attributes)
+                module._parameters.clear()
+                module._parameters.update(parameters)
                 module._buffers.update(
                     {n: b if b is None else self._copied[id(b)][2].clone() for n, b in buffers.items()}
                 )
             yield
         finally:
-            for module, attributes, buffers in now:
+            for module, attributes, parameters, buffers in now:
                 _put(module, attributes)
+                module._parameters.clear()
+                module._parameters.update(parameters)
                 module._buffers.update(buffers)
             if self._numbers is not None:
                 numbers.restore()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -73,9 +73,10 @@ def recorded(
             wrong = _difference(plan, net, records, start, folding)
             if wrong:
                 return None, wrong, record
-            if len(believed) == _MOST:
-                del believed[next(iter(believed))]
-            believed[key] = plan
+            if not plan.holds_results:  # they belong to this call, and would keep their graph alive
+                if len(believed) == _MOST:
+                    del believed[next(iter(believed))]
+                believed[key] = plan
         loop.leave()
         for module, kept in start.items():
             module._kept = kept
@@ -128,15 +129,19 @@ def _form(x: Tensor) -> tuple[Any, ...]:
     return x.dim(), x.shape[1:], x.dtype, x.device, autocast_of(x)
 
 
-def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
+def recorded_ahead(net: nn.Module, xs: Tensor, trusts: bool = False) -> Schedule:
     """Find out how a net with code of its own will run, on a copy of the net.
 
     Args:
         net: The net, which stays as it is, as do the random generators.
         xs: Its input ``[T, batch, ...]``, whose first steps are run.
+        trusts: True to assume that unknown functions act on each sample alone.
 
     Returns:
         The schedule.
+
+    Raises:
+        ValueError: If ``trusts`` is True, and the net cannot run layer by layer all the same.
     """
     try:
         twin = copied(net)
@@ -146,8 +151,18 @@ def recorded_ahead(net: nn.Module, xs: Tensor) -> Schedule:
         folding = Folding(min(len(xs), _CHECKED))
         reset(twin)
         first = xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad)
-        plan, reason, record = recorded(twin, Loop(twin, first, folding), folding, describes=True)
+        plan, reason, record = recorded(twin, Loop(twin, first, folding), folding, trusts, describes=True)
+        if plan is None and trusts:
+            refuse_layers(reason)
         return Schedule("steps", reason) if plan is None else schedule_of(plan, net, record, len(xs))
+
+
+def refuse_layers(reason: str) -> NoReturn:
+    """Say why a net cannot run layer by layer, as asserted."""
+    raise ValueError(
+        "unroll: schedule='layers' does not hold for this net, whose outputs would differ from the loop's "
+        f"({reason}); use schedule='auto'"
+    )
 
 
 def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[Any, Any], folding: Folding) -> str:

@@ -21,6 +21,7 @@ from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.sequence.memory_plan import MemoryPlan
 from snn_core.sequence.plan import Plan, Step, Whole
 from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.surroundings import copied
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
             if isinstance(module, WholeSequence | History):
                 x = module.sequence(x.unsqueeze(0))[0]
             elif isinstance(module, SpikingNeuron):
-                x = module.step(x)[0]
+                twin: Any = copied(module)  # as its own code may change it
+                x = twin.step(x)[0]
             elif not isinstance(module, Temporal):
                 x = module(x)
     return inputs + [None] * (len(chain) - len(inputs))

@@ -22,13 +22,15 @@ from torch import Tensor, nn
 from snn_core.neuron.temporal import Temporal
 from snn_core.sequence.plan import HOOKS
 from snn_core.sequence.random_states import RandomStates
+from snn_core.surrogate.custom import custom_surrogate
+from snn_core.surrogate.step import Surrogate
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
 _OF_EVERY_NEURON = _OF_EVERY_MODULE | {"_kept", "_kept_in", "_stateless", "_goes_on", "_programs"}
-_LIBRARIES = (
-    *("torch", "numpy", "builtins", "math", "random", "typing"),
-    *("snn_core", "snn_functional", "snn_cpu", "snn_triton", "snn"),
-)
+_OURS = ("snn_core", "snn_functional", "snn_cpu", "snn_triton", "snn")
+_LIBRARIES = ("torch", "numpy", "builtins", "math", "random", "typing", *_OURS)
+# whose objects, other than modules, do not change
+_CONSTANT = (*_OURS, "snn_data", "snn_export", "snn_ipu", "snn_nir", "snn_plot", "snn_spikegen")
 
 
 class Surroundings:
@@ -40,6 +42,7 @@ class Surroundings:
     Args:
         net: The net.
         whole: Also look at a net made only of library modules, which change nothing by themselves.
+        hooks: Also look at what hooks on modules can reach.
 
     Example:
         >>> net = nn.Identity()
@@ -53,13 +56,14 @@ class Surroundings:
         "changes the attribute 'calls' of Identity while it runs"
     """
 
-    def __init__(self, net: nn.Module, whole: bool = False) -> None:
-        self._net = net
+    def __init__(self, net: nn.Module, whole: bool = False, hooks: bool = False) -> None:
+        self._net, self._hooks = net, hooks
         modules = list(net.modules())
-        has_own_code = whole or any(not _is_library(type(m).__module__) or "forward" in vars(m) for m in modules)
+        own = (not _is_library(type(m).__module__) or "forward" in vars(m) for m in modules)
+        has_own_code = whole or any(own) or (hooks and any(map(_own_hooks, modules)))
         self._modules = modules if has_own_code else []
         self._numbers = RandomStates() if has_own_code else None
-        self._look = Look(self._modules)
+        self._look = Look(self._modules, hooks=hooks)
 
     def change(self, elsewhere: bool = False) -> str:
         """Describe a change since then: a phrase such as "draws random numbers", or an empty string.
@@ -91,7 +95,7 @@ class Surroundings:
 
     def _changes(self) -> Iterator[tuple[Any, Any]]:
         """Return the places at which something has changed."""
-        before, now = self._look.places, Look(self._modules).places
+        before, now = self._look.places, Look(self._modules, hooks=self._hooks).places
         nothing = object()
         for owner in {**before, **now} if before != now else ():
             was, there = before.get(owner, {}), now.get(owner, {})
@@ -147,6 +151,10 @@ def unhook(twin: nn.Module) -> nn.Module:
             for key in [key for key, hook in hooks.items() if not _is_of_torch(hook)]:
                 del hooks[key]
     return twin
+
+
+def _own_hooks(module: nn.Module) -> list[Any]:
+    return [hook for kind in HOOKS for hook in getattr(module, kind).values() if not _is_of_torch(hook)]
 
 
 def _is_of_torch(hook: Any) -> bool:
@@ -217,6 +225,7 @@ class Look:
     Args:
         modules: The modules of a net.
         kinds: For parameters and buffers, compare only shape, dtype, device and ``requires_grad``.
+        hooks: Also look at the hooks of modules.
 
     Example:
         >>> layer = nn.Linear(2, 3)
@@ -226,7 +235,7 @@ class Look:
         True
     """
 
-    def __init__(self, modules: list[nn.Module], kinds: bool = False) -> None:
+    def __init__(self, modules: list[nn.Module], kinds: bool = False, hooks: bool = False) -> None:
         # objects seen so far; kept alive, so that no other object takes their identity
         self.held: dict[int, Any] = {id(module): module for module in modules}
         self.places: dict[Any, dict[str, Any]] = {}
@@ -241,6 +250,8 @@ class Look:
             others = _OF_EVERY_NEURON if isinstance(module, Temporal) else _OF_EVERY_MODULE
             attributes = {name: self.digest(value) for name, value in vars(module).items() if name not in others}
             self.places[module].update(attributes)
+            if hooks:
+                self.places[module]["(hooks)"] = list(map(self.digest, _own_hooks(module)))
         for kind in dict.fromkeys(map(type, modules)):
             self._class(kind)
 
@@ -255,10 +266,14 @@ class Look:
         if kind in _NUMBERS:
             return kind, value  # as 1, 1.0 and True are equal
         identity = id(value)
-        if identity in self.held or isinstance(value, _CLOSED) or kind.__module__.startswith("snn_"):
+        if identity in self.held or isinstance(value, _CLOSED):
             self.held[identity] = value
             return identity
         self.held[identity] = value
+        if kind.__module__.partition(".")[0] in _CONSTANT:
+            return identity, isinstance(value, custom_surrogate) and self.digest(value.custom_surrogate_function)
+        if isinstance(value, Surrogate):
+            self._class(kind)
         if isinstance(value, Tensor):
             return identity, version_of(value), vars(value) and self.digest(vars(value))
         if kind is types.FunctionType:
@@ -285,8 +300,11 @@ class Look:
             if not isinstance(value, types.ModuleType):
                 places[f"the global {name!r}"] = self.digest(value)
             elif not _is_library(value.__name__) and not name.startswith("@"):  # pytest's names begin with @
-                items = [item for key, item in vars(value).items() if key in names and not callable(item)]
-                places[f"the module {name}"] = list(map(self.digest, items))
+                items = [item for key, item in vars(value).items() if key in names]
+                values = [item for item in items if not callable(item) or isinstance(item, types.FunctionType)]
+                places[f"the module {name}"] = list(map(self.digest, values))
+                for kind in (item for item in items if isinstance(item, type)):
+                    self._class(kind)
             if isinstance(value, type):
                 self._class(value)
 
@@ -341,8 +359,7 @@ def _parts(value: Any) -> list[Any]:
         return [value.__wrapped__]
     if _is_of_numpy(value) and str(getattr(value, "dtype", "")) == "object":
         return list(value.flat)
-    keys = value if isinstance(value, dict) else ()
-    return [*gc.get_referents(value), *keys, _attributes(value)]
+    return [*gc.get_referents(value), *(value if isinstance(value, dict) else ()), _attributes(value)]
 
 
 def _attributes(value: Any) -> Any:

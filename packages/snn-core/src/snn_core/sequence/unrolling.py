@@ -22,7 +22,7 @@ from snn_core.sequence.layers import is_small, known_ahead
 from snn_core.sequence.loop import Loop, Run, chunks, later_steps, one_step, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.plan import memory_of
-from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, schedule_of
+from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, refuse_layers, schedule_of
 from snn_core.sequence.schedule import Schedule
 
 
@@ -135,11 +135,14 @@ def unroll(
     with alone(keeping, net):
         how = _ahead(net, xs, schedule, chunk, describe=explain)
         cuts = {"chunk": chunk is not None, "memory": memory is not None, "resume=True": resume}
+        budget = None
         if memory is not None and _needs_gradient(net, xs, resume):
-            how = recorded_ahead(net, xs) if how is None else how
-            _check_whole_sequences(net, how, cuts)
-            how = replace(how, memory=planned(net, xs, _run(how), memory, resume, how.blocks))
-            chunk = how.memory.chunk if how.memory else None
+            ahead = recorded_ahead(net, xs, schedule == "layers") if how is None else how
+            _check_whole_sequences(net, ahead, cuts)
+            budget = planned(net, xs, _run(ahead), memory, resume, ahead.blocks)
+            chunk = budget.chunk
+            if ahead.plan is None or not ahead.plan.holds_tensors:  # they would be those of a copy of the net
+                how = ahead
         if how is not None:
             _check_whole_sequences(net, how, cuts)
         if not resume:
@@ -157,6 +160,7 @@ def unroll(
             out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
     if not explain:
         return out
+    how = replace(how, memory=budget)
     return out, how if how.plan is None else how.after(how.plan.products, how.plan.once)
 
 
@@ -208,10 +212,7 @@ def _recorded(
     how = Schedule("steps", reason)
     if asserted:
         loop.leave()
-        raise ValueError(
-            "unroll: schedule='layers' does not hold for this net, whose outputs would differ from the loop's "
-            f"({reason}); use schedule='auto'"
-        )
+        refuse_layers(reason)
     _check_whole_sequences(net, how, cuts)
     if chunk is None or chunk >= len(xs):
         return loop.finish(), how
@@ -276,7 +277,7 @@ def plan_memory(
     _check_memory(memory, None, False, None)
     if not _needs_gradient(net, xs, resume):
         raise ValueError("plan_memory: nothing requires a gradient, so unroll stores nothing and runs without a plan")
-    how = _ahead(net, xs, schedule, None, describe=False) or recorded_ahead(net, xs)
+    how = _ahead(net, xs, schedule, None, describe=False) or recorded_ahead(net, xs, schedule == "layers")
     _check_whole_sequences(net, how, {"memory": True})
     return planned(net, xs, _run(how), memory, resume, how.blocks)
 
@@ -294,9 +295,8 @@ def kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
 
 
 def _run(how: Schedule) -> Run:
-    if how.plan is not None:
-        return how.plan.run
-    return one_step if how is _ONE_STEP else steps
+    without_plan = one_step if how is _ONE_STEP else steps
+    return without_plan if how.plan is None else how.plan.run
 
 
 def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:

@@ -59,12 +59,15 @@ class _Spike(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
         x, ctx.surrogate = inputs
-        ctx.save_for_backward(x, output)
+        ctx.save_for_backward(x)  # and not the spikes, which the next layer may overwrite
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        x, spk = ctx.saved_tensors
-        return ctx.surrogate.backward(x, grads[0], spk), None
+        (x,), surrogate = ctx.saved_tensors, ctx.surrogate
+        if not surrogate._takes_spikes:
+            return grads[0] * surrogate.derivative(x), None
+        differentiable = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        return surrogate.backward(x, grads[0], surrogate(x) if differentiable else above(x)), None
 
 
 class _EagerSpike(torch.autograd.Function):
@@ -132,6 +135,11 @@ class Surrogate:
 
     _positive: ClassVar[tuple[str, ...]] = ()  # the settings that must be greater than 0 and finite
     _finite: ClassVar[tuple[str, ...]] = ()  # the others that must be finite
+    _takes_spikes: ClassVar[bool] = False  # in its backward
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._takes_spikes = cls.backward is not Surrogate.backward
 
     def __post_init__(self) -> None:
         for name in self._positive:
