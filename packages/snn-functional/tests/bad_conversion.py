@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations
 
 import snn_core as snn
 import snn_functional
@@ -47,12 +46,6 @@ def untracked():
     return relu_net(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.ReLU())
 
 
-def weighed():
-    net = relu_net(nn.Linear(4, 3))
-    parametrizations.weight_norm(net[0])
-    return net
-
-
 def dead():
     net = relu_net(nn.Linear(4, 3), nn.ReLU())
     net[0].bias.data.fill_(-99)
@@ -79,7 +72,6 @@ NETS = [
     Row("net", Uncopied(), TypeError, "net is a Uncopied that copy.deepcopy cannot copy: .*; .* runs a copy"),
     Row("net", UNKNOWN, ValueError, r"with '2' \(GELU\), '3' \(LayerNorm\), which .* does not know; known are L"),
     Row("net", relu_net(snn.Leaky(0.9, init_hidden=True)), ValueError, r"with '2' \(Leaky\), which"),
-    Row("net", weighed(), ValueError, r"with '0' \(ParametrizedLinear\), which .* does not know"),
     Row("net", untracked(), ValueError, r"with '3' \(BatchNorm1d without running statistics\)"),
     Row("net", Two(), ValueError, "net is a Two whose forward takes more than one argument; pass a net of one input"),
     Row(

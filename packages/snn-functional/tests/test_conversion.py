@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils import prune
+from torch.nn.utils import parametrizations, parametrize, prune
 
 import snn_core as snn
 from snn_functional import QCFS, energy, from_ann
@@ -19,7 +19,6 @@ from snn_functional._conversion.balancing import balanced
 from snn_functional._conversion.folding import folded
 from snn_functional._conversion.neurons import CountedMaxPool, integrate_and_fire
 from snn_functional._conversion.tracing import traced
-from snn_functional._replica import replica
 
 from .converted import NETS, Own, dense, own, randomize
 from .untouched import look, training
@@ -222,20 +221,44 @@ def test_layers_behind_spikes_add_and_do_not_multiply():
     assert [macs[name] for name in weighted[1:]] == [0, 0, 0, 0]  # with both blocks' sums in between
 
 
+class Triangle(nn.Module):
+    """A parametrization that leaves out the upper triangle."""
+
+    def forward(self, weight):
+        return weight.tril()
+
+
+def parametrized_twice(layer):
+    if layer.bias is not None:
+        parametrize.register_parametrization(layer, "bias", nn.Tanh())
+    return parametrizations.weight_norm(layer)
+
+
 OWN_WEIGHTS = {
-    "pruned": (lambda m: prune.l1_unstructured(m, "weight", amount=0.3), lambda m: prune.remove(m, "weight")),
-    "structured": (lambda m: prune.ln_structured(m, "weight", 0.5, 2, 0), lambda m: prune.remove(m, "weight")),
-    "twice": (
-        lambda m: prune.random_unstructured(prune.l1_unstructured(m, "weight", amount=0.3), "weight", amount=0.2),
-        lambda m: prune.remove(m, "weight"),
+    "pruned": lambda m: prune.l1_unstructured(m, "weight", amount=0.3),
+    "structured": lambda m: prune.ln_structured(m, "weight", 0.5, 2, 0),
+    "twice": lambda m: prune.random_unstructured(prune.l1_unstructured(m, "weight", amount=0.3), "weight", amount=0.2),
+    "bias too": lambda m: prune.l1_unstructured(
+        prune.l1_unstructured(m, "weight", amount=0.3), "weight" if m.bias is None else "bias", amount=1
     ),
-    "bias too": (
-        lambda m: prune.l1_unstructured(prune.l1_unstructured(m, "weight", amount=0.3), "bias", amount=1),
-        lambda m: prune.remove(prune.remove(m, "weight"), "bias"),
-    ),
-    "normed": (lambda m: nn.utils.weight_norm(m), lambda m: nn.utils.remove_weight_norm(m)),
-    "spectral": (lambda m: nn.utils.spectral_norm(m), lambda m: nn.utils.remove_spectral_norm(m)),
+    "normed": nn.utils.weight_norm,
+    "spectral": nn.utils.spectral_norm,
+    "parametrized norm": parametrizations.weight_norm,
+    "parametrized norm, bias too": parametrized_twice,
+    "parametrized spectral": parametrizations.spectral_norm,
+    "orthogonal": parametrizations.orthogonal,
 }
+
+
+def with_fixed_weights(ann, make):
+    """Return a network like another one, with that network's weights as they are now."""
+    fixed, _ = make()
+    for path, module in fixed.named_modules():
+        for name in (*module._parameters, *module._buffers):
+            value = getattr(module, name)
+            if value is not None:
+                value.data.copy_(getattr(ann.get_submodule(path), name).detach())
+    return fixed.eval()
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
@@ -245,23 +268,20 @@ OWN_WEIGHTS = {
 @pytest.mark.parametrize("name", NETS)
 def test_weights_that_are_computed_are_converted_as_they_are(name, kind, method, trained):
     ann, x = NETS[name]()
-    compute, fix = OWN_WEIGHTS[kind]
-    weighted = [m for m in ann.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
-    layers = [m for m in weighted if kind != "bias too" or m.bias is not None]
+    layers = [m for m in ann.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
     for layer in layers:
-        compute(layer)
+        OWN_WEIGHTS[kind](layer)
     if trained:  # so that the weights of the last call are others
         optimizer = torch.optim.SGD(ann.parameters(), lr=1e-3)
         ann(x).square().mean().backward()
         optimizer.step()
     ann.eval()
-    fixed = replica(ann, "this test")
-    paths = [path for path, m in ann.named_modules() if m in layers]
-    for path in paths:
-        fix(fixed.get_submodule(path))
+    with torch.no_grad():
+        expected_out = ann(x)
+    fixed = with_fixed_weights(ann, NETS[name])
     before = {key: value.clone() for key, value in ann.state_dict().items()}
     with torch.no_grad():
-        torch.testing.assert_close(fixed(x), ann(x))
+        torch.testing.assert_close(fixed(x), expected_out)
     nets = [ann, fixed]
     if method == "qcfs":
         nets = [QCFS.replace_relu(net, x, levels=4) for net in nets]
@@ -273,8 +293,71 @@ def test_weights_that_are_computed_are_converted_as_they_are(name, kind, method,
         [layer.threshold for layer in expected_report.layers[:-1]]
     )
     torch.testing.assert_close(dict(ann.state_dict()), before, rtol=0, atol=0)
-    assert any(key.endswith(("_orig", "_g")) for key in before)
-    assert all(layer._forward_pre_hooks for layer in layers)
+    assert any(key.endswith(("_orig", "_g")) or "parametrizations" in key for key in before)
+    assert all(layer._forward_pre_hooks or parametrize.is_parametrized(layer) for layer in layers)
+    with torch.no_grad():
+        torch.testing.assert_close(ann(x), expected_out, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["pruned", "parametrized norm"])
+def test_activations_with_thresholds_leave_weights_computed(kind):
+    ann, x = dense()
+    for layer in ann.modules():
+        if isinstance(layer, nn.Linear):
+            OWN_WEIGHTS[kind](layer)
+    net = QCFS.replace_relu(ann, x, levels=4)
+    assert {name.rpartition(".")[2] for name, _ in net.named_parameters()} == {
+        name.rpartition(".")[2] for name, _ in ann.named_parameters()
+    } | {"threshold"}
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda m: parametrize.register_parametrization(m, "weight", Triangle()),
+        lambda m: prune.l1_unstructured(m, "weight", amount=0.7),
+    ],
+)
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_weight_that_another_layer_computes_from_is_not_overwritten(compute, order):
+    torch.manual_seed(3)
+    pair = nn.Linear(6, 6), nn.Linear(6, 6)
+    pair[1].weight = pair[0].weight
+    compute(pair[order])
+    ann, x = nn.Sequential(pair[0], nn.ReLU(), pair[1], nn.ReLU(), nn.Linear(6, 3)).eval(), torch.rand(50, 6)
+    apart = nn.Sequential(*(nn.Linear(6, len(m.bias)) if isinstance(m, nn.Linear) else nn.ReLU() for m in ann)).eval()
+    for i in (0, 2, 4):
+        apart[i].weight.data.copy_(ann[i].weight)
+        apart[i].bias.data.copy_(ann[i].bias)
+    assert not apart[0].weight.equal(apart[2].weight)
+    net, expected = (from_ann(n, x, method="max", num_steps=4).net for n in (ann, apart))
+    torch.testing.assert_close(net.state_dict(), expected.state_dict())
+
+
+def test_layers_that_are_copies_of_a_parametrized_one_are_converted():
+    layer = parametrizations.weight_norm(nn.Linear(6, 6))
+    ann = nn.Sequential(layer, nn.ReLU(), copy.deepcopy(layer), nn.ReLU(), copy.deepcopy(layer)).eval()
+    x = torch.rand(50, 6, generator=torch.Generator().manual_seed(0))
+    net, _ = from_ann(ann, x, method="max", num_steps=4)
+    assert off(net, ann, x, 2000) < 0.01
+
+
+def test_a_module_that_is_not_called_stays_what_it_is():
+    class Unused(nn.Module):
+        """Layers beside an attention that has parameters of the names under which torch stores computed weights."""
+
+        def __init__(self):
+            super().__init__()
+            self.ann, self.unused = dense()[0], nn.MultiheadAttention(8, 2, add_bias_kv=True)
+
+        def forward(self, x):
+            return self.ann(x)
+
+    _, x = dense()
+    net, _ = from_ann(Unused(), x, method="max", num_steps=4)
+    torch.testing.assert_close(
+        [*net.state_dict().values()], [*from_ann(dense()[0], x, method="max", num_steps=4).net.state_dict().values()]
+    )
 
 
 class Keywords(nn.Module):
@@ -387,6 +470,19 @@ def test_a_converted_net_goes_on_learning(name):
     net, _ = from_ann(ann, x, num_steps=2)
     snn.unroll(net, x.expand(8, *x.shape)).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in net.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
+@pytest.mark.parametrize("kind", OWN_WEIGHTS)
+def test_frozen_weights_that_are_computed_stay_frozen(kind):
+    ann, x = dense()
+    linear = [m for m in ann.modules() if isinstance(m, nn.Linear)]
+    for layer in linear:
+        OWN_WEIGHTS[kind](layer)
+    linear[0].requires_grad_(False)
+    net, _ = from_ann(ann, x, num_steps=2)
+    learned = [layer.weight.requires_grad for layer in net.modules() if isinstance(layer, nn.Linear)]
+    assert learned == [False, *[True] * (len(linear) - 1)]
 
 
 def test_frozen_weights_stay_frozen():

@@ -129,6 +129,8 @@ MADE = {
     "mse_temporal_loss": lambda: SF.mse_temporal_loss(False, [0, 1], [-1, -2], multi_spike=True)(SPK, TARGETS),
     "state_quant": lambda: quant.state_quant(3, uniform=False)(SPK),
     "fixed_point": lambda: quant.fixed_point()(SPK),
+    "diagnose": lambda: torch.tensor([row.gradient or 0 for row in SF.diagnose(NET, SPK).layers], device="cpu"),
+    "diagnose with labels": lambda: torch.tensor(SF.diagnose(NET, SPK, TARGETS % 3).ok, device="cpu"),
     "accuracy_temporal": lambda: torch.tensor(SF.accuracy_temporal(SPK, TARGETS), device="cpu"),
 }
 

@@ -90,6 +90,33 @@ def test_net_and_random_numbers_stay_as_they_were(counter):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def halve(net, xs):
+    return snn.unroll(net, xs.mul_(0.5))
+
+
+def test_the_batch_stays_as_it_was_whatever_runs_the_net(counter):
+    counter(0, 40, 40)
+    xs = batch()
+    diagnose(well(), xs, LABELS, run=halve, limits=Limits(page_faults=0.0))
+    assert xs.equal(batch())
+
+
+def test_a_batch_made_in_inference_mode_is_taken(counter):
+    counter(0, 40, 40)
+    with torch.inference_mode():
+        xs = batch()
+    assert codes(diagnose(well(), xs, LABELS, limits=Limits(page_faults=PAGES))) == [("page_faults", "")]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_parameters_of_a_loss_get_no_gradient(counter, frozen):
+    counter(0, 40, 40)
+    read_out = nn.Linear(3, 2)
+    net = well().requires_grad_(not frozen)
+    diagnose(net, batch(), loss_fn=lambda spk, _: read_out(spk).square().mean(), limits=Limits(page_faults=0.0))
+    assert read_out.weight.grad is None
+
+
 PROGRAM = """
 import torch, snn_core as snn
 from torch import nn

@@ -231,6 +231,15 @@ def test_random_feedback_under_autocast_is_rounded_and_no_more(before, after, bi
         assert (exact - rounded).norm() <= ROUNDING * exact.norm()
 
 
+def test_random_feedback_under_autocast_has_the_dtype_of_a_linear_layer():
+    x = torch.randn(3, 7, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = RandomFeedbackLinear(7, 5)(x)
+        assert out.dtype == nn.Linear(7, 5)(x).dtype == torch.bfloat16
+    out.sum().backward()
+    assert x.grad.dtype == torch.float32
+
+
 def test_eprop_under_autocast_is_rounded_and_no_more():
     torch.manual_seed(0)
     neuron = snn.RLeaky(0.99, linear_features=N, threshold=1e6, init_hidden=True, output=True, learn_beta=True)

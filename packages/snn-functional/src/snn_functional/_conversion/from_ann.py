@@ -51,7 +51,8 @@ def from_ann(
 
     Batch normalizations are folded into the weights before them, dropouts are left out, and max pooling is done on
     counts of spikes, exact in the rates. Weights absorb the units of spikes, so that spikes are 1; spikes have another
-    amplitude only where they are added to the input or to spikes of another unit, or are the output.
+    amplitude only where they are added to the input or to spikes of another unit, or are the output. Weights that torch
+    computes before each call, by pruning, a norm or a parametrization, are converted as they are.
 
     A copy of the net is traced by ``torch.fx`` and run on ``data`` in evaluation mode; the net itself does not change.
 

@@ -91,7 +91,7 @@ class QCFS(Clipped):
         """
         levels = whole("levels", levels, "the number of levels above 0", least=1)
         samples, _ = samples_of(data)
-        twin = traced(net, samples, "QCFS.replace_relu")
+        twin = traced(net, samples, "QCFS.replace_relu", settle=False)
         names = [name for name, activation in activations_of(twin).items() if type(activation) is nn.ReLU]
         if not names:
             raise ValueError(f"net is a {type(net).__name__} without nn.ReLU; there is nothing to replace")

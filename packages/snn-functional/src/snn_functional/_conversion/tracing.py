@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from torch.nn.utils import prune, remove_spectral_norm, remove_weight_norm
+from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from snn_core.neuron.temporal import Temporal
 from snn_functional._replica import check_net, replica
@@ -66,8 +67,14 @@ def activations_of(graph: fx.GraphModule) -> dict[str, nn.Module]:
     return {path: module for path, module in modules.items() if is_activation(module)}
 
 
-def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
+def traced(net: Any, samples: Tensor, by: str, settle: bool = True) -> fx.GraphModule:
     """Trace a copy of a net in evaluation mode; each layer that is called has a module of its own.
+
+    Args:
+        net: The net.
+        samples: Inputs ``[samples, ...]``.
+        by: Name of the caller, for messages.
+        settle: Weights that torch computes before each call become parameters.
 
     Raises:
         TypeError: If ``net`` is not a module or cannot be copied.
@@ -75,7 +82,9 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
             or the net cannot take the samples.
     """
     check_net(net)
-    twin = _settled(replica(net, by).eval())
+    twin = replica(net, by).eval()
+    if settle:
+        _settle(twin)
     tracer = _Tracer()
     if tracer.is_leaf_module(twin, ""):
         twin = nn.Sequential(twin)
@@ -101,13 +110,54 @@ def traced(net: Any, samples: Tensor, by: str) -> fx.GraphModule:
     return graph
 
 
-def _settled(net: nn.Module) -> nn.Module:
-    """Turn weights that torch's hooks compute before each call, those of pruning and norms, into parameters."""
-    for module in net.modules():
-        for name, remove in product(("weight", "bias"), (prune.remove, remove_weight_norm, remove_spectral_norm)):
-            with suppress(ValueError):  # the weight is not computed so
-                remove(module, name)
-    return net
+def _settle(net: nn.Module) -> None:
+    """Turn weights that torch computes, those of pruning, norms and parametrizations, into parameters."""
+    for module, name in product([*net.modules()], ("weight", "bias")):
+        if parametrize.is_parametrized(module, name):
+            sources = [*getattr(module.parametrizations, name).parameters()]
+            value = getattr(module, name)
+            _unparametrize(module, name)
+        elif remove := _removal(module, name):
+            stored = {key: p for key, p in module._parameters.items() if key in _stored(name) and p is not None}
+            for key, p in stored.items():  # pruning overwrites it, and another layer may share it
+                module._parameters[key] = nn.Parameter(p.detach().clone())
+            remove(module, name)
+            sources, value = [*stored.values()], getattr(module, name)
+        else:
+            continue
+        setattr(module, name, nn.Parameter(value.detach().clone(), any(p.requires_grad for p in sources)))
+
+
+def _unparametrize(module: Any, name: str) -> None:
+    # torch's function would take the weight from all copies of the module, which share its class, and overwrite
+    # parameters that another layer may share
+    kind = type(module)
+    own = {key: value for key, value in vars(kind).items() if key != name}
+    module.__class__ = type(kind.__name__, kind.__bases__, own)
+    del module.parametrizations[name]
+    if not module.parametrizations:
+        del module.parametrizations
+        module.__class__ = kind.__bases__[0]
+
+
+def _removal(module: nn.Module, name: str) -> Callable[[nn.Module, str], object] | None:
+    """Return the function that stops torch's hook from computing a weight; None if there is no such hook."""
+    for hook in module._forward_pre_hooks.values():
+        for kind, (attribute, remove) in _REMOVALS.items():
+            if isinstance(hook, kind) and getattr(hook, attribute) == name:
+                return remove
+    return None
+
+
+def _stored(name: str) -> set[str]:
+    return {name + end for end in ("_orig", "_g", "_v")}
+
+
+_REMOVALS: dict[type, tuple[str, Callable[[nn.Module, str], object]]] = {
+    prune.BasePruningMethod: ("_tensor_name", prune.remove),
+    WeightNorm: ("name", remove_weight_norm),
+    SpectralNorm: ("name", remove_spectral_norm),
+}
 
 
 def _rewrite(graph: fx.GraphModule) -> None:
@@ -193,7 +243,8 @@ def _unknown(graph: fx.GraphModule) -> Iterator[str]:
     for node in graph.graph.nodes:
         if node.op == "call_module":
             module = graph.get_submodule(node.target)
-            if type(module) not in known and not is_activation(module):
+            kind = parametrize.type_before_parametrizations(module)
+            if kind not in known and not is_activation(module):
                 yield f"'{node.target}' ({type(module).__name__})"
             elif isinstance(module, NORMS) and module.running_mean is None:
                 yield f"'{node.target}' ({type(module).__name__} without running statistics)"

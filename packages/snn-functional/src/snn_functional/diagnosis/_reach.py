@@ -71,12 +71,13 @@ def measured(trace: Trace) -> Response | None:
     most = most.float() if most.element_size() < 4 else most
     size, generator = max(float(most.abs().max()), 1e-6), torch.Generator().manual_seed(0)
     drive_ = torch.full_like(most, size)
-    factors = (torch.rand(most.shape, generator=generator) * 2 - 1).to(most)  # of both signs, different in each neuron
+    # of both signs, different in each neuron
+    factors = (torch.rand(most.shape, generator=generator, device="cpu") * 2 - 1).to(most)
     shape = neuron.state_shape(drive_.expand(6, *drive_.shape))
     state = neuron.State._make(drive_.new_zeros(shape) for _ in neuron.State._fields)
     reached, lowest, largest = torch.full_like(most, -torch.inf), drive_.new_zeros(()), drive_.new_zeros(())
     for step in range(trace.steps):
-        up, down = torch.rand(2, generator=generator).tolist()
+        up, down = torch.rand(2, generator=generator, device="cpu").tolist()
         impulse = drive_ if step == 0 else torch.zeros_like(drive_)
         x = torch.stack([most, impulse, up * drive_, -down * drive_, (up - down) * drive_, up * factors * drive_])
         state = equation.integrate(neuron, x, state)

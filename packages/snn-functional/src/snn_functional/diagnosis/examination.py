@@ -140,12 +140,15 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
 
 def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> Callable[[], None]:
     """Return a function that runs one training step as a program does, with nothing watching."""
-    net = replica(evidence.net, "diagnose")
+    net, batch = replica(evidence.net, "diagnose"), evidence.batch.clone()
+    learned = [p for p in net.parameters() if p.requires_grad]
 
     def step() -> None:
         reset(net)
         net.zero_grad()
-        _loss(run(net, evidence.batch), evidence, loss_fn).backward()
+        loss = _loss(run(net, batch), evidence, loss_fn)
+        if learned:
+            loss.backward(inputs=learned)  # not into parameters outside of the net, such as those of the loss
 
     return step
 
@@ -176,7 +179,7 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
             )
         return ce_rate_loss()(leaves[0], targets)
     generator = torch.Generator().manual_seed(0)
-    terms = [(torch.randn(leaf.shape, generator=generator).to(leaf) * leaf).sum() for leaf in leaves]
+    terms = [(torch.randn(leaf.shape, generator=generator, device="cpu").to(leaf) * leaf).sum() for leaf in leaves]
     return torch.stack([term.double() for term in terms]).sum() if terms else torch.zeros(())
 
 

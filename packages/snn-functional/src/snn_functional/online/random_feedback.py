@@ -82,18 +82,21 @@ class RandomFeedbackLinear(nn.Linear):
         if input.dtype != self.weight.dtype and not torch.is_autocast_enabled(input.device.type):
             raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; move one to the other")
         # The values are the layer's; the gradient of the input goes through the feedback, the parameters' as usual.
-        return F.linear(input.detach(), self.weight, self.bias) + _Back.apply(input, self.feedback)
+        out = F.linear(input.detach(), self.weight, self.bias)
+        return out + _Back.apply(input, self.feedback, out.dtype)
 
 
 class _Back(torch.autograd.Function):
     """Zeros whose gradient passes back through a matrix."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, feedback: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, feedback: Tensor, dtype: torch.dtype) -> Tensor:
         ctx.save_for_backward(feedback)
-        return x.new_zeros(*x.shape[:-1], feedback.shape[0])
+        ctx.dtype = x.dtype
+        return x.new_zeros(*x.shape[:-1], feedback.shape[0], dtype=dtype)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None, None]:
         (feedback,) = ctx.saved_tensors
-        return grad_outputs[0] @ feedback.to(grad_outputs[0].dtype), None  # which autocast may have changed
+        # autocast may have changed the dtype of the output
+        return (grad_outputs[0] @ feedback.to(grad_outputs[0].dtype)).to(ctx.dtype), None, None
