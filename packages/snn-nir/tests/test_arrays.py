@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from snn_nir import from_nir
 from snn_nir.exporting import to_nir
 from snn_nir.files.reading import read
 from snn_nir.files.writing import write
@@ -77,3 +78,11 @@ def test_an_array_has_the_numbers_of_its_tensor():
     np.testing.assert_array_equal(array_of(z.conj().imag), np.array([2, -4], dtype=np.float32))
     np.testing.assert_array_equal(array_of(z.conj()), np.array([1 + 2j, 3 - 4j], dtype=np.complex64))
     assert array_of(z.conj().imag, torch.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_arrays_of_either_order_of_bytes_are_imported(order: str):
+    weight = np.array([[0.5, -1.5], [2.0, 0.25]])
+    layer = nir.Affine(weight.astype(f"{order}f4"), np.array([1.0, -1.0], dtype=f"{order}f8"))
+    net = from_nir(chain(layer, shape=(2,)))
+    assert net(torch.tensor([[1.0, 2.0]])).tolist() == (weight @ [1.0, 2.0] + [1.0, -1.0])[None].tolist()

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import snn_core as snn
-from snn_nir import NIRError
+from snn_nir import NIRError, diff
 from snn_nir.checking.fidelity import fidelity
 from snn_nir.exporting import to_nir
 
@@ -51,6 +51,7 @@ def leaky(**options):
         lambda net, x: net.fc(x) + net.fc(x) + net.fc(x),
         lambda net, x: -(net.fc(x) - net.fc(x + x)),
         lambda net, x: 3.0 * net.fc(x) * torch.tensor([1.0, -2.0, 0.5]),
+        lambda net, x: 0.3 * net.fc(x) - x.mul(0.7),
         lambda net, x: net.fc(x).mul(net.fc.bias) / 4,
         lambda net, x: net.fc(x).contiguous().detach().clone(),
         lambda net, x: F.dropout(net.fc(x), 0.5, training=net.training).to(x.dtype),
@@ -145,6 +146,19 @@ def test_a_residual_network_with_two_inputs_and_two_outputs():
         expected = torch.stack([out[place].detach() for out in outs]).numpy()
         np.testing.assert_allclose(sent[f"output_{place}"], expected, atol=1e-12)
     assert fidelity(net, graph, (xs, ys)).identical
+
+
+@pytest.mark.parametrize("forward", [lambda net, h: net.lif(h + net.drop(h)), lambda net, h: net.lif(h + h + h)])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_recurrence_counts_once_where_the_input_counts_several_times(forward, reset):
+    neuron = snn.RLeaky(0.9, linear_features=5, init_hidden=True, reset_mechanism=reset)
+    net = Calls(lambda net, x: forward(net, net.fc(x)), fc=nn.Linear(3, 5), drop=nn.Dropout(), lif=neuron)
+    net, xs = net.double().eval(), torch.rand(40, 2, 3).double()
+    graph = to_nir(net, xs[0])
+    expected = torch.stack([net(x).detach() for x in xs])
+    assert 0 < expected.mean() < 1
+    result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
+    np.testing.assert_array_equal(result, expected.numpy())
 
 
 def test_the_order_of_more_than_ten_outputs_survives_the_alphabet():
@@ -614,3 +628,12 @@ def test_the_kept_state_of_the_network_is_unchanged():
 def test_an_empty_batch_has_all_the_shapes():
     graph = to_nir(nn.Sequential(nn.Linear(3, 2), leaky()), torch.zeros(0, 3))
     assert graph.nodes["1.mem"].tau.shape == (2,)
+
+
+def test_a_network_is_exported_under_another_default_device():
+    layers = {"fc": nn.Linear(3, 3), "lif": leaky(), "delay": snn.AxonalDelay(3, 2.0)}
+    net, x = Calls(lambda net, x: net.delay(net.lif(0.5 * net.fc(x) - x)), **layers), torch.zeros(1, 3)
+    expected = to_nir(net, x)
+    with torch.device("meta"):
+        graph = to_nir(net, x)
+    assert diff(expected, graph) == []

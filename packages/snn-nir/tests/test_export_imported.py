@@ -184,3 +184,69 @@ def test_neurons_put_in_place_of_nodes_leave_a_flat_graph():
     graph = nested(CASES["recurrent LIF"].graph)
     again = to_nir(from_nir(graph, dt=1e-4), torch.zeros(1, 3))
     assert not any(isinstance(node, nir.NIRGraph) for node in again.nodes.values())
+
+
+def test_names_that_differ_in_a_dot_come_back():
+    names = ["a_b", "a.b", "a b"]
+    nodes = {name: nir.Scale(np.full(2, factor)) for factor, name in enumerate(names, 2)}
+    nodes = {"input": nir.Input(np.array([2])), **nodes, "output": nir.Output(np.array([2]))}
+    graph = nir.NIRGraph(nodes, list(zip(list(nodes), list(nodes)[1:], strict=False)), type_check=False)
+    again = to_nir(from_nir(graph, dt=1e-4, simplify=False), torch.zeros(1, 2))
+    assert set(again.nodes) == set(nodes)
+    assert {name: again.nodes[name].scale.tolist() for name in names} == {
+        name: nodes[name].scale.tolist() for name in names
+    }
+
+
+@pytest.mark.parametrize("reset", ["subtract", "none", "zero"])
+def test_the_surrogate_gradient_survives_an_import_as_nodes(reset):
+    neuron = snn.Leaky(0.9, spike_grad=snn.surrogate.fast_sigmoid(7), reset_mechanism=reset, init_hidden=True)
+    x = torch.zeros(1, 2)
+    again = to_nir(from_nir(to_nir(neuron, x), simplify=False), x)
+    assert [neuron.spike_grad for neuron in from_nir(again).neurons.values()] == [snn.surrogate.fast_sigmoid(7)]
+
+
+def decomposed(name):
+    """A neuron whose reset by subtraction is a node of its own, and its edges."""
+    nodes = {name: nir.LI(tau=np.full(3, 1e-3), r=np.full(3, 10.0), v_leak=np.zeros(3))}
+    nodes |= {f"{name}thr": nir.Threshold(np.full(3, 0.8)), f"{name}back": nir.Scale(np.full(3, -0.8))}
+    return nodes, [(name, f"{name}thr"), (f"{name}thr", f"{name}back"), (f"{name}back", name)]
+
+
+def two_neurons(first, second):
+    (nodes, edges), (others, more) = decomposed(first), decomposed(second)
+    nodes = {"input": nir.Input(np.array([3])), **nodes, **others, "output": nir.Output(np.array([3]))}
+    nodes |= {"w": nir.Scale(np.full(3, 0.3)), "v": nir.Scale(np.full(3, -0.5))}
+    edges += [*more, ("input", first), ("input", second), (f"{first}thr", "w"), ("w", second)]
+    edges += [(f"{second}thr", "v"), ("v", first), (f"{second}thr", "output")]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+def test_a_cycle_whose_exported_names_would_close_it_elsewhere_is_refused():
+    net = from_nir(two_neurons("exc", "exc-2"), dt=1e-4)
+    with pytest.raises(NIRError, match=r"NIR403: edge 'v' -> 'exc': .*rename the nodes, or import with simplify=False"):
+        to_nir(net, torch.zeros(1, 3))
+    for net in (from_nir(two_neurons("a", "b"), dt=1e-4), from_nir(two_neurons("exc", "exc-2"), simplify=False)):
+        again = to_nir(net, torch.zeros(1, 3))
+        for simplify in (True, False):
+            assert run(from_nir(again, simplify=simplify), (3,)).equal(run(net, (3,)))
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_an_edge_back_into_a_nested_graph_is_exported(simplify):
+    inner = chain(lif(3, tau=1e-3, r=10.0, thr=0.8))
+    nodes = {"input": nir.Input(np.array([3])), "inner": inner, "output": nir.Output(np.array([3]))}
+    nodes["w"] = nir.Affine(np.full((3, 3), -0.3), np.full(3, 0.1))
+    edges = [("input", "inner"), ("inner", "w"), ("w", "inner"), ("inner", "output")]
+    net = from_nir(nir.NIRGraph(nodes, edges, type_check=False), dt=1e-4, simplify=simplify)
+    again = to_nir(net, torch.zeros(1, 3))
+    expected = run(net, (3,))
+    assert 0 < expected.mean() < 1
+    assert run(from_nir(again), (3,)).equal(expected)
+    assert run(from_nir(again, simplify=False), (3,)).equal(expected)
+
+
+def test_a_node_of_an_imported_graph_within_another_net_is_refused_with_the_reason():
+    net = torch.nn.Sequential(from_nir(chain(lif(3, leak=0.05)), dt=1e-4), torch.nn.Linear(3, 2).double())
+    with pytest.raises(NIRError, match=r"NIR401: '0.n0' \(LIF\): .*it is a node of an imported graph"):
+        to_nir(net, torch.zeros(1, 3).double())

@@ -14,6 +14,8 @@ from torch.nn.utils import parametrize
 import snn_core as snn
 from snn_nir import NIRError, from_nir
 from snn_nir.exporting import to_nir
+from snn_nir.exporting.drawing import Signal
+from snn_nir.exporting.layers import draw_delay
 
 from .reference import simulate
 
@@ -145,20 +147,53 @@ def test_batch_norm_that_only_scales_is_a_scale():
     assert isinstance(agree(norm, 3, 4, 5).nodes["batchnorm2d"], nir.Scale)
 
 
-def test_batch_norm_leaves_a_layer_alone_whose_output_others_read_too():
-    class Split(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.fc = nn.Linear(4, 3)
-            self.norm = fitted(nn.BatchNorm1d(3))
+class Normalized(nn.Module):
+    """A layer and its normalizations, called by a function."""
 
-        def forward(self, x):
-            y = self.fc(x)
-            return self.norm(y) + y
+    def __init__(self, forward):
+        super().__init__()
+        self.fc, self.drop = nn.Linear(4, 3), nn.Dropout(0.5)
+        self.norm, self.other = fitted(nn.BatchNorm1d(3)), fitted(nn.BatchNorm1d(3))
+        self._forward = forward
 
-    net = Split()
+    def forward(self, x):
+        return self._forward(self, x)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: (lambda y: net.norm(y) + y)(net.fc(x)),
+        lambda net, x: (lambda y: net.norm(net.drop(y)) + y)(net.fc(x)),
+        lambda net, x: net.norm(net.fc(x)) + net.fc(x),
+        lambda net, x: net.fc(x) + net.norm(net.fc(x)),
+        lambda net, x: net.norm(net.drop(net.fc(x))) + net.drop(net.fc(x)),
+    ],
+)
+def test_batch_norm_leaves_a_layer_alone_whose_output_others_read_too(forward):
+    net = Normalized(forward)
     graph = agree(net, 4)
     np.testing.assert_array_equal(graph.nodes["fc"].weight, net.fc.weight.detach().numpy())
+
+
+@pytest.mark.parametrize(
+    ("forward", "nodes"),
+    [
+        (lambda net, x: net.other(net.drop(net.norm(net.fc(x)))), {"fc"}),
+        (lambda net, x: net.norm(net.fc(x)) + net.norm(net.fc(x)), {"fc", "fc.times2"}),
+        (lambda net, x: net.other(net.norm(net.fc(x))) + net.norm(net.fc(x)), {"fc", "other"}),
+    ],
+)
+def test_batch_norms_go_into_a_layer_that_they_alone_read(forward, nodes):
+    assert set(agree(Normalized(forward), 4).nodes) == {"input", *nodes, "output"}
+
+
+def test_batch_norm_in_a_loop_goes_into_its_layer():
+    net = Normalized(lambda net, xs: torch.stack([net.norm(net.fc(x)) for x in xs])).double().eval()
+    xs = torch.randn(5, 2, 4, dtype=torch.float64)
+    graph = to_nir(net, xs)
+    assert set(graph.nodes) == {"input", "fc", "output"}
+    np.testing.assert_allclose(simulate(graph, xs.numpy(), 1e-4)["output"], net(xs).detach().numpy(), atol=1e-12)
 
 
 def test_batch_norm_leaves_a_shared_layer_alone():
@@ -265,3 +300,20 @@ def test_the_delay_between_steps_is_the_one_that_is_named(delays, recurrent):
     layer = snn.RLeaky(0.9, **options) if recurrent else snn.AxonalDelay(4, torch.tensor(delays), 3)
     with pytest.raises(NIRError, match=r"a delay of 1\.5 steps: NIR delays by whole steps"):
         to_nir(layer, torch.zeros(2, 3))
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor whose memory NumPy cannot read before it is on the CPU, as on an accelerator."""
+
+    def to(self, *args, **options):
+        return self.as_subclass(torch.Tensor).to(*args, **options)
+
+    def numpy(self):
+        raise TypeError("can't convert a tensor of another device to numpy; use Tensor.cpu()")
+
+
+def test_delays_on_another_device_are_read_from_there():
+    layer = snn.AxonalDelay(4, torch.tensor([0.0, 3.0, 2.0]))
+    layer.delay = nn.Parameter(torch.tensor([0.0, 3.0, 2.0]).as_subclass(Elsewhere), requires_grad=False)
+    delay = draw_delay(layer, Signal(("x",), (3,), torch.float32), "delay", 1e-3).delay
+    np.testing.assert_array_equal(delay, np.array([0.0, 3.0, 2.0]) * 1e-3)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import snn_core as snn
-from snn_nir.checking.fidelity import fidelity, losses
+from snn_nir.checking.fidelity import _drawn, fidelity, losses
 from snn_nir.exporting import to_nir
 from snn_nir.graphs.int8 import to_int8
 
@@ -107,6 +107,91 @@ def test_a_graph_with_more_outputs_than_the_network_is_refused():
     with pytest.raises(ValueError, match="fidelity: the graph has 2 outputs, the network returns 1"):
         fidelity(nn.Identity(), to_nir(Two(), torch.zeros(1, 6)))
     assert graph.nodes
+
+
+class Calls(nn.Module):
+    """Layers called by a function."""
+
+    def __init__(self, forward, **layers):
+        super().__init__()
+        self._forward = forward
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, *xs):
+        return self._forward(self, *xs)
+
+
+def returns_a_state(net, x, mem=None):
+    spk, mem = net.lif(net.a(x), mem)
+    return mem, net.b(spk)
+
+
+def test_outputs_are_compared_where_states_are_returned_too():
+    net = Calls(returns_a_state, a=nn.Linear(3, 4), lif=snn.Leaky(0.5), b=nn.Linear(4, 2))
+    graph = to_nir(net, torch.zeros(1, 3))
+    assert fidelity(net, graph).identical
+    bias = graph.nodes["b"].bias.copy()
+    graph.nodes["b"].bias += 1
+    report = fidelity(net, graph)
+    assert report.first_difference == 0
+    assert report.largest_difference == pytest.approx(1.0)
+    graph.nodes["b"].bias[:] = bias
+    assert fidelity(net, graph).largest_difference == 0
+
+
+def test_a_network_with_other_outputs_than_the_graph_is_refused():
+    net = Calls(lambda net, x: (net.fc(x), x), fc=nn.Linear(3, 3))
+    with pytest.raises(ValueError, match="fidelity: the graph has 1 outputs, the network returns 2"):
+        fidelity(net, to_nir(net.fc, torch.zeros(1, 3)))
+
+
+@pytest.mark.parametrize("xs", [None, torch.rand(7, 5, 3)])
+def test_a_forward_with_a_loop_over_time_is_refused(xs):
+    def forward(net, xs):
+        snn.utils.reset(net)
+        return torch.stack([net.lif(net.fc(x)) for x in xs])
+
+    net = Calls(forward, fc=nn.Linear(3, 2), lif=snn.Leaky(0.9, init_hidden=True))
+    graph = to_nir(net, torch.zeros(7, 1, 3))
+    with pytest.raises(ValueError, match="fidelity: Calls loops over time; pass a network that takes one step"):
+        fidelity(net, graph, xs)
+
+
+def test_all_that_the_network_keeps_is_unchanged():
+    net = nn.Sequential(snn.AxonalDelay(3, 2.0), snn.Leaky(0.9, init_hidden=True))
+    graph = to_nir(net, torch.zeros(1, 2))
+    xs = 3 * torch.rand(6, 1, 2)
+    expected = snn.unroll(net, xs)
+    snn.utils.reset(net)
+    halves = [net(x) for x in xs[:3]]
+    for _ in range(2):
+        assert fidelity(net, graph).identical
+    assert torch.stack(halves + [net(x) for x in xs[3:]]).equal(expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("random", [True, False])
+def test_the_graph_runs_in_the_dtype_of_the_network(dtype, random):
+    model = net().to(dtype)
+    graph = to_nir(model, torch.zeros(1, 6, dtype=dtype))
+    report = fidelity(model, graph, None if random else 2 * torch.rand(30, 3, 6).to(dtype))
+    assert report.identical
+    assert all(ours > 0 for ours, _, _ in report.spikes.values())
+
+
+def test_a_network_without_numbers_of_its_own_has_the_dtype_of_its_input():
+    net, xs = Calls(lambda net, x: 0.3 * x), torch.rand(5, 2, 3, dtype=torch.float64)
+    assert fidelity(net, to_nir(net, xs[0]), xs).identical
+
+
+def test_the_input_is_drawn_on_the_device_of_the_network():
+    graph = to_nir(nn.Linear(3, 2), torch.zeros(1, 3))
+    like = torch.empty(0)
+    with torch.device("meta"):
+        (xs,) = _drawn(like, graph, ["input"], 4)
+    assert xs.equal(*_drawn(like, graph, ["input"], 4))
+    assert _drawn(like.to("meta"), graph, ["input"], 4)[0].is_meta
 
 
 @pytest.mark.filterwarnings("ignore:NIR407")

@@ -175,6 +175,38 @@ def test_a_net_at_rest_steps_from_the_state_that_it_says_it_keeps(simplify):
     torch.testing.assert_close(net.step(x, net.kept_state()), net.step(x))
 
 
+@pytest.mark.parametrize("name", loops())
+@pytest.mark.parametrize("simplify", [True, False])
+def test_a_net_put_back_to_rest_starts_again(name, simplify):
+    nodes, edges, _ = loops()[name]
+    net, xs = from_nir(graph(nodes, edges), dt=DT, simplify=simplify), torch.tensor(spikes())
+    rest = net.kept_state()
+    first = torch.stack([net(x) for x in xs])
+    assert first.any()
+    net.keep_state(rest)
+    assert torch.equal(torch.stack([net(x) for x in xs]), first)
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_a_changed_output_reaches_no_later_step(simplify):
+    nodes = {"in": nir.Input(SHAPE), "a": lif(3, r=25.0, thr=0.9), "b": lif(3, r=25.0, thr=0.5), "w": scale(-0.3)}
+    nodes |= {"flat": nir.Flatten({"input": SHAPE}, 0, -1), "out": nir.Output(SHAPE)}
+    edges = [("in", "a"), ("a", "b"), ("b", "a"), ("in", "b"), ("b", "flat"), ("flat", "out"), ("a", "w"), ("w", "a")]
+    net, xs = from_nir(graph(nodes, edges), dt=DT, simplify=simplify), torch.tensor(spikes())
+    expected = net.unroll(xs)[0]
+    assert 0 < expected.mean() < 1
+    state, called, stepped = None, [], []
+    for x in xs:
+        y = net(x)
+        called.append(y.clone())
+        y.zero_()
+        y, state = net.step(x, state)
+        stepped.append(y.clone())
+        y.zero_()
+    assert torch.equal(torch.stack(called), expected)
+    assert torch.equal(torch.stack(stepped), expected)
+
+
 @pytest.mark.parametrize("simplify", [True, False])
 def test_a_net_is_copied_and_saved_with_what_it_keeps(simplify):
     net = from_nir(recurrent(lif(tau=1e-3, r=10.0, thr=1.0)), dt=DT, simplify=simplify)

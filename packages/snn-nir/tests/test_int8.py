@@ -94,3 +94,10 @@ def test_the_graph_itself_stays_as_it_was(net):
 def test_weights_that_are_not_finite_are_refused():
     with pytest.raises(NIRError, match=r"NIR207: .*'linear'"):
         to_int8(nir.NIRGraph.from_list(nir.Linear(np.array([[np.inf, 0.0]]))))
+
+
+def test_an_integer_bias_of_real_weights_is_scaled_and_not_cut():
+    weight = np.array([[1.27, -0.5], [0.3, 0.1]], dtype=np.float32)
+    graph = to_int8(nir.NIRGraph.from_list(nir.Affine(weight, np.array([2, -3]))))
+    bias = graph.nodes["affine"].bias * graph.nodes["affine.scale"].scale
+    np.testing.assert_allclose(bias, [2, -3], rtol=1e-6)

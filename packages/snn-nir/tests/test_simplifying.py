@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_nir import from_nir
+from snn_nir import from_nir, to_nir
 
 from .graphs import DT, chain, cuba, full, lif, recurrent, spread
-from .simplified import TAU, THR, R, kinds, li, metadata_of, same, soft
+from .simplified import TAU, THR, R, kinds, li, metadata_of, same, soft, spikes
 
 SIMPLE = {
     "LIF": (lif(tau=TAU, r=R, thr=THR), ["Leaky"], {"reset_mechanism": "zero", "reset_delay": False}),
@@ -99,6 +99,13 @@ def test_another_amount_is_a_recurrent_weight():
     assert net["mem"].V.tolist() == pytest.approx([-0.4] * 5)
 
 
+def test_a_neuron_that_reads_nothing_but_its_reset_stays_nodes():
+    nodes = {"input": nir.Input(np.array([3])), "mem": li(3), "thr": nir.Threshold(full(THR, 3))}
+    nodes |= {"back": nir.Scale(full(-THR, 3)), "output": nir.Output(np.array([3]))}
+    edges = [("mem", "thr"), ("thr", "back"), ("back", "mem"), ("thr", "output"), ("input", "output")]
+    assert "LI" in kinds(same(nir.NIRGraph(nodes, edges, type_check=False)))
+
+
 def test_a_membrane_that_is_read_stays_readable():
     net = same(soft(-THR, output="mem"), exact=False)
     assert kinds(net) == ["Linear", "Leaky"]
@@ -184,3 +191,33 @@ def test_a_constant_that_all_neurons_share_is_one_number():
     neuron = from_nir(chain(spread(), lif(tau=TAU, r=R, thr=thr)), dt=DT)["n1"]
     assert neuron.beta.shape == ()
     assert neuron.threshold.tolist() == thr.tolist()
+
+
+def entered_twice(first, second, r=(5.0, 8.0), thr=(0.3, 0.3), metadata=None):
+    """Two neurons that feed each other and both read the input; the order of names says which waits."""
+    nodes = {first: lif(3, tau=2e-3, r=r[0], thr=thr[0]), second: lif(3, tau=2e-3, r=r[1], thr=thr[1])}
+    nodes[first].metadata = metadata or {}
+    nodes |= {"input": nir.Input(np.array([3])), "output": nir.Output(np.array([3]))}
+    edges = [("input", first), ("input", second), (first, second), (second, first), (second, "output")]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        entered_twice("a", "b"),
+        entered_twice("exc", "exc-2"),
+        entered_twice("exc", "exc.b"),
+        entered_twice("a", "b", r=(20.0, 20.0), thr=(1.2, 2.3), metadata=metadata_of(group="z")),
+    ],
+    ids=["a b", "exc exc-2", "exc exc.b", "z b"],
+)
+def test_a_cycle_is_closed_where_it_was_whatever_the_names_of_the_neurons(graph):
+    net = same(graph)
+    again = from_nir(to_nir(net, torch.zeros(1, 3)))
+    assert torch.equal(again.unroll(spikes())[0], net.unroll(spikes())[0])
+
+
+def test_a_cycle_entered_twice_is_simplified_if_the_names_allow_it():
+    assert kinds(from_nir(entered_twice("a", "b"), dt=DT)) == ["Scale", "Leaky", "Scale", "Leaky", "Carried"]
+    assert kinds(from_nir(entered_twice("exc", "exc-2"), dt=DT)) == ["LIF", "LIF", "Carried"]

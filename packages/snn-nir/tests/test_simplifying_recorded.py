@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_nir import NIRError, NIRWarning, from_nir
+from snn_nir import NIRError, NIRWarning, from_nir, to_nir
 
 from .graphs import DT, chain, cuba, full, lif, recurrent, spread
 from .simplified import TAU, THR, R, kinds, li, metadata_of, same, spikes
@@ -36,6 +36,51 @@ def test_an_edited_node_counts_more_than_its_record():
     with pytest.warns(NIRWarning, match=r"NIR304: node 'n0': .*beta was \[0.9\] and is \[0.95 0.95 0.95\]"):
         net = from_nir(chain(node, shape=(5,)), dt=DT)
     assert net["n0"].beta.item() == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.9999, 0.99999])
+def test_an_edited_time_constant_counts_also_where_little_decays(beta):
+    graph = to_nir(snn.Leaky(beta, reset_mechanism="zero", init_hidden=True), torch.zeros(1, 2))
+    node = graph.nodes["leaky"]
+    node.tau, node.r = node.tau * np.float32(1.2), node.r * np.float32(1.2)
+    with pytest.warns(NIRWarning, match="NIR304: node 'leaky': .*beta was"):
+        net = from_nir(graph)
+    assert kinds(net) == ["Leaky"]
+    assert 1 - net["leaky"].beta.double().item() == pytest.approx((1 - beta) / 1.2, rel=5e-3)
+
+
+def test_another_step_than_the_recorded_one_counts_for_every_decay():
+    graph = to_nir(snn.Leaky(torch.tensor([0.6, 0.9, 0.99999]), init_hidden=True), torch.zeros(1, 3), dt=1e-4)
+    with pytest.warns(NIRWarning, match="NIR304"):
+        beta = from_nir(graph, dt=2e-4)["leaky"].beta
+    torch.testing.assert_close(beta, torch.tensor([0.2, 0.8, 0.99998]), rtol=0, atol=1e-7)
+
+
+def test_a_small_threshold_that_was_edited_counts():
+    graph = to_nir(snn.Leaky(0.9, threshold=2e-6, reset_mechanism="zero", init_hidden=True), torch.zeros(1, 1))
+    graph.nodes["leaky"].v_threshold *= 4
+    with pytest.warns(NIRWarning, match="NIR304: node 'leaky': .*threshold was"):
+        assert from_nir(graph)["leaky"].threshold.item() == pytest.approx(8e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("method", ["euler", "exact"])
+@pytest.mark.parametrize("dt", [1e-4, 1.0, 3.3e-7])
+def test_every_decay_that_was_not_edited_comes_back_exactly(dt, method, dtype):
+    finest = 7.2 if dtype == torch.float32 else 15.9
+    below = 1 - torch.logspace(-0.5, -finest, 60, dtype=dtype)
+    beta = torch.cat([below, torch.tensor([0.0, 0.3, 1.0], dtype=dtype)])
+    net = snn.Synaptic(beta.flip(0), beta, init_hidden=True).to(dtype)
+    back = from_nir(to_nir(net, torch.zeros(1, len(beta), dtype=dtype), dt=dt, method=method))["synaptic"]
+    assert torch.equal(back.alpha, net.alpha)
+    assert torch.equal(back.beta, net.beta)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 1)])
+def test_a_constant_with_an_axis_for_the_batch_comes_back(shape):
+    beta = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    net = snn.Leaky(beta, reset_mechanism="zero", init_hidden=True)
+    assert torch.equal(from_nir(to_nir(net, torch.zeros(1, 3)))["leaky"].beta, beta)
 
 
 @pytest.mark.parametrize("beta", ["fast", np.ones((2, 3)), np.full(4, 0.9)])
@@ -89,9 +134,17 @@ def test_the_caller_may_know_the_reset_better(simplify):
     assert not torch.equal(subtract, zero)
 
 
-def test_an_unknown_reset_is_refused():
+@pytest.mark.parametrize("node", [lif(3), li(3), nir.Scale(full(2.0, 3))])
+def test_an_unknown_reset_is_refused(node):
+    with pytest.raises(NIRError, match="NIR305: from_nir: an unknown reset: reset is 'soft'; use 'zero', 'subtract'"):
+        from_nir(chain(node), dt=DT, reset="soft")
+
+
+def test_an_unknown_reset_of_a_node_is_refused():
+    node = lif(3)
+    node.metadata = metadata_of(reset="soft")
     with pytest.raises(NIRError, match="NIR305: node 'n0': an unknown reset: 'soft'; use 'zero', 'subtract'"):
-        from_nir(chain(lif(3)), dt=DT, reset="soft")
+        from_nir(chain(node), dt=DT)
 
 
 def group(**parts):
@@ -126,6 +179,48 @@ def test_a_recorded_circuit_is_a_lapicque(expected):
     assert kinds(net)[-1] == kind
 
 
+@pytest.mark.parametrize(("more", "derived"), [({}, "C"), ({"R": 2.0}, "C"), ({"C": 1e3}, "R")])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_a_circuit_that_learned_beta_goes_on_learning_it(reset, more, derived):
+    neuron = snn.Lapicque(0.9, learn_beta=True, threshold=THR, reset_mechanism=reset, init_hidden=True, **more)
+    with torch.no_grad():
+        neuron.beta.copy_(torch.tensor(0.8))
+    (twin,) = from_nir(to_nir(neuron, torch.zeros(1, 3))).neurons.values()
+    assert [name for name, _ in twin.named_parameters()] == ["beta"]
+    xs = torch.rand(20, 2, 3, generator=torch.Generator().manual_seed(0)) * (1e3 if derived == "R" else 5)
+    spk, states = neuron.unroll(xs, trace=True)
+    assert spk.any()
+    torch.testing.assert_close(twin.unroll(xs, trace=True), (spk, states), rtol=0, atol=0)
+    for module, mem in ((neuron, states.mem), (twin, twin.unroll(xs, trace=True)[1].mem)):
+        mem.sum().backward()
+        assert module.beta.grad.any()
+    assert torch.equal(twin.beta.grad, neuron.beta.grad)
+
+
+def test_an_edited_circuit_of_one_value_a_neuron_counts():
+    neuron = snn.Lapicque(R=torch.full((1, 3), 5.0), C=torch.full((1, 3), 2.0), reset_mechanism="zero")
+    graph = to_nir(neuron, torch.zeros(1, 3))
+    assert kinds(from_nir(graph)) == ["Lapicque"]
+    graph.nodes["lapicque"].tau *= 2
+    with pytest.warns(NIRWarning, match="NIR304: node 'lapicque': .*R, C and time step of a Lapicque"):
+        assert "Lapicque" not in kinds(from_nir(graph))
+
+
+def test_an_inhibitory_current_that_vanishes_at_once_is_that_of_an_alpha():
+    neuron = snn.Alpha(0.9, 0.0, reset_mechanism="subtract", init_hidden=True)
+    net = from_nir(to_nir(neuron, torch.zeros(1, 2)))
+    assert kinds(net) == ["Alpha"]
+    assert net["alpha"].beta.item() == 0
+
+
+def test_an_alpha_whose_reset_was_removed_has_none():
+    graph = to_nir(snn.Alpha(0.9, 0.8, reset_mechanism="subtract", init_hidden=True), torch.zeros(1, 2))
+    del graph.nodes["alpha.reset"]
+    graph.edges = [edge for edge in graph.edges if "alpha.reset" not in edge]
+    with pytest.warns(NIRWarning, match="NIR304: node 'alpha.exc': .*Alpha"):
+        assert "Alpha" not in kinds(from_nir(graph))
+
+
 @pytest.mark.parametrize("delay", [True, False])
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_recorded_alpha_comes_back_unless_it_was_edited(delay, edited):
@@ -156,3 +251,26 @@ def test_a_recorded_alpha_comes_back_unless_it_was_edited(delay, edited):
     if not edited:
         assert kinds(net) == ["Linear", "Alpha"]
         assert net["cell"].reset_delay == delay
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: snn.Leaky(0.9, threshold=0.1, reset_mechanism="zero", init_hidden=True),
+        lambda: snn.RLeaky(0.9, threshold=0.1, linear_features=4, graded_spikes_factor=1.5, init_hidden=True),
+        lambda: snn.Synaptic(0.8, 0.9, threshold=0.1, init_hidden=True),
+        lambda: snn.Alpha(0.9, 0.8, threshold=0.1, reset_mechanism="subtract", init_hidden=True),
+    ],
+)
+def test_neurons_of_nested_graphs_have_the_paths_of_their_graphs(make):
+    torch.manual_seed(0)
+    layers = [torch.nn.Sequential(torch.nn.Linear(n, 4), make()).double() for n in (3, 4)]
+    for layer in layers:
+        torch.nn.init.uniform_(layer[0].weight)
+    graphs = [to_nir(layer, torch.zeros(1, n).double()) for layer, n in zip(layers, (3, 4), strict=True)]
+    ends = {"input": nir.Input(np.array([3])), "output": nir.Output(np.array([4]))}
+    edges = [("input", "l1"), ("l1", "l2"), ("l2", "output")]
+    net = same(nir.NIRGraph({**ends, **dict(zip(("l1", "l2"), graphs, strict=True))}, edges, type_check=False))
+    assert {name: type(neuron) for name, neuron in net.neurons.items()} == dict.fromkeys(
+        ("l1.1", "l2.1"), type(layers[0][1])
+    )

@@ -75,6 +75,23 @@ def test_a_step_that_no_convention_makes_round_is_read_as_euler():
     assert time_step({"a": lif(tau=1.0, r=7.123456)}, {}).dt == pytest.approx(1 / 7.123456)
 
 
+@pytest.mark.parametrize("node", [lif(tau=0.02, r=0.5), lif(tau=0.02, r=0.4), cuba(w=0.5), cuba(nir.CubaLI, r=0.3)])
+def test_a_gain_below_one_does_not_tell_a_step_longer_than_the_time_constant(node):
+    with pytest.warns(NIRWarning, match="NIR501: graph: .*dt = 0.0001 s is assumed"):
+        step = time_step({"a": node}, {})
+    assert (step.dt, step.source) == (1e-4, "assumed")
+
+
+def test_rockpool_may_step_almost_as_far_as_a_time_constant():
+    node = rockpool(1e-3, 1e-3)
+    assert node.r[0] < 1
+    assert time_step({"a": node}, {}).dt == 1e-3
+
+
+def test_an_integrator_may_take_a_step_longer_than_the_unit():
+    assert time_step({"a": nir.IF(r=full(0.5), v_threshold=full(1))}, {}).dt == 2.0
+
+
 def test_contradictory_evidence_does_not_count():
     nodes = {"a": lif(tau=1e-3, r=10.0), "b": lif(tau=1e-3, r=3.0)}
     with pytest.warns(NIRWarning) as record:
@@ -101,6 +118,13 @@ def test_integrate_and_fire_alone_with_unit_resistance_counts_steps():
         assert time_step({"a": node}, {}).dt == 1.0
     with pytest.warns(NIRWarning, match="dt = 0.0001 s is assumed"):
         assert time_step({"a": node, "b": lif()}, {}).dt == 1e-4
+
+
+@pytest.mark.parametrize(("unit", "dt"), [("s", 1.0), ("ms", 1e-3)])
+def test_integrate_and_fire_alone_counts_steps_in_any_unit(unit, dt):
+    with pytest.warns(NIRWarning, match=f"one unit of input per step: dt = {dt:g}; pass dt={dt:g} to confirm"):
+        step = time_step({"a": nir.IF(r=full(1.0), v_threshold=full(1.0))}, {}, time_unit=unit)
+    assert (step.dt, step.in_units) == (dt, 1.0)
 
 
 def test_a_graph_without_time_needs_no_step():

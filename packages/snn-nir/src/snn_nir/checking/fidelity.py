@@ -15,8 +15,11 @@ from torch.utils._pytree import tree_leaves
 from snn_core import SpikingNeuron
 from snn_core.surrogate import Surrogate
 from snn_nir.checking.probing import fire_places, membrane_of, observed, plain, probe, probed
+from snn_nir.exporting.recording import record
+from snn_nir.exporting.returned import returned
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.conversion import from_nir
+from snn_nir.running.graph_module import GraphModule
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def fidelity(
     States that ``forward`` also returns are compared as membranes. The kept states of the network do not change.
 
     Args:
-        net: The network.
+        net: The network, called with one time step.
         graph: Its graph, as :func:`~snn_nir.to_nir` makes it; nodes are found by the paths of the modules.
         xs: Input ``[T, batch, ...]``, a tuple of them for several inputs; None draws it uniformly from [0, 2), with a
             batch of 3.
@@ -82,8 +85,8 @@ def fidelity(
         The comparison.
 
     Raises:
-        NIRError: If the graph cannot be run.
-        ValueError: If the graph has more outputs than the network.
+        NIRError: If the graph cannot be run, or the network has none.
+        ValueError: If the graph has more or fewer outputs than the network, or ``forward`` loops over time.
 
     Example:
         >>> import snn_core as snn, snn_nir
@@ -95,22 +98,23 @@ def fidelity(
           max |dv| = 0
     """
     inputs = sorted(name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
-    feed = _drawn(net, graph, inputs, num_steps) if xs is None else xs if isinstance(xs, tuple) else (xs,)
+    feed = () if xs is None else xs if isinstance(xs, tuple) else (xs,)
+    like = _like(net, feed)
+    feed = _drawn(like, graph, inputs, num_steps) if xs is None else feed
     neurons = {path: module for path, module in net.named_modules() if isinstance(module, SpikingNeuron)}
     places = fire_places(graph, neurons)
-    imported = _imported(probed(graph, places), metadata)
+    imported = _imported(probed(graph, places), metadata).to(like)
     outputs = [name for name in imported.output_names if name not in {probe(path) for path in places}]
+    compared = _compared(net, tuple(x.new_zeros(x.shape[1:]) for x in feed), len(outputs))
     result = _Comparison(places)
-    with torch.no_grad(), observed(neurons) as seen:
+    with torch.no_grad(), observed(net, neurons) as seen:
         for step in zip(*(x.unbind(0) for x in feed), strict=True):
-            outs = [leaf for leaf in tree_leaves(net(*step)) if isinstance(leaf, Tensor)]
+            leaves = tree_leaves(net(*step))
             theirs: Any = imported(dict(zip(inputs, step, strict=True)) if len(inputs) > 1 else step[0])
             theirs = theirs if isinstance(theirs, Mapping) else {outputs[0]: theirs}
-            if len(outs) < len(outputs):
-                raise ValueError(f"fidelity: the graph has {len(outputs)} outputs, the network returns {len(outs)}")
-            pairs = zip(outs, (theirs[name] for name in outputs), strict=False) if len(outs) == len(outputs) else ()
+            pairs = [(leaves[i], theirs[name]) for i, name in zip(compared, outputs, strict=True)]
             mems = (membrane_of(path, neurons[path], seen[path][1], imported) for path in places)
-            result.add(list(pairs), {p: (seen[p][0], theirs[probe(p)]) for p in places}, [m for m in mems if m])
+            result.add(pairs, {p: (seen[p][0], theirs[probe(p)]) for p in places}, [m for m in mems if m])
     return result.result(losses(net, graph))
 
 
@@ -147,6 +151,21 @@ def _distance(pair: tuple[Tensor, Tensor]) -> float:
     return float((pair[0] - pair[1]).abs().max()) if pair[0].numel() else 0.0
 
 
+def _compared(net: nn.Module, samples: tuple[Tensor, ...], count: int) -> list[int]:
+    """Return the places, among the values that a network returns, of those that are the outputs of its graph."""
+    if isinstance(net, GraphModule):
+        places = list(range(len(net.output_names)))
+    else:
+        recording = record(net, samples)
+        if any(call.is_stack for call in recording.calls):
+            raise ValueError(f"fidelity: {type(net).__name__} loops over time; pass a network that takes one step")
+        ends = [id(end) for end in returned(recording) if end.of_step]
+        places = [place for place, leaf in enumerate(recording.output.args[0]) if id(leaf) in ends]
+    if len(places) != count:
+        raise ValueError(f"fidelity: the graph has {count} outputs, the network returns {len(places)}")
+    return places
+
+
 def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
     if metadata:
         return from_nir(graph)
@@ -154,13 +173,18 @@ def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
     return from_nir(plain(graph), dt=notes.get("dt"), method=notes.get("method"), simplify=False)
 
 
-def _drawn(net: nn.Module, graph: nir.NIRGraph, inputs: list[str], num_steps: int) -> tuple[Tensor, ...]:
+def _like(net: nn.Module, feed: tuple[Tensor, ...]) -> Tensor:
+    """Return a tensor with the dtype and the device of a network, or of its input if it holds no numbers."""
+    values = (value for value in (*net.parameters(), *net.buffers(), *feed) if value.is_floating_point())
+    return next(values, torch.empty(0))
+
+
+def _drawn(like: Tensor, graph: nir.NIRGraph, inputs: list[str], num_steps: int) -> tuple[Tensor, ...]:
     """Return random input, the same in every call."""
     generator = torch.Generator().manual_seed(0)
-    like = next((p for p in net.parameters() if p.is_floating_point()), None)
-    like = next((b for b in net.buffers() if b.is_floating_point()), torch.empty(0)) if like is None else like
+    options: dict[str, Any] = {"generator": generator, "dtype": like.dtype, "device": "cpu"}
     shapes = [tuple(int(n) for n in graph.nodes[name].output_type["output"]) for name in inputs]
-    return tuple(2 * torch.rand(num_steps, 3, *shape, generator=generator, dtype=like.dtype) for shape in shapes)
+    return tuple((2 * torch.rand(num_steps, 3, *shape, **options)).to(like.device) for shape in shapes)
 
 
 def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import nir
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.utils import reset
+from snn_core.neuron.temporal import temporal
 from snn_nir.graphs.metadata import KEY
 from snn_nir.primitives.firing import ResetToValue
 from snn_nir.running.graph_module import GraphModule
@@ -55,18 +55,19 @@ def plain(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 
 @contextmanager
-def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
-    """Let neurons start from rest and continue from their own last state, whatever state they are passed.
+def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Let a network start from rest, and its neurons continue from their own last state, whatever they are passed.
 
     Args:
-        neurons: The neurons by path. Their kept states are restored afterwards.
+        net: The network. All that it keeps is restored afterwards.
+        neurons: Its neurons by path.
 
     Yields:
         Spikes and membrane of the last step, by path.
     """
     seen: dict[str, tuple[Tensor, Tensor]] = {}
     states: dict[str, Any] = {}
-    kept = {path: neuron._kept for path, neuron in neurons.items()}
+    kept = [(module, module._kept) for module in temporal(net)]
 
     def passing(path: str) -> Any:
         return lambda _, args, kwargs: ((args[0], *states.get(path, ())), {})
@@ -84,14 +85,14 @@ def observed(neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[T
     hooks = [n.register_forward_pre_hook(passing(p), with_kwargs=True) for p, n in neurons.items() if not n.init_hidden]
     hooks += [n.register_forward_hook(noting(p, n)) for p, n in neurons.items()]
     try:
-        for neuron in neurons.values():
-            reset(neuron)
+        for module, _ in kept:
+            module.forget()
         yield seen
     finally:
         for hook in hooks:
             hook.remove()
-        for path, neuron in neurons.items():
-            neuron._kept = kept[path]
+        for module, before in kept:
+            module._kept = before
 
 
 def membrane_of(path: str, neuron: Any, mem: Tensor, imported: GraphModule) -> tuple[Tensor, Tensor] | None:

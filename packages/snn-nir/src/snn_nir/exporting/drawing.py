@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import nir
@@ -76,11 +77,20 @@ class Drawing:
         self.notes: list[tuple[str, str, str]] = []
         self.places: dict[str, GraphPlace] = {}
         self._taken: set[str] = set()
+        self._reserved: set[str] = set()
         self._places: dict[tuple[int, str], str] = {}
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep the names of an earlier graph for its nodes, even if two are the same but for dots and blanks."""
+        self._reserved = set(names)
+        self._taken |= set(map(_plain, self._reserved))
 
     def name(self, base: str) -> str:
         """Return a name that no node has yet, even if dots and blanks are replaced by underscores."""
         base = base.replace("/", "_")
+        if base in self._reserved:
+            self._reserved.remove(base)
+            return base
         name, count = base, 1
         while _plain(name) in self._taken:
             count += 1

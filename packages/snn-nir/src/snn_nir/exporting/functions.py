@@ -85,7 +85,7 @@ def _add(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> S
 
 def _subtract(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     first, second = _terms(node, arguments)
-    return first.plus(_scaled(node, second, torch.tensor(-1.0), drawing))
+    return first.plus(_scaled(node, second, _factor(-1.0), drawing))
 
 
 def _terms(node: Call, arguments: list[Any]) -> tuple[Signal, Signal]:
@@ -100,7 +100,7 @@ def _terms(node: Call, arguments: list[Any]) -> tuple[Signal, Signal]:
 
 
 def _negate(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
-    return _scaled(node, arguments[0], torch.tensor(-1.0), drawing)
+    return _scaled(node, arguments[0], _factor(-1.0), drawing)
 
 
 def _multiply(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
@@ -108,18 +108,23 @@ def _multiply(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing)
     others = [a for a in arguments if not isinstance(a, Signal)]
     if len(signals) != 1 or len(others) != 1 or node.kwargs:
         raise _refused(node, "two values of the network are multiplied")
-    return _scaled(node, signals[0], torch.as_tensor(others[0]), drawing)
+    return _scaled(node, signals[0], _factor(others[0]), drawing)
 
 
 def _divide(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
     signal, divisor = arguments if len(arguments) == 2 else (None, None)
     if not isinstance(signal, Signal) or isinstance(divisor, Signal) or node.kwargs:
         raise _refused(node, "it divides by a value of the network")
-    if not bool((torch.frexp(torch.as_tensor(divisor).double()).mantissa.abs() == 0.5).all()):
+    if not bool((torch.frexp(_factor(divisor).double()).mantissa.abs() == 0.5).all()):
         raise _refused(
             node, "it divides by a number that is not a power of two", "multiply by the reciprocal, which may round"
         )
-    return _scaled(node, signal, 1 / torch.as_tensor(divisor), drawing)
+    return _scaled(node, signal, 1 / _factor(divisor), drawing)
+
+
+def _factor(value: Any) -> Tensor:
+    """Return a factor as a tensor; a number of Python is one in double precision."""
+    return value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64, device="cpu")
 
 
 def _scaled(node: Call, signal: Signal, factor: Tensor, drawing: Drawing) -> Signal:

@@ -12,11 +12,14 @@ from torch import Tensor
 from snn_core import SpikingNeuron
 from snn_nir import primitives
 from snn_nir.codes import refusal
-from snn_nir.exporting.drawing import Drawing, Signal, stored
+from snn_nir.exporting.drawing import Drawing, Signal, field_type, stored
 from snn_nir.exporting.modules import draw_module, draw_neuron
 from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
+from snn_nir.graphs.ordering import ordered
+from snn_nir.primitives.readout import Readout
 from snn_nir.running.graph_module import GraphModule
+from snn_nir.running.wiring import Wired
 
 _STAND_IN = "\0"  # stands for the input of a node while the node is drawn
 
@@ -37,6 +40,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
     dtype = parameters[0].dtype if parameters else torch.get_default_dtype()
     values: dict[str, Any] = {}
     closing: list[tuple[str, str, str]] = []
+    drawing.reserve(node.name for node in net._wiring.nodes)
     for node in net._wiring.nodes:
         shape = net._shapes[node.name]
         if node.name in net.input_names:
@@ -46,12 +50,21 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
             values[node.name] = values[node.sources[0]][net._taps[node.name]]
         else:
             total = _total([values[source] for source in node.sources], shape, dtype)
-            values[node.name], entries = _drawn_with_entries(net, node.name, total, drawing)
+            values[node.name], entries = _drawn_with_entries(net, node, total, drawing)
             closing += [(source, node.name, entry) for source in node.delayed for entry in entries]
         _note_places(net, node.name, drawing)
+    late: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for source, name, entry in closing:
+        drawn = len(drawing.edges)
         drawing.connect(_total([values[source]], net._shapes[source], dtype), entry)
+        late.setdefault((source, name), set()).update(e for e in drawing.edges[drawn:] if e[1] == entry)
         _note_places(net, name, drawing)
+    order = ordered(drawing.nodes, drawing.edges, [values[name].sources[0] for name in net.input_names])
+    for (source, name), edges in late.items():
+        if not edges & order.closing:
+            problem = "it closes a cycle, which readers would close elsewhere, as the exported names sort otherwise"
+            remedy = "rename the nodes, or import with simplify=False"
+            raise refusal("NIR403", f"edge {source!r} -> {name!r}", problem, remedy)
     return dtype
 
 
@@ -73,11 +86,12 @@ def _total(parts: list[Any], shape: tuple[int, ...], dtype: torch.dtype) -> Sign
     return Signal(tuple(source for signal in signals for source in signal.sources), shape, dtype)
 
 
-def _drawn_with_entries(net: GraphModule, name: str, total: Signal, drawing: Drawing) -> tuple[Any, list[str]]:
+def _drawn_with_entries(net: GraphModule, node: Wired, total: Signal, drawing: Drawing) -> tuple[Any, list[str]]:
     """Draw a node, and return its value with the names of the resulting nodes that take its input."""
-    if name not in net._attributes and name not in net.output_names and not net._places:
-        return total, []  # an Input or Output of a nested graph
-    value = _drawn(net, name, total._replace(sources=(_STAND_IN,)), drawing)
+    passes = node.name not in net._attributes and node.name not in net.output_names  # a port of a nested graph
+    if passes and not net._places and not node.delayed:
+        return total, []
+    value = _drawn(net, node.name, total._replace(sources=(_STAND_IN,)), drawing)
     entries = [end for start, end in drawing.edges if start == _STAND_IN]
     drawing.edges = [edge for edge in drawing.edges if edge[0] != _STAND_IN]
     for entry in entries:
@@ -91,8 +105,10 @@ def _drawn(net: GraphModule, name: str, signal: Signal, drawing: Drawing) -> Any
         drawing.add(name, nir.Output({"output": np.array(shape, dtype=int)}), signal)
         return signal
     if name not in net._attributes:
-        kind = net._places[name].kind  # Input or Output of a nested graph
-        port = getattr(nir, kind)({kind.lower(): np.array(shape, dtype=int)})
+        port: Any = nir.Scale(np.ones(shape, field_type(dtype)))  # where a cycle is closed in a flat graph
+        if net._places:
+            kind = net._places[name].kind  # Input or Output of a nested graph
+            port = getattr(nir, kind)({kind.lower(): np.array(shape, dtype=int)})
         return Signal((drawing.add(name, port, signal),), shape, dtype)
     module: Any = net[name]
     primitive = draw_primitive(module, name, drawing)
@@ -192,7 +208,8 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
 
 
 def _firing_metadata(module: Any, name: str, drawing: Drawing) -> dict[str, Any]:
-    entries = {"class": type(module).__name__, **surrogate_entries(getattr(module, "spike_grad", None))}
+    grad = None if isinstance(module, Readout) else getattr(module, "spike_grad", None)
+    entries = {"class": type(module).__name__, **surrogate_entries(grad)}
     if hasattr(module, "v_reset") and module.reset_name != "zero":
         entries |= {"reset": module.reset_name, "reset_delay": module.reset_delay}
         drawing.notes.append(("NIR408", f"{name!r} ({type(module).__name__})", f"its reset {module.reset_name!r}"))

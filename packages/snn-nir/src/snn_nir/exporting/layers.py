@@ -7,11 +7,13 @@ from typing import Any
 
 import nir
 import numpy as np
+import torch
 from torch import nn
 
 from snn_core import AxonalDelay, GradedSpikes
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, stored
+from snn_nir.graphs.values import array_of
 
 
 def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
@@ -121,7 +123,7 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
         result = "it is spread over several steps" if spread else f"a delay of {float(between[0]):g} steps"
         remedy = "round its delays, delay.round_(), and use the linear kernel or delay_sigma=0"
         raise refusal("NIR402", repr(where), f"{result}: NIR delays by whole steps", remedy)
-    times = steps.double().numpy() * dt
+    times = array_of(steps, torch.float64) * dt
     if isinstance(layer, AxonalDelay) and times.ndim:
         times = times.reshape(-1, *[1] * (len(signal.shape) - 1))
     return nir.Delay(np.broadcast_to(times, signal.shape).copy())

@@ -224,7 +224,8 @@ class NeuronDrawing:
             if not isinstance(value, Signal):
                 raise TypeError(f"{self.where}: {value!r} is not a signal; pass the result of a method of the drawing")
         self.graph.connect(signal, to.sources[0])
-        self.entries[to.sources[0]] += min(map(signal.sources.count, self.input.sources))
+        own = self.input.sources
+        self.entries[to.sources[0]] += min(signal.sources.count(s) // own.count(s) for s in own)
 
     def leave_out(self, what: str, remedy: str | None = None) -> None:
         """Refuse what NIR cannot express, or leave it out with a warning if the caller of ``to_nir`` says so.

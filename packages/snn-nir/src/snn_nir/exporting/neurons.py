@@ -27,7 +27,8 @@ def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     r"""Draw :math:`U' = (1 - \Delta/RC)\,U + (\Delta/C)\,x`.
 
     If :math:`\Delta` is the graph's step, it becomes :math:`\tau = RC`, :math:`r = R`. The decay is
-    computed from R and C, as in the neuron's equation, and is not its attribute ``beta``.
+    computed from R and C, as in the neuron's equation, and is not its attribute ``beta``. The metadata names the one of
+    R and C that follows from a learned ``beta``.
     """
     circuit = neuron.circuit()
     gain = drawing.constant(circuit["time_step"]) / drawing.constant(circuit["C"])
@@ -35,7 +36,9 @@ def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
         why = "beta=1: an infinite capacitance, which no input charges"
         raise refusal("NIR402", drawing.where, why, "pass beta < 1")
     decay: np.ndarray = 1 - gain / drawing.constant(circuit["R"])
-    return drawing.membrane(decay, gain, beta=neuron.beta.clamp(0, 1), **circuit)
+    derived = next((name for name, value in circuit.items() if value is not getattr(neuron, name)), None)
+    constants: dict[str, Any] = {"beta": neuron.beta.clamp(0, 1), **circuit, "derived": derived}
+    return drawing.membrane(decay, gain, **constants)
 
 
 def draw_alpha(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:

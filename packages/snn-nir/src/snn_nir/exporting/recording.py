@@ -114,7 +114,7 @@ def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
     """Return random values in the form of a sample, which may be zeros; a state at rest stays."""
     if x is None or x.dim() < 2 or not x.is_floating_point():
         return x
-    return (2 * torch.rand(x.shape, generator=generator)).to(x)
+    return (2 * torch.rand(x.shape, generator=generator, device="cpu")).to(x)
 
 
 @contextmanager

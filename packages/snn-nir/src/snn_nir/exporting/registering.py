@@ -88,6 +88,10 @@ def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
         raise refusal("NIR401", where(module, name), "it takes all time steps at once", f"use one of {known}")
     remedy = f"use one of {known}, or register a drawing: snn_nir.register({kind.__name__}, draw)"
     equation = next((k for k in kind.__mro__ if k in _DRAWINGS), None)
+    if equation is None and kind.__module__.startswith("snn_nir.primitives."):
+        why = "it is a node of an imported graph, which is exported only with that graph alone"
+        remedy = "export the module that from_nir made, or register a drawing"
+        raise refusal("NIR401", where(module, name), why, f"{remedy}: snn_nir.register({kind.__name__}, draw)")
     if equation is None:
         raise refusal("NIR401", where(module, name), "NIR has no node for its equation", remedy)
     before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k not in (Recurrent, Connected)]

@@ -7,7 +7,7 @@ from typing import Any
 import nir
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -103,10 +103,19 @@ class _Values:
         return draw_function(node, positional, named, self._drawing)
 
     def _before(self, node: Call, signal: Signal) -> str | None:
-        """Return the node that provides a layer's input, if nothing else reads its output."""
-        value = node.args[0]
-        alone = value.module is not None and len(value.users) == 1 and len(signal.sources) == 1
-        return signal.sources[0] if alone else None
+        """Return the node that provides a layer's input, if no call of its module has another reader."""
+        reader, value = node, node.args[0]
+        while value.module is not None and self._is_alone(value.module, reader.module):
+            before = value.args[0]
+            if signal != self._value(before):
+                return signal.sources[0] if len(signal.sources) == 1 else None
+            reader, value = value, before  # a layer that passes on its input has no node
+        return None
+
+    def _is_alone(self, module: nn.Module, reader: nn.Module | None) -> bool:
+        """Return True if every call of a module is read by one call alone, of that reader."""
+        readers = [[user.module for user in call.users] for call in self._recording.calls if call.module is module]
+        return all(modules == [reader] for modules in readers)
 
     def _argument(self, argument: Any) -> Any:
         return tree_map_only(Call, lambda call: _outside(self._of.get(call, call.value)), argument)

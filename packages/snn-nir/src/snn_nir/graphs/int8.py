@@ -75,7 +75,8 @@ def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
     kept = {**read_metadata(node), "rounding": float(np.abs(integers * rows - weight).max(initial=0.0))}
     fields = {n: v for n, v in vars(node).items() if n not in ("input_type", "output_type", "metadata", "weight")}
     if "bias" in fields:
-        fields["bias"] = (fields["bias"] / steps).astype(node.bias.dtype)
+        dtype = node.bias.dtype if node.bias.dtype.kind == "f" else node.weight.dtype
+        fields["bias"] = (fields["bias"] / steps).astype(dtype)
     small = type(node)(weight=integers.astype(np.int8), **fields, metadata={**node.metadata, KEY: kept})
     shape = tuple(int(n) for n in node.output_type["output"])
     scale = steps if isinstance(node, nir.Linear | nir.Affine) else steps.reshape(-1, *[1] * (len(shape) - 1))

@@ -18,6 +18,7 @@ nodes that were one module. It is stored under the key ``snn_nir`` of ``node.met
 | ``alpha``, ``beta``, ``threshold``, ``R``, ``C``, ``time_step``, ``graded``, ``V`` | constants as float64, in the |
 | | shape that the module has: a float is a constant common to all neurons |
 | ``learned`` | names of constants that are parameters, separated by blanks |
+| ``derived`` | of a ``Lapicque`` that learns ``beta``: ``"R"`` or ``"C"``, which follows from it |
 | ``spike_grad``, ``spike_grad_params`` | name of the surrogate in ``snn_core.surrogate``, and its numbers |
 | ``shared_with`` | ``{field: node}``: the field is the same parameter as that field of the other node |
 | ``lost`` | options that NIR cannot express and the export was told to leave out, one a line |

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from snn_core.neuron.firing import RESETS
 from snn_core.neuron.recurrence import OneToOne
-from snn_nir.codes import warn_caller
+from snn_nir.codes import refusal, warn_caller
 from snn_nir.files.reading import read
 from snn_nir.graphs.flattening import flattened
 from snn_nir.graphs.metadata import read_metadata
@@ -48,9 +49,9 @@ def from_nir(
             ``"euler"``.
         time_unit: Unit of the graph's time constants, which NIR does not specify: ``"s"``, ``"ms"``, or ``"step"`` (of
             ``dt=1``).
-        reset: Effect of a spike on the membrane of every spiking neuron, ``"zero"``, ``"subtract"`` or ``"none"``, for
-            graphs that were trained with a reset other than NIR's and do not say so. When None: as recorded, else to
-            ``v_reset``.
+        reset: Effect of a spike on the membrane of every ``LIF``, ``IF`` and ``CubaLIF``, ``"zero"``, ``"subtract"`` or
+            ``"none"``, for graphs that were trained with a reset other than NIR's and do not say so. When None: as
+            recorded, else to ``v_reset``. Other nodes have no reset of their own.
         simplify: Use neurons of snn-core where they are equivalent. When False: one module for each node, which
             :func:`to_nir` writes as that node again, in the nested graph that it came from.
 
@@ -75,6 +76,8 @@ def from_nir(
     Source: Pedersen et al., Neuromorphic intermediate representation: a unified instruction set for interoperable
     brain-inspired computing, Nature Communications 15 (2024).
     """
+    if reset is not None and reset not in RESETS:
+        raise refusal("NIR305", "from_nir", f"reset is {reset!r}")
     if isinstance(graph_or_path, nir.NIRGraph):
         graph = repaired(graph_or_path, stacklevel=2)
     elif isinstance(graph_or_path, str | os.PathLike) or hasattr(graph_or_path, "read"):

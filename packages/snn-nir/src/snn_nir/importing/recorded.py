@@ -86,12 +86,36 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
         return _common(value)
     try:
         exact = np.asarray(text, dtype=np.float64)
-        if np.allclose(np.broadcast_to(exact, np.shape(value)), value, rtol=_AGREE, atol=_AGREE):
-            return exact
     except (TypeError, ValueError):
-        pass  # not a number, or of another shape
+        exact = np.array(np.nan)  # not a number
+    if agree(exact, value, decays=field in ("alpha", "beta")):
+        return exact
     warn_caller("NIR304", f"node {name!r}", f"{field} was {np.ravel(text)[:3]} and is {np.ravel(value)[:3]}")
     return _common(value)
+
+
+def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False) -> bool:
+    """Return True if recorded constants are the values of a node's fields up to the rounding of the fields.
+
+    Args:
+        recorded: The constants; they may have axes of length 1 for the batch.
+        value: The values that follow from the fields, one per neuron.
+        decays: True for decays per step, whose time constants depend on how far they are from 1.
+
+    Example:
+        >>> agree(np.array(0.9), np.array([0.9000001])), agree(np.array(0.9999), np.array([0.99991]), decays=True)
+        (True, False)
+    """
+    while recorded.ndim > value.ndim and recorded.shape[0] == 1:
+        recorded = recorded[0]
+    try:
+        recorded = np.broadcast_to(recorded, value.shape)
+    except ValueError:
+        return False
+    if not decays:
+        return bool(np.allclose(recorded, value, rtol=_AGREE, atol=0))
+    least = np.where(recorded == 1, 2.0**-24, 2.0**-52)  # the longest time constant of a layer stands for a decay of 1
+    return bool((np.abs(recorded - value) <= _AGREE * np.abs(1 - value) + least).all())
 
 
 def _common(value: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def time_step(
 
     NIR does not record one. An argument counts first, then our own metadata, then the parameters: many exporters choose
     ``r`` (and ``w_in``) so that a spike is not scaled, which ties it to the step. Otherwise it is assumed, with a
-    warning: 1 if all neurons are IF with r = 1, which means one unit of input per step; else 1e-4 s.
+    warning: one unit of time if all neurons are IF with r = 1, which means one unit of input per step; else 1e-4 s.
 
     Args:
         nodes: Nodes by name, without nested graphs.
@@ -96,7 +96,7 @@ def time_step(
         if method is None and "log" in result[0].reading:
             how = "exact"
         return TimeStep(_tidy(result[0].dt * seconds), unit, how, "inferred", result)
-    return TimeStep(_assumed(nodes.values()), unit, how, "assumed")
+    return TimeStep(_assumed(nodes.values(), TIME_UNITS[unit] or 1.0), unit, how, "assumed")
 
 
 def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
@@ -104,7 +104,8 @@ def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
 
     A neuron whose ``r`` is 1 indicates nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
     ``r = 1 / (1 - exp(-dt / tau))``, or ``r = tau exp(-dt / tau) / dt`` as rockpool writes it. A reading counts if all
-    neurons then indicate the same step; of several readings, the first that gives a round number.
+    neurons then indicate the same step; of several readings, the first that gives a round number. With a gain below 1,
+    the step would be longer than the time constant, which indicates nothing, except to rockpool's reading.
 
     Returns:
         The evidence, all in one reading and for one step, in the unit of the time constants; empty if there is none,
@@ -127,19 +128,22 @@ def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
             agreeing.append(results)
     if first and not agreeing:
         warn_caller("NIR502", "graph", "; ".join(map(str, first[:4])))
-    return next((clue for clue in agreeing if _is_round(clue[0].dt)), agreeing[0] if agreeing else ())
+    best = next((clue for clue in agreeing if _is_round(clue[0].dt)), agreeing[0] if agreeing else ())
+    below = any(np.any(getattr(n, gain) < 1) for n in nodes.values() for tau, gain in _pairs(n) if tau)
+    return () if below and all(clue.reading != _ROCKPOOL for clue in best) else best
+
+
+def _pairs(node: nir.NIRNode) -> list[tuple[str, str]]:
+    """Return the fields of a node that may indicate a step: time constants, empty for none, and their gains."""
+    if isinstance(node, nir.LIF | nir.LI):
+        return [("tau", "r")]
+    if isinstance(node, nir.CubaLIF | nir.CubaLI):
+        return [("tau_mem", "r"), ("tau_syn", "w_in")]
+    return [("", "r")] if isinstance(node, nir.IF | nir.I) else []
 
 
 def _of_node(name: str, node: nir.NIRNode, reading: str) -> Iterable[Evidence]:
-    if isinstance(node, nir.LIF | nir.LI):
-        pairs = [("tau", "r")]
-    elif isinstance(node, nir.CubaLIF | nir.CubaLI):
-        pairs = [("tau_mem", "r"), ("tau_syn", "w_in")]
-    elif isinstance(node, nir.IF | nir.I):
-        pairs = [("", "r")]
-    else:
-        return
-    for tau_name, gain_name in pairs:
+    for tau_name, gain_name in _pairs(node):
         gain = np.asarray(getattr(node, gain_name), dtype=np.float64)
         tau = np.asarray(getattr(node, tau_name), dtype=np.float64) if tau_name else np.ones_like(gain)
         tau, gain = np.broadcast_arrays(tau, gain)
@@ -182,13 +186,13 @@ def _is_round(dt: float) -> bool:
     return dt > 0 and abs(dt / float(f"{dt:.1e}") - 1) < _AGREE
 
 
-def _assumed(nodes: Iterable[nir.NIRNode]) -> float:
+def _assumed(nodes: Iterable[nir.NIRNode], unit: float) -> float:
     timed = [n for n in nodes if isinstance(n, _TIMED)]
     if not timed:
         return DEFAULT_DT
     if all(isinstance(n, nir.IF) for n in timed):
-        problem = "all neurons are IF with r = 1, taken as one unit of input per step: dt = 1"
-        warn_caller("NIR501", "graph", problem, "pass dt=1 to confirm this, or the intended dt")
-        return 1.0
+        problem = f"all neurons are IF with r = 1, taken as one unit of input per step: dt = {unit:g}"
+        warn_caller("NIR501", "graph", problem, f"pass dt={unit:g} to confirm this, or the intended dt")
+        return unit
     warn_caller("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")
     return DEFAULT_DT

@@ -128,7 +128,7 @@ class GraphModule(nn.Module):
             carried = self._carried_into(values, self._carried.read())
         self._walk(values, carried, lambda name, value: self[name](value))
         if self._wiring.carriers:
-            self._carried.write(tuple(values[s] for s in self._wiring.carriers))
+            self._carried.write(tuple(self._carried_on(values).values()))
         return results(values, self.output_names)
 
     def step(self, x: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
@@ -158,7 +158,7 @@ class GraphModule(nn.Module):
         carried = self._carried_into(values, kept) if self._wiring.carriers else {}
         after: dict[str, Any] = {}
         self._walk(values, carried, step_call(self.__getitem__, {} if state is None else state.nodes, after))
-        return results(values, self.output_names), GraphState(after, {s: values[s] for s in self._wiring.carriers})
+        return results(values, self.output_names), GraphState(after, self._carried_on(values))
 
     def unroll(self, xs: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
         """Run all steps of a sequence; the result equals calling :meth:`step` in a loop.
@@ -211,6 +211,8 @@ class GraphModule(nn.Module):
                 setattr(neuron, field, value)
         if state.carried:
             self._carried.write(tuple(state.carried[s] for s in self._wiring.carriers))
+        elif self._wiring.carriers:
+            self._carried.forget()
 
     def _loop(self, values: dict[str, Tensor], state: GraphState | None) -> tuple[Signals, GraphState]:
         ys: list[Signals] = []
@@ -228,6 +230,10 @@ class GraphModule(nn.Module):
             elif node.name not in values:
                 total = summed([*(values[s] for s in node.sources), *(carried[s] for s in node.delayed)])
                 values[node.name] = call(node.name, total) if node.name in self._attributes else total
+
+    def _carried_on(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the closing edges carry into the next step, apart from the outputs, which a caller may change."""
+        return {source: values[source].clone() for source in self._wiring.carriers}
 
     def _carried_into(self, values: dict[str, Tensor], kept: tuple[Tensor, ...] | None) -> dict[str, Tensor]:
         """Return the values that the closing edges carry into a step."""

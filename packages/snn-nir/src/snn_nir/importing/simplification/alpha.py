@@ -9,12 +9,10 @@ import numpy as np
 from snn_nir.codes import warn_caller
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
-from snn_nir.importing.recorded import learned, surrogate_of
+from snn_nir.importing.recorded import agree, learned, surrogate_of
 from snn_nir.importing.simplification.draft import Draft
 from snn_nir.importing.simplification.leak import leak_of
 from snn_nir.importing.simplification.unit import Unit
-
-_AGREE = 1e-5
 
 
 def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
@@ -31,19 +29,20 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         or not {"alpha", "beta", "threshold"} <= metadata.keys()
     ):
         return None
-    parts = _parts(draft, str(metadata.get("group")))
+    parts = _parts(draft, draft.group(name))
     if parts.get("exc") != name or not {"inh", "spk"} <= parts.keys():
         return None
     alpha, beta, threshold = (np.asarray(metadata[key], dtype=np.float64) for key in ("alpha", "beta", "threshold"))
-    tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
+    with np.errstate(divide="ignore"):  # a beta of 0 leaves a tau of 1
+        tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
     exc, inh = (leak_of(draft.nodes[parts[part]], scheme.step) for part in ("exc", "inh"))
-    pairs = [(alpha, exc.decay), (tau, exc.gain), (beta, inh.decay), (-tau, inh.gain)]
-    pairs.append((threshold, draft.values(parts["spk"], "threshold")))
+    pairs = [(tau, exc.gain), (-tau, inh.gain), (threshold, draft.values(parts["spk"], "threshold"))]
     delay, reset = bool(metadata.get("reset_delay", True)), str(metadata.get("reset", "none"))
     if reset == "subtract":
         amount = (1.0 if delay else alpha) * threshold / tau
-        pairs.append((-amount, draft.values(parts["reset"], "scale") if "reset" in parts else np.zeros(0)))
-    if not all(_agree(recorded, own) for recorded, own in pairs):
+        pairs.append((-amount, draft.values(parts["reset"], "scale") if "reset" in parts else 0 * exc.decay))
+    decays = agree(alpha, exc.decay, decays=True) and agree(beta, inh.decay, decays=True)
+    if not (decays and all(agree(recorded, own) for recorded, own in pairs)):
         warn_caller("NIR304", f"node {name!r}", "the constants of an Alpha")
         return None
     if reset == "zero":
@@ -52,7 +51,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     if outlets is None:
         return None
     return Unit(
-        name=str(metadata["group"]),
+        name=draft.group(name),
         entry=name,
         mem=name,
         spk=parts["spk"],
@@ -72,9 +71,9 @@ def _parts(draft: Draft, group: str) -> dict[str, str]:
     """Return the nodes of a group by their part, without the Scale of graded spikes."""
     results = {}
     for name, node in draft.nodes.items():
-        metadata = read_metadata(node)
-        if metadata.get("group") == group and metadata.get("part") in ("exc", "inh", "spk", "reset", "lowered"):
-            results[str(metadata["part"])] = name
+        part = read_metadata(node).get("part")
+        if part in ("exc", "inh", "spk", "reset", "lowered") and draft.group(name) == group:
+            results[str(part)] = name
     return results
 
 
@@ -101,9 +100,3 @@ def _outlets(draft: Draft, parts: dict[str, str], at_once: bool) -> dict[str, in
     if at_once and others and "lowered" not in parts:
         return None
     return {**({spk: 0} if outside(draft.readers(spk)) else {}), **({exc: -1} if others else {})}
-
-
-def _agree(recorded: np.ndarray, own: np.ndarray) -> bool:
-    if recorded.ndim > own.ndim:
-        return False
-    return bool(np.allclose(np.broadcast_to(recorded, own.shape), own, rtol=_AGREE, atol=_AGREE))

@@ -26,7 +26,11 @@ def with_current(draft: Draft, unit: Unit, scheme: Scheme) -> Unit:
         return unit
     (syn,) = outside
     node: Any = draft.nodes.get(syn)
-    if not isinstance(node, nir.LI | nir.I) or not _is_part(node, unit, "syn") or np.any(getattr(node, "v_leak", 0.0)):
+    if (
+        not isinstance(node, nir.LI | nir.I)
+        or not _is_part(draft, syn, unit, "syn")
+        or np.any(getattr(node, "v_leak", 0.0))
+    ):
         return unit
     current = leak_of(node, scheme.step)
     if not within_unit(current.decay, scheme.dtype):
@@ -47,7 +51,11 @@ def with_graded(draft: Draft, unit: Unit) -> Unit:
     outside = [r for r in draft.readers(unit.spk) if r not in unit.members]
     graded = outside[0] if len(outside) == 1 else ""
     node: Any = draft.nodes.get(graded)
-    if not isinstance(node, nir.Scale) or not _is_part(node, unit, "graded") or len(draft.sources(graded)) != 1:
+    if (
+        not isinstance(node, nir.Scale)
+        or not _is_part(draft, graded, unit, "graded")
+        or len(draft.sources(graded)) != 1
+    ):
         return unit
     main = draft.nodes[unit.mem]
     factor = constant(unit.mem, main, "graded", np.asarray(node.scale, dtype=np.float64))
@@ -112,6 +120,5 @@ def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
     return tuple(layer.padding)
 
 
-def _is_part(node: Any, unit: Unit, part: str) -> bool:
-    metadata = read_metadata(node)
-    return metadata.get("part") == part and metadata.get("group") == unit.name
+def _is_part(draft: Draft, name: str, unit: Unit, part: str) -> bool:
+    return read_metadata(draft.nodes[name]).get("part") == part and draft.group(name) == unit.name

@@ -9,6 +9,8 @@ import numpy as np
 from torch import nn
 
 from snn_nir.graphs.flattening import Flat
+from snn_nir.graphs.metadata import read_metadata
+from snn_nir.graphs.ordering import ordered
 
 
 class Draft:
@@ -20,6 +22,7 @@ class Draft:
     Attributes:
         nodes: NIR nodes by name.
         edges: Pairs of names.
+        closing: The edges that close a cycle of the graph.
         modules: Neurons that replace nodes, by name.
         taps: Names for several outputs of one neuron, each with its place.
         absorbed: Parts of these neurons that hold the parameters of a former node, by its name.
@@ -29,10 +32,13 @@ class Draft:
     def __init__(self, flat: Flat) -> None:
         self.nodes: dict[str, Any] = dict(flat.nodes)
         self.edges: list[tuple[str, str]] = list(flat.edges)
+        self._inputs = [name for name, place in flat.places.items() if place.kind == "Input" and not place.graphs]
+        self.closing: set[tuple[str, str]] = set(ordered(flat.nodes, flat.edges, self._inputs).closing)
         self.modules: dict[str, nn.Module] = {}
         self.taps: dict[str, int] = {}
         self.absorbed: dict[str, nn.Module] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self._places = flat.places
 
     def readers(self, name: str) -> list[str]:
         """Return the ends of the edges from a node."""
@@ -46,9 +52,19 @@ class Draft:
         """Return, sorted, the names among ``names`` that are nodes of these types."""
         return sorted(n for n in set(names) if isinstance(self.nodes.get(n), kinds))
 
+    def group(self, name: str) -> str:
+        """Return the path of the neuron that a node was part of, which is its own name if nothing is recorded."""
+        group = read_metadata(self.nodes[name]).get("group")
+        return name if group is None else ".".join([*self._places[name].graphs, str(group)])
+
     def values(self, name: str, field: str) -> np.ndarray:
         """Return a field of a node, as float64."""
         return np.asarray(getattr(self.nodes[name], field), dtype=np.float64)
+
+    def keeps_cycles(self) -> bool:
+        """Return True if cycles are closed where they were, although their order follows from names, which changed."""
+        names = [*self.nodes, *self.modules, *self.taps]
+        return ordered(names, self.edges, self._inputs).closing == self.closing
 
     def replace(
         self, members: set[str], entry: str, outlets: dict[str, int], module: Any, name: str, before: nn.Module | None
@@ -74,14 +90,16 @@ class Draft:
         if before is not None:
             into = self._free(f"{name}.gain")
             self.modules[into], self.shapes[into] = before, shape
-        edges = []
+        edges, closing = [], set()
         for source, target in self.edges:
             inside = source in members and target in members
             # one of several edges that the neuron merges
             doubled = (target in members and target != entry) or (source in members and source not in named)
             if inside or doubled:
                 continue
-            edges.append((named.get(source, source), into if target in members else target))
+            edge = named.get(source, source), into if target in members else target
+            edges.append(edge)
+            closing |= {edge} if (source, target) in self.closing else set()
         if before is not None:
             edges.append((into, name))
         self.modules[name], self.shapes[name] = module, shape
@@ -89,7 +107,7 @@ class Draft:
             if tap != name:
                 edges.append((name, tap))
                 self.taps[tap], self.shapes[tap] = outlets[outlet], shape
-        self.edges = edges
+        self.edges, self.closing = edges, closing
 
     def _free(self, name: str) -> str:
         while name in self.nodes or name in self.modules or name in self.taps:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
 from snn_nir.importing.recorded import constant, firing_options, learned
 from snn_nir.importing.simplification.draft import Draft
@@ -22,7 +21,7 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         [0, 1], or a current is scaled on its way to the membrane.
     """
     node: Any = draft.nodes[name]
-    text, options = read_metadata(node), firing_options(name, node, scheme.reset)
+    options = firing_options(name, node, scheme.reset)
     if np.any(getattr(node, "v_leak", 0.0)) or (options["reset_mechanism"] == "zero" and np.any(node.v_reset)):
         return None
     recursion = recursion_of(name, node, scheme)
@@ -30,7 +29,7 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         return None
     threshold = constant(name, node, "threshold", np.asarray(node.v_threshold, dtype=np.float64))
     return Unit(
-        name=str(text.get("group", name)),
+        name=draft.group(name),
         entry=name,
         mem=name,
         spk=name,

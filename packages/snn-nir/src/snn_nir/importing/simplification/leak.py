@@ -11,7 +11,7 @@ import torch
 from snn_nir.codes import warn_caller
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
-from snn_nir.importing.recorded import constant
+from snn_nir.importing.recorded import agree, constant, learned
 from snn_nir.importing.time_step import TimeStep
 
 
@@ -116,20 +116,20 @@ def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
 
 
 def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None:
-    """Return R, C and time step of a recorded ``Lapicque``, if the node's fields agree with them.
+    """Return the constants of a recorded ``Lapicque``, if the node's fields agree with them; else warn.
 
-    Otherwise warn, and return None.
+    Returns:
+        R, C and time step; a learned ``beta`` stands for the one of R and C that followed from it.
     """
     metadata = read_metadata(node)
     if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
         return None
     circuit = {key: np.asarray(metadata[key], dtype=np.float64) for key in ("R", "C", "time_step")}
     gain = circuit["time_step"] / circuit["C"]
-    agrees = all(
-        np.allclose(np.broadcast_to(recorded, own.shape), own, rtol=1e-5, atol=1e-5)
-        for recorded, own in ((1 - gain / circuit["R"], leak.decay), (gain, leak.gain))
-        if recorded.ndim <= own.ndim
-    )
-    if not agrees:
+    if not (agree(1 - gain / circuit["R"], leak.decay, decays=True) and agree(gain, leak.gain)):
         warn_caller("NIR304", f"node {name!r}", "R, C and time step of a Lapicque")
-    return circuit if agrees else None
+        return None
+    if "beta" in learned(node) and "beta" in metadata and metadata.get("derived") in ("R", "C"):
+        del circuit[str(metadata["derived"])]
+        circuit["beta"] = np.asarray(metadata["beta"], dtype=np.float64)
+    return circuit

@@ -44,7 +44,7 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
     if recursion is None:
         return None
     unit = Unit(
-        name=str(read_metadata(node).get("group", name)),
+        name=draft.group(name),
         entry=name,
         mem=name,
         spk=spk,
@@ -61,7 +61,8 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
     if (threshold < 0).any():
         return None  # it fires at rest, and an edge that closes a cycle would carry that spike into the first step
     unit.constants["threshold"] = constant(spk, node, "threshold", threshold)
-    unit.spike_grad = surrogate_of(name, node)
+    recorded = spk if "spike_grad" in read_metadata(draft.nodes[spk]) else name
+    unit.spike_grad = surrogate_of(recorded, draft.nodes[recorded])
     unit.members.add(spk)
     cuba = isinstance(node, nir.CubaLI)
     reset = None if cuba else _reset(draft, name, spk, recursion.decay, recursion.gain, threshold, scheme.dtype)

@@ -32,7 +32,7 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     This is done if rest and reset potential are 0 and decays lie in [0, 1], so that the neuron does the same
     operations. An input that the node multiplies goes through a ``Scale`` first. Constants recorded in the metadata are
     used if the node's fields agree with them to 1e-5; LI -> LI becomes one ``Synaptic``, and a graded spike part of its
-    neuron, only if the metadata says so.
+    neuron, only if the metadata says so. Nothing is replaced if the names of the neurons would close a cycle elsewhere.
 
     Example:
         >>> import numpy as np
@@ -58,7 +58,7 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
             unit = membrane_unit(draft, name, scheme, fires) if name in draft.nodes else None
             if unit is not None:
                 _put(draft, unit, scheme)
-    return draft
+    return draft if draft.keeps_cycles() else Draft(flat)
 
 
 def _put(draft: Draft, unit: Unit, scheme: Scheme) -> None:
@@ -66,6 +66,8 @@ def _put(draft: Draft, unit: Unit, scheme: Scheme) -> None:
     for target in {unit.entry, unit.mem}:
         if any(s in unit.members and s not in unit.feeds for s in draft.sources(target)):
             return  # it feeds itself without a weight, which no neuron of snn-core does
+    if not set(draft.sources(unit.entry)) - unit.members:
+        return  # it reads nothing but its own reset
     neuron = unit.neuron(scheme.dtype)
     before = None if unit.gain is None else Scale(scheme.tensor(unit.gain))
     draft.replace(unit.members, unit.entry, unit.outlets, neuron, unit.name, before)
