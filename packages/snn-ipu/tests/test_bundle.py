@@ -48,6 +48,18 @@ def test_a_loaded_program_is_the_lowered_one(tmp_path):
         torch.testing.assert_close(result.transpose(0, 1), expected)
 
 
+class Masked(nn.Module):
+    def forward(self, x):
+        return torch.where(x > 0, x, -torch.inf).clamp(max=torch.inf), torch.where(x > 0, x, torch.nan)
+
+
+def test_numbers_that_are_not_finite_come_back(tmp_path):
+    snn_ipu.export(Masked(), XS, tmp_path)
+    json.loads((tmp_path / "program.json").read_text(), parse_constant=pytest.fail)
+    for result, expected in zip(snn_ipu.load(tmp_path)(XS.transpose(0, 1)), Masked()(XS)):
+        torch.testing.assert_close(result.transpose(0, 1), expected, rtol=0, atol=0, equal_nan=True)
+
+
 def test_a_bundle_is_two_plain_files(folder):
     assert sorted(file.name for file in folder.iterdir()) == ["program.json", "weights.npz"]
     description = json.loads((folder / "program.json").read_text())
@@ -115,6 +127,7 @@ def neuron(description):
         (lambda d: d["nodes"][0].update(kind="eval"), "has a node of kind 'eval'"),
         (lambda d: d["nodes"][0]["args"].append({"v": "v999"}), r"uses \['v999'\] before computing it"),
         (lambda d: d["nodes"][0]["args"].append({"pickle": "x"}), "has a 'pickle'"),
+        (lambda d: d["nodes"][0]["args"].append({"float": "1e400"}), "has a 'float'"),
         (lambda d: d["nodes"][0].update(outs=[]), "drops the result of"),
         (lambda d: neuron(d).update(input="v999"), "feeds 'v999' to '1'"),
         (lambda d: neuron(d).update(results=["v999"]), "keeps a value that '1' never computes"),
@@ -127,6 +140,8 @@ def neuron(description):
         (lambda d: d["loss"].update(name="mine"), "uses the loss 'mine'"),
         (lambda d: d["loss"].update(of=7), "has a loss of no output"),
         (lambda d: d["loss"].update(reduction="max"), "reduces its loss by 'max'"),
+        (lambda d: d["loss"].update(classes=-4), "has -4 classes"),
+        (lambda d: d["loss"].update(weight=[1.0]), "does not weigh each of its classes"),
         (lambda d: d.update(nodes=3), "malformed"),
         (lambda d: d.update(input=None), "malformed"),
     ],
@@ -190,6 +205,13 @@ def test_arrays_of_every_dtype_and_shape_come_back(tmp_path, dtype, shape):
     (name, result), *rest = arrays.read(tmp_path / "a.npz").items()
     assert (name, rest, result.dtype, result.shape) == ("a.b", [], dtype, array.shape)
     assert result.equal(array)
+
+
+@pytest.mark.parametrize("size", [2**31, 2**32 + 5])
+def test_all_bytes_of_a_large_array_are_read(size, monkeypatch):
+    # memory that nothing writes takes no room, and neither does its length
+    monkeypatch.setattr(arrays, "bytes", len, raising=False)
+    assert arrays._bytes(torch.empty(size, dtype=torch.uint8)) == size
 
 
 def test_arrays_that_are_not_contiguous_are_written_in_order(tmp_path):

@@ -91,6 +91,11 @@ def test_membrane_losses_look_at_the_last_output_and_others_at_the_first():
         ({"loss": functional.ce_rate_loss(reduction="none")}, "reduction='none' is not lowered"),
         ({"loss": functional.mse_membrane_loss(time_var_targets=True)}, "time_var_targets=True is not lowered"),
         ({"loss": "ce_rate", "l1_rate": float("nan")}, "l1_rate is nan"),
+        ({"loss": functional.ce_rate_loss(weight=WEIGHT), "sizes": [3]}, "weight has 4 entries for 3 classes"),
+        (
+            {"loss": functional.mse_count_loss(weight=WEIGHT, population_code=True, num_classes=2), "sizes": [4]},
+            "weight has 4 entries for 2 classes; give one per class",
+        ),
         ({"loss": "ce_rate", "l1_rate": "much"}, "l1_rate is 'much'"),
     ],
 )

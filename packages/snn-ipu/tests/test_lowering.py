@@ -142,6 +142,35 @@ def test_computations_without_gradients_have_none_in_the_program():
     assert_same(Fixed().double(), nets.example(), exact=False)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.clone(),
+        lambda x: x.unsqueeze(1)[:, 0].contiguous().clone(),
+        lambda x: x.max(1, keepdim=True)[0],
+        lambda x: x.max(1, keepdim=True).indices.double() + 1,
+        lambda x: x.chunk(7, 1)[3],
+        lambda x: torch.stack(x.unbind(1), 1),
+        lambda x: x.split(1, dim=1)[2],
+        lambda x: x.to(x.dtype),  # the same tensor, which keeps its gradient
+    ],
+)
+def test_tensors_made_without_gradients_have_none_in_the_program(function):
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.lif = nn.Linear(7, 7), snn.Leaky(beta=0.9, init_hidden=True)
+
+        def forward(self, x):
+            h = self.fc(x)
+            with torch.no_grad():
+                gate = function(h)
+            return self.lif(h * gate)
+
+    torch.manual_seed(0)
+    assert_same(Gated().double(), nets.example(), exact=False)
+
+
 def test_a_program_takes_batches_of_any_size():
     net = nets.projected("rsynaptic")
     program = snn_ipu.lower(net, nets.example(batch=3))

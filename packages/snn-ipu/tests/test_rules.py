@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import pathlib
 import types
@@ -129,7 +130,15 @@ def test_001_a_value_read_on_the_host(poptorch):
 
 
 @pytest.mark.parametrize(
-    "read", [lambda x: x * x.mean().item(), lambda x: x * float(x.sum()), lambda x: x * len(x.tolist())]
+    "read",
+    [
+        lambda x: x * x.mean().item(),
+        lambda x: x * float(x.sum()),
+        lambda x: x * len(x.tolist()),
+        lambda x: x if torch.equal(x, 2 * x) else -x,
+        lambda x: x if torch.allclose(x, 2 * x) else -x,
+        lambda x: x if torch.is_nonzero(x.sum()) else -x,
+    ],
 )
 def test_001_every_way_to_read_one(read):
     assert codes(Net(Step(read))) == ["IPU001"]
@@ -205,6 +214,87 @@ def test_004_an_operation_that_is_not_lowered(poptorch):
 )
 def test_004_more_of_them(function):
     assert codes(Net(Step(function))) == ["IPU004"]
+
+
+IN_PLACE = (nn.ReLU, nn.ELU, nn.SiLU, nn.Hardtanh, nn.LeakyReLU, nn.Dropout)
+
+
+@pytest.mark.parametrize("kind", IN_PLACE)
+def test_004_an_activation_in_place(kind):
+    (issue,) = snn_ipu.check(Net(kind(inplace=True)), XS)
+    assert (issue.code, issue.where) == ("IPU004", "between")
+    assert "overwrites a tensor" in issue.message
+    assert codes(Net(kind())) == []
+
+
+def test_dropout_in_place_that_does_nothing_is_lowered():
+    net = Net(nn.Dropout(0.5, inplace=True).eval())
+    assert codes(net) == []
+    assert snn_ipu.lower(net, XS)(XS.transpose(0, 1)).transpose(0, 1).equal(snn.unroll(net, XS))
+
+
+class Assigns(nn.Module):
+    """Writes into what a test chooses."""
+
+    def __init__(self, choose) -> None:
+        super().__init__()
+        self.choose = choose
+        self.register_buffer("kept", torch.ones(3))
+        self.register_buffer("index", torch.tensor(1))
+
+    def forward(self, x):
+        y = self.choose(self, x)
+        y[self.index] = 0
+        return x * y
+
+
+@pytest.mark.parametrize(
+    ("choose", "code"),
+    [
+        (lambda module, x: 1 * x, "IPU004"),
+        (lambda module, x: x.new_ones(3), "IPU004"),
+        (lambda module, x: 2 * module.kept, "IPU004"),
+        (lambda module, x: module.kept, "IPU005"),
+    ],
+)
+def test_004_and_005_an_assignment_to_a_part_of_a_tensor(choose, code):
+    (issue,) = snn_ipu.check(Net(Assigns(choose)), XS)
+    assert (issue.code, issue.where) == (code, "between")
+    assert issue.line.startswith(f"{HERE}:")
+
+
+def test_an_assignment_to_a_part_of_a_constant_is_computed_once():
+    net = Net(Assigns(lambda module, x: torch.ones(3)))
+    assert codes(net) == []
+    assert snn_ipu.lower(net, XS)(XS.transpose(0, 1)).transpose(0, 1).equal(snn.unroll(net, XS, schedule="steps"))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * (x.int() & x.int()),
+        lambda x: x * (x.int() | (x > 0)),
+        lambda x: x * ~x.int(),
+        lambda x: x * (x.int() & 1),
+        lambda x: x * ((x > 0) & True),
+        lambda x: x * torch.bitwise_and(x.int(), 3),
+    ],
+)
+def test_004_bits_of_integers(function):
+    (issue,) = snn_ipu.check(Net(Step(function)), XS)
+    assert (issue.code, issue.where, issue.remedy) == ("IPU004", "between", "apply it to tensors of torch.bool")
+
+
+def test_004_a_function_whose_namesake_takes_other_arguments():
+    mean, var = torch.zeros(3), torch.ones(3)
+    direct = Step(lambda x: torch.batch_norm(x, None, None, mean, var, False, 0.1, 1e-5, False))
+    (issue,) = snn_ipu.check(Net(direct), XS)
+    assert (issue.code, issue.where) == ("IPU004", "between")
+    assert issue.remedy == "call torch.nn.functional.batch_norm"
+    followed = Net(Step(lambda x: nn.functional.batch_norm(x, mean, var)))
+    assert codes(followed) == []
+    out = snn_ipu.lower(followed, XS)(XS.transpose(0, 1)).transpose(0, 1)
+    assert out.equal(snn.unroll(followed, XS, schedule="steps"))
 
 
 @pytest.mark.parametrize(
@@ -326,17 +416,77 @@ def test_a_net_is_checked_in_inference_mode():
         assert codes(Net(Shifted())) == []
 
 
-def test_005_a_number_counted_by_hand():
-    class Counts(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.step = 0
+class Holds(nn.Module):
+    """An attribute, and a forward that reads and may change it."""
 
+    def __init__(self, name, value, forward) -> None:
+        super().__init__()
+        self.name = name
+        self.function = forward
+        setattr(self, name, value)
+
+    def forward(self, x):
+        new = self.function(x, getattr(self, self.name))
+        setattr(self, self.name, new)
+        return x
+
+
+def _filled(x, state):
+    state["mem"] = 0.5 * state.get("mem", 0) + x
+    return state
+
+
+def _written(x, state):
+    state[0][0] += 1
+    return state
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "forward"),
+    [
+        ("step", 0, lambda x, state: state + 1),
+        ("_step", 0, lambda x, state: state + 1),
+        ("state", (), lambda x, state: (*state, x)),
+        ("state", None, lambda x, state: (x if state is None else 0.5 * state[0] + x,)),
+        ("state", {}, _filled),
+        ("_state", {"inner": {}}, lambda x, state: {"inner": _filled(x, state["inner"])}),
+        ("state", {"mem": [torch.zeros(3)]}, lambda x, state: {"mem": _written(x, state["mem"])}),
+        ("state", (torch.zeros(3),), _written),
+        ("state", collections.deque([1, 2]), lambda x, state: state.rotate() or state),
+        ("state", [[1]], _written),
+    ],
+)
+def test_005_a_state_kept_in_an_attribute_of_any_kind(name, value, forward):
+    (issue,) = snn_ipu.check(Net(Holds(name, copy.deepcopy(value), forward)), XS)
+    assert (issue.code, issue.where) == ("IPU005", "between")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (1, [2.0, float("nan")]),
+        {"sizes": torch.Size([3]), "mem": torch.tensor([1.0, torch.nan]), "none": None},
+        float("nan"),
+        (nn.Linear(2, 2),),
+        collections.deque([torch.relu]),
+    ],
+)
+def test_an_attribute_that_does_not_change_is_not_a_state(value):
+    assert codes(Net(Holds("value", value, lambda x, state: state))) == []
+    assert codes(Net(Holds("_value", value, lambda x, state: state))) == []
+
+
+def test_005_a_neuron_that_is_called_twice_in_a_step():
+    class Twice(Net):
         def forward(self, x):
-            self.step += 1
-            return x * self.step
+            h = self.fc(x)
+            return self.lif(h + self.lif(h))
 
-    assert codes(Net(Counts())) == ["IPU005"]
+    (issue,) = snn_ipu.check(Twice(), XS)
+    assert (issue.code, issue.where) == ("IPU005", "lif")
+    assert issue.message == "'lif' (Leaky) is called twice in one step"
+    shared = snn.Leaky(beta=0.9, init_hidden=True)
+    assert codes(nn.Sequential(nn.Linear(5, 3), shared, nn.Linear(3, 3), shared)) == ["IPU005"]
 
 
 def test_002_a_tensor_made_like_the_input_is_of_any_batch_size():

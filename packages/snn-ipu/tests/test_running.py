@@ -231,6 +231,46 @@ def test_labels_that_do_not_fit_are_named():
         step(batch(), LABELS[:7])
 
 
+@pytest.mark.parametrize("target", ["cpu", "hw"])
+@pytest.mark.parametrize(
+    ("labels", "error", "text"),
+    [
+        (LABELS + 1, ValueError, r"labels holds 5; with 5 classes a label lies in \[0, 4\]"),
+        (LABELS - 1, ValueError, "labels holds -1; with 5 classes"),
+        (torch.where(LABELS == 2, -100, LABELS).int(), ValueError, "labels holds -100; with 5 classes"),
+        (LABELS.float(), TypeError, r"labels has dtype torch.float32; labels are integers: pass labels.long\(\)"),
+        (LABELS > 2, TypeError, "labels has dtype torch.bool"),
+    ],
+)
+def test_labels_other_than_classes_are_refused_before_a_step(labels, error, text, target, poptorch):
+    model = program()
+    before = {name: value.clone() for name, value in model.state().items()}
+    step = model.training(torch.optim.SGD(model.parameters(), 0.1), target=target)
+    with pytest.raises(error, match=text):
+        step(batch(), labels)
+    step.fetch_weights()
+    assert all(value.equal(before[name]) for name, value in model.state().items())
+    step(batch(), LABELS.int())
+
+
+@pytest.mark.parametrize(("attribute", "classes"), [({}, 6), ({"population_code": True, "num_classes": 2}, 2)])
+def test_the_number_of_classes_is_that_of_the_output_or_of_the_population_code(attribute, classes):
+    loss = types.SimpleNamespace(__name__="ce_rate_loss", **attribute)
+    net = nn.Sequential(nn.Linear(7, 6), snn.Leaky(beta=0.9, init_hidden=True))
+    model = snn_ipu.lower(net, nets.example(batch=8, dtype=torch.float32), loss=loss)
+    step = model.training(torch.optim.SGD(model.parameters(), 0.1))
+    step(batch(), LABELS % classes)
+    with pytest.raises(ValueError, match=f"with {classes} classes"):
+        step(batch(), torch.full_like(LABELS, classes))
+
+
+def test_a_bundle_that_does_not_know_its_classes_trains():
+    model = program()
+    del model.description["loss"]["classes"]
+    step = model.training(torch.optim.SGD(model.parameters(), 0.1))
+    assert step(batch(), LABELS)[1].isfinite()
+
+
 @pytest.fixture
 def installed(monkeypatch):
     """A poptorch that is installed and cannot be used, for one reason or another."""

@@ -63,17 +63,20 @@ class Training(_Run):
 
         Args:
             x: Input, ``[batch, T, ...]``.
-            labels: Labels, ``[batch]``, integers.
+            labels: Labels, ``[batch]``, integers from 0 to the number of classes - 1.
 
         Returns:
             ``(outputs, loss)`` of the batch's last part.
 
         Raises:
-            ValueError: If the batch is not divisible (IPU008), or the dtype (IPU009) or T (IPU010) is wrong.
+            TypeError: If the labels are not integers.
+            ValueError: If the batch is not divisible (IPU008), the dtype (IPU009) or T (IPU010) is wrong, or a label
+                is not a class.
         """
-        x = self._checked(x)
         if labels.shape != x.shape[:1]:
             raise ValueError(f"labels has shape {tuple(labels.shape)}; pass one for each of {x.shape[0]} samples")
+        self._check_labels(labels)
+        x = self._checked(x)
         self.graph.train()
         if self._place.poptorch is not None:
             return self.model(x, labels)
@@ -87,6 +90,18 @@ class Training(_Run):
                 (value / step).backward()
             self.optimizer.step()
         return structured(self.graph.description["output"], [out.detach() for out in flat]), value.detach()
+
+    def _check_labels(self, labels: Tensor) -> None:
+        if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+            raise TypeError(f"labels has dtype {labels.dtype}; labels are integers: pass labels.long()")
+        classes = self.graph.description["loss"].get("classes")
+        if classes is None:  # a bundle of snn-ipu 0.5 does not know them
+            return
+        unknown = (labels < 0) | (labels >= classes)
+        if unknown.any():
+            raise ValueError(
+                f"labels holds {labels[unknown][0].item()}; with {classes} classes a label lies in [0, {classes - 1}]"
+            )
 
 
 class Inference(_Run):

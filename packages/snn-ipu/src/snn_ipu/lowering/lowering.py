@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
 
 from snn_core import utils
 from snn_core.backends import BackendError
@@ -62,24 +63,24 @@ def lower(
         True
     """
     try:
-        description, tensors = described_net(net, example)
+        description, tensors, sizes = described_net(net, example)
     except Found as problem:
         raise BackendError(f"the net cannot be lowered for an IPU: {problem.issue}") from problem
     if encoding not in (None, "rate"):
         raise ValueError(f"encoding is {encoding!r}; choose 'rate' or None")
     description["input"]["encoding"] = encoding
-    description["loss"] = None if loss is None else chosen_loss(loss, len(output_names(description["output"])), l1_rate)
+    description["loss"] = None if loss is None else chosen_loss(loss, len(sizes), l1_rate, sizes)
     return Program(description, tensors)
 
 
-def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the description of a net's program, without a loss, and its tensors.
+def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor], list[int | None]]:
+    """Return the description of a net's program, without a loss, its tensors, and the sizes of its outputs' last axes.
 
     Example:
         >>> import snn_core as snn
-        >>> description, tensors = described_net(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3))
-        >>> description["nodes"][0]["kind"]
-        'neuron'
+        >>> description, tensors, sizes = described_net(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3))
+        >>> description["nodes"][0]["kind"], sizes
+        ('neuron', [3])
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"a net (nn.Module) can be lowered, got {type(net).__name__}")
@@ -93,7 +94,7 @@ def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict
     second = torch.cat([first, first[:1]]).flip(0) * 0.75
     with torch.random.fork_rng(devices=[]):
         single, other = _recorded(net, first), _recorded(net, second)
-    return _described(net, example, single, other, batch)
+    return *_described(net, example, single, other, batch), single.sizes
 
 
 def _recorded(net: nn.Module, x: Tensor) -> Step:
@@ -125,23 +126,37 @@ class _Held:
         return mine.shape == other.shape and bool(((mine == other) | (mine.isnan() & other.isnan())).all())
 
 
-def _kept(net: nn.Module) -> dict[tuple[str, str], Any]:
+def _kept(net: nn.Module) -> dict[tuple[str, str], list[Any]]:
     """Return the attributes of a net's modules, except those of neurons and other layers with a time of their own."""
     return {
-        (path, name): _Held(value) if isinstance(value, Tensor) else copy.copy(value)
+        (path, name): _parts(value)
         for path, module in net.named_modules()
         if not isinstance(module, Temporal)
         for name, value in (*vars(module).items(), *module._buffers.items())
-        if isinstance(value, Tensor) or (isinstance(value, (bool, int, float, str, list)) and not name.startswith("_"))
+        if isinstance(value, (Tensor, *_PLAIN, list, dict, deque)) and name not in _OF_EVERY_MODULE
     }
 
 
-def _same(before: Any, after: Any) -> bool:
+_PLAIN = (bool, int, float, complex, str, tuple)
+_OF_EVERY_MODULE = vars(nn.Module()).keys() - {"training"}
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return the structure of a value, and the parts that it holds."""
+    parts, structure = tree_flatten(value)
+    return [structure, *(_Held(part) if isinstance(part, Tensor) else part for part in parts)]
+
+
+def _same(before: list[Any] | None, after: list[Any] | None) -> bool:
+    if before is None or after is None or before[0] != after[0]:
+        return False
+    return all(map(_same_part, before[1:], after[1:]))
+
+
+def _same_part(before: Any, after: Any) -> bool:
     if isinstance(before, _Held) and isinstance(after, _Held):
         return before.tensor is after.tensor and before.version == after.version and before.equals(after.values)
-    if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(a is b for a, b in zip(before, after))
-    return type(before) is type(after) and before == after
+    return before is after or (type(before) is type(after) and isinstance(before, _PLAIN) and before == after)
 
 
 def _forward_line(net: nn.Module, path: str) -> str:
@@ -172,7 +187,7 @@ def _described(
             )
         )
     outputs = output_names(first.output)
-    must_act_on_samples(nodes, first.axes, outputs)
+    must_act_on_samples(nodes, first.axes, outputs, {name for name, rows in first.rows.items() if rows == batch})
     nodes = without_dead([once_and_step(node) for node in nodes], outputs)
     tensors, aliases, learned = _weights(net)
     saved = set(net.state_dict())

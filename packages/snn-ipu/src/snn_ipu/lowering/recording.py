@@ -17,7 +17,7 @@ from snn_core.sequence.calls import first_by_position
 from snn_ipu.issues import Found, IpuIssue
 from snn_ipu.program.operations import TABLE, encoded
 
-__all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "IN_PLACE", "REMEDIES", "RENAMED", "Recorder", "SAME"]
+__all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "REMEDIES", "RENAMED", "Recorder", "SAME"]
 
 
 HAND_KEPT = (
@@ -57,6 +57,7 @@ class Recorder(TorchFunctionMode):
         self.paths: list[str] = [""]
         self.constants: dict[str, Tensor] = {}
         self.axes: dict[str, int] = {}
+        self.rows: dict[str, int] = {}  # the size of axis 0
         self._names = dict(weights)
         self._live = set(learned)  # names of values that are not known before a call
         self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another tensor
@@ -121,15 +122,31 @@ class Recorder(TorchFunctionMode):
         if live:
             self._check_host(name, args, len(args) + len(kwargs))
         out = func(*args, **kwargs)
-        if any(id(t) in self._names for t in tensors) and any(True for _ in _tensors(out)):
+        writes = name == "__setitem__" and (live or id(args[0]) in self._names)  # it returns nothing
+        if writes or (any(id(t) in self._names for t in tensors) and any(True for _ in _tensors(out))):
             for tensor in tensors:
                 self._not_opaque(tensor)
             if func is Tensor.where:  # a method of the input, not of the condition
                 named = {**dict(zip(("input", "condition", "other"), args)), **kwargs}
                 args, kwargs = (named["condition"], named["input"], named["other"]), {}
-            args, kwargs = first_by_position(args, kwargs)
-            self._record(RENAMED.get(name, name), args, dict(kwargs), out, live)
+            args, kwargs = self._as_in_functional(func, *first_by_position(args, kwargs))
+            self._record(_renamed(name, args, kwargs), args, dict(kwargs), out, live)
+            if live and not torch.is_grad_enabled():  # a program has no gradient mode
+                for tensor in _tensors(out):
+                    if all(tensor is not t for t in tensors):
+                        self.write("detach", [tensor], {}, tensor)
         return out
+
+    def _as_in_functional(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Return the arguments of a function as its namesake in ``torch.nn.functional`` takes them."""
+        if func is torch.batch_norm:
+            what = "torch.batch_norm takes its arguments in another order than the function that is lowered"
+            self.refuse("IPU004", what, "call torch.nn.functional.batch_norm")
+        if func in _SOFTMAX and len(args) > 2:
+            return args[:2], {**kwargs, "dtype": args[2]}
+        if func in _WITH_CUDNN:
+            return args[:5], {k: v for k, v in kwargs.items() if k not in ("cudnn_enable", "cudnn_enabled")}
+        return args, kwargs
 
     def _check_host(self, name: str, args: Any, count: int) -> None:
         if name in HOST_READS:
@@ -143,7 +160,18 @@ class Recorder(TorchFunctionMode):
             )
 
     def _record(self, name: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool) -> None:
-        if name in SAME or (isinstance(out, Tensor) and args and out is args[0] and not name.endswith("_")):
+        kwargs = {_AXES.get(k, k): v for k, v in kwargs.items() if k != "device"}
+        idle = "dropout" in name and not kwargs.get("training", True)
+        if (
+            (kwargs.pop("inplace", False) and not idle)
+            or kwargs.pop("out", None) is not None
+            or (name.endswith("_") and name not in SAME and name != "__get__")
+        ):
+            if args and isinstance(args[0], Tensor) and self.name_of(args[0]).startswith("w:"):
+                self.refuse("IPU005", *HAND_KEPT)
+            remedy = REMEDIES.get(name, "use the form that returns a new tensor")
+            self.refuse("IPU004", f"{name.strip('_')} overwrites a tensor", remedy)
+        if name in SAME or (isinstance(out, Tensor) and args and out is args[0]):
             self._bind(out, self.name_of(args[0]), live)
             return
         if name in CASTS:
@@ -156,24 +184,12 @@ class Recorder(TorchFunctionMode):
         if name == "batch_norm" and kwargs.get("training"):
             what = "BatchNorm changes its running statistics in every step while training"
             self.refuse("IPU005", what, "call .eval() on it, or use GroupNorm or LayerNorm")
-        if (
-            kwargs.pop("inplace", False)
-            or kwargs.pop("out", None) is not None
-            or (name.endswith("_") and name not in REMEDIES)
-            or name in IN_PLACE
-        ):
-            if args and self.name_of(args[0]).startswith("w:"):
-                self.refuse("IPU005", *HAND_KEPT)
-            self.refuse("IPU004", f"{name.strip('_')} overwrites its input", "use the form that returns a new tensor")
         if name not in TABLE:
             if not live:
                 return  # computed from constants, it is a constant
             remedy = REMEDIES.get(name, "write it with other operations")
             self.refuse("IPU004", f"{name.strip('_')} is not among the operations lowered for PopTorch", remedy)
-        kwargs = {k: v for k, v in kwargs.items() if k != "device"}
         self.write(name, args, kwargs, out, live)
-        if live and not torch.is_grad_enabled() and isinstance(out, Tensor):
-            self.write("detach", [out], {}, out)  # a program has no gradient mode
 
     def _not_opaque(self, value: Tensor) -> None:
         if isinstance(value.grad_fn, BackwardCFunction):
@@ -192,7 +208,7 @@ class Recorder(TorchFunctionMode):
 
     def _bind(self, value: Tensor, name: str, live: bool) -> None:
         self._names[id(value)] = name
-        self.axes[name] = value.dim()
+        self.axes[name], self.rows[name] = value.dim(), len(value) if value.dim() else 0
         self._kept.append(value)
         if live:
             self._live.add(name)
@@ -218,7 +234,20 @@ def _user_line() -> str:
     return ""
 
 
+def _renamed(name: str, args: Any, kwargs: dict[str, Any]) -> str:
+    """Return the name of a function in a program."""
+    operands = (*args, *kwargs.values())
+    if name in _BITWISE and not all(isinstance(v, Tensor) and v.dtype == torch.bool for v in operands):
+        return name.strip("_")  # integers have other bits than 0 and 1
+    return RENAMED.get(name, name)
+
+
+_BITWISE = {"__and__", "__invert__", "__or__", "bitwise_and"}
+_AXES = {"axis": "dim", "axis0": "dim0", "axis1": "dim1"}
+_SOFTMAX = (torch.softmax, Tensor.softmax, torch.log_softmax, Tensor.log_softmax)
+_WITH_CUDNN = (torch.group_norm, torch.layer_norm)
 HOST_READS = {"__bool__", "__float__", "__int__", "__index__", "__array__", "__contains__", "item", "tolist", "numpy"}
+HOST_READS |= {"allclose", "equal", "is_nonzero"}
 DYNAMIC = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "__iter__"}
 SAME = {"clone", "contiguous", "requires_grad_"}
 RENAMED = {
@@ -256,10 +285,11 @@ CASTS = {
     "long": torch.int64,
 }
 REMEDIES = {
+    **dict.fromkeys(("and", "bitwise_and", "invert", "or"), "apply it to tensors of torch.bool"),
     "heaviside": "write (x > 0).to(x.dtype)",
     "lerp": "write a + w * (b - a)",
     "poisson": "use torch.bernoulli",
     "lstm_cell": "use Leaky, Synaptic or Alpha instead of an LSTM neuron",
+    "__setitem__": "select with torch.where, or join parts with torch.cat",
     "__get__": "call a method, such as transpose or detach, instead of an attribute",
 }
-IN_PLACE = {f"__i{name}__" for name in ("add", "sub", "mul", "truediv", "pow", "and", "or")} | {"__setitem__"}

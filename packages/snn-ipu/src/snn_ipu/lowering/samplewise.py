@@ -13,17 +13,18 @@ class _Mixes(Exception):
     """Error of an operation that may mix samples, with the reason."""
 
 
-def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outputs: list[str]) -> None:
+def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outputs: list[str], rows: set[str]) -> None:
     """Check that nodes keep axis 0 as the axis of samples.
 
     Args:
         nodes: Operations and neurons in order, with an open batch size.
         axes: Number of axes of every tensor by name.
         outputs: Names of the net's outputs.
+        rows: Names of the tensors whose axis 0 has the size of the batch.
 
     Example:
         >>> node = {"kind": "call", "path": "norm", "op": "mean", "args": [{"v": "x"}, 0], "kwargs": {}, "outs": []}
-        >>> must_act_on_samples([node], {"x": 2, "v0": 1}, ["v0"])
+        >>> must_act_on_samples([node], {"x": 2, "v0": 1}, ["v0"], {"x"})
         Traceback (most recent call last):
         ...
         snn_ipu.issues.Found: IPU004 in 'norm': mean goes along axis 0, the axis of samples; let it act on each ...
@@ -31,10 +32,13 @@ def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outpu
     batched = {"x"}
     for node in nodes:
         if node["kind"] != "neuron":
+            _must_not_compute_with_batch(node)
             _check(node, node["path"], axes, batched)
             continue
         if node["input"] not in batched:
             raise Found(IpuIssue("IPU004", node["path"], *_WITHOUT))
+        if not {node["input"], *node["outs"]} <= rows:
+            raise Found(IpuIssue("IPU004", node["path"], *_OTHER_ROWS))
         states = [f"s{i}" for i in range(len(node["states"]))]
         inner = {**axes, "in": axes[node["input"]], **dict.fromkeys(states, len(node["state_shape"]) + 1)}
         followed = batched | {"in", *states}
@@ -43,16 +47,40 @@ def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outpu
         batched.update(node["outs"])
     if not set(outputs) <= batched:
         raise Found(IpuIssue("IPU004", "", *_WITHOUT))
+    if not set(outputs) <= rows:
+        raise Found(IpuIssue("IPU004", "", *_OTHER_ROWS))
 
 
 _WITHOUT = ("a tensor without samples is passed on or returned", "compute it from the input, or read it from the net")
+_OTHER_ROWS = (
+    "a tensor that has another size than the batch along axis 0 is passed on or returned",
+    "give it one row per sample: x.view(x.shape[0], -1)",
+)
+
+
+def _must_not_compute_with_batch(node: dict[str, Any]) -> None:
+    """Check that the batch size is used only as a size of axis 0: layers see all steps at once, with more rows."""
+    values = [*node["args"], *node["kwargs"].values()]
+    sizes = _sizes(node) if node["op"] in ("reshape", "view") or node["op"].startswith("new_") else []
+    if _count(values) > (sizes[:1] == [_BATCH]):
+        remedy = "use it only as a size, in x.view(x.shape[0], ...) or x.new_zeros"
+        raise Found(IpuIssue("IPU004", node["path"], f"{node['op']} computes with the batch size", remedy))
+
+
+_BATCH = {"batch": True}
+
+
+def _count(value: Any) -> int:
+    """Return how often the batch size is among the values."""
+    parts = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+    return int(value == _BATCH) + sum(map(_count, parts))
 
 
 def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str]) -> None:
     """Add the outputs of an operation to the tensors that hold samples, if one of its inputs does."""
     if not any(name in batched for name in _names([op["args"], list(op["kwargs"].values())])):
         return
-    if op["op"].startswith("new_") and _sizes(op)[:1] != [{"batch": True}]:
+    if op["op"].startswith("new_") and _sizes(op)[:1] != [_BATCH]:
         return
     try:
         _RULES.get(op["op"], _elementwise)(op, axes, batched)
@@ -140,7 +168,7 @@ def _reshape(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
     _first(node, axes, batched)
     sizes = _sizes(node)
     rest_known = all(isinstance(size, int) and size > 0 for size in sizes[1:])
-    if sizes[:1] != [{"batch": True}] and not (sizes[:1] == [-1] and rest_known):
+    if sizes[:1] != [_BATCH] and not (sizes[:1] == [-1] and rest_known):
         raise _Mixes("gives axis 0, the axis of samples, a size of its own")
 
 
@@ -162,15 +190,22 @@ def _takes(*allowed: int) -> Callable[..., None]:
     """Return the rule for a layer that takes input with an allowed number of axes, including samples."""
 
     def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
-        count = _first(node, axes, batched)
+        count = _alone(node, axes, batched)
         if count not in allowed:
             raise _Mixes(f"gets input with {count} axes, but takes {' or '.join(map(str, allowed))} with samples")
 
     return rule
 
 
+def _alone(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> int:
+    """Return the number of axes of the first argument, which must be the only one that holds samples."""
+    if not batched.isdisjoint(_names([node["args"][1:], list(node["kwargs"].values())])):
+        raise _Mixes("is called with samples in a place other than the first")
+    return _first(node, axes, batched)
+
+
 def _layer_norm(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
-    if len(_argument(node, 1, "normalized_shape", [])) >= _first(node, axes, batched):
+    if len(_argument(node, 1, "normalized_shape", [])) >= _alone(node, axes, batched):
         raise _Mixes("normalizes over the samples")
 
 

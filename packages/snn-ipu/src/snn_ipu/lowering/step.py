@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.stepping import complete
@@ -30,12 +30,16 @@ class Step:
         output: Structure of the outputs.
         constants: Tensors that are neither input nor weights, by name.
         axes: Number of axes of every tensor by name.
+        rows: Size of axis 0 of every tensor by name, 0 without axes.
+        sizes: Size of the last axis of each output, None if it has no axis but that of samples.
     """
 
     nodes: list[dict[str, Any]]
     output: dict[str, Any]
     constants: dict[str, Tensor]
     axes: dict[str, int]
+    rows: dict[str, int]
+    sizes: list[int | None]
 
 
 def record_step(net: nn.Module, x: Tensor) -> Step:
@@ -55,7 +59,9 @@ def record_step(net: nn.Module, x: Tensor) -> Step:
     fed = recorder.enter(x, "x")
     with _Neurons(net, recorder).watching(), recorder, torch.enable_grad():
         out = _called(net, fed, recorder)
-    return Step(recorder.ops, _structure(out, recorder), recorder.constants, recorder.axes)
+    output = _structure(out, recorder)
+    sizes = [t.shape[-1] if t.dim() > 1 else None for t in tree_leaves(out)]
+    return Step(recorder.ops, output, recorder.constants, recorder.axes, recorder.rows, sizes)
 
 
 def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:
@@ -103,8 +109,13 @@ class _Neurons(Watch):
     def __init__(self, net: nn.Module, recorder: Recorder) -> None:
         super().__init__(net)
         self._recorder = recorder
+        self._called: set[nn.Module] = set()
 
     def called(self, module: Any, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if module in self._called:
+            remedy = "call another neuron, which has a state of its own"
+            self._recorder.refuse("IPU005", f"{self.name(module)} is called twice in one step", remedy)
+        self._called.add(module)
         return _step_of(module, self._recorder, *args, **kwargs)
 
     def touched(self, module: Any, how: str) -> None:

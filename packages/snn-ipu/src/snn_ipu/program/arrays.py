@@ -85,7 +85,9 @@ def _header(array: Tensor) -> bytes:
 
 def _bytes(array: Tensor) -> bytes:
     flat = array.detach().cpu().resolve_neg().contiguous()
-    return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
+    size = flat.numel() * flat.element_size()
+    # not string_at, whose size is an int of C
+    return bytes((ctypes.c_char * size).from_address(flat.data_ptr())) if size else b""
 
 
 def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tensor:

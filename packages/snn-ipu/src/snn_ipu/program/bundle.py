@@ -149,7 +149,8 @@ def _used(value: Any) -> set[str]:
     if kind == "slice":
         _require(len(content) == 3, "has a slice without exactly three parts")
         return _used(content)
-    _require(kind in ("ellipsis", "batch") or (kind == "dtype" and content in (*DTYPES, "program")), f"has a {kind!r}")
+    known = {"dtype": (*DTYPES, "program"), "float": ("inf", "-inf", "nan"), "ellipsis": (True,), "batch": (True,)}
+    _require(content in known.get(kind, ()), f"has a {kind!r}")
     return set()
 
 
@@ -170,6 +171,9 @@ def _loss(loss: dict[str, Any], outputs: int) -> None:
     _require(loss["name"] in LOSSES, f"uses the loss {loss['name']!r}, which snn-ipu does not know")
     _require(all(_whole(i) and 0 <= i < outputs for i in (loss["of"], *loss["l1_rate_of"])), "has a loss of no output")
     _require(loss["reduction"] in REDUCTIONS, f"reduces its loss by {loss['reduction']!r}")
+    classes, weight = loss.get("classes"), loss["weight"]
+    _require(classes is None or _whole(classes), f"has {classes!r} classes")
+    _require(classes is None or weight is None or len(weight) == classes, "does not weigh each of its classes")
     _require(loss["population"] is None or loss["population"] >= 1, "has a population code without classes")
     _require(set(loss["options"]) == set(LOSSES[loss["name"]][1]), f"does not have the options of {loss['name']}")
 

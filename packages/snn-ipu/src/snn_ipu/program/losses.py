@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -80,6 +80,7 @@ def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> 
         description: Entries written by an export: ``name``, ``of`` (the output that it uses), ``reduction`` (one of
             ``REDUCTIONS``), ``weight`` (of each class, or None), ``population`` (number of classes of a population
             code, or None), ``options`` of the loss, and ``l1_rate`` with the outputs that ``l1_rate_of`` lists.
+            ``classes``, the number of classes for which a program trains, has no effect here.
 
     Returns:
         A scalar.
@@ -111,7 +112,9 @@ def loss(outputs: list[Tensor], labels: Tensor, description: dict[str, Any]) -> 
     return total
 
 
-def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]:
+def chosen_loss(
+    loss: Any, outputs: int, l1_rate: float = 0.0, sizes: Sequence[int | None] | None = None
+) -> dict[str, Any]:
     """Return the description of a loss.
 
     Args:
@@ -119,6 +122,7 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
         outputs: Number of tensors that the net returns. Losses of the membrane use the last one, others the
             first.
         l1_rate: Weight of the sum of the first output.
+        sizes: Size of the last axis of each output, from which the number of classes follows; None if unknown.
 
     Example:
         >>> chosen_loss("mse_count", outputs=2)["options"]
@@ -142,12 +146,19 @@ def chosen_loss(loss: Any, outputs: int, l1_rate: float = 0.0) -> dict[str, Any]
         )
     if reduction == "mean" and weight is not None and getattr(loss, "mean_is_over_samples", False):
         reduction = "mean_of_samples"
+    of = outputs - 1 if "membrane" in name else 0
+    population = int(description["num_classes"]) if description.get("population_code") else None
+    classes = population or (None if sizes is None else sizes[of])
+    weight = None if weight is None else [float(w) for w in weight]
+    if weight is not None and classes is not None and len(weight) != classes:
+        raise ValueError(f"weight has {len(weight)} entries for {classes} classes; give one per class")
     return {
         "name": name,
-        "of": outputs - 1 if "membrane" in name else 0,
+        "of": of,
+        "classes": classes,
         "reduction": reduction,
-        "weight": None if weight is None else [float(w) for w in weight],
-        "population": int(description["num_classes"]) if description.get("population_code") else None,
+        "weight": weight,
+        "population": population,
         "options": {key: float(description.get(key, default)) for key, default in LOSSES[name][1].items()},
         "l1_rate": float(l1_rate),
         "l1_rate_of": [0] if l1_rate else [],

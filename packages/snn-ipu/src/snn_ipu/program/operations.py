@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable
 
 import torch
@@ -25,7 +26,7 @@ _METHODS = (
     *("abs", "atan", "cos", "detach", "erf", "exp", "expm1", "log", "log1p", "neg", "reciprocal", "sigmoid", "sign"),
     *("sin", "sqrt", "square", "tanh"),
     # arithmetic and comparison
-    *("add", "clamp", "clamp_max", "clamp_min", "div", "maximum", "minimum", "mul", "pow", "sub"),
+    *("clamp", "clamp_max", "clamp_min", "maximum", "minimum"),
     *("eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"),
     # shape
     *("chunk", "expand_as", "flatten", "permute", "reshape", "split", "squeeze", "transpose", "unbind", "unflatten"),
@@ -35,6 +36,7 @@ _METHODS = (
 )
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{f.__name__: f for f in (torch.add, torch.div, torch.mul, torch.pow, torch.sub)},  # a number may come first
     **{f.__name__: f for f in (torch.bernoulli, torch.cat, torch.stack, torch.where)},
     **{f.__name__: f for f in (torch.full_like, torch.ones_like, torch.rand_like, torch.randn_like, torch.zeros_like)},
     **{f.__name__: f for f in (F.linear, F.conv1d, F.conv2d, F.conv3d)},
@@ -47,7 +49,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 TABLE: dict[str, Callable[..., Any]] = {
     **_FUNCTIONS,
     **{name: getattr(Tensor, name) for name in _METHODS},
-    "rsub": lambda a, other: other - a,
+    "rsub": lambda a, other, alpha=1: other - alpha * a,
     "rdiv": lambda a, b: b / a,
     "rpow": lambda a, b: b**a,
     "getitem": lambda a, index: a[tuple(index) if isinstance(index, list) else index],
@@ -62,12 +64,15 @@ def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype)
     """Return an argument as JSON.
 
     Returns:
-        The JSON value: tensors as ``{"v": name}``, dtypes as ``{"dtype": name}``.
+        The JSON value: tensors as ``{"v": name}``, dtypes as ``{"dtype": name}``, numbers that JSON has not as
+        ``{"float": text}``.
 
     Example:
         >>> encoded((slice(0, 2), torch.bool), str, torch.float32)
         [{'slice': [0, 2, None]}, {'dtype': 'bool'}]
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(float(value))}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Tensor):
@@ -97,6 +102,8 @@ def decoded(value: Any, env: dict[str, Any], batch: int, floating: torch.dtype) 
     ((kind, content),) = value.items()
     if kind == "v":
         return env[content]
+    if kind == "float":
+        return float(content)
     if kind == "dtype":
         return floating if content == "program" else DTYPES[content]
     if kind == "slice":
