@@ -110,6 +110,20 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
         ValueError,
         r"'0' \(BatchNorm1d\) is in tra",
     ),
+    "learned delays in training": (
+        lambda: spiking_net(snn.DelayedLinear(5, 3, max_delay=4)),
+        X,
+        {},
+        ValueError,
+        r"'0' \(DelayedLinear\) is in training mode",
+    ),
+    "learned delays of images in training, over a sequence": (
+        lambda: spiking_net(snn.DelayedConv2d(1, 2, 3, 2)),
+        torch.rand(4, 3, 1, 5, 5),
+        {"over": "sequence"},
+        ValueError,
+        r"'0' \(DelayedConv2d\) is in training mode, where .* spreads delays; call net.eval\(\)",
+    ),
     "no state kept or passed": (
         lambda: nn.Sequential(snn.Leaky(beta=0.9)),
         X,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 import snn
 from snn.bench import Bench, Timing, bench
 from snn.cli import main
+
+from .fresh import python
 
 PROGRAM = """
 import torch
@@ -68,6 +71,13 @@ def test_the_shares_of_the_time_are_those_of_all_of_it():
     assert 0 < sum(places.values()) <= 1 + 1e-9
 
 
+def test_work_that_an_accelerator_has_begun_is_timed_to_its_end(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda device: time.sleep(0.05))
+    times = bench(nn.Linear(3, 2, device="meta"), torch.rand(7, 5, 3, device="meta"), repeats=1)
+    for timing in (times.steps, times.unrolled):
+        assert min(timing.forward, timing.training) >= 0.05
+
+
 def test_the_ratios_are_of_the_loop_to_unroll():
     slow, fast = Timing(forward=0.3, training=1.2, kept=6 * 2**20), Timing(forward=0.1, training=0.3, kept=3 * 2**20)
     lines = str(Bench(slow, fast, {}, "how", threads=3)).splitlines()
@@ -82,6 +92,15 @@ def test_the_command_prints_what_was_timed(net, capsys):
     assert [line.split("  ")[0] for line in output.out.splitlines()[1:4]] == ["step loop", "unroll", "unroll is"]
     assert "1  Leaky: " in output.out
     assert "making a net" in output.err
+
+
+def test_a_net_imports_from_its_folder_while_it_runs(tmp_path):
+    (tmp_path / "beside.py").write_text("FACTOR = 2\n", encoding="utf-8")
+    text = "from torch import nn\nclass Net(nn.Module):\n  def forward(self, x):\n    import beside\n"
+    (tmp_path / "late.py").write_text(f"{text}    return beside.FACTOR * x\n", encoding="utf-8")
+    words = ["bench", f"{tmp_path / 'late.py'}:Net", "--shape", "7,5,3", "--repeats", "1"]
+    process = python(f"from snn.cli import main\nsys.exit(main({words!r}))")
+    assert process.returncode == 0, process.stderr
 
 
 def test_the_command_prints_json_alone_on_standard_output(net, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib import metadata
 
 import pytest
@@ -12,7 +13,7 @@ from packaging.version import Version
 import snn.doctor
 import snn_core
 from snn._installing import command
-from snn.doctor import Diagnosis, Piece, diagnose
+from snn.doctor import Diagnosis, Piece, _problems, diagnose
 
 
 @pytest.fixture
@@ -70,6 +71,14 @@ def test_a_version_outside_a_range_is_a_problem_that_names_both_and_the_remedy(i
     core = metadata.version("snn-core")
     assert f"needs snn-core<0.2,>=0.1, found {core}: pip install 'snn-core<0.2,>=0.1'" in problem
     assert problem.startswith("snn-cpu ")
+
+
+def test_on_windows_a_remedy_is_in_double_quotes(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    needs: list[tuple[str, str | None]] = [("snn-core<0.2,>=0.1", "0.5.1"), ("no-such-distribution>=2", None)]
+    problems = _problems(Piece("snn-cpu", metadata.version("snn-cpu"), needs))
+    remedies = [text.partition("pip install ")[2] for text in problems]
+    assert remedies == ['"snn-core<0.2,>=0.1"', '"no-such-distribution>=2"']
 
 
 def test_a_development_version_is_inside_a_range_that_starts_with_it(installed):

@@ -121,6 +121,29 @@ def test_uv_is_used_where_there_is_no_pip(recorded, monkeypatch, uv):
     assert hint("snn[plot]").startswith(f"{installer} 'snn[plot]>=0.5'")
 
 
+def test_on_windows_words_are_in_double_quotes(recorded, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert hint("snn[plot]").startswith('pip install "snn[plot]>=0.5", with the --find-links')
+    folder = tmp_path / "some wheels"
+    folder.mkdir()
+    recorded["snn"] = {"url": (folder / "snn.whl").as_uri(), "archive_info": {}}
+    assert hint("snn[plot]") == f'pip install "snn[plot]>=0.5" --find-links "{folder}"'
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    for program in (r"C:\py\python.exe", r'"C:\my py\python.exe"'):
+        monkeypatch.setattr(sys, "executable", program.strip('"'))
+        assert hint("snn[plot]").startswith(f'{program} -m pip install "snn[plot]>=0.5" ')
+
+
+def test_on_windows_the_folders_of_a_checkout_are_in_double_quotes(recorded, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    for name in ("snn", "snn-plot"):
+        (tmp_path / "my code" / name).mkdir(parents=True)
+    recorded["snn"] = {"url": (tmp_path / "my code" / "snn").as_uri(), "dir_info": {"editable": True}}
+    needs = ["snn-plot>=0.5; extra == 'plot'", "matplotlib>=3.8; extra == 'plot'"]
+    monkeypatch.setattr(metadata, "requires", lambda name: needs)
+    assert hint("snn[plot]") == f'pip install -e "{tmp_path}/my code/snn-plot" "matplotlib>=3.8"'
+
+
 class Noting:
     """A finder of modules like that of setuptools, which acts on what it is asked for."""
 

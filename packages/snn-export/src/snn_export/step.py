@@ -15,6 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from snn_core.neuron.kept import as_tensors, temporal_by_path
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
 from snn_core.sequence.watching import Watch
 
 
@@ -146,12 +147,12 @@ def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 def must_be_evaluating(net: nn.Module) -> None:
-    """Raise if a net would draw random numbers or change its statistics."""
+    """Raise if a net would draw random numbers, change its statistics or spread its delays."""
     for path, module in net.named_modules():
-        if module.training and isinstance(module, _NormBase | _DropoutNd):
+        if module.training and isinstance(module, _NormBase | _DropoutNd | DelayedLinear | DelayedConv2d):
             raise ValueError(
-                f"export: {path!r} ({type(module).__name__}) is in training mode, where it changes the net or draws "
-                "random numbers; call net.eval()"
+                f"export: {path!r} ({type(module).__name__}) is in training mode, where it changes the net, draws "
+                "random numbers or spreads delays; call net.eval()"
             )
 
 

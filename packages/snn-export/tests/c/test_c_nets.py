@@ -62,6 +62,13 @@ def test_zeros_are_skipped_where_spikes_come_in():
     assert spikes.count("if (spike == 0.0f)") == 2
 
 
+def test_a_delay_of_whole_steps_moves_its_input_as_it_is(tmp_path):
+    xs = torch.tensor([0.1, 1e4, 0.0, -1e-3, 1e9, 0.3, 7.0]).reshape(-1, 1, 1).expand(-1, 1, 4)
+    net = snn.AxonalDelay(3, torch.arange(4.0), channels=4)
+    compiled = Compiled(export_c(net, xs[0]), tmp_path / "c")
+    assert differing_step(net, compiled, xs) is None
+
+
 def test_a_layer_that_runs_twice_has_its_weights_once():
     class Twice(nn.Module):
         def __init__(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
 import pytest
 
@@ -45,6 +46,20 @@ def test_a_disk_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         write_folder(folder, {"net.h": "new", "net.c": "new"})
     assert contents(folder) == FILES
     assert [*tmp_path.iterdir()] == [folder]
+
+
+def test_nothing_is_made_beside_a_folder_that_exists(tmp_path, monkeypatch):
+    make, parents = pathlib.Path.mkdir, []
+
+    def noted(path: pathlib.Path) -> None:
+        parents.append(path.parent)
+        make(path)
+
+    monkeypatch.setattr(pathlib.Path, "mkdir", noted)
+    for _ in range(2):
+        write_folder(tmp_path / "c", FILES)
+    assert parents == [tmp_path, tmp_path / "c"]
+    assert contents(tmp_path / "c") == FILES
 
 
 def test_paths_that_cannot_be_folders_are_named(tmp_path):

@@ -48,6 +48,7 @@ FUNCTIONS = {
     "activations": lambda net, x: F.relu6(x * 10) + F.hardtanh(x * 3) + F.relu(-x),
     "curves": lambda net, x: torch.sigmoid(x) * torch.tanh(x).abs().sqrt(),
     "conditions": lambda net, x: torch.where(x > 0.5, x, 2 * x) + (x < 0.25).float() + (x <= 0.75).to(x.dtype) * x,
+    "truth": lambda net, x: F.relu(x - 0.5).to(torch.bool).float() + 2 * F.relu(0.25 - x).type(torch.bool).to(x.dtype),
     "in place": in_place,
     "several": several,
     "centered": lambda net, x: x - x.mean((2, 3), keepdim=True),

@@ -44,6 +44,10 @@ REFUSED = {
     "value": (Functional(lambda x: x * x.tolist()[0][0]), "reads a value"),
     "random": (Functional(torch.rand_like), "rand_like"),
     "double": (Functional(lambda x: x.to(torch.float64)), r"torch\.float64; a net in C computes with float32"),
+    "whole numbers": (
+        Functional(lambda x: x.to(torch.int32).float()),
+        r"torch\.int32; a net in C computes with float32",
+    ),
     "axis": (Functional(lambda x: x.unsqueeze(1).sum(1)), "only the last axes can be reduced"),
     "nan": (with_weight(float("nan")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),
     "infinity": (with_weight(float("-inf")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),

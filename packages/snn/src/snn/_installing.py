@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["command", "extra", "hint", "missing"]
+__all__ = ["command", "extra", "hint", "missing", "quoted"]
 
 _FIRST = "0.5"  # below it, an index has another project under the umbrella's name, which pip would take
 _UNKNOWN = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
@@ -47,16 +47,13 @@ def command(*requirements: str) -> tuple[str, str]:
         >>> "install" in text
         True
     """
-    # these imports, and those below, would make ``import snn`` slow
-    import shlex
-
     folders, checkout = _origins()
     if checkout is not None:
         needs = dict.fromkeys(need for requirement in requirements for need in _needs(requirement))
         return f"{_installer()} {' '.join(_from_checkout(need, checkout) for need in needs)}", ""
     floored = [f"{name}>={_FIRST}" if name.partition("[")[0] == _UMBRELLA else name for name in requirements]
-    links = [f"--find-links {shlex.quote(str(folder))}" for folder in folders]
-    return " ".join([_installer(), *map(repr, floored), *links]), "" if links else _UNKNOWN
+    links = [f"--find-links {quoted(str(folder))}" for folder in folders]
+    return " ".join([_installer(), *map(quoted, floored), *links]), "" if links else _UNKNOWN
 
 
 def extra(distribution: str) -> str:
@@ -69,8 +66,23 @@ def extra(distribution: str) -> str:
     return "snn" if distribution in ("snn", "snn-core") else f"snn[{distribution.removeprefix('snn-')}]"
 
 
-def _installer() -> str:
+def quoted(word: str) -> str:
+    """Return a word of a command, in quotes if the shell needs them: on Windows double ones, as cmd knows no others.
+
+    Example:
+        >>> quoted("snn")
+        'snn'
+    """
+    # these imports, and those below, would make ``import snn`` slow
+    import re
     import shlex
+
+    if sys.platform != "win32":
+        return shlex.quote(word)
+    return word if re.fullmatch(r"[\w.:~/\\-]+", word) else f'"{word}"'
+
+
+def _installer() -> str:
     import shutil
     from pathlib import Path
 
@@ -79,8 +91,8 @@ def _installer() -> str:
     if PathFinder.find_spec("pip"):
         program = shutil.which("pip")
         first = program is not None and Path(program).parent == here.parent
-        return "pip install" if first else f"{shlex.quote(str(here))} -m pip install"
-    return f"uv pip install --python {shlex.quote(str(here))}" if shutil.which("uv") else "pip install"
+        return "pip install" if first else f"{quoted(str(here))} -m pip install"
+    return f"uv pip install --python {quoted(str(here))}" if shutil.which("uv") else "pip install"
 
 
 def _origins() -> tuple[list[Path], Path | None]:
@@ -132,11 +144,9 @@ def _needs(requirement: str) -> list[str]:
 
 def _from_checkout(need: str, checkout: Path) -> str:
     """Return pip's argument for a need: its folder if it is one of ours."""
-    import shlex
-
     from packaging.requirements import Requirement
 
     requirement = Requirement(need)
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     folder = checkout / requirement.name
-    return f"-e {shlex.quote(f'{folder}{extras}')}" if folder.is_dir() else repr(need)
+    return f"-e {quoted(f'{folder}{extras}')}" if folder.is_dir() else quoted(need)

@@ -45,7 +45,7 @@ class Bench:
         steps: The times of the loop over the steps.
         unrolled: The times of ``unroll``.
         places: The operations on which a forward and a backward pass of ``unroll`` spend their time, and the share of
-            each, the largest first.
+            each, the largest first; on an accelerator, of the processor's time, which launches them.
         schedule: The way in which ``unroll`` runs the net, and the reason.
         threads: Threads that torch computes on.
 
@@ -126,7 +126,7 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
     out, how = snn.unroll(net, xs, explain=True)
     if not isinstance(out, Tensor):
         raise ValueError(f"the net returns a {type(out).__name__}; to time it, let it return one tensor")
-    timings = {name: _timed(net, way, repeats) for name, way in ways.items()}
+    timings = {name: _timed(net, way, xs.device, repeats) for name, way in ways.items()}
     places = _places(ways["unrolled"])
     net.zero_grad()
     snn.utils.reset(net)
@@ -138,17 +138,19 @@ def _loop(net: nn.Module, xs: Tensor) -> Tensor:
     return torch.stack([net(x) for x in xs])
 
 
-def _timed(net: nn.Module, way: Callable[[], Any], repeats: int) -> Timing:
+def _timed(net: nn.Module, way: Callable[[], Any], device: torch.device, repeats: int) -> Timing:
     with torch.no_grad():
-        forward = _median(way, repeats)
-    return Timing(forward, _median(lambda: _trained(way), repeats), _kept(net, way))
+        forward = _median(way, device, repeats)
+    return Timing(forward, _median(lambda: _trained(way), device, repeats), _kept(net, way))
 
 
-def _median(call: Callable[[], Any], repeats: int) -> float:
+def _median(call: Callable[[], Any], device: torch.device, repeats: int) -> float:
     seconds = []
     for _ in range(repeats + 2):
         started = time.perf_counter()
         call()
+        if device.type != "cpu":  # an accelerator has only begun
+            torch.accelerator.synchronize(device)
         seconds.append(time.perf_counter() - started)
     return median(seconds[2:])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from snn.factory import CannotMake
+from snn.factory import CannotMake, importing_from
 from snn.named_net import made_net, printed, random_batch, shape, why_it_fails
 from snn.whole_number import MOST_THREADS, whole
 
@@ -58,7 +58,7 @@ def _times(options: argparse.Namespace) -> Any:
 
     xs = random_batch(options.shape)
     try:
-        with computing_on(options.threads):
+        with importing_from(options.net), computing_on(options.threads):
             return bench(net, xs, repeats=options.repeats)
     except Exception as error:  # the user's net may raise anything
         raise CannotMake(why_it_fails(options.net, xs, error)) from error

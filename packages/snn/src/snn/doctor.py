@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from snn._installing import command, extra
+from snn._installing import command, extra, quoted
 from snn.doctor_gpu import names as gpu_names
 from snn.versions import PIECES, version
 
@@ -105,11 +105,11 @@ def _piece(name: str) -> Piece:
 def _problems(piece: Piece) -> list[str]:
     results = []
     for text, there in piece.needs:
-        need = Requirement(text)
+        need, remedy = Requirement(text), f"pip install {quoted(text)}"
         if there is None:
-            results.append(f"{piece.name} {piece.version} needs {text}, which is not installed: pip install '{text}'")
+            results.append(f"{piece.name} {piece.version} needs {text}, which is not installed: {remedy}")
         elif not need.specifier.contains(there, prereleases=True):
-            results.append(f"{piece.name} {piece.version} needs {text}, found {there}: pip install '{text}'")
+            results.append(f"{piece.name} {piece.version} needs {text}, found {there}: {remedy}")
     module = piece.name.replace("-", "_")
     try:
         running = getattr(importlib.import_module(module), "__version__", None)

@@ -8,7 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from snn.factory import CannotMake
+from snn.factory import CannotMake, importing_from
 from snn.named_net import function_of, made_net, named_batch, shape, why_it_fails
 
 __all__ = ["add_options", "main"]
@@ -106,7 +106,8 @@ def _net(options: argparse.Namespace) -> Any:
     net = made_net(options.net)
     batch, targets = named_batch(options, "labels")
     try:
-        return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
+        with importing_from(options.net):
+            return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
     except Exception as error:  # the user's net may raise anything
         loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
         raise CannotMake(why_it_fails(options.net, batch, error) + loop) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from snn.factory import CannotMake
+from snn.factory import CannotMake, importing_from
 from snn.named_net import function_of, made_net, named_batch, printed, shape, why_it_fails
 
 __all__ = ["add_options", "main"]
@@ -57,6 +57,7 @@ def _energy(options: argparse.Namespace) -> Any:
     net = made_net(options.net).eval()
     xs, lengths = named_batch(options, "lengths")
     try:
-        return energy(net, xs, lengths=lengths, model=options.model)
+        with importing_from(options.net):
+            return energy(net, xs, lengths=lengths, model=options.model)
     except Exception as error:  # the user's net may raise anything
         raise CannotMake(why_it_fails(options.net, xs, error)) from error

@@ -7,7 +7,7 @@ import sys
 from contextlib import redirect_stdout
 
 from snn._installing import missing
-from snn.factory import CannotMake
+from snn.factory import CannotMake, importing_from
 from snn.named_net import made_net, random_batch
 from snn.whole_number import sizes, whole
 
@@ -78,7 +78,8 @@ def _written(options: argparse.Namespace) -> None:
     net, sample = made_net(options.net), random_batch(options.shape)
     budgets = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
     how = {"format": options.format, "over": options.over, "dynamic": options.dynamic}
-    export(net.eval(), sample, options.path, **how, **budgets)
+    with importing_from(options.net):
+        export(net.eval(), sample, options.path, **how, **budgets)
 
 
 def _shape(text: str) -> tuple[int, ...]:

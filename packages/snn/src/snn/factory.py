@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["CannotMake", "made_by", "where_it_failed"]
+__all__ = ["CannotMake", "importing_from", "made_by", "where_it_failed"]
 
 _ANY = Exception, SystemExit
 
@@ -40,7 +40,7 @@ def made_by(name: str) -> Any:
     home, colon, function = name.rpartition(":")
     if not colon or not home or not function:
         raise CannotMake(f"{name!r} does not name a function; expected file.py:function or package.module:function")
-    with _importing_from(Path(home).resolve().parent if _is_file(home) else Path.cwd()):
+    with importing_from(name):
         module = _loaded(home)
         try:
             result = getattr(module, function, None)
@@ -60,6 +60,18 @@ def made_by(name: str) -> Any:
             return result()
         except _ANY as error:  # the user's function may raise anything
             raise CannotMake(f"{function} in {home} raises {where_it_failed(error, home)}") from error
+
+
+@contextmanager
+def importing_from(name: str) -> Iterator[None]:
+    """Let a named function, and what it returned, import as if they were run from there, within a block."""
+    home = name.rpartition(":")[0]
+    folder = Path(home).resolve().parent if _is_file(home) else Path.cwd()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _needed(function: Any) -> inspect.Signature | None:
@@ -135,12 +147,3 @@ def _from_file(path: Path) -> ModuleType:
         del sys.modules[str(path)]
         raise
     return module
-
-
-@contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))

@@ -140,7 +140,7 @@ class Axonal(Layer):
         return Routine(self.path, self.kind, self.reads, self.writes, body, arrays, ring.fields, operations=operations)
 
     def _linear(self, loop: Loop, ring: Ring, delays: Tensor, names: Names) -> list[Array]:
-        whole = delays.floor().clamp_max(self.module.max_delay - 1)
+        whole = delays.floor()
         share = loop.constant("share", delays - whole)
         array = names.array(self.path, "steps", ring.delay_type, whole, "whole steps [channel]")
         place = index(whole.shape, loop.shape)

@@ -33,7 +33,8 @@ def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path
         raise IsADirectoryError(f"{folder / taken[0]} is a folder where a file must go; move it away")
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"{folder}: there is no folder {str(folder.parent)!r}; make it first")
-    part = folder.with_name(f".{uuid.uuid4().hex}.part")
+    # in the folder itself: the one that holds it may be read-only, or on another disk
+    part = (folder if folder.exists() else folder.parent) / f".{uuid.uuid4().hex}.part"
     part.mkdir()
     try:
         for name, text in files.items():

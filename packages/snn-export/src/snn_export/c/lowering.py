@@ -35,7 +35,7 @@ from snn_export.c.routine import Buffer, Field, Refusal, View, place_of
 
 __all__ = ["Lowering", "each", "zeros_before"]
 
-# functions that do not change any number
+# functions that do not change any number, except to a condition
 _SAME = {*"flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach".split()}
 _SAME |= {*"float to type dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()}
 _OPERATORS = {"__truediv__": "div", "__rsub__": "rsub", "true_divide": "div", "subtract": "sub", "multiply": "mul"}
@@ -156,8 +156,14 @@ class Lowering:
             raise Refusal(f"'{name or step.kind}' is not a function that can be written in C")
 
     def _same(self, step: Step) -> None:
-        before = self._views[step.args[0].number]
-        self._views[step.places[0]] = View(before.buffer, self._shape(step.places[0]))
+        before, after = step.args[0].number, step.places[0]
+        x, shape = self._views[before], self._shape(after)
+        kinds = [self.calls.values[number].dtype for number in (before, after)]
+        if kinds == [torch.float32, torch.bool]:
+            truth = Program(("a",), (Instruction("ne", (Register(0), 0.0)),), {"y": Register(1)})
+            self.nodes.append(Elementwise(step.path, step.kind, self._new(after), truth, {"a": x}))
+        else:
+            self._views[after] = View(x.buffer, shape)
 
     def _elementwise(self, step: Step, name: str) -> None:
         values: dict[str, View | Tensor] = {}
