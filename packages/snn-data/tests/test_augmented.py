@@ -98,6 +98,17 @@ def test_a_copy_has_an_epoch_of_its_own(copied):
     assert (dataset.epoch, other.epoch) == (0, 5)
 
 
+@pytest.mark.parametrize("changed", [lambda it: it, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_data_set_that_was_made_in_inference_mode_has_epochs(changed):
+    with torch.inference_mode():
+        dataset = changed(augmented(pairs(2), jittered))
+    dataset.set_epoch(3)
+    assert dataset.epoch == 3
+    with torch.inference_mode():
+        dataset.set_epoch(4)
+    assert dataset.epoch == 4
+
+
 def test_workers_that_are_spawned_give_the_same(tmp_path, monkeypatch):
     # they import the transform, and this file is nothing that can be imported
     (tmp_path / "spawned_transform.py").write_text(f"import torch\n\n\n{inspect.getsource(jittered)}")

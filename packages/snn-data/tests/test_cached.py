@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import importlib
+import os
 import sys
 
 import numpy as np
 import pytest
 import torch
+from numpy.random import default_rng
 from torch.utils.data import DataLoader, Dataset
 
 from snn_data import cached, events_to_frames
@@ -197,6 +199,28 @@ def test_a_damaged_file_is_written_again_with_a_warning(tmp_path):
     assert dataset[0][0].equal(expected)
 
 
+def test_a_sample_that_a_faster_worker_wrote_and_that_cannot_be_replaced_is_read(tmp_path, monkeypatch):
+    # Windows replaces no file that another process is reading
+    def replaced_by_another(part, path, replace=os.replace):
+        replace(part, path)
+        raise PermissionError("the file is open in another process")
+
+    monkeypatch.setattr("os.replace", replaced_by_another)
+    dataset = cached(Recordings(1), frames, folder=tmp_path)
+    for _ in range(2):
+        assert dataset[0][0].equal(frames(Recordings(1)[0][0]))
+
+
+def test_a_folder_that_may_not_be_written_to_is_an_error(tmp_path, monkeypatch):
+    def refuse(part, path):
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(PermissionError, match="not allowed"):
+        cached(Recordings(1), frames, folder=tmp_path)[0]
+    assert files(tmp_path) == []
+
+
 KINDS = {
     "tensor": (torch.arange(3.0), lambda data: data.mul_(2)),
     "part of a tensor": (torch.arange(6.0).reshape(2, 3)[:, ::2], lambda data: data.add_(1)),
@@ -286,6 +310,23 @@ def test_an_error_of_the_transform_leaves_no_file(tmp_path):
     with pytest.raises(ArithmeticError):
         cached(Recordings(), broken, folder=tmp_path)[0]
     assert files(tmp_path) == []
+
+
+def test_a_transform_may_name_a_function_written_in_cython(tmp_path):
+    def jittered(x):
+        return x + default_rng(0).normal(size=x.shape)
+
+    sample, _ = cached([(np.zeros(3), 0)], jittered, folder=tmp_path)[0]
+    assert sample.tolist() == default_rng(0).normal(size=3).tolist()
+
+
+def test_an_edited_function_of_an_elementwise_transform_gives_no_stale_sample(tmp_path):
+    for factor in (2, 3):
+        transform = np.frompyfunc(lambda x, k=factor: k * x, 1, 1)
+        dataset = cached([(np.ones(2), 0)], lambda x, f=transform: f(x).astype(float), folder=tmp_path)
+        for _ in range(2):
+            assert dataset[0][0].tolist() == [factor, factor]
+    assert len(files(tmp_path)) == 2
 
 
 def test_a_random_transform_is_refused(tmp_path):

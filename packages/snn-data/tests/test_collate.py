@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from snn_data import LabelledSequences, collate
+from snn_data.tensors import as_tensor
 
 
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=7))
@@ -37,6 +38,41 @@ def test_arrays_are_read_in_any_direction(lengths, flips):
     for own, expected in zip(collate(samples), collate(copies), strict=True):
         assert own.dtype == expected.dtype
         assert own.equal(expected)
+
+
+PACKED = np.zeros(5, dtype=[("p", "u1"), ("t", "<i8")])
+PACKED["t"] = range(5)
+LOCKED = np.arange(5)
+LOCKED.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        PACKED["t"],
+        PACKED["t"][:1],
+        PACKED["t"][::-1],
+        np.arange(5, dtype=">i4"),
+        np.arange(5, dtype=">f8")[::-2],
+        LOCKED,
+    ],
+)
+def test_arrays_are_read_however_they_lie_in_memory(array):
+    tensor = as_tensor(array)
+    assert tensor.tolist() == array.tolist()
+    assert tensor.dtype == torch.from_numpy(np.array(array.tolist(), array.dtype.newbyteorder("="))).dtype
+    assert collate([(array, array)]).data[:, 0].equal(tensor)
+
+
+def test_an_array_that_may_not_be_written_to_stays_as_it_is():
+    as_tensor(LOCKED).fill_(7)
+    assert LOCKED.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_an_array_that_torch_can_read_is_not_copied():
+    array = np.arange(12).reshape(3, 4)
+    for view in (array, array.T, array[:, ::2], np.arange(3)[:1]):
+        assert as_tensor(view).data_ptr() == view.ctypes.data
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float16, torch.bfloat16, torch.float64, torch.int16])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 
 import pytest
 
@@ -73,6 +74,77 @@ def test_a_download_without_a_checksum_starts_again(server, tmp_path):
     assert [byte_range for _, byte_range in server.requests] == [None, None]
 
 
+@pytest.mark.parametrize("checksum", [SHA256, MD5, None])
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("received", [0, 700, len(BODY)])
+def test_a_file_that_another_call_finishes_in_the_meantime_is_right(server, tmp_path, checksum, place, received):
+    path, others = tmp_path / "set.zip", []
+    (tmp_path / "set.zip.part").write_bytes(BODY[:received])
+
+    def report(done, total):
+        report.calls += 1
+        if report.calls == place + 1:
+            others.append(download(f"{server.url}/set.zip", path, checksum=checksum, progress=False))
+            assert path.read_bytes() == BODY
+
+    report.calls = 0
+    assert download(f"{server.url}/set.zip", path, checksum=checksum, progress=report) == path
+    # with all bytes there already, nothing is received, so nothing is reported
+    assert others == [] if checksum and received == len(BODY) else [path]
+    assert path.read_bytes() == BODY
+    parts = [file for file in tmp_path.iterdir() if file != path]
+    assert parts == ([] if checksum else [tmp_path / "set.zip.part"])
+
+
+@pytest.mark.parametrize("checksum", [SHA256, None])
+def test_a_file_is_whole_although_another_call_has_only_half_of_it(server, tmp_path, checksum):
+    path, results, half, done = tmp_path / "set.zip", [], threading.Event(), threading.Event()
+
+    def wait_halfway(received, total):
+        if received:
+            half.set()
+            assert done.wait(60)
+
+    def other():
+        results.append(download(f"{server.url}/set.zip", path, checksum=checksum, progress=wait_halfway))
+
+    thread = threading.Thread(target=other)
+
+    def start_other(received, total):
+        if not received:
+            thread.start()
+            assert half.wait(60)
+
+    try:
+        download(f"{server.url}/set.zip", path, checksum=checksum, progress=start_other)
+        assert path.read_bytes() == BODY
+    finally:
+        done.set()
+        thread.join()
+    assert results == [path]
+    assert path.read_bytes() == BODY
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_part_that_another_call_has_deleted_is_an_error_of_its_own(server, tmp_path):
+    def delete(done, total):
+        (tmp_path / "set.zip.part").unlink(missing_ok=True)
+
+    with pytest.raises(OSError, match=r"another process deleted .*set\.zip\.part, .* call again"):
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, progress=delete)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_interrupted_download_without_a_checksum_leaves_nothing(server, tmp_path, error):
+    def interrupt(done, total):
+        if done:
+            raise error
+
+    with pytest.raises(error):
+        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=None, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
 def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, tmp_path, algorithm):
     wrong = f"{algorithm}:" + "0" * (64 if algorithm == "sha256" else 32)
@@ -127,6 +199,11 @@ def test_a_terminal_sees_one_line_that_ends(server, tmp_path, monkeypatch, capsy
 def test_nothing_is_printed_where_there_is_no_terminal(server, tmp_path, capsys):
     download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
     assert capsys.readouterr() == ("", "")
+
+
+def test_nothing_is_printed_where_there_is_no_standard_error(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
 
 
 def test_a_refusing_server_is_quoted(loopback, tmp_path):

@@ -84,6 +84,20 @@ def test_start_and_duration_choose_a_span_whose_end_is_outside():
     assert frames[:, 0].nonzero().tolist() == [[0, 1], [4, 2]]
 
 
+@pytest.mark.parametrize("kind", [int, float, np.float32, np.int64])
+@pytest.mark.parametrize("start", [None, 1_750_000_000 * 10**9])
+def test_integer_times_beyond_the_gaps_of_floats_are_binned_in_integers(kind, start):
+    # epochs in nanoseconds, among which float64 has one number in 256
+    first = 1_750_000_000 * 10**9
+    events = {"t": first + np.array([0, 10**9 - 1, 10**9 - 100, 10**9]), "x": np.array([0, 1, 1, 0])}
+    start = start and (start if kind is np.float32 else kind(start))
+    for binning in ({"dt": kind(10**8)}, {"num_bins": 10}):
+        frames = events_to_frames(events, (2, 1, 1), start=start, duration=kind(10**9), **binning)
+        assert frames.shape == (10, 1, 2)
+        assert frames[:, 0].nonzero().tolist() == [[0, 0], [9, 1]]
+        assert frames[9, 0, 1] == 2
+
+
 def test_the_order_of_the_events_does_not_matter():
     events = recording(3, 50)
     shuffled = events[np.random.default_rng(0).permutation(50)]

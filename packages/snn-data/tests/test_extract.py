@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import stat
@@ -22,8 +23,8 @@ def as_zip(path, files=FILES, **options):
     return path
 
 
-def as_tar(path, files=FILES, mode="w"):
-    with tarfile.open(path, mode) as packed:
+def as_tar(path, files=FILES, mode="w", **options):
+    with tarfile.open(path, mode, **options) as packed:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
@@ -62,6 +63,17 @@ def test_a_tar_archive_gives_its_files(tmp_path, mode):
 def test_a_zip_archive_gives_its_files(tmp_path, compression):
     archive = as_zip(tmp_path / "set.zip", compression=compression)
     assert content(extract(archive, tmp_path / "out")) == FILES
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_archive_that_ends_with_a_zip_is_a_tar_archive(tmp_path, mode, form):
+    files = {"first.txt": b"1", "labels.zip": as_zip(tmp_path / "labels.zip", {"inner.txt": b"2"}).read_bytes()}
+    # level 0 leaves the bytes of the zip as they are
+    options = {"format": form} | ({"compresslevel": 0} if mode == "w:gz" else {})
+    archive = as_tar(tmp_path / "set.tar", files, mode, **options)
+    assert zipfile.is_zipfile(archive)
+    assert content(extract(archive, tmp_path / "out")) == files
 
 
 def test_folders_of_their_own_entry_and_a_leading_dot_are_fine(tmp_path):
@@ -182,6 +194,34 @@ def test_a_zip_archive_with_a_flipped_byte_is_refused(tmp_path):
     damaged[500] ^= 1
     archive.write_bytes(damaged)
     assert_refused(archive, tmp_path / "out", "set.zip is damaged.*Bad CRC-32")
+
+
+@pytest.mark.parametrize("place", [5, 300])
+def test_a_damaged_stream_of_bz2_is_refused(tmp_path, place):
+    archive = as_tar(tmp_path / "set.tar.bz2", {"a": bytes(i * i % 251 for i in range(5000))}, mode="w:bz2")
+    damaged = bytearray(archive.read_bytes())
+    damaged[place] ^= 255
+    archive.write_bytes(damaged)
+    assert_refused(archive, tmp_path / "out", r"set\.tar\.bz2 is damaged")
+
+
+def test_a_damaged_stream_of_bz2_in_a_zip_archive_is_refused(tmp_path):
+    archive = as_zip(tmp_path / "set.zip", {"a": b"x" * 1000}, compression=zipfile.ZIP_BZIP2)
+    damaged = bytearray(archive.read_bytes())
+    damaged[damaged.index(b"BZh") + 5] ^= 255
+    archive.write_bytes(damaged)
+    assert_refused(archive, tmp_path / "out", r"set\.zip is damaged")
+
+
+def test_an_error_of_the_system_is_not_taken_for_damage(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    archive = as_zip(tmp_path / "set.zip")
+    monkeypatch.setattr(zipfile.ZipFile, "open", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        extract(archive, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_file_that_is_not_an_archive_is_refused(tmp_path):

@@ -126,6 +126,8 @@ def test_a_helper_in_another_module_counts_however_it_is_imported(monkeypatch, s
         (torch.relu, torch.tanh),
         (np.add, np.multiply),
         (np.sum, np.prod),
+        (np.random.SeedSequence(1), np.random.SeedSequence(2)),
+        (np.random.default_rng, np.random.SeedSequence),
         (slice(1, 2), slice(1, 3)),
         (torch.float32, torch.float64),
         (nn.Threshold(0.1, 0), nn.Threshold(0.2, 0)),
@@ -144,6 +146,8 @@ def test_values_that_differ_have_fingerprints_that_differ(left, right):
         lambda: {"a": [1, (2, None)], "b": {3, 4}},
         lambda: np.array([(1, 2.5)], dtype=[("t", int), ("x", float)]),
         lambda: functools.partial(torch.clamp, min=0),
+        lambda: np.random.SeedSequence((1, 2)),
+        lambda: np.frompyfunc(lambda x: x + 1, 1, 1),
         lambda: nn.Sequential(nn.Flatten(), nn.Threshold(0.1, 0)),
     ],
 )

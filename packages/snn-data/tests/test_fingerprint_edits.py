@@ -120,6 +120,10 @@ PLACES = {
     "def transform(x): return x, K.k",
     "array of objects": "import numpy\nK = numpy.array([VALUE, None], dtype=object)\ndef transform(x): return x, K",
     "cache": "import functools\n@functools.lru_cache\ndef transform(x): return x, VALUE",
+    "elementwise function": "import numpy\ntransform = numpy.frompyfunc(lambda x: VALUE, 1, 1)",
+    "identity of an elementwise function": "import numpy\ndef add(x, y): return x + y\n"
+    "transform = numpy.frompyfunc(add, 2, 1, identity=VALUE)",
+    "vectorized function": "import numpy\ntransform = numpy.vectorize(lambda x: VALUE)",
     "type variable": "import typing\nT = typing.TypeVar('T')\nclass G(typing.Generic[T]):\n    k = VALUE\n"
     "    def __call__(self, x): return self.k\ntransform = G[int]()",
     "new type": "import typing\nN = typing.NewType('N', int)\nK = VALUE\ndef transform(x): return N(x), K",
@@ -185,6 +189,7 @@ def test_another_value_anywhere_in_reach_is_another_fingerprint(place, value, ot
         ("import re\nT = re.compile('a')", "import re\nT = re.compile('a', re.I)"),
         ("T = 10 ** 5000", "T = 10 ** 5000 + 1"),
         ("T = int | None", "T = int | str"),
+        ("import numpy\nT = numpy.frompyfunc(max, 2, 1)", "import numpy\nT = numpy.frompyfunc(max, 3, 1)"),
     ],
 )
 def test_an_edit_is_another_fingerprint(before, after):
@@ -258,6 +263,24 @@ def test_a_global_that_a_nested_function_or_class_names_counts():
     assert fingerprint(transform_of(source.replace("VALUE", "1"))) != fingerprint(
         transform_of(source.replace("VALUE", "2"))
     )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "PAIR = (lambda x: x + 1), (lambda x: x * 2)",
+        "PAIR = (lambda x: x + 1), (lambda x: x + 2)",
+        (
+            "def make(k):\n    if k:\n        def f(x): return x + 1\n    else:\n        def f(x): return x * 2\n"
+            "    return f\nPAIR = make(0), make(1)"
+        ),
+    ],
+)
+def test_an_installed_module_may_have_several_functions_of_one_name(source):
+    first, second = (
+        fingerprint(transform_of(f"{source}\ntransform = PAIR[{index}]", "numpy.functions")) for index in range(2)
+    )
+    assert first != second
 
 
 def test_an_absent_optional_library_is_not_an_error():

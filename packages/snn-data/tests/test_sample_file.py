@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
+import stat
 import zipfile
 
 import numpy as np
@@ -117,6 +119,16 @@ def test_a_file_cut_short_is_refused(tmp_path, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ValueError, match="delete it"):
         read_sample(path)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_others_may_read_a_file_as_the_umask_says(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_sample(tmp_path / "sample.npz", 1)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "sample.npz").stat().st_mode) == 0o666 & ~mask
 
 
 def test_a_missing_file_is_missing(tmp_path):

@@ -43,6 +43,14 @@ def test_only_the_given_axes_lose_their_frame(tmp_path):
     assert other.axison
 
 
+def test_the_figure_may_be_a_part_of_another(tmp_path):
+    part, _ = Figure(figsize=(1, 0.5), dpi=40).subfigures(1, 2)
+    animator(torch.eye(3).reshape(3, 1, 3), part, part.subplots()).save(tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 3
+        assert film.size == (40, 20)
+
+
 def test_wrong_shapes_steps_and_figures_are_refused(ax):
     with pytest.raises(ValueError, match=r"\[time, height, width\], got \[5, 3\]"):
         animator(torch.zeros(5, 3), ax.figure, ax)

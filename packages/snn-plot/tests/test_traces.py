@@ -83,6 +83,30 @@ def test_nine_traces_fill_a_three_by_three_grid_of_the_current_figure():
     assert other.axes == []
 
 
+@pytest.mark.parametrize(
+    ("neurons", "titles", "shape"),
+    [
+        (1, ["a"], (1, 1)),
+        (2, ["a"], (2, 1)),
+        (5, ["a"], (1, 5)),
+        (6, ["a"], (2, 3)),
+        (8, None, (2, 4)),
+        (8, ["a"], (2, 4)),
+        (11, None, (3, 3)),
+    ],
+)
+def test_a_grid_without_dim_fits_the_number_of_traces(neurons, titles, shape):
+    axes = traces(torch.arange(2.0 * neurons).reshape(2, neurons), titles=titles)
+    assert axes.shape == shape
+    assert [each.lines[0].get_ydata()[0] for each in axes.flat] == list(range(min(neurons, 9)))
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.bool])
+def test_spikes_of_any_dtype_ride_at_any_height(kind):
+    axes = traces(MEM, SPK.to(kind), (1, 2), 300)
+    assert points(axes[0, 0].lines[0])[1] == [0.5, 301.2, 0.3, 301.1, 0.2]
+
+
 def test_in_the_grid_spikes_ride_on_the_trace_at_their_height():
     axes = traces(MEM, SPK, (1, 2), 5)
     assert points(axes[0, 0].lines[0])[1] == [0.5, 6.2, 0.3, 6.1, 0.2]

@@ -52,6 +52,12 @@ def test_zero_is_white_also_where_all_weights_are_zero(ax):
     assert ax.images[0].get_clim() == (-1, 1)
 
 
+def test_the_lowest_integer_counts_by_its_size(ax):
+    weights(torch.tensor([[-128, 5]], dtype=torch.int8), ax=ax)
+    assert ax.images[0].get_clim() == (-128, 128)
+    assert ax.images[0].get_array().tolist() == [[-128, 5]]
+
+
 def test_arguments_of_the_artist_are_passed_on(ax):
     weights(torch.eye(3), ax=ax, cmap="PuOr", vmax=3, colorbar=False)
     assert ax.images[0].get_cmap().name == "PuOr"

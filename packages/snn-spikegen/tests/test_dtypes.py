@@ -6,7 +6,14 @@ from fractions import Fraction
 import pytest
 import torch
 
-from snn_spikegen import latency_code_linear, latency_code_log, population, rate
+from snn_spikegen import (
+    latency_code_linear,
+    latency_code_log,
+    latency_interpolate,
+    population,
+    rate,
+    rate_interpolate,
+)
 
 from .calls import CALLS, function
 
@@ -71,6 +78,21 @@ def test_integers_follow_the_default_dtype(case):
         assert result(case, torch.uint8).dtype == torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("ramps", [rate_interpolate, latency_interpolate])
+def test_whole_times_are_exact_also_with_a_default_dtype_of_16_bits(dtype, ramps):
+    times = torch.tensor([257, 2049])
+    expected = ramps(times.double(), 3000)
+    torch.set_default_dtype(dtype)
+    try:
+        code = ramps(times, 3000)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert code.dtype == dtype
+    torch.testing.assert_close(code, expected.to(dtype))
+    assert torch.equal(code == 0, expected.to(dtype) == 0)
 
 
 def test_bools_are_zeros_and_ones():

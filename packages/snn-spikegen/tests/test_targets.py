@@ -130,10 +130,22 @@ def test_integer_labels_give_the_default_dtype(dtype):
     assert code.dtype == torch.get_default_dtype()
 
 
-def test_ramps_in_half_precision_are_the_rounded_ones():
-    options = {"num_steps": 3001, "correct_rate": 0.001, "incorrect_rate": 0.0005, "interpolate": True}
-    half = targets_rate(torch.tensor([1.0], dtype=torch.float16), 2, **options)
-    assert torch.equal(half, targets_rate(torch.tensor([1.0]), 2, **options).half())
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("steps", "first", "correct", "incorrect"),
+    [(3001, 0, 0.001, 0.0005), (1000, 0, 0.5, 0), (3000, 1, 1 / 3, 0.1), (3000, 1, 1, 0)],
+)
+def test_ramps_in_half_precision_are_the_rounded_ones(dtype, steps, first, correct, incorrect):
+    half = targets_rate(torch.tensor([1.0], dtype=dtype), 2, steps, first, correct, incorrect, interpolate=True)
+    full = targets_rate(torch.tensor([1.0]), 2, steps, first, correct, incorrect, interpolate=True)
+    assert torch.equal(half, full.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_ramps_in_half_precision_are_on_at_the_spikes(dtype):
+    # Multiples of 3 from 1: 1, 4, ..., 2998.
+    code = targets_rate(torch.tensor([1.0], dtype=dtype), 2, 3000, 1, 1 / 3, interpolate=True)
+    assert (code[:, 0, 1] == 1).nonzero().flatten().tolist() == list(range(1, 3000, 3))
 
 
 @pytest.mark.parametrize(

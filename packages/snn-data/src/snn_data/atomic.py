@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +19,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Several processes may write the same path at once: the last one to finish wins, and readers see one or the other.
 
     Example:
+        >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with atomic_file(folder / "a" / "b.bin") as file:
         ...     _ = file.write(b"whole")
@@ -28,11 +29,12 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Source: ``rename`` in POSIX.1-2024, which replaces a file in one step.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    # not one of tempfile's, which other users may not read
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with part.open("x+b") as file:
             yield file
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

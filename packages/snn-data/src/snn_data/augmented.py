@@ -61,7 +61,9 @@ class AugmentedDataset(Dataset[Any]):
         """
         if epoch < 0:
             raise ValueError(f"set_epoch needs an epoch of 0 or more, got {epoch}")
-        self._epoch.fill_(epoch)
+        # so that it may be changed also if the data set was built or copied in inference mode
+        with torch.inference_mode():
+            self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -66,7 +66,12 @@ class CachedDataset(Dataset[Any]):
             pass
         except ValueError as error:
             warnings.warn(f"a cached sample is damaged and is made again: {error}", RuntimeWarning, stacklevel=2)
-        write_sample(path, self._transformed(load(), index))
+        transformed = self._transformed(load(), index)
+        try:
+            write_sample(path, transformed)
+        except PermissionError:
+            if not path.exists():  # Windows does not replace a file that another worker, which was faster, is reading
+                raise
         # read from the file even the first time, so that the sample is the same every time
         return read_sample(path)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import re
+import secrets
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -34,7 +36,8 @@ def download(
 
     Bytes go to ``<path>.part``, which gets its final name when the checksum is right. A download that broke off, in
     this call or an earlier one, continues where it stopped. Without a checksum nothing would detect that the file has
-    changed in the meantime, so then it starts again. A finished file with a different checksum is deleted.
+    changed in the meantime, so then each call starts again, with a part of its own that it deletes after an error. A
+    finished file with a different checksum is deleted. Several processes may download the same path at once.
 
     Args:
         url: Address, ``http`` or ``https``.
@@ -50,8 +53,8 @@ def download(
 
     Raises:
         ChecksumError: If the file, downloaded or already there, is a different one.
-        OSError: If the server cannot be reached, refuses, or breaks off in every try; the received bytes stay for the
-            next call.
+        OSError: If the server cannot be reached, refuses, or breaks off in every try; with a checksum, the received
+            bytes stay for the next call.
         TypeError: If `tries` is not an integer.
         ValueError: If `url` or `checksum` does not have the required form, `tries` is less than 1, or the file is
             larger than `max_bytes`.
@@ -78,15 +81,44 @@ def download(
             check_file(target, checksum)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    if checksum is None:
-        part.unlink(missing_ok=True)
     if progress is True:
         progress = progress_line(target.name)
+    receive = functools.partial(_receive, url, progress or _silent, max_bytes, timeout, tries)
+    if checksum is None:
+        part = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
+        try:
+            receive(part, resume=False)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+    part = target.with_name(f"{target.name}.part")
+    receive(part, resume=True)
+    try:
+        check_file(part, checksum)
+        os.replace(part, target)
+    except ChecksumError as error:
+        part.unlink(missing_ok=True)
+        raise ChecksumError(f"{url}: {error}") from None
+    except FileNotFoundError as error:
+        if not target.exists():
+            raise OSError(f"{url}: another process deleted {part}, which was damaged; call again") from error
+        check_file(target, checksum)  # another process has finished it
+    return target
+
+
+def _silent(done: int, total: int | None) -> None:
+    pass
+
+
+def _receive(
+    url: str, progress: Progress, max_bytes: int | None, timeout: float, tries: int, part: Path, *, resume: bool
+) -> None:
+    """Fetch a file in a number of tries, each from where the one before broke off or from the beginning."""
     for attempt in range(1, tries + 1):
         try:
-            _fetch(url, part, progress or _silent, max_bytes, timeout)
-            break
+            _fetch(url, part, progress, max_bytes, timeout)
+            return
         except urllib.error.HTTPError as error:
             error.close()
             raise OSError(f"{url}: the server answers {error.code} {error.reason}") from None
@@ -95,24 +127,12 @@ def download(
                 raise OSError(
                     f"{url}: broke off in try {attempt} of {tries} ({error!r}); call again to continue"
                 ) from error
-            if checksum is None:
+            if not resume:
                 part.unlink(missing_ok=True)
-    if checksum is not None:
-        try:
-            check_file(part, checksum)
-        except ChecksumError as error:
-            part.unlink()
-            raise ChecksumError(f"{url}: {error}") from None
-    os.replace(part, target)
-    return target
-
-
-def _silent(done: int, total: int | None) -> None:
-    pass
 
 
 def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, timeout: float) -> None:
-    """Append the missing part of the file; a server that ignores the range sends all of it again."""
+    """Write the missing bytes of the file to their places; a server that ignores the range sends all of them again."""
     there = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "snn-data", "Accept-Encoding": "identity"})
     if there:
@@ -132,8 +152,12 @@ def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, time
         length = response.headers.get("Content-Length")
         total = there + int(length) if length else None
         _check_size(url, total or 0, max_bytes)
-        with part.open("ab" if there else "wb") as file:
+        part.touch()
+        # by place, not appended: another process that writes to this file writes the same bytes to the same places
+        with part.open("r+b") as file:
+            file.seek(there)
             _copy(url, response, file, there, total, progress, max_bytes)
+            file.truncate()
 
 
 def _copy(

@@ -77,6 +77,9 @@ def events_to_frames(
         raise ValueError(f"events_to_frames needs a whole num_bins, got {num_bins}")
     fields = _fields(events)
     t = _times(fields["t"])
+    if t.dtype.kind == "i":
+        # whole numbers, as 1e9 is one, leave the times integers; float64 has gaps from 2^53 on
+        start, duration = (value if value is None or value != int(value) else int(value) for value in (start, duration))
     shape = _frame_shape(sensor_size, has_y="y" in fields)
     cell = _cells(fields, sensor_size)
 

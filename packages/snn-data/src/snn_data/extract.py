@@ -23,7 +23,7 @@ __all__ = ["ArchiveError", "extract"]
 # tarfile reads files in pieces of 16 KiB; only a header that lies about its size asks for more than this at once.
 LARGEST_READ = 1 << 20
 COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError)
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError, OSError)
 
 
 class ArchiveError(ValueError):
@@ -74,11 +74,13 @@ def extract(
     unpacked = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target))
     try:
         with source.open("rb") as file:
-            unpack = _unpack_zip if zipfile.is_zipfile(file) else _unpack_tar
+            unpack = _unpack_zip if not _begins_as_tar(file) and zipfile.is_zipfile(file) else _unpack_tar
             file.seek(0)
             try:
                 unpack(file, unpacked, limits)
             except DAMAGE as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # an error of the system; those of gzip and bz2 have no number
                 raise ArchiveError(f"{source.name} is damaged, or not a zip or tar archive: {error}") from error
         entries = sorted(unpacked.iterdir())
         for entry in entries:
@@ -133,6 +135,12 @@ class _Limits:
         self.bytes += size
         if self.bytes > self.max_bytes:
             raise self.refuse(name, f"makes more than max_bytes={self.max_bytes}")
+
+
+def _begins_as_tar(file: BinaryIO) -> bool:
+    """Return True if a file begins as a tar archive, which may end with a zip and so look like one."""
+    head = file.read(512)
+    return head[257:262] == b"ustar" or head.startswith(tuple(COMPRESSIONS))
 
 
 def _unpack_zip(file: BinaryIO, folder: Path, limits: _Limits) -> None:

@@ -6,6 +6,7 @@ import copyreg
 import dataclasses
 import enum
 import functools
+import gc
 import hashlib
 import random
 import re
@@ -199,8 +200,11 @@ class _Walk:
         home = _as_main(value.__globals__.get("__name__") or "")
         if is_installed(home):
             self.note(home, version_of(home))
+            name = value.__code__.co_qualname
+            if "<" in name:  # a lambda or a local function, of which a module may have several
+                self.add(value.__code__)
             # a class that a library created at run time may hold anything
-            self.add(held if "<locals>" in value.__code__.co_qualname else closure)
+            self.add(held if "<locals>" in name else closure)
             return
         self.add(value.__code__)
         self.add(held)
@@ -230,7 +234,7 @@ class _Walk:
                 return
         self.add((type(value), value.__bases__))
         for name, item in vars(value).items():
-            if name == "__annotations__":  # Python creates an empty one on access
+            if name == "__annotations__" and isinstance(item, dict):  # Python creates an empty one on access
                 for key, annotation in item.items():
                     self.note("annotation", key, _text(annotation))
             elif name not in CLASS_NOTES:
@@ -244,6 +248,10 @@ class _Walk:
             owner = getattr(value, "__self__", None)
             self.note(getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__))
             self.add(None if isinstance(owner, types.ModuleType) else owner)
+            if isinstance(value, np.ufunc) and value.__name__.endswith(" (vectorized)"):
+                # made of a function by np.frompyfunc, which has no attribute for it
+                functions = [item for item in gc.get_referents(value) if callable(item)]
+                self.add((functions, value.nin, value.nout, value.identity))
             return
         try:
             reduce = copyreg.dispatch_table.get(kind)
@@ -276,7 +284,9 @@ class _Walk:
 
 def _home(value: Any) -> str:
     """Return the name of the module of a function or class."""
-    return _as_main(getattr(value, "__module__", None) or type(value).__module__)
+    name = getattr(value, "__module__", None)
+    # a type written in Cython has a descriptor in this place
+    return _as_main(name if isinstance(name, str) and name else type(value).__module__)
 
 
 def _as_main(name: str) -> str:

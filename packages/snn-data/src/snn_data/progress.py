@@ -24,7 +24,8 @@ def progress_line(name: str) -> Progress:
     def report(done: int, total: int | None) -> None:
         nonlocal last
         complete = done == total
-        if not sys.stderr.isatty() or (not complete and time.monotonic() - last < 0.1):
+        # a program without a console has no standard error
+        if sys.stderr is None or not sys.stderr.isatty() or (not complete and time.monotonic() - last < 0.1):
             return
         last = time.monotonic()
         share = f" {done / total:4.0%} of {total / 1e6:,.1f} MB" if total else f" {done / 1e6:,.1f} MB"

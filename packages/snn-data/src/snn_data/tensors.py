@@ -20,6 +20,9 @@ def as_tensor(values: Any) -> Tensor:
     """
     if isinstance(values, Tensor):
         return values
-    if isinstance(values, np.ndarray) and min(values.strides, default=0) < 0:
-        values = values.copy()  # torch reads memory forward only
+    if isinstance(values, np.ndarray):
+        # torch reads memory forward, in steps of whole numbers, and may write to it
+        fits = all(stride >= 0 and stride % values.itemsize == 0 for stride in values.strides)
+        if not (fits and values.dtype.isnative and values.flags.writeable):
+            values = values.astype(values.dtype.newbyteorder("="), order="C")
     return torch.as_tensor(values, device="cpu")

@@ -27,7 +27,7 @@ def write_nmnist(path: str | Path, events: np.ndarray | Mapping[str, Any]) -> No
             (0 or 1).
 
     Raises:
-        ValueError: If a field does not fit its bits.
+        ValueError: If a field does not fit its bits, or is not a whole number.
 
     Example:
         >>> import tempfile
@@ -39,13 +39,10 @@ def write_nmnist(path: str | Path, events: np.ndarray | Mapping[str, Any]) -> No
     Source: Orchard et al., Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades (2015),
         and the format description on the data set's page.
     """
-    x, y, t, p = (np.asarray(events[name]).astype(np.int64) for name in "xytp")
-    for name, values, last in (("x", x, 255), ("y", y, 255), ("t", t, 2**23 - 1), ("p", p, 1)):
-        outside = (values < 0) | (values > last) | ((values == NMNIST_OVERFLOW_Y) & (name == "y"))
-        if outside.any():
-            raise ValueError(
-                f"N-MNIST has no room for {name}={values[outside][0]}: it takes 0 to {last}, and y not 240"
-            )
+    lasts = {"x": 255, "y": 255, "t": 2**23 - 1, "p": 1}
+    x, y, t, p = (_integers(events[name], last, name, "N-MNIST") for name, last in lasts.items())
+    if (y == NMNIST_OVERFLOW_Y).any():
+        raise ValueError(f"N-MNIST has no room for y={NMNIST_OVERFLOW_Y}, which is not a pixel: leave these events out")
     packed = np.stack([x, y, p << 7 | t >> 16, t >> 8 & 0xFF, t & 0xFF], axis=1)
     with atomic_file(Path(path)) as file:
         file.write(packed.astype(np.uint8).tobytes())
@@ -59,7 +56,7 @@ def write_dvs_gesture(path: str | Path, events: np.ndarray | Mapping[str, Any]) 
         events: Fields ``x`` and ``y`` (0 to 127), ``p`` (0 or 1) and ``t`` (milliseconds).
 
     Raises:
-        ValueError: If a pixel or polarity is out of range, or a time is not a whole number.
+        ValueError: If a pixel, polarity or time is out of range, or not a whole number.
 
     Example:
         >>> import tempfile
@@ -70,14 +67,11 @@ def write_dvs_gesture(path: str | Path, events: np.ndarray | Mapping[str, Any]) 
 
     Source: Amir et al., A Low Power, Fully Event-Based Gesture Recognition System (2017); the cut version by tonic.
     """
-    rows = np.stack([np.asarray(events[name]).astype(np.float64) for name in "xypt"], axis=1)
-    for column, (name, last) in enumerate((("x", 127), ("y", 127), ("p", 1), ("t", np.inf))):
-        values = rows[:, column]
-        outside = (values < 0) | (values > last) | (values != np.floor(values))
-        if outside.any():
-            raise ValueError(f"DVS Gesture has no room for {name}={values[outside][0]}: it takes integers, 0 to {last}")
+    # floats are whole numbers without gaps up to 2^53
+    lasts = {"x": 127, "y": 127, "p": 1, "t": 2**53}
+    columns = [_integers(events[name], last, name, "DVS Gesture") for name, last in lasts.items()]
     with atomic_file(Path(path)) as file:
-        np.save(file, rows.astype(np.int64))
+        np.save(file, np.stack(columns, axis=1))
 
 
 def write_heidelberg(
@@ -102,7 +96,7 @@ def write_heidelberg(
     Raises:
         ImportError: If h5py is not installed.
         ValueError: If the numbers of recordings, labels and speakers differ, the fields of a recording differ in
-            length, a channel is out of range, or a time overflows float16.
+            length, a channel, label or speaker is out of range or not a whole number, or a time overflows float16.
 
     Example:
         >>> import h5py, tempfile
@@ -123,23 +117,35 @@ def write_heidelberg(
             f"write_heidelberg needs a label and a speaker for each recording, got {len(recordings)} recordings, "
             f"{len(labels)} labels and {len(speakers)} speakers"
         )
+    last = np.iinfo(np.uint16).max
+    classes, people = _integers(labels, last, "labels", "SHD"), _integers(speakers, last, "speakers", "SHD")
     columns = {"spikes/times": np.dtype(np.float16), "spikes/units": np.dtype(np.uint16)}
     with atomic_file(Path(path)) as out, h5py.File(out, "w") as file:
         for name, dtype in columns.items():
             file.create_dataset(name, shape=(len(recordings),), dtype=h5py.vlen_dtype(dtype))
         for i, recording in enumerate(recordings):
             file["spikes/times"][i], file["spikes/units"][i] = _heidelberg_row(recording, i)
-        file["labels"] = np.asarray(labels, dtype=np.uint16)
-        file["extra/speaker"] = np.asarray(speakers, dtype=np.uint16)
+        file["labels"] = classes.astype(np.uint16)
+        file["extra/speaker"] = people.astype(np.uint16)
         file["extra/keys"] = np.array([key.encode() for key in keys])
 
 
 def _heidelberg_row(recording: Mapping[str, Any], i: int) -> tuple[np.ndarray, np.ndarray]:
-    t, x = np.asarray(recording["t"], dtype=np.float64), np.asarray(recording["x"]).astype(np.int64)
+    t, x = np.asarray(recording["t"], dtype=np.float64), np.asarray(recording["x"])
     if t.ndim != 1 or t.shape != x.shape:
         raise ValueError(f"recording {i} has {t.shape} times and {x.shape} channels: give both one shape [spikes]")
     if x.size and not 0 <= x.min() <= x.max() < 700:
         raise ValueError(f"recording {i} has channels from {x.min()} to {x.max()}: SHD and SSC have 0 to 699")
     if not (np.abs(t) <= np.finfo(np.float16).max).all():
         raise ValueError(f"recording {i} has times that float16 cannot hold: give seconds")
-    return t.astype(np.float16), x.astype(np.uint16)
+    return t.astype(np.float16), _integers(x, 699, f"recordings[{i}]['x']", "SHD").astype(np.uint16)
+
+
+def _integers(values: Any, last: int, name: str, form: str) -> np.ndarray:
+    """Return numbers as integers, after checking that they are whole and lie from 0 to the last one."""
+    array = np.asarray(values)
+    numbers = array.astype(np.float64)
+    fits = (numbers >= 0) & (numbers <= last) & (numbers == np.floor(numbers))
+    if not fits.all():
+        raise ValueError(f"{form} has no room for {name}={array[~fits][0]}: it takes integers, 0 to {last}")
+    return array.astype(np.int64)

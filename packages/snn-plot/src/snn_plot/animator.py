@@ -74,4 +74,4 @@ def animator(
         image.set_data(frames[step])
         return [image]
 
-    return Animation(fig, show, shown, interval, blit=True)
+    return Animation(ax.figure.canvas.figure, show, shown, interval, blit=True)

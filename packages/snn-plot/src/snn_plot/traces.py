@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -80,7 +81,8 @@ def traces(
     Args:
         data: Potentials, ``[time, neuron]`` or ``[time]``: tensor, array or list.
         spk: Spikes of the same shape; none are marked if None.
-        dim: Rows and columns of the grid, for the first ``rows * columns`` neurons; 3 by 3 if None.
+        dim: Rows and columns of the grid, for the first ``rows * columns`` neurons. If None, 3 by 3, or for fewer
+            neurons two rows of all, or one if they are odd.
         spk_height: Height of a spike's peak in the grid, in the unit of `data`.
         titles: Title of each of the first axes of the grid.
         ax: Axes to draw on; the current ones if None.
@@ -126,9 +128,9 @@ def traces(
 
     if in_grid or (ax is None and mem.shape[1] > len(DISTINCT)):
         if spikes is not None:
-            mem = mem + spk_height * spikes
+            mem = mem + float(spk_height) * spikes
         titled = names if titles is None else texts(titles, "traces", "titles")
-        axes = _grid(mem.shape[1], GRID if dim is None else dim, titled)
+        axes = _grid(mem.shape[1], dim, titled)
         artist = _line_style(artist, BLUE)
         for each, trace in zip(axes.flat, mem.T, strict=False):
             each.plot(time, trace, **artist)
@@ -154,8 +156,11 @@ def traces(
     return ax
 
 
-def _grid(neurons: int, dim: tuple[int, int], titles: list[str] | None) -> np.ndarray:
+def _grid(neurons: int, dim: tuple[int, int] | None, titles: list[str] | None) -> np.ndarray:
     """Return new axes on the current figure, which share the y axis of the first."""
+    if dim is None:
+        lines = 2 - neurons % 2
+        dim = GRID if neurons >= math.prod(GRID) else (lines, neurons // lines)
     rows, columns = (whole(side, 0) for side in pair(dim))
     if rows is None or columns is None:
         raise ValueError(f"traces needs dim=(rows, columns), two whole numbers, got {dim!r}")

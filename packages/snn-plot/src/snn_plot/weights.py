@@ -58,7 +58,8 @@ def weights(
     require_finite(matrix, "weight")
     ax = given_or_current(ax, "weights")
 
-    largest = float(np.abs(matrix).max()) or 1.0
+    # as floats, since int8 has no 128
+    largest = float(np.abs(matrix.astype(np.float64)).max()) or 1.0
     style: dict[str, Any] = {"cmap": "RdBu_r", "interpolation": "nearest", "origin": "upper"}
     style |= {"vmin": -largest, "vmax": largest} | ({"aspect": "auto"} if matrix.ndim == 2 else {})
     style = completed(artist, AxesImage, style)

@@ -28,10 +28,10 @@ def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
 
 
 def working(data: Tensor, name: str = "data") -> Tensor:
-    """Return data in a dtype fine enough for times and codes: 16-bit floats become float32."""
-    values = floating(data, name)
+    """Return data in a dtype fine enough for times and codes: float32 where the floats would have 16 bits."""
+    dtype = floating_dtype(data, name)
     # In float16 threshold + epsilon is threshold, and step 2049 does not exist.
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    return data.to(torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype)
 
 
 def extent(values: Tensor) -> tuple[float, float]:

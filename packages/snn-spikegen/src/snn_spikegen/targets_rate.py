@@ -98,7 +98,9 @@ def targets_rate(
     def train(rate: float) -> Tensor:
         _, times = target_rate_code(steps, first, rate, pattern, generator=generator, device="cpu")
         if interpolate:
-            values = rate_interpolate(times.to(dtype), steps, on, off)
+            # 16-bit floats do not hold every step above 256 or 2048
+            times = times.to(torch.promote_types(dtype, torch.float32))
+            values = rate_interpolate(times, steps, on, off).to(dtype)
         else:
             values = torch.full((steps,), off, dtype=dtype, device="cpu").index_fill_(0, times, on)
         return values.to(targets.device).reshape(steps, *[1] * len(shape))
