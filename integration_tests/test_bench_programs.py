@@ -167,12 +167,15 @@ def test_a_worker_says_memory_loss_time_and_page_faults():
     assert worker.products(0.0)["products"] > 0
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_products_alone_are_those_of_the_loop(name: str):
+def test_the_products_alone_are_those_of_the_loop(name: str, at_once: bool):
     training = small(name)
     layers = [layer for layer in training.net.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     inputs: dict[nn.Module, list[torch.Tensor]] = {layer: [] for layer in layers}
-    products(training.net, training.xs, training.kit.run)()
+    compute = products(training.net, training.xs, training.kit.run, at_once)
+    compute()
+    compute()
     gradients = [layer.weight.grad for layer in layers]
     hooks = [
         layer.register_forward_pre_hook(lambda layer, args: inputs[layer].append(args[0].detach())) for layer in layers

@@ -29,9 +29,9 @@ that the system found and cleared when it was first written; after `snn_cpu.tune
 *Peak memory* is the process's, in which a few MiB hang on where its allocator finds room; of a second step, the tensors
 that it makes are counted as torch's allocator hands them out.
 
-*Products alone* are the matrix products and convolutions of the step, forward and backward, each over all steps at once
-by PyTorch, a constant input once; no neuron, loss or optimizer. Forward and backward together can be shorter than that
-only where zeros are left out.
+*Products alone* are the matrix products and convolutions of the step, forward and backward, by PyTorch, over all steps
+at once or one step after another, whichever takes less; a constant input once; no neuron, loss or optimizer. Forward
+and backward together can be shorter than that only where zeros are left out.
 """
 
 

@@ -15,7 +15,7 @@ class _Layer:
 
     Args:
         module: The layer.
-        inputs: One for each step.
+        inputs: One for each step, or one for all.
         learns: The gradient of its input is needed.
     """
 
@@ -24,17 +24,20 @@ class _Layer:
     learns: bool = True
 
 
-def products(net: nn.Module, xs: Tensor, run: Callable[[nn.Module, Tensor], object]) -> Callable[[], None]:
+def products(
+    net: nn.Module, xs: Tensor, run: Callable[[nn.Module, Tensor], object], at_once: bool = True
+) -> Callable[[], None]:
     """Return a function that computes the linear layers and convolutions of a net, forward and backward.
 
-    Neurons, loss and optimizer are left out. Every layer computes all steps at once; in a net, the layer inside a
-    recurrent neuron has to compute one step after another. The first layer computes a single step if its input is the
-    same in all steps.
+    Neurons, loss and optimizer are left out. The first layer computes a single step if its input is the same in all
+    steps.
 
     Args:
         net: The net.
         xs: Its input ``[T, batch, ...]``.
         run: Runs the net over it, step by step if a layer has a hook.
+        at_once: Every layer computes all its steps at once, also the one inside a recurrent neuron, which in a net
+            cannot; otherwise one step after another.
 
     Example:
         >>> import snn_core as snn
@@ -56,18 +59,18 @@ def products(net: nn.Module, xs: Tensor, run: Callable[[nn.Module, Tensor], obje
             hook.remove()
     first = next(iter(layers.values()))
     first.learns = False
-    work = [(layer.module, _rows(layer, once=layer is first and xs.stride(0) == 0)) for layer in layers.values()]
-    outputs = [(module, x, torch.ones_like(module(x))) for module, x in work]
+    if xs.stride(0) == 0:
+        del first.inputs[1:]
+    for layer in layers.values():
+        inputs = [torch.cat(layer.inputs)] if at_once else layer.inputs
+        layer.inputs = [x.requires_grad_(layer.learns) for x in inputs]
+    gradients = {layer.module: [torch.ones_like(layer.module(x)) for x in layer.inputs] for layer in layers.values()}
 
     def compute() -> None:
-        for module, x, gradient in outputs:
-            module.zero_grad()
-            x.grad = None
-            module(x).backward(gradient)
+        for layer in layers.values():
+            layer.module.zero_grad()
+            for x, gradient in zip(layer.inputs, gradients[layer.module], strict=True):
+                x.grad = None
+                layer.module(x).backward(gradient)
 
     return compute
-
-
-def _rows(layer: _Layer, once: bool) -> Tensor:
-    rows = layer.inputs[0] if once else torch.cat(layer.inputs)
-    return rows.requires_grad_(layer.learns)
