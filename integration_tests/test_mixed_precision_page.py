@@ -13,7 +13,7 @@ pytestmark = pytest.mark.needs()
 
 def test_the_page_has_a_row_of_every_net_and_task_with_three_seeds():
     text = mixed_precision.PAGE.read_text(encoding="utf-8")
-    assert [*re.findall(r"^\| (\S*(?:, as in tutorial \d)?) +\| [\d.]+ ms", text, re.MULTILINE)] == [
+    assert [*re.findall(r"^\| (\S*(?:, as in snnTorch's tutorial \d)?) +\| [\d.]+ ms", text, re.MULTILINE)] == [
         *mixed_precision.NETS
     ]
     seeds = re.findall(r"^\| (\w+) +\| ([\d., ]+) +\| ([\d., ]+) +\| [+-]\d\.\d\d", text, re.MULTILINE)

@@ -55,8 +55,8 @@ def _convolutional() -> nn.Module:
 
 
 NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-    "784-1000-10, as in tutorial 5": (lambda: _dense(784, 1000, 10), (128, 784)),
-    "12C5-MP2-64C5-MP2-10, as in tutorial 6": (_convolutional, (64, 1, 28, 28)),
+    "784-1000-10, as in snnTorch's tutorial 5": (lambda: _dense(784, 1000, 10), (128, 784)),
+    "12C5-MP2-64C5-MP2-10, as in snnTorch's tutorial 6": (_convolutional, (64, 1, 28, 28)),
     "784-2000-2000-10": (lambda: _dense(784, 2000, 2000, 10), (128, 784)),
 }
 """The nets whose training steps are timed, and the shape of their input, which is the same in all steps."""

@@ -8,7 +8,7 @@ from bench import tables
 
 _HEAD = """# Benchmarks
 
-What [whole training steps](#whole-training-steps) take beside other libraries, then
+This page compares [whole training steps](#whole-training-steps) with those of other libraries, and then
 [layers and small nets](#layers-and-small-nets), forward and backward alone.
 
 {programs}
