@@ -85,10 +85,10 @@ def run(switch: str) -> tuple[str, dict[str, list[str]]]:
 
 
 def test_every_instruction_set_gives_the_same_bits() -> None:
-    ran = {switch: run(switch) for switch in SWITCHES}
-    widest = torch.ops.snn_cpu.instruction_set()
     names = list(SWITCHES.values())
-    for switch, expected in SWITCHES.items():
-        name, result = ran[switch]
-        assert name == names[max(names.index(expected), names.index(widest))]
+    widest = names.index(torch.ops.snn_cpu.instruction_set())
+    # torch does what a switch says on processors that cannot, too
+    ran = {switch: run(switch) for switch, name in SWITCHES.items() if names.index(name) >= widest}
+    assert [name for name, _ in ran.values()] == names[widest:]
+    for _, result in ran.values():
         assert result == ran["default"][1]
