@@ -141,7 +141,7 @@ def neuron(description):
         (lambda d: d["loss"].update(of=7), "has a loss of no output"),
         (lambda d: d["loss"].update(reduction="max"), "reduces its loss by 'max'"),
         (lambda d: d["loss"].update(classes=-4), "has -4 classes"),
-        (lambda d: d["loss"].update(weight=[1.0]), "does not weigh each of its classes"),
+        (lambda d: d["loss"].update(weight=[1.0]), "has more or fewer weights than classes"),
         (lambda d: d.update(nodes=3), "malformed"),
         (lambda d: d.update(input=None), "malformed"),
     ],

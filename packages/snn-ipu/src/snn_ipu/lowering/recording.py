@@ -246,8 +246,10 @@ _BITWISE = {"__and__", "__invert__", "__or__", "bitwise_and"}
 _AXES = {"axis": "dim", "axis0": "dim0", "axis1": "dim1"}
 _SOFTMAX = (torch.softmax, Tensor.softmax, torch.log_softmax, Tensor.log_softmax)
 _WITH_CUDNN = (torch.group_norm, torch.layer_norm)
-HOST_READS = {"__bool__", "__float__", "__int__", "__index__", "__array__", "__contains__", "item", "tolist", "numpy"}
-HOST_READS |= {"allclose", "equal", "is_nonzero"}
+HOST_READS = {
+    *("__bool__", "__float__", "__int__", "__index__", "__array__", "__contains__"),
+    *("allclose", "equal", "is_nonzero", "item", "numpy", "tolist"),
+}
 DYNAMIC = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "__iter__"}
 SAME = {"clone", "contiguous", "requires_grad_"}
 RENAMED = {

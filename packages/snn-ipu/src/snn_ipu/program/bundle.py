@@ -173,7 +173,7 @@ def _loss(loss: dict[str, Any], outputs: int) -> None:
     _require(loss["reduction"] in REDUCTIONS, f"reduces its loss by {loss['reduction']!r}")
     classes, weight = loss.get("classes"), loss["weight"]
     _require(classes is None or _whole(classes), f"has {classes!r} classes")
-    _require(classes is None or weight is None or len(weight) == classes, "does not weigh each of its classes")
+    _require(classes is None or weight is None or len(weight) == classes, "has more or fewer weights than classes")
     _require(loss["population"] is None or loss["population"] >= 1, "has a population code without classes")
     _require(set(loss["options"]) == set(LOSSES[loss["name"]][1]), f"does not have the options of {loss['name']}")
 
