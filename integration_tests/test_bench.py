@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import subprocess
 import sys
 from typing import Any, ClassVar
 
@@ -106,6 +107,12 @@ def test_every_peer_has_an_environment_and_a_module():
     for peer in PEERS.values():
         assert peer.environment in {"", LAST, *ENVIRONMENTS}
         assert (ROOT / "tools" / "bench" / "peers" / f"{peer.module}.py").exists()
+
+
+def test_a_worker_needs_no_torch_of_a_library_without_it():
+    code = "import sys; sys.modules['torch'] = None; import bench.worker"
+    worker = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True, check=False)
+    assert worker.returncode == 0, worker.stderr
 
 
 def test_a_worker_that_ends_or_hangs_is_a_reason():

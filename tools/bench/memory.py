@@ -9,8 +9,6 @@ import re
 import sys
 from collections.abc import Callable
 
-from torch.profiler import ProfilerActivity, profile
-
 _STATUS = pathlib.Path("/proc/self/status")
 
 
@@ -53,6 +51,8 @@ def tensors_at_peak(call: Callable[[], object]) -> float:
         >>> tensors_at_peak(lambda: torch.ones(2**19).exp().log())  # 2 MiB each, two of them at a time
         4.0
     """
+    from torch.profiler import ProfilerActivity, profile  # only here: a library's environment need not have torch
+
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         call()
     assert recorded.profiler is not None
