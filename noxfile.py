@@ -23,9 +23,9 @@ import gpus
 import pages
 import recorded
 import wheelhouse
-from bench.peers.registry import ENVIRONMENTS, PEERS
+from bench import report
+from bench.peers.registry import ENVIRONMENTS
 from bench.peers.registry import LAST as LAST_RELEASE
-from bench.programs.contestants import CONTESTANTS
 from closure import closure, foreign_floors, short, with_foreign_extras
 from matrix import releases, results
 from matrix.covering import covering
@@ -82,14 +82,16 @@ NIR_PEERS = {
 }
 WITH_TOOLS = {"PYTHONPATH": str(ROOT / "tools")}
 NEEDS_NOX = "integration_tests/matrix/sessions"
-ELSEWHERE = (*NEEDS_MORE, NEEDS_NOX, *(f"integration_tests/{name}" for name in ("browser", "nir_peers", "parity")))
 DOCUMENTS = "integration_tests/test_documents.py"
 RECIPES = "integration_tests/recipes"
 ZOO = "integration_tests/zoo"
 INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
-ELSEWHERE += (DOCUMENTS, RECIPES, ZOO, *(f"integration_tests/{name}" for name in ("neurobench", "onnx", "scale")))
 # what snn[all] leaves out; alone(snn-data) has every extra
 APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
+ELSEWHERE = (
+    *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
+    *(f"integration_tests/{name}" for name in ("browser", "neurobench", "nir_peers", "onnx", "parity", "scale")),
+)
 EXAMPLES = ("fused", "reference")
 BARE = ("--ignore=tools/sessions.py", "--ignore=tools/release/sbom.py")  # without examples, of libraries not there
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
@@ -178,7 +180,7 @@ def types(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
-    pytest(session, *SHORT, "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
+    pytest(session, *SHORT, "packages", "integration_tests", *ignoring(ELSEWHERE))
 
 
 @nox.session(requires=["wheels"])
@@ -186,7 +188,7 @@ def exhaustive(session: nox.Session) -> None:
     """Every package installed: the long laws, over thousands of nets, files and calls (not part of ``tests``)."""
     kernels = compiled(session)
     install(session, "snn[all]", *group("test"), native=kernels)
-    pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring((*APART, *ELSEWHERE)))
+    pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring(ELSEWHERE))
     if kernels:
         pytest(session, "-m", "exhaustive", *NEEDS_NATIVE)
 
@@ -306,7 +308,7 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
     versions = install(session, *expected, *group("test"), native={*compiled(session)} & {*subset})
     results.note(session.name, subset, versions)
     tests = [f"packages/{name}/tests" for name in subset]
-    pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *ignoring((*APART, *ELSEWHERE)))
+    pytest(session, "-p", "matrix.needs", *SHORT, *tests, "integration_tests", *ignoring(ELSEWHERE))
 
 
 @nox.session(requires=["wheels"])
@@ -323,7 +325,7 @@ def torch_floor(session: nox.Session) -> None:
     (oldest,) = (clause.version for clause in torch.specifier if clause.operator == ">=")
     versions = install(session, "snn[all]", f"torch=={oldest}.*", *group("test"), native=compiled(session))
     results.note(session.name, PROJECTS, versions)
-    pytest(session, "-m", "not compiles", "packages", *ignoring((*APART, *ELSEWHERE)))
+    pytest(session, "-m", "not compiles", "packages", *ignoring(ELSEWHERE))
 
 
 @nox.session
@@ -585,12 +587,9 @@ def bench(session: nox.Session) -> None:
     """
     if "--accuracy" in session.posargs:
         install(session, "snn[demo]", "snn-data[mnist5k,vowels]", native=NATIVE)
-        session.run("python", "-m", "bench", *session.posargs, env=WITH_TOOLS)
-        return
-    install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
-    known = CONTESTANTS if "--programs" in session.posargs else PEERS
-    named = [item for name, item in known.items() if name in session.posargs]
-    environments = {item.environment for item in named or known.values()}
-    last = ["--python", f"{LAST_RELEASE}={last_release(session)}"] if LAST_RELEASE in environments else []
-    others = peers(session, (name for name in ENVIRONMENTS if name in environments))
+    else:
+        install(session, "snn-cpu", "snn-functional", "snn-spikegen", "snn-data", "numpy", native=NATIVE)
+    needed = report.environments(session.posargs)
+    last = ["--python", f"{LAST_RELEASE}={last_release(session)}"] if LAST_RELEASE in needed else []
+    others = peers(session, (name for name in ENVIRONMENTS if name in needed))
     session.run("python", "-m", "bench", *last, *others, *session.posargs, env=WITH_TOOLS)

@@ -151,6 +151,30 @@ def test_a_quick_run_measures_a_part_in_two_rounds_but_for_what_is_named(typed, 
     assert (options.names, options.rounds) == (names, rounds)
 
 
+@pytest.mark.parametrize("words", ["--rounds 0", "--threads -1", "--programs --batch 0", "--latency --steps 0"])
+def test_a_number_below_one_is_refused(words: str, capsys):
+    with pytest.raises(SystemExit):
+        program.main(words.split())
+    assert f"argument {words.split()[-2]}: {words.split()[-1]} is not at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("", {"", LAST, *ENVIRONMENTS}),
+        ("W2 --peers torch snn-last", {"", LAST}),
+        ("--programs --peers norse", {"norse"}),
+        ("--functions rate", {"", "snntorch"}),
+        ("--latency --steps 200", {""}),
+        ("--scaling", {""}),
+        ("--accuracy digits", {""}),
+        ("--again", {""}),
+    ],
+)
+def test_a_benchmark_has_the_environments_that_it_runs_in(words: str, names: set[str]):
+    assert report.environments(words.split()) == names
+
+
 def test_a_library_that_has_one_neuron_refuses_the_others():
     worker = Worker("norse", threads=1)
     with pytest.raises(NotImplementedError, match="no neuron with these equations"):

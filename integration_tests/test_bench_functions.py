@@ -77,6 +77,12 @@ def test_a_difference_is_a_share_of_the_largest_number(tmp_path):
     assert measure.difference(tmp_path / "a.npz", tmp_path / "c.npz") == float("inf")
 
 
+def test_a_difference_that_is_not_a_number_shows_in_whichever_array_it_is(tmp_path):
+    np.savez(tmp_path / "a.npz", np.ones(2), np.array([1.0, np.nan]))
+    np.savez(tmp_path / "b.npz", np.ones(2), np.ones(2))
+    assert np.isnan(measure.difference(tmp_path / "a.npz", tmp_path / "b.npz"))
+
+
 def answered(forward, **more):
     return {"forward": forward, **more}
 

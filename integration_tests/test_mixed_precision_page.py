@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import types
 
 import pytest
+import torch
 
 import mixed_precision
 
@@ -32,3 +34,12 @@ def test_the_tables_of_the_page_are_between_the_marks():
 def test_a_page_without_marks_is_refused():
     with pytest.raises(ValueError, match=r"\.md needs the lines"):
         mixed_precision.PART.put("# Mixed precision", str)
+
+
+def test_one_seed_has_no_spread(monkeypatch):
+    recipe = types.SimpleNamespace(task="digits", load=lambda options: None)
+    monkeypatch.setattr(mixed_precision, "_recipes", lambda: (None, [recipe]))
+    monkeypatch.setattr(mixed_precision, "_tested", lambda training, recipe, parts, seed, on: 90.0 + seed + on)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    assert mixed_precision.accuracies(1).rows == [["digits", "90.0", "91.0", "+1.00", "–"]]
+    assert mixed_precision.accuracies(2).rows == [["digits", "90.0, 91.0", "91.0, 92.0", "+1.00", "0.71"]]

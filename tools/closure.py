@@ -58,9 +58,6 @@ def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
         package: Its name.
         without: Extras to leave out all the same.
 
-    Returns:
-        A requirement.
-
     Example:
         >>> with_foreign_extras("snn-functional")
         'snn-functional[progress]'
@@ -91,13 +88,7 @@ def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Vers
 
 
 def short(names: Collection[str]) -> str:
-    """A set of distributions in few letters.
-
-    Args:
-        names: Their names.
-
-    Returns:
-        The names, without what they all begin with.
+    """A set of distributions in few letters, without what their names all begin with.
 
     Example:
         >>> short(["snn", "snn-core"])

@@ -15,9 +15,6 @@ import warnings
 def import_all(package: str) -> list[str]:
     """Import a package and all modules under it.
 
-    Args:
-        package: Import name of the package.
-
     Raises:
         ImportError: If a module needs something that is not installed.
 

@@ -33,14 +33,7 @@ _HEADING = "### How many times faster than the loop of snnTorch\n"
 
 
 def build(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Draw both pictures.
-
-    Args:
-        folder: Where the folder ``landing`` goes.
-
-    Returns:
-        The files.
-    """
+    """Draw both pictures into the folder ``landing`` of a folder, and return their files."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     answer, faster = (folder / FOLDER / name for name in ("answer.png", "faster.svg"))
     program, *_ = pages.blocks((DOCS / "index.md").read_text(encoding="utf-8"))
@@ -54,14 +47,7 @@ def build(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def times_faster(page: str) -> dict[str, float]:
-    """Read how many times faster than the loop of snnTorch ``unroll`` trains each program.
-
-    Args:
-        page: The page of the benchmarks.
-
-    Returns:
-        The ratio by what is trained, the largest first.
-    """
+    """Read how many times faster than the loop of snnTorch ``unroll`` trains each program, the largest ratio first."""
     table = page.partition(_HEADING)[2].partition("\n\n###")[0].strip().splitlines()
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     place = head.index(_COLUMN)
@@ -74,9 +60,6 @@ def draw_answer(program: str) -> Figure:
 
     Args:
         program: Python that makes ``net`` of layers ``hidden`` and ``output``, and ``test``.
-
-    Returns:
-        The figure: the digit, the spikes of both layers, and the numbers of output spikes.
     """
     torch.manual_seed(0)
     names: dict[str, Any] = {}
@@ -103,14 +86,7 @@ def draw_answer(program: str) -> Figure:
 
 
 def draw_bars(ratios: dict[str, float]) -> Figure:
-    """Draw a bar for each program.
-
-    Args:
-        ratios: How many times faster, by what is trained.
-
-    Returns:
-        The figure.
-    """
+    """Draw a bar for each program, whose ratios are by what is trained."""
     figure = plt.figure(figsize=(8, 0.4 * len(ratios) + 0.9), layout="constrained")
     ax = figure.subplots()
     bars = ax.barh(

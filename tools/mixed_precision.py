@@ -25,8 +25,8 @@ from torch.nn import functional as F
 
 import snn
 from bench import machine
-from bench.report import today
-from bench.tables import Table, sections
+from bench.report import positive, today
+from bench.tables import NOTHING, Table, sections
 from marked import Part
 from workspace import ROOT
 
@@ -86,9 +86,9 @@ def _recipes() -> tuple[Any, list[Any]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run it."""
+    """Train, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="mixed_precision.py", allow_abbrev=False)
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on; 3 without")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, from 0 on; 3 without")
     parser.add_argument("--repeats", type=int, default=15, help="training steps of each net and precision; 15 without")
     options = parser.parse_args(arguments)
     load = os.getloadavg()
@@ -146,7 +146,8 @@ def accuracies(seeds: int) -> Table:
         parts = recipe.load(None)
         single, mixed = ([_tested(training, recipe, parts, seed, on) for seed in range(seeds)] for on in (False, True))
         gain = statistics.fmean(mixed) - statistics.fmean(single)
-        rows.append([recipe.task, _listed(single), _listed(mixed), f"{gain:+.2f}", f"{statistics.stdev(single):.2f}"])
+        spread = f"{statistics.stdev(single):.2f}" if seeds > 1 else NOTHING
+        rows.append([recipe.task, _listed(single), _listed(mixed), f"{gain:+.2f}", spread])
     head = ["task", "float32: test accuracy of each seed, %", "bfloat16", "points more", "spread of float32"]
     return Table("Accuracy", head, rows)
 

@@ -11,7 +11,6 @@ import pathlib
 import re
 import sys
 
-LOADS = {"script": "src", "img": "src", "source": "src", "iframe": "src", "link": "href"}
 NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "copyright", "help"}
 STYLE = re.compile(r"""(?:url\(\s*['"]?|@import\s+['"])([^'")]+)""")
 
@@ -24,10 +23,15 @@ class Page(html.parser.HTMLParser):
         self.loads: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        address = attributes.get(LOADS.get(tag, "")) or ""
-        if address and not (tag == "link" and set((attributes.get("rel") or "").split()) & NOT_LOADED):
-            self.loads.append(address)
+        attributes = {name: value or "" for name, value in attrs}
+        addresses = [attributes.get("src", ""), attributes.get("poster", "")]
+        if tag == "link" and not set(attributes.get("rel", "").split()) & NOT_LOADED:
+            addresses.append(attributes.get("href", ""))
+        self.loads += [*filter(None, addresses), *STYLE.findall(attributes.get("style", ""))]
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "style":
+            self.loads += STYLE.findall(data)
 
 
 def requests(site: pathlib.Path) -> list[str]:
@@ -52,11 +56,14 @@ def requests(site: pathlib.Path) -> list[str]:
             page = Page()
             page.feed(text)
             loads = page.loads
-        for address in loads:
-            local = (file.parent / address.partition("?")[0].partition("#")[0]).exists()
-            if not local and not address.startswith(("data:", "#")):
-                results.append(f"{file.relative_to(site)}: {address}")
+        outside = (a for a in loads if not (a.startswith(("data:", "#")) or _is_inside(site, file, a)))
+        results += [f"{file.relative_to(site)}: {address}" for address in outside]
     return results
+
+
+def _is_inside(site: pathlib.Path, file: pathlib.Path, address: str) -> bool:
+    target = (file.parent / address.partition("?")[0].partition("#")[0]).resolve()
+    return target.exists() and target.is_relative_to(site.resolve())
 
 
 if __name__ == "__main__":

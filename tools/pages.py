@@ -66,12 +66,6 @@ class Record:
 def blocks(text: str) -> list[Block]:
     r"""The Python blocks of a page.
 
-    Args:
-        text: The page, in Markdown.
-
-    Returns:
-        The blocks in order, nothing run.
-
     Example:
         >>> blocks("A sum:\n\n```python\nprint(1 + 1)\n```\n")
         [Block(line=4, code='print(1 + 1)\n', printed='', pictures=[])]
@@ -131,14 +125,6 @@ def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
 def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
     r"""The kept record of a page as it is now; where there is none, run it.
 
-    Args:
-        page: Its path from the root of the tree.
-        folder: Where records are kept.
-        root: The root of the tree.
-
-    Returns:
-        The record.
-
     Raises:
         PageError: If it had to be run and did not run to its end.
 
@@ -155,11 +141,6 @@ def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Reco
 
 def earlier_record(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record | None:
     r"""Return the kept record of a page as it is now.
-
-    Args:
-        page: Its path from the root of the tree.
-        folder: Where records are kept.
-        root: The root of the tree.
 
     Returns:
         The record; None if the page has not run, or has changed since.

@@ -66,13 +66,7 @@ def parse(listed: str) -> dict[str, list[str]]:
 
 
 def index_arguments(settings: dict[str, list[str]]) -> list[str]:
-    """Return the options that tell uv where to look for distributions.
-
-    Args:
-        settings: The settings, as from `settings`.
-
-    Returns:
-        Arguments for any of uv's commands that resolve.
+    """Return the options that tell uv, whatever it resolves, where to look for distributions.
 
     Example:
         >>> index_arguments({"find-links": ["/a", "/b"]})
@@ -87,13 +81,7 @@ def index_arguments(settings: dict[str, list[str]]) -> list[str]:
 
 
 def constraint_arguments(settings: dict[str, list[str]]) -> list[str]:
-    """Return the options that tell uv which versions to take.
-
-    Args:
-        settings: The settings, as from `settings`.
-
-    Returns:
-        Arguments for ``uv pip install``.
+    """Return the options that tell ``uv pip install`` which versions to take.
 
     Example:
         >>> constraint_arguments({"constraint": ["/etc/constraints.txt"]})

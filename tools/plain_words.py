@@ -44,12 +44,6 @@ _TITLES = "sequential modelling (2024)"
 def spelling(text: str) -> list[str]:
     """List the words of a text that are spelled as in British English.
 
-    Args:
-        text: The text.
-
-    Returns:
-        The words, as they are written.
-
     Example:
         >>> spelling("A neighbour of grey colour optimises LabelledTensors.")
         ['neighbour', 'grey', 'colour', 'optimises']
@@ -60,12 +54,6 @@ def spelling(text: str) -> list[str]:
 def phrases(text: str) -> list[str]:
     """List the phrases of a text like "is no number", which an English speaker says as "is not a number".
 
-    Args:
-        text: The text.
-
-    Returns:
-        The phrases.
-
     Example:
         >>> phrases("It is no number, there is no file, and this is no longer so.")
         ['is no number']
@@ -75,9 +63,6 @@ def phrases(text: str) -> list[str]:
 
 def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
     r"""Find docstrings that begin with a noun clause, such as that of whether a class is known.
-
-    Args:
-        tree: A program.
 
     Yields:
         Number and text of their first lines; questions are left out.
@@ -124,9 +109,6 @@ def names(tree: ast.Module, words: Collection[str] = frozenset(NAMES)) -> Iterat
 def names_of_tests(tree: ast.Module) -> Iterator[tuple[int, str]]:
     r"""Find tests whose name is not a sentence in plain order, such as one that begins with a noun clause.
 
-    Args:
-        tree: A program.
-
     Yields:
         Number of the line and name.
 
@@ -145,9 +127,6 @@ def _annotated(cls: ast.ClassDef) -> list[ast.AnnAssign]:
 
 def of_text(text: str) -> Iterator[tuple[int, str]]:
     r"""Find what is to be mended in a text, by line.
-
-    Args:
-        text: A page or a program.
 
     Yields:
         Number of the line and problem.
@@ -189,9 +168,6 @@ def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
 
 def main(root: pathlib.Path = ROOT) -> int:
     """Print each sentence and name to be mended.
-
-    Args:
-        root: The workspace.
 
     Returns:
         The exit status: 1 if there is any.

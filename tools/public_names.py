@@ -40,9 +40,6 @@ def public(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
 def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
     """Return the public objects of packages, each once, under the first name that it comes by.
 
-    Args:
-        packages: Import names.
-
     Returns:
         For each package its objects by their full names.
 
@@ -66,9 +63,6 @@ def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
 
 def main(most: int = MOST) -> int:
     """Print how many public names each package has.
-
-    Args:
-        most: How many all of them may have together.
 
     Returns:
         The exit status: 1 if there are more.

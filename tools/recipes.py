@@ -73,11 +73,7 @@ def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
 
 
 def tables(result: dict[str, Any]) -> Iterator[Table]:
-    """Yield the tables of the page.
-
-    Args:
-        result: What ``docs/recipes/results.json`` holds.
-    """
+    """Yield the tables of the page, from what ``docs/recipes/results.json`` holds."""
     runs = result["runs"]
     head = ["task", "neuron", "parameters", "test accuracy", "spikes per neuron and sample", "seconds", "command"]
     yield Table("Accuracy on the test part", head, [_row(run) for run in runs])

@@ -37,13 +37,7 @@ def last(root: pathlib.Path) -> dict[str, Release]:
 
 
 def add(root: pathlib.Path, versions: Mapping[str, str], commit: str) -> None:
-    """Write releases into the file.
-
-    Args:
-        root: Folder of the tree.
-        versions: Version of each package that was released.
-        commit: The commit of them all.
-    """
+    """Write releases into the file, all of one commit."""
     known = _read(root)
     for package, version in versions.items():
         known.setdefault(package, {})[version] = commit
@@ -56,10 +50,6 @@ def add(root: pathlib.Path, versions: Mapping[str, str], commit: str) -> None:
 
 def committed(repository: pathlib.Path, versions: Mapping[str, str]) -> str:
     """Return the last commit, which is to hold what was released.
-
-    Args:
-        repository: Folder of a git repository.
-        versions: Version of each package that was released.
 
     Raises:
         ValueError: If it holds another version of one.
@@ -96,9 +86,6 @@ def wrong(repository: pathlib.Path) -> dict[str, str]:
 
 def version_in(source: str) -> str:
     """The version that a ``_version.py`` states.
-
-    Args:
-        source: Text of the file.
 
     Raises:
         ValueError: If it states none.

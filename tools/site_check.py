@@ -51,9 +51,6 @@ def misplaced(answers: Mapping[str, str | None], expected: Mapping[str, Sequence
         answers: The page that is shown first, by query.
         expected: The queries by page.
 
-    Returns:
-        A line for each.
-
     Example:
         >>> misplaced({"gpu": "docs/install", "cuda": "docs/gpu"}, {"docs/gpu": ["gpu", "cuda"]})
         ["a search for 'gpu' finds docs/install first, not docs/gpu"]
@@ -73,9 +70,6 @@ def internal_names(text: str, public: Collection[str]) -> list[str]:
         text: HTML.
         public: The full names of what is public.
 
-    Returns:
-        The names, each once.
-
     Example:
         >>> text = "<p>See <code>snn_core.Leaky.step</code> of snn_core.neurons.leaky.Leaky.</p>"
         >>> internal_names(text, {"snn_core.Leaky"})
@@ -90,14 +84,7 @@ def internal_names(text: str, public: Collection[str]) -> list[str]:
 
 
 def undescribed(site: pathlib.Path) -> list[str]:
-    """Return the arguments of neurons that the pages of these do not describe.
-
-    Args:
-        site: The folder with the built pages.
-
-    Returns:
-        A line for each neuron that has any.
-    """
+    """Return a line for each neuron whose page does not describe all of its arguments."""
     import snn_core
 
     lines = []
@@ -114,9 +101,6 @@ def undescribed(site: pathlib.Path) -> list[str]:
 
 def main(site: pathlib.Path) -> int:
     """Print what is wrong with a site.
-
-    Args:
-        site: The folder with the built pages.
 
     Returns:
         The exit status: 1 if anything is.

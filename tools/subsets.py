@@ -34,12 +34,7 @@ PIECES = {  # name in the namespace: the extra that brings it, and its distribut
 
 
 def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
-    """The distributions of the overlay that one of them requires without any extra.
-
-    Args:
-        distribution: Name of a folder of the overlay.
-        overlay: Folder with one folder for each distribution.
-    """
+    """The distributions of the overlay that one of them requires without any extra."""
     (metadata,) = importlib.metadata.distributions(path=[str(overlay / distribution)])
     plain = [text for text in metadata.requires or [] if "extra ==" not in text]
     names = {re.split(r"[^\w.-]", text, maxsplit=1)[0].replace("_", "-") for text in plain}
@@ -67,11 +62,6 @@ def closed_subsets(requirements: dict[str, set[str]]) -> list[tuple[str, ...]]:
 def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path) -> None:
     """Put one set on the path and hold it to its promises.
 
-    Args:
-        chosen: The distributions that are there.
-        everything: All distributions of the overlay.
-        overlay: Folder with one folder for each distribution.
-
     Raises:
         RuntimeError: If something is importable that is not in the set, or an entry point or a message is wrong.
         ImportError: If a member does not import.
@@ -98,12 +88,6 @@ def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path)
 def check_piece(piece: str, extra: str, distribution: str, present: bool) -> None:
     """A piece of the namespace is its module where installed, and elsewhere an ImportError that says what to install.
 
-    Args:
-        piece: Attribute of ``snn``.
-        extra: Extra of ``snn`` that brings it.
-        distribution: Distribution that holds it.
-        present: Whether that distribution is installed.
-
     Raises:
         RuntimeError: If a missing piece is found, or its error does not name distribution and extra.
     """
@@ -123,22 +107,13 @@ def check_piece(piece: str, extra: str, distribution: str, present: bool) -> Non
 
 
 def require(holds: bool, otherwise: str) -> None:
-    """Raise when a promise does not hold.
-
-    Raises:
-        RuntimeError: If it does not.
-    """
+    """Raise when a promise does not hold."""
     if not holds:
         raise RuntimeError(otherwise)
 
 
 def preload(everything: list[str], overlay: pathlib.Path) -> None:
-    """Import what our distributions import from others, so that it is paid once: forked processes inherit it.
-
-    Args:
-        everything: All distributions of the overlay.
-        overlay: Folder with one folder for each distribution.
-    """
+    """Import what our distributions import from others, so that it is paid once: forked processes inherit it."""
     program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
     path = os.pathsep.join(str(overlay / name) for name in everything)
     command = [sys.executable, "-c", program, *(name.replace("-", "_") for name in everything)]
@@ -161,9 +136,6 @@ def ended_badly() -> bool:
 
 def main(overlay: pathlib.Path) -> int:
     """Check every closed set of an overlay and print the count.
-
-    Args:
-        overlay: Folder with one folder for each distribution.
 
     Returns:
         Exit code: 1 if any set failed.

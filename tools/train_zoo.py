@@ -77,9 +77,6 @@ TASKS: dict[str, Task[Any]] = {
 def trained(name: str) -> nn.Module:
     """Train a net of the zoo.
 
-    Args:
-        name: Its name.
-
     Returns:
         The net, which takes the data as they are.
     """
@@ -125,13 +122,6 @@ def folded(layer: nn.Linear, mean: Tensor, std: Tensor) -> None:
 def right(net: nn.Module, name: str) -> int:
     """Count the samples of the test part that a net answers right; one that fires never is wrong.
 
-    Args:
-        net: The net.
-        name: Its name.
-
-    Returns:
-        Their number.
-
     Example:
         >>> from snn_data import zoo
         >>> right(zoo.load("digits"), "digits") == zoo.manifest("digits")["right"]
@@ -143,15 +133,7 @@ def right(net: nn.Module, name: str) -> int:
 
 
 def manifest(name: str, net: nn.Module) -> dict[str, Any]:
-    """Return what is to be known of a net: its data, its accuracy and its run.
-
-    Args:
-        name: Its name.
-        net: The net, trained.
-
-    Returns:
-        As JSON has it.
-    """
+    """Return what is to be known of a net: its data, its accuracy and its run."""
     task, test = TASKS[name], snn_data.zoo.samples(name).targets
     count = right(net, name)
     steps = {"steps_per_frame": STEPS_PER_FRAME} if name == "vowels" else {"num_steps": STEPS[name]}
@@ -176,12 +158,7 @@ def manifest(name: str, net: nn.Module) -> dict[str, Any]:
 
 
 def main(names: Sequence[str], folder: pathlib.Path = FOLDER) -> None:
-    """Train nets, and write their files and the list of checksums.
-
-    Args:
-        names: Which ones; all of them if there are none.
-        folder: Where the files are.
-    """
+    """Train nets, all of them if none is named, and write their files and the list of checksums."""
     torch.set_num_threads(1)
     for name in names:
         must_be_known(name)
@@ -196,9 +173,6 @@ def main(names: Sequence[str], folder: pathlib.Path = FOLDER) -> None:
 
 def write_checksums(folder: pathlib.Path) -> None:
     r"""Write the list of the files' checksums as ``sha256sum`` does, which checks it by ``sha256sum -c SHA256SUMS``.
-
-    Args:
-        folder: Where the files are.
 
     Example:
         >>> import tempfile

@@ -19,9 +19,6 @@ from typing import Any
 def report(package: str) -> dict[str, Any]:
     """Return pyright's report on the types of a package that is installed beside it.
 
-    Args:
-        package: Import name of the package.
-
     Returns:
         The report of ``--outputjson``.
 

@@ -43,24 +43,14 @@ def sources() -> dict[str, str]:
 
 
 def stale(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> list[str]:
-    """Distributions that have changed since they were built, or were not built.
-
-    Args:
-        now: The digest of each, as from `sources`.
-        wheelhouse: Folder with the built files and their stamp.
-    """
+    """Distributions that have changed since they were built, or were not built."""
     file = wheelhouse / STAMP
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return [name for name in now if known.get(name) != now[name] or not _there(name, wheelhouse)]
 
 
 def stamp(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> None:
-    """Note of which sources the built files are.
-
-    Args:
-        now: The digest of each distribution, taken before it was built.
-        wheelhouse: Folder with the built files.
-    """
+    """Note of which sources the built files are, by digests from before they were built."""
     (wheelhouse / STAMP).write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
 
 

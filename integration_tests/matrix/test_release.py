@@ -103,6 +103,8 @@ def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.
         (["snn-core"], "0.5", r"^snn-core: '0\.5' is not a version of a release: X\.Y\.Z"),
         (["snn-core"], "0.5.0rc1", r"'0\.5\.0rc1' is not a version of a release"),
         (["snn-core"], "newest", r"'newest' is not a version of a release"),
+        (["snn-core"], "0.6.0+cpu", r"'0\.6\.0\+cpu' is not a version of a release"),
+        (["snn-core"], "1!0.6.0", r"'1!0\.6\.0' is not a version of a release"),
         (["snn-core"], "0.4.9", r"0\.4\.9 is below 0\.5\.0\.dev0, the version of the tree"),
         (["snn-core", "snn-plot"], "0.6.0", r"^snn-plot: it takes snn-core<0\.6,>=0\.5\.0, not snn-core 0\.6\.0"),
     ],
@@ -280,6 +282,32 @@ def test_packages_not_released_now_keep_their_pins(tmp_path: pathlib.Path):
     assert files.hashes([tmp_path / "a-0.5.0.tar.gz"], others) == before
     with pytest.raises(ValueError, match=r"^b: no file in constraints has the hashes of 0\.5\.1, its last release"):
         artifacts.pinned_hashes(tmp_path, {"b": "0.5.1"})
+
+
+def house_of(root: pathlib.Path, *names: str) -> None:
+    """Make files as if they had been built."""
+    (root / "dist" / "wheels").mkdir(parents=True)
+    for name in names:
+        (root / "dist" / "wheels" / name).write_text(name, encoding="utf-8")
+
+
+def test_a_folder_to_publish_has_the_sums_of_its_files(tmp_path: pathlib.Path):
+    names = ["snn-0.5.0-py3-none-any.whl", "snn-0.5.0.tar.gz"]
+    house_of(tmp_path, *names, "snn_core-0.5.0.tar.gz")
+    (folder,) = artifacts.publishable(tmp_path, {"snn": "0.5.0"})
+    assert folder == tmp_path / "dist" / "release" / "snn-0.5.0"
+    assert (folder / "SHA256SUMS").read_text(encoding="utf-8").split()[1::2] == names
+    assert sorted(file.name for file in folder.iterdir()) == ["SHA256SUMS", *names]
+
+
+def test_the_umbrella_pins_what_was_built_and_what_was_released_before(tmp_path, monkeypatch):
+    house_of(tmp_path, "snn-0.6.0.tar.gz", "snn-0.6.0-py3-none-any.whl", "snn_plot-0.6.0.dev0-py3-none-any.whl")
+    monkeypatch.setattr(artifacts, "_others", lambda wheels: {"torch": "2.13.0+cpu", **dict.fromkeys(wheels, "9")})
+    pinned, hashed = artifacts.pin(tmp_path, "0.6.0", {("snn-plot", "0.5.0"): ["12"]})
+    lines = pinned.read_text(encoding="utf-8").splitlines()
+    assert lines[1:] == ["snn==0.6.0", "snn-plot==0.5.0", "torch==2.13.0"]
+    known = files.known_hashes([hashed.read_text(encoding="utf-8")])
+    assert {release: len(sums) for release, sums in known.items()} == {("snn", "0.6.0"): 2, ("snn-plot", "0.5.0"): 1}
 
 
 def test_the_built_site_is_packed_the_same_each_time(tmp_path: pathlib.Path):

@@ -30,12 +30,7 @@ _OTHERS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run it.
-
-    Args:
-        arguments: Of the command line, ``--python`` and ``--absent`` of the session among them; those of this process
-            when None.
-    """
+    """Run it, with the arguments of this process unless others are given."""
     session = report.session(arguments)
     for option, (run, _) in _OTHERS.items():
         if option in session.words:

@@ -20,7 +20,7 @@ def compared(result: Result, expected: Result, late: int = 0, gradients_differ: 
     Args:
         result: Spikes ``[T, B, out]`` and a gradient.
         expected: The same from the reference.
-        late: By how many steps the found spikes come later.
+        late: By how many steps the spikes of the result come later.
         gradients_differ: Why gradients are not compared; empty to compare them.
 
     Returns:

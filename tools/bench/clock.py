@@ -14,9 +14,6 @@ Mark = float | torch.cuda.Event
 def mark(device: torch.device) -> Mark:
     """Note this point of the work of a device.
 
-    Args:
-        device: What computes; work is in order on it.
-
     Returns:
         The time, or for a GPU an event, which comes when the work before it is done.
 
@@ -32,13 +29,7 @@ def mark(device: torch.device) -> Mark:
 
 
 def seconds(*marks: Mark) -> tuple[float, ...]:
-    """Wait for the last of some points, and give the times between them.
-
-    Args:
-        marks: Two or more, of one device, in their order.
-
-    Returns:
-        The seconds from each to the next.
+    """Wait for the last of some points of one device, in order, and give the seconds from each to the next.
 
     Example:
         >>> seconds(1.0, 1.5, 3.5)

@@ -62,12 +62,7 @@ def arrays(workload: Workload) -> Arrays:
 
 
 def save(folder: pathlib.Path, arrays: Arrays) -> None:
-    """Write arrays where the workers find them.
-
-    Args:
-        folder: Made if it is not there.
-        arrays: The arrays by name.
-    """
+    """Write arrays where the workers find them, into a folder that is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)

@@ -44,11 +44,7 @@ in one call, in its own process.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and write both files.
-
-    Args:
-        arguments: Of the command line, ``--python`` and ``--absent`` of the session among them; those of this process
-            when None.
+    """Measure and write both files, with the arguments of this process unless others are given.
 
     Returns:
         Exit code: 3 if there is no GPU to measure.
@@ -94,11 +90,7 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
 
 
 def page(results: dict[str, Any]) -> str:
-    """Write the page.
-
-    Args:
-        results: What `measured` returned.
-    """
+    """Write the page of what `measured` returned."""
     head = _HEAD.format(gpu=results["machine"]["gpu"], date=results["date"], rounds=results["rounds"])
     return f"{head}\n{tables.sections(tables.every(results, _machine(results)))}\n"
 

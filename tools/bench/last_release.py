@@ -34,9 +34,6 @@ def beside_last(answers: Mapping[str, dict[str, Any]]) -> dict[str, Quartiles]:
 def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
     """Return where this tree is slower by more than the spread: its lower quartile is above 1.
 
-    Args:
-        compared: As from `beside_last`.
-
     Example:
         >>> slower({"forward": (0.9, 1.1, 1.2), "backward": (1.01, 1.1, 1.2)})
         ['backward']

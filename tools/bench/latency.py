@@ -79,9 +79,6 @@ def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
 def table(times: dict[str, dict[str, list[float]]]) -> Table:
     """A table of microseconds, each a time that so large a share of the steps does not exceed.
 
-    Args:
-        times: What was measured, by title.
-
     Example:
         >>> table({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}).rows
         [['net', '2', '3', '3', '1', '1', '1']]
@@ -94,14 +91,10 @@ def table(times: dict[str, dict[str, list[float]]]) -> Table:
 
 
 def main(session: report.Session) -> None:
-    """Measure every net and print the table.
-
-    Args:
-        session: The command line, after ``--latency``.
-    """
+    """Measure every net and print the table."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- --latency")
-    parser.add_argument("--steps", type=int, default=5000, help="steps of each net")
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--steps", type=report.positive, default=5000, help="steps of each net")
+    parser.add_argument("--threads", type=report.positive, default=1, help="of torch")
     options = parser.parse_args(session.words)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

@@ -71,10 +71,6 @@ def _fastest(call: Callable[[], object]) -> float:
 def floor_seconds(work: Work, limits: dict[str, float]) -> float:
     """The least time that a piece of work takes: whichever of memory and arithmetic takes longer.
 
-    Args:
-        work: The work.
-        limits: As from `measured`.
-
     Example:
         >>> floor_seconds(Work("neurons", "forward", 10**7, 0, 10**7), {"copy_8_mib": 20.0, "product": 100.0})
         0.0005

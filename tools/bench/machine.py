@@ -58,9 +58,6 @@ def rows(results: dict[str, Any], who: str, threads: object) -> list[list[str]]:
 def versions(*names: str) -> dict[str, str]:
     """Return versions of distributions, and of Python.
 
-    Args:
-        names: Names of distributions, or ``"python"``.
-
     Example:
         >>> versions("python", "torch").keys()
         dict_keys(['python', 'torch'])
@@ -70,9 +67,6 @@ def versions(*names: str) -> dict[str, str]:
 
 def listed(installed: Mapping[str, str]) -> str:
     """Return versions in one line.
-
-    Args:
-        installed: The versions by name.
 
     Example:
         >>> listed({"python": "3.11.7", "torch": "2.13.0"})

@@ -130,10 +130,9 @@ class Bench:
 
     def _expected(self, conventions: set[Conventions], request: dict[str, Any]) -> dict[Conventions, Result]:
         """Return the plain loop's results, by whether its reset is immediate and whether it carries a gradient."""
-        reference, expected = self._processes[REFERENCE], {}
+        expected = {}
         for immediate, attached in conventions:
-            answer = reference.ask("prepare", **request, immediate=immediate, attached=attached)
-            result = answer if "reason" in answer else self._result(reference)
+            result = self._result(self._processes[REFERENCE], **request, immediate=immediate, attached=attached)
             if isinstance(result, dict):
                 raise RuntimeError(f"the plain PyTorch loop does not run: {result['reason']}")
             expected[immediate, attached] = result
@@ -142,17 +141,18 @@ class Bench:
     def _checked(
         self, workload: Workload, name: str, request: dict[str, Any], expected: dict[Conventions, Result]
     ) -> dict[str, Any]:
-        peer, process = PEERS[name], self._processes[name]
-        answer = process.ask("prepare", **request)
-        result = answer if "reason" in answer else self._result(process)
+        peer, result = PEERS[name], self._result(self._processes[name], **request)
         if isinstance(result, dict):
             return result
         late = workload.layers if peer.late else 0
         return compared(result, expected[peer.immediate, peer.attached], late, peer.gradients_differ)
 
-    def _result(self, process: Process) -> Result | dict[str, Any]:
+    def _result(self, process: Process, **request: Any) -> Result | dict[str, Any]:
+        """Return what a peer computes, or an answer with a ``reason``."""
         folder = self._folder / "result"
-        answer = process.ask("result", data=str(folder))
+        answer = process.ask("prepare", **request)
+        if "reason" not in answer:
+            answer = process.ask("result", data=str(folder))
         if "reason" in answer:
             return answer
         arrays = data.load(folder)
@@ -197,9 +197,6 @@ class Bench:
 
     def scaling(self, axis: str) -> dict[str, Any]:
         """Measure how the time of a layer of neurons grows along T, B or N.
-
-        Args:
-            axis: ``"T"``, ``"B"`` or ``"N"``.
 
         Returns:
             ``sizes``, and by peer the medians in ``seconds``, up to a size that it cannot do, and the fitted

@@ -40,12 +40,7 @@ system again, in the whole process.
 
 
 def page(results: dict[str, Any], programs: str = "") -> str:
-    """The page.
-
-    Args:
-        results: What ``dist/bench.json`` holds.
-        programs: The section of whole training steps, with its marks.
-    """
+    """The page of what ``dist/bench.json`` holds, with the section of whole training steps in it."""
     all_tables = tables.every(results)
     sections = [f"## {table.title}\n\n`{results['command']}`\n\n{table.markdown()}\n" for table in all_tables]
     return "\n".join([_HEAD.format(programs=programs, rounds=results["rounds"], **results["machine"]), *sections])

@@ -38,12 +38,12 @@ class Process:
         self, peer: str, python: str, threads: int, patience: float = 300.0, module: str = "bench.worker"
     ) -> None:
         self._patience = patience
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, "-m", module, peer, "--threads", str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._errors,
             text=True,
             encoding="utf-8",
             env=_environment(threads),
@@ -78,8 +78,8 @@ class Process:
 
     def _last_words(self) -> str:
         self._process.wait()
-        self._said.seek(0)
-        lines = self._said.read().strip().splitlines() or ["without a word"]
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines() or ["without a word"]
         return f"ended with exit status {self._process.returncode}: {lines[-1]}"
 
     def __enter__(self) -> Process:
@@ -87,7 +87,7 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
-        self._said.close()
+        self._errors.close()
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,6 @@ def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, li
 
     Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state than
     others.
-
-    Args:
-        processes: By name.
-        plan: The plan.
-        do: What to do.
 
     Returns:
         By name the answers in the rounds that count.

@@ -47,9 +47,6 @@ def tables(results: dict[str, Any]) -> list[Table]:
 
     Args:
         results: ``one`` and ``two``: what one process and two measured, ``machine``.
-
-    Returns:
-        Two tables.
     """
     single, double = results["one"], results["two"]
     whole, half = str(_BATCH), str(_BATCH // 2)
@@ -97,13 +94,9 @@ def _ms(seconds: float) -> str:
 
 
 def main(session: report.Session) -> None:
-    """Measure and print the tables.
-
-    Args:
-        session: The command line, after ``--scaling``.
-    """
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- --scaling")
-    parser.add_argument("--rounds", type=int, default=15, help="steps that count")
+    parser.add_argument("--rounds", type=report.positive, default=15, help="steps that count")
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("dist/bench-scaling.json"), help="the JSON file"
     )

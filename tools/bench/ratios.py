@@ -61,10 +61,6 @@ def totals(times: Iterable[Sequence[float]]) -> list[float]:
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
     """The power of the size that the time grows with: the slope of a straight line through the logarithms.
 
-    Args:
-        sizes: At least two, not all the same.
-        times: One for each size.
-
     Example:
         >>> round(exponent([1, 10, 100], [2, 20, 200]), 6)
         1.0

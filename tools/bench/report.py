@@ -9,10 +9,12 @@ import pathlib
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bench.peers.registry import PEERS, Peer
 from bench.process import Plan
+from bench.programs.contestants import CONTESTANTS, Contestant
 from bench.tables import Table, sections
 
 
@@ -50,6 +52,22 @@ def session(arguments: Sequence[str] | None) -> Session:
     return Session({"": sys.executable} | dict(options.python), dict(options.absent), words, command)
 
 
+def environments(words: Collection[str]) -> set[str]:
+    """Return the names of the environments that a benchmark runs in: "" is this one.
+
+    Example:
+        >>> environments(["--programs", "--peers", "norse"])
+        {'norse'}
+    """
+    if not {"--accuracy", "--again", "--latency", "--scaling"}.isdisjoint(words):
+        return {""}
+    if "--functions" in words:
+        return {"", "snntorch"}
+    known: Mapping[str, Peer | Contestant] = CONTESTANTS if "--programs" in words else PEERS
+    named = [item for name, item in known.items() if name in words]
+    return {item.environment for item in named or known.values()}
+
+
 def parser(
     words: str, kind: str, known: Iterable[str], out: str, quick: Sequence[str] = (), rounds: int = 0
 ) -> argparse.ArgumentParser:
@@ -65,17 +83,24 @@ def parser(
     """
     parser = argparse.ArgumentParser(prog=f"nox -s bench -- {words}".rstrip(), allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar=kind.upper(), help=f"of {', '.join(known)}; all without")
-    parser.add_argument("--threads", type=int, help="of each library")
+    parser.add_argument("--threads", type=positive, help="of each library")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out), help="the JSON file")
     parser.add_argument("--page", type=pathlib.Path, help="write the page of the documentation too")
     parser.add_argument(
         "--again", action="store_true", help="measure nothing: the tables of the JSON file that is there"
     )
     if rounds:
-        parser.add_argument("--rounds", type=int, help=f"rounds that count; {rounds} without")
+        parser.add_argument("--rounds", type=positive, help=f"rounds that count; {rounds} without")
         parser.add_argument("--quick", action="store_true", help="measure little, to see that it works")
     parser.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
     return parser
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1 from a command line."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:

@@ -64,9 +64,6 @@ def every(results: dict[str, Any], last: Table | None = None) -> Iterator[Table]
     Args:
         results: What ``dist/bench.json`` holds.
         last: The last table, of what was measured on; that of a processor if None.
-
-    Yields:
-        The tables, in the order of the page.
     """
     tables = [
         _against(results, OWN, "train"),
@@ -162,27 +159,25 @@ def _each(
 
 
 def _apart(results: dict[str, Any]) -> Table:
-    def cell(answer: dict[str, Any]) -> str:
-        if "train" not in answer:
-            return NOTHING
-        return " + ".join(milliseconds(statistics.median(answer["train"][way])) for way in ("forward", "backward"))
-
-    return _each(results, "Forward + backward, ms", cell, results["workloads"], list(results["peers"]))
+    return _each(
+        results,
+        "Forward + backward, ms",
+        lambda answer: both_ways(answer.get("train", {})),
+        results["workloads"],
+        list(results["peers"]),
+    )
 
 
 def _memory(results: dict[str, Any], do: str) -> Table:
-    def cell(answer: dict[str, Any]) -> str:
-        megabytes = answer.get(f"{do}_memory", {}).get("megabytes")
-        return NOTHING if megabytes is None else f"{megabytes:.0f}"
-
+    key = f"{do}_memory"
     weighed = {
         name: workload
         for name, workload in results["workloads"].items()
-        if any(f"{do}_memory" in answer for answer in workload["peers"].values())
+        if any(key in answer for answer in workload["peers"].values())
     }
     what = "one forward and backward" if do == "train" else "one forward without gradients"
     title = f"Peak memory of {what}, MiB above input, weights and library (its output included)"
-    return _each(results, title, cell, weighed, list(results["peers"]))
+    return _each(results, title, lambda answer: megabytes(answer.get(key, {})), weighed, list(results["peers"]))
 
 
 def _stages(results: dict[str, Any]) -> Table:
@@ -325,3 +320,14 @@ def figure(value: float) -> str:
         '1234'
     """
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def both_ways(times: Mapping[str, Any]) -> str:
+    """The medians of times forward and backward, as far as there are any, in milliseconds."""
+    ways = [way for way in ("forward", "backward") if way in times]
+    return " + ".join(milliseconds(statistics.median(times[way])) for way in ways) or NOTHING
+
+
+def megabytes(answer: Mapping[str, Any]) -> str:
+    """The memory that was measured, where it was, in MiB."""
+    return f"{answer['megabytes']:.0f}" if "megabytes" in answer else NOTHING

@@ -17,9 +17,6 @@ PARTS = {
 def written(text: str) -> str:
     """Return a page with its tables written anew.
 
-    Args:
-        text: The page, with the lines between which each table stands.
-
     Raises:
         ValueError: If such a line is not there.
     """

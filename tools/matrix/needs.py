@@ -22,9 +22,6 @@ INTEGRATION = ROOT / "integration_tests"
 def declared(program: str) -> frozenset[str]:
     """Return the needs that a file of tests declares.
 
-    Args:
-        program: Its text.
-
     Returns:
         Names of distributions; all of the workspace if the file says nothing.
 

@@ -35,11 +35,7 @@ needs, is not listed."""
 
 
 def page(result: Mapping[str, Any]) -> str:
-    """The text of the page.
-
-    Args:
-        result: What `matrix.results.collect` returns.
-    """
+    """The text of the page, from what `matrix.results.collect` returns."""
     beside = ["tested", "beside", "kept apart by a range", "verdict"]
     tables = [
         (_SUBSETS, Table("Sets of packages", ["installed", "verdict"], _subsets(result["cells"]))),

@@ -22,10 +22,7 @@ from workspace import PROJECTS, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program.
-
-    Args:
-        arguments: Words after its name; those of this process if None.
+    """Run the program, with the arguments of this process unless others are given.
 
     Returns:
         Exit code: 1 if something does not allow the release.

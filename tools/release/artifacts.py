@@ -28,37 +28,22 @@ def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
 
 
 def publishable(root: pathlib.Path, versions: Mapping[str, str]) -> list[pathlib.Path]:
-    """A folder for each release, ``dist/release/NAME-VERSION``: its files, their sums, bills of native wheels.
-
-    Args:
-        root: Folder of the tree.
-        versions: Version of each package that is released.
-    """
+    """A folder for each release, ``dist/release/NAME-VERSION``: its files, their sums, bills of native wheels."""
     folders = []
     for name, version in versions.items():
         into = root / "dist" / "release" / f"{name}-{version}"
-        artifacts = files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into)
-        for wheel in artifacts:
+        for wheel in files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into):
             if wheel.suffix == ".whl" and not wheel.name.endswith("-any.whl"):
                 from release import sbom  # whose libraries the session has that releases, not every one that tests
 
-                bill = into / f"{wheel.stem}.cdx.json"
-                bill.write_text(sbom.bill(wheel), encoding="utf-8")
-                artifacts = [*artifacts, bill]
-        (into / "SHA256SUMS").write_text(files.sums(artifacts), encoding="utf-8")
+                (into / f"{wheel.stem}.cdx.json").write_text(sbom.bill(wheel), encoding="utf-8")
+        (into / "SHA256SUMS").write_text(files.sums(into.iterdir()), encoding="utf-8")
         folders.append(into)
     return folders
 
 
 def packed_site(root: pathlib.Path, version: str) -> pathlib.Path:
     """Pack the built site into ``dist/release/snn-VERSION-site.zip``, the same file for the same pages.
-
-    Args:
-        root: Folder of the tree.
-        version: Version of the umbrella.
-
-    Returns:
-        The archive.
 
     Raises:
         FileNotFoundError: If there is no built site.
@@ -102,16 +87,16 @@ def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[
     Args:
         root: Folder of the tree, with everything built.
         version: Version of the umbrella.
-        others: Hashes of what is not released now, as from `kept`; all else is pinned as it was built.
+        others: Hashes of what is not released now, as from `pinned_hashes`; all else is pinned as it was built.
 
     Raises:
         subprocess.CalledProcessError: If the versions cannot be resolved.
     """
-    before = {name for name, _ in others}
     built = [*root.glob("dist/wheels/*.whl"), *root.glob("dist/wheels/*.tar.gz"), *root.glob("dist/native/*.whl")]
+    before = dict(others.keys())
     built = [file for file in built if files.distribution(file)[0] not in before]
-    pure = {file.name.split("-")[0].replace("_", "-"): file for file in root.glob("dist/wheels/*.whl")}
-    ours = {name: file.name.split("-")[1] for name, file in pure.items()} | dict(others.keys())
+    pure = {files.distribution(file)[0]: file for file in root.glob("dist/wheels/*.whl")}
+    ours = dict(map(files.distribution, pure.values())) | before
     folder = root / "constraints"
     folder.mkdir(exist_ok=True)
     pinned, hashed = folder / f"snn-{version}.txt", folder / f"snn-{version}-hashes.txt"

@@ -55,9 +55,6 @@ def gather(text: str, version: str, date: str) -> str:
 def reopen(text: str) -> str:
     r"""Put an empty section for what is unreleased on top.
 
-    Args:
-        text: A CHANGELOG.md.
-
     Returns:
         The new text; the same if there is such a section.
 
@@ -74,13 +71,6 @@ def reopen(text: str) -> str:
 def with_entry(text: str, entry: str) -> str:
     r"""Add an entry to what is unreleased.
 
-    Args:
-        text: A CHANGELOG.md.
-        entry: What has changed.
-
-    Returns:
-        The new text.
-
     Example:
         >>> text = with_entry("# Changes\n\n## [0.5.0] - 2026-01-31\n\n- It.\n", "More.")
         >>> is_unchanged(text), "- More." in text
@@ -93,9 +83,6 @@ def with_entry(text: str, entry: str) -> str:
 def is_unchanged(text: str) -> bool:
     r"""Return whether nothing is unreleased.
 
-    Args:
-        text: A CHANGELOG.md.
-
     Example:
         >>> is_unchanged("# Changes\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- It.\n")
         True
@@ -105,9 +92,6 @@ def is_unchanged(text: str) -> bool:
 
 def released(text: str) -> str | None:
     r"""The last version that has been released, None if none has.
-
-    Args:
-        text: A CHANGELOG.md.
 
     Example:
         >>> released("# Changes\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- It.\n")

@@ -10,10 +10,6 @@ import subprocess
 def copy(root: pathlib.Path, into: pathlib.Path) -> None:
     """Copy the files of a checkout that git does not ignore, and what was built of them.
 
-    Args:
-        root: Folder of the checkout.
-        into: Folder to make.
-
     Raises:
         subprocess.CalledProcessError: If the folder is not a checkout of git's.
     """

@@ -88,9 +88,6 @@ def known_hashes(texts: Iterable[str]) -> Hashes:
     Args:
         texts: As from `hashes`, after any comments.
 
-    Returns:
-        Those of each distribution and version.
-
     Example:
         >>> known_hashes(["# ours\na==1.0 \\\n    --hash=sha256:12 \\\n    --hash=sha256:ab\n"])
         {('a', '1.0'): ['12', 'ab']}
@@ -104,12 +101,6 @@ def known_hashes(texts: Iterable[str]) -> Hashes:
 
 def constraints(versions: Mapping[str, str]) -> str:
     r"""A file for ``pip install -c`` that pins versions, without what they are called on one machine alone.
-
-    Args:
-        versions: Version of each distribution.
-
-    Returns:
-        A line for each, by name.
 
     Example:
         >>> constraints({"torch": "2.13.0+cpu", "numpy": "2.3.0"})

@@ -12,10 +12,7 @@ NATIVE = ("snn-cpu",)  # what is never published without compiled code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program.
-
-    Args:
-        arguments: Package and version; those of the command line if None.
+    """Run the program, with the arguments of this process unless others are given.
 
     Returns:
         Exit code: 1 if that version was not built.

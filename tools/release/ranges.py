@@ -58,9 +58,6 @@ def tightened(project: str, final: Mapping[str, str]) -> str:
         final: Final version of each package that has one, such as ``{"snn-core": "0.5.0"}``. A floor is raised if its
             development version led to that version or to one before it.
 
-    Returns:
-        The new text.
-
     Example:
         >>> tightened('["snn-core>=0.5.0.dev0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]', {"snn-core": "0.5.0"})
         '["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]'
@@ -79,13 +76,6 @@ def loosened(project: str, names: Collection[str]) -> str:
 
     An installer takes a development version where the range names one, and only there.
 
-    Args:
-        project: Text of a pyproject.toml.
-        names: The packages.
-
-    Returns:
-        The new text.
-
     Example:
         >>> loosened('["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0,<0.8"]', ["snn-plot"])
         '["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]'
@@ -99,11 +89,6 @@ def loosened(project: str, names: Collection[str]) -> str:
 
 def excluded(project: str, name: str, version: str) -> list[str]:
     r"""Ranges of a package that do not take one version of another.
-
-    Args:
-        project: Text of the package's pyproject.toml.
-        name: The other.
-        version: Its version.
 
     Example:
         >>> excluded('[project]\nname = "b"\ndependencies = ["a>=0.5,<0.6"]', "a", "0.6.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from recorded import version_in
 
@@ -34,24 +34,17 @@ def final(current: str, target: str, last: str | None) -> str:
         base = Version(current)
         raised = f"{base.major}.{base.minor}.{base.micro + 1}"
         return raised if last and Version(last) >= Version(base.base_version) else base.base_version
-    try:
-        version = Version(target)
-    except InvalidVersion:
-        version = None
-    if version is None or str(version) != target or len(version.release) != 3 or version.is_prerelease or version.post:
+    if not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", target):
         raise ValueError(f"{target!r} is not a version of a release: X.Y.Z, such as 0.5.0")
-    if last and version <= Version(last):
+    if last and Version(target) <= Version(last):
         raise ValueError(f"{target} is not above {last}, the last release")
-    if version < Version(Version(current).base_version):
+    if Version(target) < Version(Version(current).base_version):
         raise ValueError(f"{target} is below {current}, the version of the tree")
     return target
 
 
 def after(version: str) -> str:
     """The development version that follows a release.
-
-    Args:
-        version: Version of the release.
 
     Returns:
         That of the next fix; whoever breaks something raises it further.
@@ -71,10 +64,6 @@ def after(version: str) -> str:
 
 def set_version(file: pathlib.Path, version: str) -> None:
     """Write a version into a ``_version.py``.
-
-    Args:
-        file: The file.
-        version: The version.
 
     Raises:
         ValueError: If the file states none so far.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 from snn_functional.online import RTRLLayer
@@ -44,14 +45,9 @@ def pair(name, inputs=3, bias=True, output=True):
     return plain, RTRLLayer(twin[0], twin[1])
 
 
-def flat(outputs):
-    """The tensors that a neuron's call returned, those of a nested state too."""
-    return [outputs] if isinstance(outputs, Tensor) else [tensor for part in outputs for tensor in flat(part)]
-
-
 def loss_of_step(outputs, weights):
     """A loss of a step that is not linear, so that its gradient depends on the outputs."""
-    return sum(((out * w).sin() + out.square()).sum() for out, w in zip(flat(outputs), weights, strict=False))
+    return sum(((out * w).sin() + out.square()).sum() for out, w in zip(tree_leaves(outputs), weights, strict=False))
 
 
 def gradients(module):

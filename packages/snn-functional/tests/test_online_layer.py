@@ -7,11 +7,12 @@ from typing import NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 from snn_functional.online import RTRLLayer
 
-from .online_layers import NEURONS, flat, inputs_and_weights, loss_of_step, online, pair, through_time
+from .online_layers import NEURONS, inputs_and_weights, loss_of_step, online, pair, through_time
 
 
 def test_the_input_has_the_gradient_of_the_step():
@@ -72,10 +73,10 @@ def test_unrolled_in_a_net_it_gives_what_the_plain_layers_give():
         plain, layer = pair("Leaky", output=output)
         xs, _ = inputs_and_weights(6, 5, 3)
         twin = nn.Sequential(nn.Identity(), layer)
-        for a, b in zip(flat(snn.unroll(twin, xs)), flat(snn.unroll(plain, xs)), strict=True):
+        for a, b in zip(tree_leaves(snn.unroll(twin, xs)), tree_leaves(snn.unroll(plain, xs)), strict=True):
             torch.testing.assert_close(a, b)
-        flat(snn.unroll(twin, xs))[0].sum().backward()
-        flat(snn.unroll(plain, xs))[0].sum().backward()
+        tree_leaves(snn.unroll(twin, xs))[0].sum().backward()
+        tree_leaves(snn.unroll(plain, xs))[0].sum().backward()
         torch.testing.assert_close(layer.synapse.weight.grad, plain[0].weight.grad, rtol=1e-11, atol=1e-11)
 
 
@@ -220,7 +221,7 @@ def test_samples_of_unequal_length_are_as_they_are_alone(name, schedule):
     def run(first, then, n, m):
         """Two stretches of time, and how the outputs of the second depend on the parameters."""
         snn.unroll(layer, first, lengths=n, schedule=schedule)
-        outputs = flat(snn.unroll(layer, then, lengths=m, schedule=schedule, resume=True))
+        outputs = tree_leaves(snn.unroll(layer, then, lengths=m, schedule=schedule, resume=True))
         loss = sum(out.square().sum() for out in outputs)
         return outputs, torch.autograd.grad(loss, list(layer.parameters()), allow_unused=True)
 

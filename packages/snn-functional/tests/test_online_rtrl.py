@@ -7,13 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
 from snn_functional import ce_rate_loss
 from snn_functional.backprop import RTRL
 from snn_functional.online import RTRLLayer
 
-from .online_layers import NEURONS, flat, inputs_and_weights, loss_of_step, online, pair, through_time
+from .online_layers import NEURONS, inputs_and_weights, loss_of_step, online, pair, through_time
 
 
 @pytest.mark.parametrize("name", NEURONS)
@@ -24,7 +25,7 @@ def test_gradients_of_single_steps_add_up_to_those_through_time(name, steps):
     expected, expected_gradients = through_time(plain, xs, weights)
     outputs, result = online(layer, xs, weights)
     for a, b in zip(outputs, expected, strict=True):
-        assert all(torch.equal(x, y) for x, y in zip(flat(a), flat(b), strict=True))
+        assert all(torch.equal(x, y) for x, y in zip(tree_leaves(a), tree_leaves(b), strict=True))
     assert result.keys() == expected_gradients.keys()
     for key, grad in expected_gradients.items():
         torch.testing.assert_close(result[key], grad, rtol=1e-11, atol=1e-11, msg=lambda m, key=key: f"{key}: {m}")
@@ -35,7 +36,7 @@ def test_the_neurons_of_these_tests_fire_and_have_a_history(name):
     plain, _ = pair(name)
     xs, weights = inputs_and_weights(13, 5, 3)
     outputs, whole = through_time(plain, xs, weights)
-    assert 0 < sum(float((flat(out)[0] != 0).double().mean()) for out in outputs) / 13 < 0.9
+    assert 0 < sum(float((tree_leaves(out)[0] != 0).double().mean()) for out in outputs) / 13 < 0.9
     plain.zero_grad()
     for x, w in zip(xs, weights, strict=True):  # the same without the gradient through the past
         snn.utils.detach(plain)

@@ -19,11 +19,7 @@ PART = Part("<!-- tables: written by tools/bench/accuracy -->", "<!-- end of the
 
 
 def main(session: report.Session) -> None:
-    """Run it.
-
-    Args:
-        session: The command line, after ``--accuracy``.
-    """
+    """Train tasks, as the command line after ``--accuracy`` says."""
     parser = report.parser("--accuracy", "task", TASKS, "dist/bench-accuracy.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
     parser.add_argument("--epochs", type=int, help="the task's own without")
@@ -51,10 +47,6 @@ def main(session: report.Session) -> None:
 def page(text: str, results: dict[str, Any]) -> str:
     """Return the page with the tables of other results.
 
-    Args:
-        text: The page as it is.
-        results: What ``dist/bench-accuracy.json`` holds.
-
     Raises:
         ValueError: If the page has not both lines around the tables.
     """
@@ -63,12 +55,6 @@ def page(text: str, results: dict[str, Any]) -> str:
 
 def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str, Any]:
     """One run of ``snn demo`` in a process of its own, as a user starts it.
-
-    Args:
-        task: The task.
-        seed: Its seed.
-        epochs: Passes over the training part; the task's own when None.
-        threads: Threads that torch computes on.
 
     Returns:
         What it prints with ``--json``, less the rates of single neurons.

@@ -14,14 +14,7 @@ TARGETS = {"digits": (0.985, 10), "mnist": (0.97, 300), "vowels": (0.95, 180)}
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
-    """All tables, tasks without any run left out.
-
-    Args:
-        results: What ``dist/bench-accuracy.json`` holds.
-
-    Yields:
-        The tables, in the order of the page.
-    """
+    """All tables of what ``dist/bench-accuracy.json`` holds, tasks without any run left out."""
     runs = {name: list(of.values()) for name, of in results["runs"].items() if of}
     yield Table("Accuracy on the test part", *_accuracies(runs))
     yield Table("Seed by seed", *_seeds(runs))

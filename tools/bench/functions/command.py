@@ -15,10 +15,7 @@ _QUICK = ("ce_count_loss", "rate", "data_subset")
 
 
 def main(session: report.Session) -> None:
-    """Run it.
-
-    Args:
-        session: The command line, after ``--functions``; without an environment of snnTorch it is in this one.
+    """Measure functions; without an environment of snnTorch it is in this one.
 
     Raises:
         RuntimeError: If snnTorch is not there.

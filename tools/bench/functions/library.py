@@ -40,9 +40,6 @@ DISTRIBUTIONS = {
 def imported(library: str) -> SimpleNamespace:
     """The modules of a library.
 
-    Args:
-        library: One of ``LIBRARIES``.
-
     Returns:
         ``functional`` and what is in it, ``spikegen``, ``utils`` (the splits of data sets) and ``neurons``.
 

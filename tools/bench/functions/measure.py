@@ -94,4 +94,4 @@ def difference(own: pathlib.Path, peer: pathlib.Path) -> float:
             np.abs(a.astype(float) - b.astype(float)).max(initial=0) / (np.abs(b.astype(float)).max(initial=0) or 1.0)
             for a, b in pairs
         ]
-    return float(max(shares, default=0.0))
+    return float(np.max(shares, initial=0))  # NaN where any of them is

@@ -26,11 +26,7 @@ All figures are from one machine: {processor}, {cores} cores. Only ratios are ro
 
 
 def page(results: dict[str, Any]) -> str:
-    """The page.
-
-    Args:
-        results: What ``dist/bench-functions.json`` holds.
-    """
+    """The page of what ``dist/bench-functions.json`` holds."""
     head = _HEAD.format(
         peer=results["versions"]["snntorch"]["snntorch"], rounds=results["rounds"], **results["machine"]
     )

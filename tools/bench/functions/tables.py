@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from typing import Any
 
 from bench import machine
 from bench.functions.cases import CASES
 from bench.ratios import ratios, totals
-from bench.tables import NOTHING, Table, figure, milliseconds, spread
+from bench.tables import NOTHING, Table, both_ways, figure, megabytes, spread
 
 _OURS, _PEER = "snn", "snntorch"
 _AS_FAST = 0.98  # two runs of one function differ by as much
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
-    """A table for each group of functions, and what ran.
-
-    Args:
-        results: What ``dist/bench-functions.json`` holds.
-
-    Yields:
-        The tables, in the order of the page.
-    """
+    """A table for each group of functions in ``dist/bench-functions.json``, and what ran."""
     groups = dict.fromkeys(CASES[name].group for name in results["functions"])
     for group in groups:
         yield _of_group(results, group)
@@ -39,16 +31,16 @@ def _of_group(results: dict[str, Any], group: str) -> Table:
         if case.group != group:
             continue
         ours, peers = (measured["libraries"][library] for library in (_OURS, _PEER))
+        function, comma, variant = name.partition(",")
         rows.append(
             [
-                f"`{name.split(',')[0]}`{name[len(name.split(',')[0]) :]}",
+                f"`{function}`{comma}{variant}",
                 case.given,
-                _ratio(ours, peers),
-                _target(ours, peers, case.least),
-                _time(ours),
-                _time(peers),
-                _memory(ours),
-                _memory(peers),
+                *_against(ours, peers, case.least),
+                both_ways(ours),
+                both_ways(peers),
+                megabytes(ours.get("memory", {})),
+                megabytes(peers.get("memory", {})),
                 _agreement(measured, case.differs),
             ]
         )
@@ -72,37 +64,20 @@ def _of_group(results: dict[str, Any], group: str) -> Table:
     return Table(group[0].upper() + group[1:], head, rows, notes)
 
 
-def _ratios(ours: dict[str, Any], peers: dict[str, Any]) -> tuple[float, float, float] | None:
-    """Return how many times longer the peer takes, forward and backward together."""
+def _against(ours: dict[str, Any], peers: dict[str, Any], least: float) -> list[str]:
+    """Return how many times longer the peer takes, forward and backward together, and whether that reaches the aim.
+
+    The upper quartile of the ratio has to, as far as one run shows.
+    """
     if "forward" not in ours or "forward" not in peers:
-        return None
-    return ratios(totals(_ways(ours)), totals(_ways(peers)))
+        return [NOTHING, NOTHING]
+    quartiles = ratios(totals(_ways(ours)), totals(_ways(peers)))
+    verdict = "reached" if quartiles[2] >= _AS_FAST * least else "missed"
+    return [spread(quartiles, "×"), f"{figure(least)}×, {verdict}"]
 
 
 def _ways(answer: dict[str, Any]) -> list[list[float]]:
     return [answer[way] for way in ("forward", "backward") if way in answer]
-
-
-def _ratio(ours: dict[str, Any], peers: dict[str, Any]) -> str:
-    quartiles = _ratios(ours, peers)
-    return NOTHING if quartiles is None else spread(quartiles, "×")
-
-
-def _target(ours: dict[str, Any], peers: dict[str, Any], least: float) -> str:
-    """Return whether the upper quartile of the ratio reaches the aim, as far as one run shows."""
-    quartiles = _ratios(ours, peers)
-    if quartiles is None:
-        return NOTHING
-    return f"{figure(least)}×, {'reached' if quartiles[2] >= _AS_FAST * least else 'missed'}"
-
-
-def _time(answer: dict[str, Any]) -> str:
-    return " + ".join(milliseconds(statistics.median(times)) for times in _ways(answer)) or NOTHING
-
-
-def _memory(answer: dict[str, Any]) -> str:
-    megabytes = answer.get("memory", {}).get("megabytes")
-    return NOTHING if megabytes is None else f"{megabytes:.0f}"
 
 
 def _agreement(measured: dict[str, Any], differs: str) -> str:

@@ -38,9 +38,6 @@ def box(beta: float) -> nn.Module:
 
     Norse weighs the input with 1 - beta, so that membrane and threshold are smaller by that factor, and resets at once,
     so that a spike subtracts threshold / beta: together the same equation.
-
-    Args:
-        beta: Membrane decay per step.
     """
 
     def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:

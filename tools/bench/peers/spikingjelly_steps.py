@@ -16,13 +16,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays, mode: str = "m") -> TorchTrial:
-    """The workload in one of the two modes.
-
-    Args:
-        workload: The workload.
-        arrays: Its arrays.
-        mode: ``"m"`` or ``"s"``.
-    """
+    """The workload in one of the two modes."""
     beta = workload.beta
     lift: Callable[[nn.Module], nn.Module] = layer.SeqToANNContainer if mode == "m" else lambda plain: plain
     layers = sequential(

@@ -18,9 +18,9 @@ class TorchTrial:
 
     Args:
         workload: The workload.
-        made: Its arrays.
+        arrays: Its arrays.
         run: Gives the output for the input.
-        net: Holder of the parameters; ``net`` of the trial.
+        net: Holder of the parameters.
         batch_first: The library takes and gives ``[B, T, ...]``.
     """
 

@@ -15,15 +15,11 @@ _QUICK = ("population", "regression-2")
 
 
 def main(session: report.Session) -> None:
-    """Run it.
-
-    Args:
-        session: The command line, after ``--programs``.
-    """
+    """Measure programs, as the command line after ``--programs`` says."""
     parser = report.parser("--programs", "program", PROGRAMS, "dist/bench-programs.json", _QUICK, rounds=15)
     parser.add_argument("--peers", nargs="+", choices=CONTESTANTS, help="run only these beside ours")
-    parser.add_argument("--batch", type=int, help="samples, in place of those of the programs")
-    parser.add_argument("--steps", type=int, help="time steps, in place of those of the programs")
+    parser.add_argument("--batch", type=report.positive, help="samples, in place of those of the programs")
+    parser.add_argument("--steps", type=report.positive, help="time steps, in place of those of the programs")
     options = report.parse(parser, session.words)
     described = machine.described()
     plan = report.plan(options, 0.3, int(described["cores"]))

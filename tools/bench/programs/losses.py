@@ -63,12 +63,7 @@ def counts(spk: Tensor, labels: Tensor, shares: Counts) -> Tensor:
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of a library.
-
-    Args:
-        rate: As `rate`.
-        counts: As `counts`.
-    """
+    """The losses of a library."""
 
     rate: Callable[[Tensor, Tensor], Tensor] = rate
     counts: Callable[[Tensor, Tensor, Counts], Tensor] = counts

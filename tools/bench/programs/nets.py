@@ -9,24 +9,18 @@ from bench.programs.kit import Kit, Leaky
 _SLOPE = 25.0
 
 
-def dense(kit: Kit, hidden: int, out: int, beta: float) -> nn.Module:
-    """784 pixels, a hidden layer, an output layer."""
+def dense(kit: Kit, inputs: int, hidden: int, out: int, beta: float, recurrent: bool = False) -> nn.Module:
+    """A hidden layer, whose spikes return to all of it if it is recurrent, and an output layer."""
     return nn.Sequential(
-        kit.lift(nn.Linear(784, hidden)),
-        kit.neurons(Leaky(beta)),
+        kit.lift(nn.Linear(inputs, hidden)),
+        kit.neurons(Leaky(beta, features=hidden if recurrent else None)),
         kit.lift(nn.Linear(hidden, out)),
         kit.neurons(Leaky(beta, output=True)),
     )
 
 
 def convolutions(kit: Kit, first: int, second: int) -> nn.Module:
-    """Images of 28 by 28 pixels, two convolutions, each pooled before its neurons, and an output layer.
-
-    Args:
-        kit: The library.
-        first: Channels of the first convolution.
-        second: Channels of the second.
-    """
+    """Images of 28 by 28 pixels, two convolutions, each pooled before its neurons, and an output layer."""
     spiking = Leaky(0.5, _SLOPE)
     return nn.Sequential(
         kit.lift(nn.Sequential(nn.Conv2d(1, first, 5), nn.MaxPool2d(2))),
@@ -51,16 +45,6 @@ def pooled_spikes(kit: Kit) -> nn.Module:
     )
 
 
-def recurrent(kit: Kit, inputs: int, hidden: int, out: int, beta: float) -> nn.Module:
-    """A layer whose spikes return to all of it, and an output layer."""
-    return nn.Sequential(
-        kit.lift(nn.Linear(inputs, hidden)),
-        kit.neurons(Leaky(beta, features=hidden)),
-        kit.lift(nn.Linear(hidden, out)),
-        kit.neurons(Leaky(beta, output=True)),
-    )
-
-
 def residual(kit: Kit) -> nn.Module:
     """Color images of 32 by 32 pixels, a convolution, two residual blocks, and an output layer."""
     return nn.Sequential(
@@ -74,14 +58,7 @@ def residual(kit: Kit) -> nn.Module:
 
 
 class _Block(nn.Module):
-    """Two convolutions with neurons after each; the input is added before the second's, by a third where sizes change.
-
-    Args:
-        kit: The library.
-        channels: Of the input.
-        out: Channels of the output.
-        stride: Of the first convolution.
-    """
+    """Two convolutions with neurons after each; the input is added before the second's, by a third if sizes change."""
 
     def __init__(self, kit: Kit, channels: int, out: int, stride: int) -> None:
         super().__init__()

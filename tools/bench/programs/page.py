@@ -38,10 +38,6 @@ and backward together can be shorter than that only where zeros are left out.
 def page(text: str, results: dict[str, Any]) -> str:
     """Return the page with the section of other results.
 
-    Args:
-        text: The page as it is.
-        results: What ``dist/bench-programs.json`` holds.
-
     Raises:
         ValueError: If the page has not both lines around the section.
     """

@@ -14,14 +14,7 @@ from bench.tables import NOTHING, Table, milliseconds, spread
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
-    """All tables.
-
-    Args:
-        results: What ``dist/bench-programs.json`` holds.
-
-    Yields:
-        The tables, in the order of the page.
-    """
+    """All tables of what ``dist/bench-programs.json`` holds, in the order of the page."""
     yield _each(results, "A training step, ms", lambda answer: milliseconds(statistics.median(answer["seconds"])))
     if BASE in results["contestants"]:
         yield _against(results)

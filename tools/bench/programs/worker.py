@@ -34,10 +34,6 @@ STAGES = ("forward", "loss", "backward", "optimizer")
 class Training:
     """A program in a library, with its data and its optimizer.
 
-    Args:
-        program: The program.
-        kit: The library.
-
     Example:
         >>> from bench.programs.kits.torch_loop import kit
         >>> small = dataclasses.replace(PROGRAMS["population"], batch=3)
@@ -100,11 +96,6 @@ class Worker:
 
     def begin(self, program: str, batch: int | None = None, steps: int | None = None) -> dict[str, Any]:
         """Take the first step of a program, which says how much memory it needs and what it computes.
-
-        Args:
-            program: Its name.
-            batch: Number of samples in place of the program's own.
-            steps: Number of time steps in place of the program's own.
 
         Returns:
             ``loss`` and norm of the ``gradient``; number of ``parameters`` that are learned; peak in ``megabytes`` of
