@@ -60,6 +60,18 @@ def test_epochs_samples_and_seeds_differ(transform, global_rng):
     assert dataset[-1][0].equal(samples[1])
 
 
+def test_a_sample_counted_from_the_end_is_the_one_counted_from_the_start():
+    class Numbers:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return torch.tensor(float(index)), index
+
+    dataset = augmented(Numbers(), jittered)
+    assert dataset[-1] == dataset[2]
+
+
 def test_the_order_of_the_samples_does_not_matter():
     dataset = augmented(pairs(), jittered)
     forward = [dataset[i][0] for i in range(12)]

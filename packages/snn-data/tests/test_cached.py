@@ -71,6 +71,23 @@ def transforms(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+class Numbers(Dataset):
+    """Its samples are the numbers by which they are asked for, without any of its own for those below 0."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return index, index
+
+
+@pytest.mark.parametrize("key", [None, "numbers"])
+def test_a_sample_counted_from_the_end_is_the_one_counted_from_the_start(key, tmp_path):
+    dataset = cached(Numbers(), folder=tmp_path, dataset_key=key)
+    assert dataset[-1] == dataset[2] == (2, 2)
+    assert len(files(tmp_path)) == 1
+
+
 def test_a_sample_is_that_of_the_transform_the_first_time_and_later(tmp_path):
     dataset = cached(Recordings(), frames, folder=tmp_path)
     for _ in range(2):

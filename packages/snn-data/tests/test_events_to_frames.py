@@ -187,6 +187,8 @@ def test_events_that_cannot_be_binned_are_refused(change, error, message):
         ({"dt": float("nan")}, "dt above 0 and finite, got nan"),
         ({"num_bins": 2.5}, "whole num_bins, got 2.5"),
         ({"num_bins": -1}, "num_bins above 0 and finite, got -1"),
+        ({"num_bins": 10**8}, r"would make 1e\+08 frames of 30 cells: lower num_bins"),
+        ({"num_bins": 1e30}, r"would make 1e\+30 frames of 30 cells: lower num_bins"),
         ({"dt": 1, "duration": 0}, "duration above 0 and finite, got 0"),
         *[
             ({**binning, "start": start, **span}, f"events_to_frames needs a finite start, got {start}")

@@ -15,6 +15,8 @@ import snn_core
 from snn._installing import command
 from snn.doctor import Diagnosis, Piece, _problems, diagnose
 
+from .fresh import new_python
+
 
 @pytest.fixture
 def installed(monkeypatch):
@@ -117,6 +119,15 @@ def test_a_package_that_does_not_import_is_a_problem_and_not_a_crash(monkeypatch
     (problem,) = diagnose().problems
     assert problem.startswith("snn-cpu ")
     assert problem.endswith("does not import: OSError: libsomething.so: cannot open shared object file")
+
+
+def test_a_torch_that_does_not_import_is_a_problem_of_its_packages_and_not_a_crash(tmp_path):
+    error = "libtorch_cpu.so: cannot open shared object file"
+    (tmp_path / "torch.py").write_text(f"raise OSError({error!r})\n", encoding="utf-8")
+    program = "from snn.doctor import diagnose\nprint(*diagnose().problems, sep='\\n')"
+    process = new_python(f"sys.path.insert(0, {str(tmp_path)!r})\n{program}")
+    lines = [line for line in process.stdout.splitlines() if line.startswith("snn-core ")]
+    assert [line.partition(" does not import: ")[2] for line in lines] == [f"OSError: {error}"], process.stderr
 
 
 def test_it_advises_to_tune_the_allocator_where_that_can_be_done(monkeypatch):

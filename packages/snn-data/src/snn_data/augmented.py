@@ -71,8 +71,9 @@ class AugmentedDataset(Dataset[Any]):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
+        index %= len(self)
         data, target = self.dataset[index]
-        seed = mixed_seed(self.seed, self.epoch, index % len(self))
+        seed = mixed_seed(self.seed, self.epoch, index)
         if not self.global_rng:
             return self.transform(data, torch.Generator().manual_seed(seed)), target
         with _global_seeds(seed):

@@ -56,10 +56,12 @@ class CachedDataset(Dataset[Any]):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
+        index %= len(self)
         load = functools.cache(lambda: self.dataset[index])
-        content = (self.dataset_key, index % len(self)) if self.dataset_key is not None else load()
+        content = (self.dataset_key, index) if self.dataset_key is not None else load()
         # the transforms are read each time, as one that was changed in place makes different samples from then on
-        path = self._path(fingerprint((FORMAT, content, self.transform, self.target_transform)))
+        key = fingerprint((FORMAT, content, self.transform, self.target_transform))
+        path = self.folder / key[:2] / f"{key[2:]}.npz"
         try:
             return read_sample(path)
         except FileNotFoundError:
@@ -87,9 +89,6 @@ class CachedDataset(Dataset[Any]):
                 "such as data.clone() or data.copy(), and load the data set again"
             )
         return data, target
-
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key[2:]}.npz"
 
     def __repr__(self) -> str:
         return f"CachedDataset(samples={len(self)}, folder={self.folder})"

@@ -25,13 +25,7 @@ class HasDataAndTargets(Protocol):
 
 
 def check_fields(dataset: HasDataAndTargets, caller: str) -> int:
-    """Return the number of samples of a data set after checking that it has as many ``targets`` as ``data``.
-
-    Example:
-        >>> from snn_data import LabelledTensors
-        >>> check_fields(LabelledTensors(torch.zeros(5, 2), torch.zeros(5)), "data_subset")
-        5
-    """
+    """Return the number of samples of a data set after checking that it has as many ``targets`` as ``data``."""
     for field in ("data", "targets"):
         if not hasattr(getattr(dataset, field, None), "__len__"):
             raise TypeError(

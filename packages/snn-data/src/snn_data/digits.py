@@ -47,8 +47,5 @@ def digits(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTensor
     pixels, labels = load_digits(return_X_y=True)
     data = torch.as_tensor(pixels, dtype=torch.float32, device="cpu").div(PIXEL_MAX).reshape(-1, 1, 8, 8)
     targets = torch.as_tensor(labels, dtype=torch.int64, device="cpu")
-    train, test = stratified_split(targets, test_share, split_seed)
-    return Split(
-        LabelledTensors(data[train], targets[train]),
-        LabelledTensors(data[test], targets[test]),
-    )
+    parts = stratified_split(targets, test_share, split_seed)
+    return Split(*(LabelledTensors(data[part], targets[part]) for part in parts))

@@ -81,6 +81,9 @@ def events_to_frames(
         # whole numbers, as 1e9 is one, leave the times integers; float64 has gaps from 2^53 on
         start, duration = (value if value is None or value != int(value) else int(value) for value in (start, duration))
     shape = _frame_shape(sensor_size, has_y="y" in fields)
+    pixels = int(np.prod(shape))
+    if num_bins is not None and num_bins * pixels > MAX_CELLS:
+        raise ValueError(f"events_to_frames would make {num_bins:g} frames of {pixels} cells: lower num_bins")
     cell = _cells(fields, sensor_size)
 
     first = start if start is not None else (t.min().item() if t.size else 0)
@@ -95,7 +98,6 @@ def events_to_frames(
         assert num_bins is not None
         step, steps = _by_number(t, first, int(num_bins), duration)
 
-    pixels = int(np.prod(shape))
     if steps * pixels > MAX_CELLS:
         raise ValueError(
             f"events_to_frames would make {steps} frames of {pixels} cells: dt={dt} is in the unit of the events' "

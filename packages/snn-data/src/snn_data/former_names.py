@@ -13,13 +13,7 @@ FORMER = {"DigitsSplit": Split, "VowelsSplit": Split}
 
 
 def former_name(name: str) -> Any:
-    """Look up a name that the package used to have, with a warning.
-
-    Example:
-        >>> with warnings.catch_warnings(action="ignore"):
-        ...     former_name("DigitsSplit").__name__
-        'Split'
-    """
+    """Look up a name that the package used to have, with a warning."""
     if name not in FORMER:
         raise AttributeError(f"module 'snn_data' has no attribute {name!r}")
     warnings.warn(

@@ -44,10 +44,6 @@ def version_of(module: str) -> str:
 
     Returns:
         A text such as ``"numpy 2.3.5"``; Python's version for its own library, empty if no distribution provides it.
-
-    Example:
-        >>> version_of("numpy.random").split()[0]
-        'numpy'
     """
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:

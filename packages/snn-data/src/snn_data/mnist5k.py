@@ -50,8 +50,5 @@ def mnist5k(test_share: float = 0.2, split_seed: int = 0) -> Split[LabelledTenso
     rows = torch.from_numpy(np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8))
     data = rows[:, :-1].to(torch.float32).div(255).reshape(-1, 1, 28, 28)
     targets = rows[:, -1].to(torch.int64)
-    train, test = stratified_split(targets, test_share, split_seed)
-    return Split(
-        LabelledTensors(data[train], targets[train]),
-        LabelledTensors(data[test], targets[test]),
-    )
+    parts = stratified_split(targets, test_share, split_seed)
+    return Split(*(LabelledTensors(data[part], targets[part]) for part in parts))

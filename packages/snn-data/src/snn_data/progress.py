@@ -13,12 +13,7 @@ Progress = Callable[[int, int | None], None]
 
 
 def progress_line(name: str) -> Progress:
-    """Return a function that reports bytes done and in all on one line of standard error, if that is a terminal.
-
-    Example:
-        >>> report = progress_line("train.zip")
-        >>> report(5_000_000, 20_000_000)
-    """
+    """Return a function that reports bytes done and in all on one line of standard error, if that is a terminal."""
     last = -1.0
 
     def report(done: int, total: int | None) -> None:

@@ -98,11 +98,7 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
 
 
 def must_be_share(caller: str, share: Any) -> None:
-    """Raise unless ``share`` is a number between 0 and 1, both excluded.
-
-    Example:
-        >>> must_be_share("split", 0.5)
-    """
+    """Raise unless ``share`` is a number between 0 and 1, both excluded."""
     try:
         inside = 0 < share < 1
     except TypeError:

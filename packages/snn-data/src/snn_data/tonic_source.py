@@ -78,11 +78,6 @@ def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
     The samples are sorted by their paths: tonic lists them in the order of the file system, so that an index would mean
     a different recording on another machine.
 
-    Example:
-        >>> from tempfile import mkdtemp
-        >>> len(open_with_tonic(tonic_class("NMNIST", "nmnist"), Path(mkdtemp()), train=True))
-        0
-
     Source: tonic 1.7, ``tonic.dataset``.
     """
     # everything is in place, however few recordings there are, and tonic's own download does not check what it unpacks

@@ -75,11 +75,7 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
 
 
 def require_finite(array: np.ndarray, name: str) -> None:
-    """Refuse NaN and infinity, which have no place, height or color.
-
-    Example:
-        >>> require_finite(np.array([0.0, 1.0]), "data")
-    """
+    """Refuse NaN and infinity, which have no place, height or color."""
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         raise ValueError(
             f"{name} holds {int((~finite).sum())} values that are NaN or infinite: find the step where they begin, "

@@ -15,14 +15,7 @@ __all__ = ["given_or_current", "label_across", "label_time", "label_value", "rat
 
 
 def given_or_current(ax: Any, caller: str) -> Axes:
-    """Return the axes that were passed, or pyplot's current ones.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> given_or_current(ax, "raster") is ax
-        True
-    """
+    """Return the axes that were passed, or pyplot's current ones."""
     if ax is None:
         return plt.gca()
     if not isinstance(ax, Axes):
@@ -48,15 +41,7 @@ def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
 
 
 def label_time(ax: Axes, dt: float | None) -> None:
-    """Write time and its unit under the axes, unless the user has written something there.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> label_time(ax, dt=1e-3)
-        >>> ax.get_xlabel()
-        'Time (s)'
-    """
+    """Write time and its unit under the axes, unless the user has written something there."""
     if dt is None:
         whole_ticks(ax.xaxis)
     label_across(ax, "Time step" if dt is None else "Time (s)")
@@ -83,15 +68,7 @@ def whole_ticks(axis: Axis) -> None:
 
 
 def label_value(ax: Axes, text: str) -> None:
-    """Write the quantity of the y axis, unless the user has written something there.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> label_value(ax, "Neuron")
-        >>> ax.get_ylabel()
-        'Neuron'
-    """
+    """Write the quantity of the y axis, unless the user has written something there."""
     if not ax.get_ylabel():
         ax.set_ylabel(text)
 

@@ -37,12 +37,7 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
 
 
 def whole_window(window: int, num_steps: int, caller: str) -> int:
-    """Check the number of steps that are counted together.
-
-    Example:
-        >>> whole_window(5, 100, "rate_heatmap")
-        5
-    """
+    """Check the number of steps that are counted together."""
     steps = whole(window)
     if steps is None or steps > num_steps:
         raise ValueError(f"{caller} needs window of 1 to {num_steps} whole steps, the length of data, got {window}")

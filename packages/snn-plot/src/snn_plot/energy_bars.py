@@ -72,9 +72,8 @@ def energy_bars(
     width = 0.8 / len(series)
     for place, ((name, values), color) in enumerate(zip(series.items(), line_colors(len(series)), strict=True)):
         label = f"{name}, {values.sum() * factor:.3g} {unit}"
-        style: dict[str, Any] = {} if artist.keys() & {"color", "facecolor", "fc"} else {"color": color}
         left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
-        style |= {"width": width, "label": label}
+        style: dict[str, Any] = {"color": color, "width": width, "label": label}
         ax.bar(left, values * factor, **completed(artist, Rectangle, style))
     slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
     ax.set_xticks(range(layers), names, **slanted)

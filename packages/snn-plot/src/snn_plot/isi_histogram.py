@@ -75,9 +75,7 @@ def isi_histogram(
         width = math.ceil((longest - shortest + 1) / most)
         borders = np.arange(shortest, longest + width + 1, width) - 0.5
         counts, _ = np.histogram(intervals, borders)
-        style: dict[str, Any] = {"fill": True}
-        if not artist.keys() & {"color", "fc", "facecolor", "ec", "edgecolor"}:
-            style["color"] = BLUE
+        style: dict[str, Any] = {"fill": True, "color": BLUE}
         ax.stairs(counts, borders * unit, **completed(artist, StepPatch, style))
     else:
         ax.text(0.5, 0.5, "no neuron fired twice", transform=ax.transAxes, ha="center", va="center")

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.cbook import normalize_kwargs
+from matplotlib.patches import StepPatch
 
 __all__ = ["completed"]
 
@@ -17,7 +18,8 @@ def completed(chosen: Mapping[str, Any], artist: type[Artist], defaults: Mapping
     Args:
         chosen: The user's keywords.
         artist: The kind of artist that they make, which has its own short names.
-        defaults: The keywords that hold unless the user names them; the limits of a scale also give way to a ``norm``.
+        defaults: The keywords that hold unless the user names them. The limits of a scale also give way to a ``norm``,
+            and the color of bars to that of their faces, or of steps to that of their line.
 
     Example:
         >>> from matplotlib.lines import Line2D
@@ -27,5 +29,7 @@ def completed(chosen: Mapping[str, Any], artist: type[Artist], defaults: Mapping
     closed = normalize_kwargs(dict(chosen), artist).keys()
     if "norm" in closed:
         closed |= {"vmin", "vmax"}
+    if "facecolor" in closed or (artist is StepPatch and "edgecolor" in closed):
+        closed |= {"color"}
     left = {name: value for name, value in defaults.items() if closed.isdisjoint(normalize_kwargs({name: 0}, artist))}
     return left | dict(chosen)

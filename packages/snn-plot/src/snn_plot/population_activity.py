@@ -63,9 +63,7 @@ def population_activity(
     ax = given_or_current(ax, "population_activity")
 
     rates, edges = binned_rate(spikes, window, unit)
-    style: dict[str, Any] = {"linewidth": 1.2, "baseline": None}
-    if not artist.keys() & {"color", "ec", "edgecolor", "fc", "facecolor"}:
-        style["color"] = BLUE
+    style: dict[str, Any] = {"linewidth": 1.2, "baseline": None, "color": BLUE}
     line = ax.stairs(rates.mean(axis=1), edges, **completed(artist, StepPatch, style))
     # the axis starts at zero activity, but the line does not fall to it at its ends
     ax.update_datalim([(edges[0], 0)])

@@ -89,9 +89,7 @@ def rate_histogram(
     dead, full = values == 0, values >= limit
     edges = np.linspace(0, values.max() or 1.0, bars + 1)
     counts, _ = np.histogram(values[~dead & ~full], edges)
-    style: dict[str, Any] = {"fill": True}
-    if not artist.keys() & {"color", "fc", "facecolor", "ec", "edgecolor"}:
-        style["color"] = BLUE
+    style: dict[str, Any] = {"fill": True, "color": BLUE}
     ax.stairs(counts, edges / unit, **completed(artist, StepPatch, style))
     width = edges[1] / unit
     for chosen, left, color, text in (

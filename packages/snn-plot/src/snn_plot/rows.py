@@ -34,12 +34,7 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
 
 
 def texts(several: Any, caller: str, name: str) -> list[str]:
-    """Return each item of a sequence as text, or raise a TypeError if it is not a sequence.
-
-    Example:
-        >>> texts((1, "b"), "traces", "titles")
-        ['1', 'b']
-    """
+    """Return each item of a sequence as text, or raise a TypeError if it is not a sequence."""
     try:
         return [str(item) for item in several]
     except TypeError:

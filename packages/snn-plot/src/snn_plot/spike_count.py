@@ -106,7 +106,7 @@ def spike_count(
         ValueError: If the shape, the number of labels or of steps is wrong, or `ax` is not in `fig`.
 
     Example:
-        >>> from matplotlib.figure import Figure, FigureBase
+        >>> from matplotlib.figure import Figure
         >>> ax = spike_count([[1, 0], [1, 1], [1, 0]], ax=Figure().subplots(), labels=["cat", "dog"])
         >>> ax.containers[0].datavalues.tolist()
         [3, 1]
@@ -140,7 +140,7 @@ def spike_count(
 
     # counts[t] are the spikes of the first t steps
     counts = np.concatenate([np.zeros((1, neurons), dtype=int), np.cumsum(spk[:steps], axis=0)])
-    style: dict[str, Any] = {"height": 0.7} | ({} if artist.keys() & {"color", "facecolor", "fc"} else {"color": BLUE})
+    style: dict[str, Any] = {"height": 0.7, "color": BLUE}
     bars = ax.barh(range(neurons), counts[-1], **completed(artist, Rectangle, style))
     if gridshader:
         for row in range(1, neurons, 2):

@@ -109,10 +109,10 @@ def place(device: torch.device | str | None) -> torch.device | None:
         raise ValueError(f"device is {device!r}; pass a device of torch, as 'cpu' or 'cuda:0'") from error
 
 
-def source(generator: torch.Generator | None, device: torch.device | None = None) -> torch.Generator | None:
-    """Return a source of randomness that can draw on ``device``."""
+def source(generator: torch.Generator | None, device: torch.device | None = None) -> None:
+    """Refuse a source of randomness that is not a generator, or cannot draw on ``device``."""
     if generator is None:
-        return None
+        return
     if not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator is {generator!r}; pass a torch.Generator, as torch.Generator().manual_seed(0), or None"
@@ -121,4 +121,3 @@ def source(generator: torch.Generator | None, device: torch.device | None = None
         raise ValueError(
             f"generator draws on {generator.device}, but data is on {device}; pass torch.Generator({str(device)!r})"
         )
-    return generator

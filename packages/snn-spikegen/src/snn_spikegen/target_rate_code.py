@@ -59,11 +59,10 @@ def target_rate_code(
     steps = whole_number("num_steps", num_steps, least=1)
     first = first_step(first_spike_time, steps)
     pattern = known_pattern(firing_pattern)
-    if generator is not None:
-        source(generator)
+    source(generator)
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise TypeError(f"dtype is {dtype!r}; pass a floating dtype, such as torch.float32, or None")
-    target = None if device is None else place(device)
+    target = place(device)
     draws = _CPU if generator is None else generator.device
     chance = share("rate", rate)
     if chance == 0:

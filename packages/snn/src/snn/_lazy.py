@@ -18,10 +18,10 @@ def forward(
     module: str,
     package: str,
     *,
-    submodules: Mapping[str, str] | None = None,
-    elsewhere: Mapping[str, str] | None = None,
+    submodules: Mapping[str, str] = {},
+    elsewhere: Mapping[str, str] = {},
     unlisted: Collection[str] = (),
-    absent: Mapping[str, Callable[[], str]] | None = None,
+    absent: Mapping[str, Callable[[], str]] = {},
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the ``__getattr__`` and ``__dir__`` of a module that re-exports names of another package.
 
@@ -37,17 +37,16 @@ def forward(
         The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
         list the names that are public and installed, and nothing else.
     """
-    inner, others, removed = submodules or {}, elsewhere or {}, absent or {}
 
     def names() -> list[str]:
-        public = {name: home for name, home in inner.items() if not name.startswith("_")}
-        return sorted({*_public(piece(package, module)), *_installed(public), *_installed(others)})
+        public = {name: home for name, home in submodules.items() if not name.startswith("_")}
+        return sorted({*_public(piece(package, module)), *_installed(public), *_installed(elsewhere)})
 
     def look_up(name: str) -> Any:
-        if name in removed:
-            raise ImportError(f"{module}.{name}: {removed[name]()}", name=f"{module}.{name}")
-        if name in inner:
-            piece(inner[name], f"{module}.{name}")
+        if name in absent:
+            raise ImportError(f"{module}.{name}: {absent[name]()}", name=f"{module}.{name}")
+        if name in submodules:
+            piece(submodules[name], f"{module}.{name}")
             return importlib.import_module(f"{module}.{name}")
         # Python asks modules for many names like __path__ and __wrapped__; none of them must import a piece.
         unknown = AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
@@ -55,7 +54,7 @@ def forward(
             return names()
         if name.startswith("_") and name != "__version__":
             raise unknown
-        home = piece(others[name], f"{module}.{name}") if name in others else piece(package, module)
+        home = piece(elsewhere[name], f"{module}.{name}") if name in elsewhere else piece(package, module)
         if name not in {*_public(home), *unlisted}:
             raise unknown
         return getattr(home, name)
@@ -67,12 +66,7 @@ def forward(
 
 
 def piece(package: str, request: str) -> ModuleType:
-    """Import a package of ours, or raise an error that says what to install.
-
-    Example:
-        >>> piece("snn_core", "snn.Leaky").__name__
-        'snn_core'
-    """
+    """Import a package of ours, or raise an error that says what to install."""
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from snn.factory import CannotMake, importing_from
-from snn.named_net import made_net, printed, random_batch, shape, why_it_fails
+from snn.named_net import made_net, printed, random_batch, running, shape
 from snn.whole_number import MOST_THREADS, whole
 
 __all__ = ["add_options", "main"]
@@ -15,14 +14,7 @@ _MOST_REPEATS = 1000
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``snn bench``.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> parser.parse_args(["net.py:make_net", "--shape", "20,8,784"]).repeats
-        5
-    """
+    """Add the options of ``snn bench``."""
     parser.description = (
         "Time a net over random numbers: a loop over its steps beside unroll, forward and backward, with the memory "
         "that each keeps for the backward pass and the operations on which unroll spends its time. "
@@ -40,14 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run ``snn bench``; return 0, or 2 if the net could not be timed.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
-        2
-    """
+    """Run ``snn bench``; return 0, or 2 if the net could not be timed."""
     return printed("bench", lambda: _times(options), options.json)
 
 
@@ -57,8 +42,5 @@ def _times(options: argparse.Namespace) -> Any:
     from snn.threads import computing_on
 
     xs = random_batch(options.shape)
-    try:
-        with importing_from(options.net), computing_on(options.threads):
-            return bench(net, xs, repeats=options.repeats)
-    except Exception as error:  # the user's net may raise anything
-        raise CannotMake(why_it_fails(options.net, xs, error)) from error
+    with running(options.net, xs), computing_on(options.threads):
+        return bench(net, xs, repeats=options.repeats)

@@ -5,45 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from types import ModuleType
 
+# not from snn, which would look these modules up among the names of the core and import torch
+import snn.bench_command
+import snn.demo.command
+import snn.doctor_command
+import snn.energy_command
+import snn.export_command
+import snn.renaming.command
 from snn._installing import missing
 from snn._version import __version__
-from snn.bench_command import add_options as add_bench_options
-from snn.bench_command import main as run_bench
-from snn.demo.command import add_options
-from snn.demo.command import main as run_demo
-from snn.doctor_command import add_options as add_doctor_options
-from snn.doctor_command import main as run_doctor
-from snn.energy_command import add_options as add_energy_options
-from snn.energy_command import main as run_energy
-from snn.export_command import add_options as add_export_options
-from snn.export_command import main as run_export
-from snn.renaming.command import add_options as add_rename_options
-from snn.renaming.command import main as run_rename
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130  # 128 plus the number of the signal, as in a shell
 _NIR = "check, show, run, compare and convert NIR files"
-
-
-class _Command(NamedTuple):
-    """A command: its description, its options, and the function that runs it."""
-
-    text: str
-    add_options: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-
-
-_COMMANDS = {
-    "bench": _Command("time a net step by step and by unroll", add_bench_options, run_bench),
-    "demo": _Command("train a spiking network on real data and write a report", add_options, run_demo),
-    "doctor": _Command("check that the installation fits together, or diagnose a net", add_doctor_options, run_doctor),
-    "energy": _Command("count the energy of a net, beside the ordinary network's", add_energy_options, run_energy),
-    "export": _Command("write a net as a file that runs without snn", add_export_options, run_export),
-    "rename": _Command("change programs that import snnTorch to import snn", add_rename_options, run_rename),
+# the text of each command, and the module with its add_options and main
+_COMMANDS: dict[str, tuple[str, ModuleType]] = {
+    "bench": ("time a net step by step and by unroll", snn.bench_command),
+    "demo": ("train a spiking network on real data and write a report", snn.demo.command),
+    "doctor": ("check that the installation fits together, or diagnose a net", snn.doctor_command),
+    "energy": ("count the energy of a net, beside the ordinary network's", snn.energy_command),
+    "export": ("write a net as a file that runs without snn", snn.export_command),
+    "rename": ("change programs that import snnTorch to import snn", snn.renaming.command),
 }
 
 
@@ -81,7 +67,7 @@ def _run(words: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    return _nir(()) if options.command == "nir" else _COMMANDS[options.command].run(options)
+    return _nir(()) if options.command == "nir" else _COMMANDS[options.command][1].main(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,10 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
-    for name, text in sorted({"nir": _NIR, **{name: command.text for name, command in _COMMANDS.items()}}.items()):
-        added = commands.add_parser(name, help=text, add_help=name != "nir")
-        if name in _COMMANDS:
-            _COMMANDS[name].add_options(added)
+    for name, (text, module) in sorted({"nir": (_NIR, None), **_COMMANDS}.items()):
+        added = commands.add_parser(name, help=text, add_help=module is not None)
+        if module is not None:
+            module.add_options(added)
     return parser
 
 

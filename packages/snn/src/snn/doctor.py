@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import platform
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -47,14 +47,7 @@ class Diagnosis:
             }
             for piece in self.pieces
         ]
-        return {
-            "consistent": not self.problems,
-            "problems": self.problems,
-            "pieces": pieces,
-            "environment": self.environment,
-            "backends": self.backends,
-            "advice": self.advice,
-        }
+        return {"consistent": not self.problems, "problems": self.problems, **vars(self), "pieces": pieces}
 
     def __str__(self) -> str:
         width = max(len(piece.name) for piece in self.pieces)
@@ -126,7 +119,7 @@ def _environment() -> dict[str, str | int | None]:
     results |= {name: version(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "executorch")}
     try:
         import torch
-    except ImportError:  # the problems already list it, as a requirement of the core
+    except Exception:  # a broken one may raise anything; the problems already list it, as a requirement of the core
         return results
     results |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
     return results | {"gpu": ", ".join(gpu_names()) or "none"}
@@ -135,19 +128,17 @@ def _environment() -> dict[str, str | int | None]:
 def _backends(problems: list[str]) -> list[dict[str, Any]]:
     try:
         from snn_core.backends import status
-    except ImportError as error:
+    except Exception as error:
         if not any("does not import" in text for text in problems):
             problems.append(f"the list of backends does not import: {error}")
         return []
-    return [
-        {"name": backend.name, "kind": backend.kind, "ok": backend.ok, "reason": backend.reason} for backend in status()
-    ]
+    return [asdict(backend) for backend in status()]
 
 
 def _advice() -> list[str]:
     try:
         from snn_cpu.allocator import is_tunable
-    except ImportError:  # not installed, which is not a problem, or broken, which is listed as one
+    except Exception:  # not installed, which is not a problem, or broken, which is listed as one
         return []
     if not is_tunable():
         return []

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from snn.factory import CannotMake, importing_from
-from snn.named_net import function_of, made_net, named_batch, shape, why_it_fails
+from snn.factory import CannotMake
+from snn.named_net import function_of, made_net, named_batch, running, shape
 
 __all__ = ["add_options", "main"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``snn doctor``.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> parser.parse_args(["net.py:make_net", "--shape", "20,8,784"]).shape
-        (20, 8, 784)
-    """
+    """Add the options of ``snn doctor``."""
     parser.description = (
         "Say what is installed and whether it fits together. With the name of a function that makes a net: run the "
         "net over a batch and say what keeps it from learning. With --gpu: test the kernels on the GPUs of this "
@@ -52,12 +46,6 @@ def main(options: argparse.Namespace) -> int:
 
     Returns:
         Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not run, 3 if there is no GPU to test.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
-        2
     """
     if options.gpu:
         if options.net or options.batch or options.shape or options.own_loop:
@@ -105,16 +93,9 @@ def _net(options: argparse.Namespace) -> Any:
     diagnose = function_of("diagnose")
     net = made_net(options.net)
     batch, targets = named_batch(options, "labels")
-    try:
-        with importing_from(options.net):
-            return diagnose(net, batch, targets, run=_whole if options.own_loop else None)
-    except Exception as error:  # the user's net may raise anything
-        loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
-        raise CannotMake(why_it_fails(options.net, batch, error) + loop) from error
-
-
-def _whole(net: Any, batch: Any) -> Any:
-    return net(batch)
+    loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
+    with running(options.net, batch, loop):
+        return diagnose(net, batch, targets, run=operator.call if options.own_loop else None)
 
 
 def _refused(reason: str) -> int:

@@ -56,45 +56,25 @@ class GpuDiagnosis:
         if not self.gpus:
             return self.reason
         named = {"gpu": ", ".join(self.gpus), **self.versions}
-        lines = ["environment", *_aligned(named)]
-        lines += [
-            "kernels",
-            *(_aligned({kernel.name: _said(kernel, "ready", "not available") for kernel in self.kernels})),
-        ]
+        lines = ["environment", *_aligned(named), "kernels"]
+        lines += _aligned({kernel.name: _verdict(kernel, "ready", "not available") for kernel in self.kernels})
         if self.reason:
             return "\n".join([*lines, f"problem: {self.reason}"])
-        lines += ["self-test", *_aligned({item.name: _said(item, "passed", "FAILED") for item in self.checks})]
+        lines += ["self-test", *_aligned({item.name: _verdict(item, "passed", "FAILED") for item in self.checks})]
         failed = [check.name for check in self.checks if not check.ok]
         end = f"problem: {len(failed)} of {len(self.checks)} checks failed" if failed else "every check passed"
         return "\n".join([*lines, end])
 
 
 def names() -> list[str]:
-    """Return the names of the GPUs that torch sees.
+    """Return the names of the GPUs that torch sees; CUDA is not initialized where there is none."""
+    import torch
 
-    CUDA is not initialized where there is none.
-
-    Example:
-        >>> import torch
-        >>> len(names()) == torch.cuda.device_count()
-        True
-    """
-    try:
-        import torch
-    except ImportError:
-        return []
-    if absent():
-        return []
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return [] if absent() else [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
 
 def absent() -> str:
-    """Return the reason why torch sees no GPU and what to do, or an empty text if it sees one.
-
-    Example:
-        >>> bool(absent()) != bool(names())
-        True
-    """
+    """Return the reason why torch sees no GPU and what to do, or an empty text if it sees one."""
     import torch
 
     if torch.version.cuda is None and torch.version.hip is None:
@@ -105,12 +85,7 @@ def absent() -> str:
 
 
 def look() -> GpuDiagnosis:
-    """Test the kernels of snn-triton on the GPUs of this machine.
-
-    Example:
-        >>> look().code in (0, 1, 2, 3)
-        True
-    """
+    """Test the kernels of snn-triton on the GPUs of this machine."""
     import torch
 
     versions = {"driver": _driver(), "torch": torch.__version__, "cuda": torch.version.cuda or ""}
@@ -156,7 +131,7 @@ def _triton() -> str:
     return ", ".join(results).removeprefix("triton ") or "not installed"
 
 
-def _said(check: Check, yes: str, no: str) -> str:
+def _verdict(check: Check, yes: str, no: str) -> str:
     detail = check.detail.strip().replace("\n", "\n    ")  # a compiler's detail has many lines
     return f"{yes if check.ok else no}: {detail}"
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from snn.factory import CannotMake, importing_from
-from snn.named_net import function_of, made_net, named_batch, printed, shape, why_it_fails
+from snn.named_net import function_of, made_net, named_batch, printed, running, shape
 
 __all__ = ["add_options", "main"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``snn energy``.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> parser.parse_args(["net.py:make_net", "--shape", "20,8,784"]).model
-        '45nm'
-    """
+    """Add the options of ``snn energy``."""
     parser.description = (
         "Run a net over a batch in evaluation mode, and count its operations, its accesses to memory and their energy, "
         "beside the ordinary network of the same layers. The code is 2 if it does not run."
@@ -41,14 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run ``snn energy``; return 0, or 2 if it could not count.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> main(parser.parse_args(["there/is/no/net.py:make_net", "--shape", "20,8,784"]))
-        2
-    """
+    """Run ``snn energy``; return 0, or 2 if it could not count."""
     return printed("energy", lambda: _energy(options), options.json)
 
 
@@ -56,8 +41,5 @@ def _energy(options: argparse.Namespace) -> Any:
     energy = function_of("energy")
     net = made_net(options.net).eval()
     xs, lengths = named_batch(options, "lengths")
-    try:
-        with importing_from(options.net):
-            return energy(net, xs, lengths=lengths, model=options.model)
-    except Exception as error:  # the user's net may raise anything
-        raise CannotMake(why_it_fails(options.net, xs, error)) from error
+    with running(options.net, xs):
+        return energy(net, xs, lengths=lengths, model=options.model)

@@ -18,14 +18,7 @@ _MOST_BYTES = 2**32  # the memory that a 32-bit processor addresses
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``snn export``.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> parser.parse_args(["net.py:make_net", "--shape", "8,784", "--format", "onnx", "net.onnx"]).shape
-        (8, 784)
-    """
+    """Add the options of ``snn export``."""
     parser.description = (
         "Export the net that a function makes, in evaluation mode, to a file that runs without snn: the states of its "
         "neurons are inputs and outputs. The code is 1 if it cannot be exported, 2 if there is no net."
@@ -51,13 +44,6 @@ def main(options: argparse.Namespace) -> int:
 
     Returns:
         Exit code: 0 if the file is written, 1 if the net cannot be exported, 2 if there is no net.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> words = ["there/is/no/net.py:make_net", "--shape", "8,784", "--format", "torch", "net.pt2"]
-        >>> main(parser.parse_args(words))
-        2
     """
     try:
         with redirect_stdout(sys.stderr):  # output of the user's code and of exporters

@@ -120,15 +120,11 @@ def _is_file(home: str) -> bool:
 def _loaded(home: str) -> ModuleType:
     try:
         return _from_file(Path(home).resolve()) if _is_file(home) else importlib.import_module(home)
-    except FileNotFoundError as error:
-        if error.filename == str(Path(home).resolve()):
-            raise CannotMake(f"there is no file {home!r} in {Path.cwd()}") from None
-        raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
-    except ModuleNotFoundError as error:
-        if home == error.name or home.startswith(f"{error.name}."):
-            raise CannotMake(f"there is no module {error.name!r}; a file is named with its ending: file.py") from None
-        raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
     except _ANY as error:  # the user's module may raise anything
+        if isinstance(error, FileNotFoundError) and error.filename == str(Path(home).resolve()):
+            raise CannotMake(f"there is no file {home!r} in {Path.cwd()}") from None
+        if isinstance(error, ModuleNotFoundError) and f"{home}.".startswith(f"{error.name}."):
+            raise CannotMake(f"there is no module {error.name!r}; a file is named with its ending: file.py") from None
         raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
 
 

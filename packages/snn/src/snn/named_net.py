@@ -7,26 +7,21 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from snn._installing import missing
-from snn.factory import CannotMake, made_by, where_it_failed
+from snn.factory import CannotMake, importing_from, made_by, where_it_failed
 from snn.whole_number import sizes
 
-__all__ = ["function_of", "made_net", "named_batch", "printed", "random_batch", "shape", "why_it_fails"]
+__all__ = ["function_of", "made_net", "named_batch", "printed", "random_batch", "running", "shape"]
 
 _GIB = 2**30
 
 
 def function_of(name: str) -> Any:
-    """Return a function of snn-functional.
-
-    Example:
-        >>> function_of("energy").__name__
-        'energy'
-    """
+    """Return a function of snn-functional."""
     try:
         import snn_functional
     except ModuleNotFoundError as error:
@@ -35,12 +30,7 @@ def function_of(name: str) -> Any:
 
 
 def made_net(name: str) -> Any:
-    """Return the net that a named function makes.
-
-    Example:
-        >>> made_net("torch.nn:Flatten")
-        Flatten(start_dim=1, end_dim=-1)
-    """
+    """Return the net that a named function makes."""
     from torch import nn
 
     net = made_by(name)
@@ -54,11 +44,6 @@ def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
 
     Returns:
         Exit code: 0, or 2 if the net or its input could not be made.
-
-    Example:
-        >>> printed("bench", lambda: "2.0 ms", as_json=False)
-        2.0 ms
-        0
     """
     try:
         with redirect_stdout(sys.stderr):
@@ -71,22 +56,12 @@ def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
 
 
 def shape(text: str) -> tuple[int, ...]:
-    """Read the shape of a batch.
-
-    Example:
-        >>> shape("20,8,784")
-        (20, 8, 784)
-    """
+    """Read the shape of a batch."""
     return sizes(text, least=2, expected="numbers of steps, of samples and of features")
 
 
 def random_batch(of_shape: tuple[int, ...]) -> Any:
-    """Return random numbers from 0 to 1, always the same.
-
-    Example:
-        >>> random_batch((20, 8, 784)).shape
-        torch.Size([20, 8, 784])
-    """
+    """Return random numbers from 0 to 1, always the same."""
     import torch
 
     size = math.prod(of_shape) * torch.float32.itemsize
@@ -113,14 +88,13 @@ def named_batch(options: argparse.Namespace, second: str) -> tuple[Any, Any]:
     return batch, other
 
 
-def why_it_fails(name: str, batch: Any, error: Exception) -> str:
-    """Return the reason why a named net does not run over a batch.
-
-    Example:
-        >>> import torch
-        >>> why_it_fails("net.py:make_net", torch.zeros(3, 2, 4), ValueError("of another size"))
-        'the net does not run over (3, 2, 4): ValueError: of another size'
-    """
-    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-    home = name.rpartition(":")[0]
-    return f"the net does not run over {tuple(batch.shape)}: {where_it_failed(error, home)}{notes}"
+@contextmanager
+def running(name: str, batch: Any, remedy: str = "") -> Iterator[None]:
+    """Let a named net import from its folder within a block, and say why if it does not run over a batch."""
+    try:
+        with importing_from(name):
+            yield
+    except Exception as error:  # the user's net may raise anything
+        why = where_it_failed(error, name.rpartition(":")[0])
+        notes = [f"\n{note}" for note in getattr(error, "__notes__", ())]
+        raise CannotMake("".join([f"the net does not run over {tuple(batch.shape)}: {why}", *notes, remedy])) from error

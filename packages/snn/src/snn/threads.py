@@ -12,13 +12,7 @@ __all__ = ["computing_on"]
 
 @contextmanager
 def computing_on(threads: int) -> Iterator[None]:
-    """Make torch compute on a number of threads within a block, so that sums do not depend on the number of cores.
-
-    Example:
-        >>> with computing_on(1):
-        ...     torch.get_num_threads()
-        1
-    """
+    """Make torch compute on a number of threads within a block, so that sums do not depend on the number of cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -25,12 +25,7 @@ PIECES = (
 
 
 def version(distribution: str) -> str | None:
-    """Return the installed version of a distribution, or None if it is not installed.
-
-    Example:
-        >>> version("snn-core") is None, version("no-distribution-has-this-name") is None
-        (False, True)
-    """
+    """Return the installed version of a distribution, or None if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

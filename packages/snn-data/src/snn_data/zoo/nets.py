@@ -61,11 +61,7 @@ NETS: dict[str, Callable[[Any], nn.Module]] = {"digits": digits, "mnist5k": mnis
 
 
 def must_be_known(name: str) -> None:
-    """Raise a ValueError unless the zoo has a net of this name.
-
-    Example:
-        >>> must_be_known("digits")
-    """
+    """Raise a ValueError unless the zoo has a net of this name."""
     if name not in [*NETS]:
         raise ValueError(f"the zoo has no net {name!r}; it has {', '.join(NETS)}")
 

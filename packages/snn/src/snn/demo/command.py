@@ -33,14 +33,7 @@ to change: it uses nothing but the public names of snn.
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``snn demo``.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> parser.parse_args(["--task", "mnist"]).task
-        'mnist'
-    """
+    """Add the options of ``snn demo``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument("--task", choices=TASKS, help="what the network learns (default digits)")
@@ -64,12 +57,6 @@ def main(options: argparse.Namespace) -> int:
 
     Returns:
         Exit code: 0 if all is well, 1 if not, 2 if two options do not go together.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> main(parser.parse_args(["--verify", "there/is/no/run.json"]))
-        1
     """
     also = [name for name in ("task", "seed", "epochs", "threads", "out") if getattr(options, name) is not None]
     also += ["code"] if options.code else []

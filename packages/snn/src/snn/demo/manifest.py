@@ -25,12 +25,6 @@ def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
     Returns:
         ``data_sha256``, ``threads`` of torch, ``cpu`` with the instructions that torch uses, ``platform``, and
         ``kernels``, the way in which each layer computes a training batch.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")())
-        >>> list(environment(task, task.load()))
-        ['data_sha256', 'threads', 'cpu', 'platform', 'kernels']
     """
     return {
         "data_sha256": data_sha256(parts),
@@ -42,13 +36,7 @@ def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
 
 
 def data_sha256(parts: Parts) -> str:
-    """Return the SHA-256 of the samples and targets of both parts, in order, before any augmentation.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> len(data_sha256(task_of("digits", settings_of("digits")()).load()))
-        64
-    """
+    """Return the SHA-256 of the samples and targets of both parts, in order, before any augmentation."""
     return _sha256(
         tensor
         for part in parts
@@ -57,28 +45,13 @@ def data_sha256(parts: Parts) -> str:
 
 
 def weights_sha256(net: nn.Module) -> str:
-    """Return the SHA-256 of all tensors of a network's state dict, sorted by name.
-
-    Example:
-        >>> net = nn.Linear(2, 1)
-        >>> before = weights_sha256(net)
-        >>> _ = net.weight.data[0, 0].add_(1)
-        >>> weights_sha256(net) == before
-        False
-    """
+    """Return the SHA-256 of all tensors of a network's state dict, sorted by name."""
     return _sha256(tensor for _, tensor in sorted(net.state_dict().items()))
 
 
 @torch.no_grad()
 def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
-    """Describe how each layer of a task's network computes a training batch.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(hidden=20))
-        >>> kernels_of(task, task.load())[1]
-        'to_hidden: ...'
-    """
+    """Describe how each layer of a task's network computes a training batch."""
     batch = task.batch(parts.train, list(range(min(task.settings.batch, len(parts.train)))))
     net = new_network(task)
     with snn.functional.probe.InputMonitor(net, snn.SpikingNeuron) as inputs:

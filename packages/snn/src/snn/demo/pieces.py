@@ -29,11 +29,7 @@ class MissingPieces(ImportError):
 
 
 def require_pieces(task: str) -> None:
-    """Check that everything that a task needs can be imported, before any long work starts.
-
-    Example:
-        >>> require_pieces("digits")
-    """
+    """Check that everything that a task needs can be imported, before any long work starts."""
     needed = _ALWAYS | _DATA[task]
     missing = [name for package, name in needed.items() if importlib.util.find_spec(package) is None]
     if missing:

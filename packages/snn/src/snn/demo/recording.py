@@ -23,12 +23,6 @@ class LayerRecording(NamedTuple):
 
     ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, of a convolution, ``[num_steps, channels, height, width]``;
     ``mem`` is in units of the layer's input, and ``threshold`` can be broadcast to it.
-
-    Example:
-        >>> import torch
-        >>> spk = torch.ones(5, 3)
-        >>> LayerRecording("hidden", spk, mem=2 * spk, threshold=torch.tensor(1.0)).name
-        'hidden'
     """
 
     name: str
@@ -44,12 +38,6 @@ class Recording(NamedTuple):
     is the network's input, ``[num_steps, ...]``. ``target`` and ``predicted`` are indices into ``classes``;
     ``predicted`` is None if no output neuron fired. The last of ``layers`` is the output. ``net`` describes the
     network, with a text by the name of each layer.
-
-    Example:
-        >>> import torch
-        >>> image, input = torch.zeros(1, 8, 8), torch.zeros(5, 1, 8, 8)
-        >>> Recording(image, 1, None, ("a", "b"), input, "image", layers=()).target
-        1
     """
 
     sample: Tensor
@@ -81,12 +69,7 @@ def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording
     ):
         counts = snn.unroll(net, batch.input).sum((0, 1))
     layers = tuple(
-        LayerRecording(
-            name,
-            torch.cat(spikes[name]),
-            torch.cat(membranes[name]),
-            neuron.threshold.detach().clone(),
-        )
+        LayerRecording(name, torch.cat(spikes[name]), torch.cat(membranes[name]), neuron.threshold.detach().clone())
         for name, neuron in neurons.items()
     )
     return Recording(

@@ -72,13 +72,6 @@ def trained(
 
     Returns:
         The content of ``run.json`` without the place of the report and the total time, and the recording to report.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(epochs=1, hidden=20))
-        >>> result, recording = trained(task, task.load(), lambda *_: None)
-        >>> recording.target == int(task.load().train.targets[SHOWN])
-        True
     """
     started = time.perf_counter()
     net, history = train(task, parts.train, progress)
@@ -110,13 +103,7 @@ def trained(
 
 
 def versions_of(task: Task[Any]) -> dict[str, str]:
-    """Return the exact versions of everything that a task needs.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> "scikit-learn" in versions_of(task_of("digits", settings_of("digits")()))
-        True
-    """
+    """Return the exact versions of everything that a task needs."""
     return {name: version for requirement in REQUIREMENTS[task.name] for name, version in behind(requirement).items()}
 
 

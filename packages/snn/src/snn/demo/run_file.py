@@ -167,12 +167,11 @@ def _check_agreement(run: Mapping[str, Any]) -> None:
         "the sizes of classes and confusion": (len(sizes), 1),
         "test_accuracy, by confusion and samples.test": (run["test_accuracy"] * test, right),
         "test_silent, by confusion and samples.test": (run["test_silent"] * test, test - answered),
-        "the length of history.loss, by settings.epochs": (len(run["history"]["loss"]), run["settings"]["epochs"]),
-        "the length of history.accuracy, by settings.epochs": (
-            len(run["history"]["accuracy"]),
-            run["settings"]["epochs"],
-        ),
         "manifest.seed, by settings.seed": (run["manifest"]["seed"], run["settings"]["seed"]),
+        **{
+            f"the length of history.{name}, by settings.epochs": (len(series), run["settings"]["epochs"])
+            for name, series in run["history"].items()
+        },
         **{
             f"the length of layers[{i}].rates, by its neurons": (len(layer["rates"]), layer["neurons"])
             for i, layer in enumerate(run["layers"])

@@ -25,10 +25,6 @@ class Settings:
     Raises:
         TypeError: If a setting is of another type than its default.
         ValueError: If a seed is negative, another whole number is below 1, or a number is negative or not finite.
-
-    Example:
-        >>> DigitsSettings(seed=3).split_seed
-        0
     """
 
     seed: int = 0

@@ -80,26 +80,12 @@ def train(
 
 
 def batches_per_epoch(task: Task[Any], part: Part) -> int:
-    """Return the number of training steps of one pass over a part.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(batch=100))
-        >>> batches_per_epoch(task, task.load().train)  # of 1,438 digits
-        15
-    """
+    """Return the number of training steps of one pass over a part."""
     return math.ceil(len(part) / task.settings.batch)
 
 
 def new_network(task: Task[Any]) -> nn.Module:
-    """Return the network of a task before any training.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(hidden=20))
-        >>> torch.equal(new_network(task).to_hidden.weight, new_network(task).to_hidden.weight)
-        True
-    """
+    """Return the network of a task before any training."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.settings.seed)
         return task.network()
@@ -111,12 +97,6 @@ def evaluate(task: Task[Any], net: nn.Module, part: Part) -> Evaluation:
 
     Returns:
         Accuracy, share of silent samples and confusion matrix; a silent sample counts as wrong.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(hidden=20))
-        >>> 0 <= evaluate(task, task.network(), task.load().test).accuracy <= 1
-        True
     """
     number = len(task.classes)
     confusion = torch.zeros(number, number, dtype=torch.int64)
@@ -131,13 +111,6 @@ def evaluate(task: Task[Any], net: nn.Module, part: Part) -> Evaluation:
 
 
 def batches(task: Task[Any], part: Part) -> Iterator[Batch]:
-    """Yield all samples of a part in order, unchanged.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")())
-        >>> [len(batch.targets) for batch in batches(task, task.load().test)]
-        [200, 159]
-    """
+    """Yield all samples of a part in order, unchanged."""
     for chosen in torch.arange(len(part)).split(AT_ONCE):
         yield task.batch(part, chosen.tolist())

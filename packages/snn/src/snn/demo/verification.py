@@ -30,16 +30,7 @@ class Verification(NamedTuple):
 
 
 def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: None) -> Verification:
-    """Repeat a run with its settings and its number of threads, and compare.
-
-    Example:
-        >>> from snn.demo.run import trained
-        >>> task = task_of("digits", settings_of("digits")(epochs=1, hidden=20))
-        >>> with computing_on(1):
-        ...     run, _ = trained(task, task.load(), lambda *_: None)
-        >>> verify(run)
-        Verification(environment=[], numbers=[])
-    """
+    """Repeat a run with its settings and its number of threads, and compare."""
     require_pieces(run["task"])
     task = task_of(run["task"], settings_of(run["task"])(**run["settings"]))
     parts = task.load()

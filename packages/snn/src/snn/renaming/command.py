@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -34,14 +34,7 @@ class _File:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``snn rename``.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> parser.parse_args(["train.py"]).write
-        False
-    """
+    """Add the options of ``snn rename``."""
     parser.description = (
         "Change programs that import snnTorch to import snn. The changes are shown, and made with --write. Imports and "
         "uses of their names are renamed, strings and comments stay; a line of a notebook that installs "
@@ -56,12 +49,6 @@ def main(options: argparse.Namespace) -> int:
 
     Returns:
         Exit code: 0 if all is well, 1 if a file could not be read or written, 2 if there is no such file.
-
-    Example:
-        >>> parser = argparse.ArgumentParser()
-        >>> add_options(parser)
-        >>> main(parser.parse_args(["there/is/no/train.py"]))
-        2
     """
     paths = [Path(path) for path in options.paths]
     for path in paths:
@@ -77,7 +64,7 @@ def main(options: argparse.Namespace) -> int:
                 _write(file)
         except (OSError, SyntaxError, ValueError, RecursionError) as error:
             failed += 1
-            print(f"snn rename: {path} stays as it is: {_told(error)}", file=sys.stderr)
+            print(f"snn rename: {path} stays as it is: {_why(error)}", file=sys.stderr)
             continue
         changed += bool(file.changes)
         sys.stdout.writelines(file.changes)
@@ -94,7 +81,7 @@ def _summary(changed: int, written: bool) -> str:
     return f"{files} changed" if written else f"{files} to change, with --write"
 
 
-def _told(error: Exception) -> str:
+def _why(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return f"it is not Python {sys.version_info.major}.{sys.version_info.minor} ({error.msg}, line {error.lineno})"
     return str(error) or type(error).__name__
@@ -141,12 +128,8 @@ def _of_notebook(path: Path, content: bytes) -> _File:
 
 
 def _diff(old: str, new: str, name: str) -> list[str]:
-    lines = difflib.unified_diff(_lines(old), _lines(new), name, name)
+    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, name)
     return [line if line.endswith("\n") else f"{line}\n" for line in lines]
-
-
-def _lines(text: str) -> Sequence[str]:
-    return text.splitlines(keepends=True)
 
 
 def _write(file: _File) -> None:

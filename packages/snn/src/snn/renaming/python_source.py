@@ -65,12 +65,7 @@ def lines_of(source: str) -> list[str]:
 
 
 def parsed(source: str) -> ast.Module:
-    r"""Return the tree of a program, ignoring Python's warnings about it.
-
-    Example:
-        >>> parsed("print('\\d')").body[0].lineno
-        1
-    """
+    """Return the tree of a program, ignoring Python's warnings about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source)

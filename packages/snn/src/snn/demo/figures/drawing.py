@@ -28,34 +28,19 @@ class Picture(NamedTuple):
 
 
 def sheet(height: float = 1) -> Figure:
-    """Return an empty figure as wide as all pictures of the report.
-
-    Example:
-        >>> sheet(height=2).get_size_inches().tolist()
-        [4.8, 6.4]
-    """
+    """Return an empty figure as wide as all pictures of the report."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDTH, height * HEIGHT), dpi=DOTS_PER_INCH, layout="constrained")
 
 
 def axes(height: float = 1) -> Axes:
-    """Return axes that fill a `sheet`.
-
-    Example:
-        >>> axes().has_data()
-        False
-    """
+    """Return axes that fill a `sheet`."""
     return sheet(height).subplots()
 
 
 def finished(ax: Axes, alt: str) -> Picture:
-    """Return the sheet of some axes as a picture.
-
-    Example:
-        >>> finished(axes(), "nothing")[2:]
-        (768, 512)
-    """
+    """Return the sheet of some axes as a picture."""
     figure = ax.figure.canvas.figure
     target = io.BytesIO()
     figure.savefig(target, format="png")

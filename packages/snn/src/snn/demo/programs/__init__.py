@@ -1,1 +1,1 @@
-"""The programs that ``snn demo --code`` writes, each with a network that the task of its name trains too."""
+"""The programs that ``snn demo --code`` writes; the tasks take their networks and their changes of images from them."""

@@ -54,7 +54,10 @@ def present(net: nn.Module, images: Tensor) -> Tensor:
 
 
 def changed(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn, scale, shear and shift each image a little, so that the network learns shapes and not pixels."""
+    """Turn, scale, shear and shift each image a little, so that the network learns shapes and not pixels.
+
+    Source: Simard, Steinkraus, Platt, Best Practices for Convolutional Neural Networks (2003), section 2.
+    """
 
     def between(limit: float) -> Tensor:
         return (torch.rand(len(images), generator=generator) * 2 - 1) * limit

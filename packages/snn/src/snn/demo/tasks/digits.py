@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 import snn
-from snn.demo.jitter import Jitter, jitter
-from snn.demo.programs.digits import DigitReader
+from snn.demo.programs.digits import DigitReader, changed
 from snn.demo.settings import DigitsSettings
 from snn.demo.tasks.task import Batch, Part, Parts, Task
 
@@ -40,9 +39,8 @@ class Digits(Task[DigitsSettings]):
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
         images = part.data[chosen]
         if generator is not None:
-            images = jitter(images, generator, JITTER)
+            images = changed(images, generator)
         return Batch(images.expand(self.settings.num_steps, *images.shape), part.targets[chosen])
 
 
-JITTER = Jitter(angle=0.15, scale=0.1, shear=0.1, shift=0.5)
 TASK = Digits

@@ -16,24 +16,14 @@ TASKS: dict[str, type[Settings]] = {"digits": DigitsSettings, "mnist": MnistSett
 
 
 def settings_of(name: str) -> type[Settings]:
-    """Return the class of a task's settings.
-
-    Example:
-        >>> settings_of("digits")().epochs
-        30
-    """
+    """Return the class of a task's settings."""
     if name not in TASKS:
         raise ValueError(f"there is no task {name!r}; choose one of {', '.join(TASKS)}")
     return TASKS[name]
 
 
 def task_of(name: str, settings: Settings) -> Task[Any]:
-    """Return a task with its settings.
-
-    Example:
-        >>> task_of("digits", settings_of("digits")(seed=3)).settings.seed
-        3
-    """
+    """Return a task with its settings."""
     expected = settings_of(name)
     if not isinstance(settings, expected):
         raise TypeError(f"the task {name!r} takes {expected.__name__}, got {type(settings).__name__}")

@@ -73,10 +73,5 @@ def present(net: nn.Module, batch: Batch) -> Tensor:
 
     Returns:
         Output spikes ``[num_steps, batch, classes]``, none after the end of a sample.
-
-    Example:
-        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> present(net, Batch(torch.rand(5, 4, 3), torch.zeros(4), lengths=torch.tensor([5, 1, 2, 3]))).shape
-        torch.Size([5, 4, 2])
     """
     return snn.unroll(net, batch.input, lengths=batch.lengths)

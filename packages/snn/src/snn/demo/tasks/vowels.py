@@ -30,16 +30,7 @@ class Scaled(NamedTuple):
 
 
 class Vowels(Task[VowelsSettings]):
-    """The Japanese vowels that aeon carries.
-
-    Example:
-        >>> from snn.demo.training import evaluate, train
-        >>> task = Vowels(VowelsSettings(epochs=1, hidden=20))
-        >>> parts = task.load()
-        >>> net, history = train(task, parts.train)
-        >>> len(parts.test), 0 <= evaluate(task, net, parts.test).accuracy <= 1
-        (370, True)
-    """
+    """The Japanese vowels that aeon carries."""
 
     name = "vowels"
     title = "Japanese vowels, by speaker"
