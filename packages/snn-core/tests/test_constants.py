@@ -357,6 +357,7 @@ FIXED: dict[str, Callable[..., torch.nn.Module]] = {
     "beta of DeltaLeaky": lambda decay: snn.DeltaLeaky(1.0, decay),
     "beta of StateLeaky": lambda decay: snn.StateLeaky(beta=decay, channels=3),
     "beta of LeakyParallel": lambda decay: snn.LeakyParallel(3, 3, beta=decay),
+    "gamma of BRF": lambda decay: snn.BRF(1.0, 0.1, gamma=decay),
 }
 
 
