@@ -40,7 +40,7 @@ class Activity(Watch):
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = forward(module, *args, **kwargs)
         if isinstance(module, SpikingNeuron) and module in self.paths:
-            x = (*args, *kwargs.values())[0]
+            x = args[0] if args else kwargs["input_"]
             self._count(module, [x.detach()], out)
             self.saw(module, x, out)
         return out
