@@ -247,6 +247,13 @@ def test_a_constant_of_another_shape_than_the_neurons_is_named(shape: tuple[int,
         neuron.unroll(torch.ones(4, 2, 7))
 
 
+def test_a_constant_that_is_kept_in_a_range_is_named_too() -> None:
+    neuron = snn.bounded(snn.Leaky(beta=torch.full((5,), 0.9)), "beta")
+    for call in (lambda: neuron(torch.ones(2, 7)), lambda: neuron.unroll(torch.ones(4, 2, 7))):
+        with pytest.raises(ValueError, match=r"Leaky: beta of shape \(5,\) does not fit input of shape \(2, 7\)"):
+            call()
+
+
 @pytest.mark.parametrize("name", ["threshold", "graded_spikes_factor"])
 @pytest.mark.parametrize(
     "options", [{}, {"reset_mechanism": "zero"}, {"reset_delay": False}, {"inhibition": True}], ids=str
