@@ -33,6 +33,12 @@ def test_arrays_are_taken_as_tensors() -> None:
     assert lif.beta.dtype == lif.threshold.dtype == torch.get_default_dtype()
 
 
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64"])
+def test_a_number_of_numpy_is_a_number_like_any_other(kind: str) -> None:
+    number = getattr(pytest.importorskip("numpy"), kind)(1)
+    assert snn.Leaky(beta=number).beta.dtype == torch.get_default_dtype()
+
+
 @pytest.mark.parametrize("value", [1, 1.0, Fraction(1), torch.tensor(1), torch.tensor([1, 1, 1])], ids=str)
 def test_constants_may_be_learned_whatever_number_they_are_given_as(value) -> None:
     lif = snn.Leaky(
@@ -247,6 +253,13 @@ def test_a_constant_of_another_shape_than_the_neurons_is_named(shape: tuple[int,
         neuron.unroll(torch.ones(4, 2, 7))
 
 
+def test_a_constant_that_is_kept_in_a_range_is_named_too() -> None:
+    neuron = snn.bounded(snn.Leaky(beta=torch.full((5,), 0.9)), "beta")
+    for call in (lambda: neuron(torch.ones(2, 7)), lambda: neuron.unroll(torch.ones(4, 2, 7))):
+        with pytest.raises(ValueError, match=r"Leaky: beta of shape \(5,\) does not fit input of shape \(2, 7\)"):
+            call()
+
+
 @pytest.mark.parametrize("name", ["threshold", "graded_spikes_factor"])
 @pytest.mark.parametrize(
     "options", [{}, {"reset_mechanism": "zero"}, {"reset_delay": False}, {"inhibition": True}], ids=str
@@ -357,6 +370,7 @@ FIXED: dict[str, Callable[..., torch.nn.Module]] = {
     "beta of DeltaLeaky": lambda decay: snn.DeltaLeaky(1.0, decay),
     "beta of StateLeaky": lambda decay: snn.StateLeaky(beta=decay, channels=3),
     "beta of LeakyParallel": lambda decay: snn.LeakyParallel(3, 3, beta=decay),
+    "gamma of BRF": lambda decay: snn.BRF(1.0, 0.1, gamma=decay),
 }
 
 

@@ -297,6 +297,19 @@ def test_the_factor_of_a_neuron_alone_counts_spikes_that_reset_and_come_back() -
         assert float(spk.detach().mean()) == pytest.approx(0.1, rel=0.02)
 
 
+def test_a_neuron_may_be_passed_its_state_before_its_input() -> None:
+    class Passing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.lif = nn.Linear(37, 11), snn.Leaky(0.9)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.lif(mem=None, input_=self.fc(x))[0]
+
+    (row,) = fluctuation_(Passing(), poisson(10, 5, 37))
+    assert row.after == pytest.approx(0.1, rel=0.1)
+
+
 def test_a_compiled_net_is_scaled_as_it_is_written() -> None:
     net, xs = deep(), poisson(10, 5, 37)
     net[0].compile(backend="eager")

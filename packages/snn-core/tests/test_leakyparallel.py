@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 import snn_core as snn
 
@@ -68,6 +69,14 @@ def test_gradients_equal_those_of_the_rnn() -> None:
     neuron(xs).sum().backward()
     (2 * twin(neuron)(ys)[0]).sum().backward()
     close(xs.grad, ys.grad)
+
+
+@pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0"])
+def test_its_weights_may_be_parametrized(name: str) -> None:
+    neuron, xs = snn.LeakyParallel(3, 5, beta=0.5), torch.randn(7, 4, 3)
+    expected = neuron(xs)
+    parametrize.register_parametrization(neuron.rnn, name, nn.Identity())
+    assert torch.equal(neuron(xs), expected)
 
 
 def test_dropout_of_one_layer_is_refused_rather_than_ignored() -> None:

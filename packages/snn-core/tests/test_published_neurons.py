@@ -290,6 +290,22 @@ def test_a_balanced_resonator_is_as_damped_as_can_be_from_the_largest_frequency_
     torch.testing.assert_close(gradient, torch.autograd.grad(mem.sum(), learned)[0])
 
 
+@pytest.mark.parametrize("run", [step_loop, lambda neuron, xs: neuron.unroll(xs)], ids=["loop", "unroll"])
+@pytest.mark.parametrize(("gamma", "clamped"), [(1.5, 1.0), (-0.5, 0.0)])
+def test_the_decay_of_a_refractory_variable_is_clamped_as_the_warning_says(
+    run: Any, gamma: float, clamped: float
+) -> None:
+    constants: dict[str, Any] = {"omega": 1.0, "b": 0.2, "dt": 0.5, "threshold": 0.25}
+    with pytest.warns(UserWarning, match=r"BRF: gamma .* is clamped to \[0, 1\]"):
+        neuron = snn.BRF(**constants, gamma=gamma)
+    xs = 4 * torch.rand(12, 3, 5, generator=torch.Generator().manual_seed(0))
+    spk, last = run(neuron, xs)
+    expected, end = run(snn.BRF(**constants, gamma=clamped), xs)
+    assert float(expected.sum()) > 3
+    assert torch.equal(spk, expected)
+    assert torch.equal(last.refractory, end.refractory)
+
+
 def test_a_resonator_answers_most_to_its_own_frequency() -> None:
     t = torch.arange(4000) * 0.01
     frequencies = torch.arange(2.0, 16.0)

@@ -22,12 +22,7 @@ from snn_core.sequence.watching import Watch
 
 
 class Activity(Watch):
-    """A count of the spikes of every neuron of a net.
-
-    Args:
-        net: The net.
-        driven: The neuron whose input is recorded, or None.
-    """
+    """A count of the spikes of every neuron of a net, and a record of the input of the one that is ``driven``."""
 
     of_run = True
 
@@ -40,7 +35,7 @@ class Activity(Watch):
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = forward(module, *args, **kwargs)
         if isinstance(module, SpikingNeuron) and module in self.paths:
-            x = (*args, *kwargs.values())[0]
+            x = args[0] if args else kwargs["input_"]
             self._count(module, [x.detach()], out)
             self.saw(module, x, out)
         return out
@@ -93,8 +88,7 @@ class Call(NamedTuple):
 class Feeding(Activity):
     """A search, in the graph of a run, for the layers with a weight that come last before each neuron.
 
-    Args:
-        net: The net, used only here: its layers get hooks and its parameters are set to require gradients.
+    The layers of the net get hooks, and its parameters are set to require gradients.
     """
 
     def __init__(self, net: nn.Module) -> None:

@@ -28,20 +28,7 @@ def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> f
     .. math:: \Phi\!\left(\frac{f \mu_U - \vartheta}{f \sigma_U}\right) = \nu \quad\Rightarrow\quad
         f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
 
-    Args:
-        mean: Mean of the membrane potential, without spikes.
-        std: Its standard deviation.
-        threshold: Threshold, greater than 0.
-        rate: Probability in each step, in (0, 1).
-
-    Returns:
-        The factor; None if no positive factor does this.
-
-    Example:
-        >>> round(gaussian_factor(mean=0.0, std=0.5, threshold=1.0, rate=1 - 0.9772), 2)
-        1.0
-        >>> gaussian_factor(mean=-1.0, std=0.1, threshold=1.0, rate=0.1) is None
-        True
+    ``mean`` and ``std`` are those of the membrane potential without spikes. None if no positive factor does this.
 
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
     """
@@ -60,14 +47,8 @@ def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
     """Return the membrane potential in all steps as if the neuron never fired, in units of its threshold.
 
     It is measured on input that is scaled down so far that the neuron does not fire, and then scaled up again. The
-    result is exact if the equation is linear below the threshold.
-
-    Args:
-        neuron: The neuron.
-        xs: Its input, ``[T, batch, ...]``.
-
-    Returns:
-        ``[T, batch, ...]``; None if no threshold is above 0 and finite, or the membrane potential is not finite.
+    result is exact if the equation is linear below the threshold. None if no threshold is above 0 and finite, or the
+    membrane potential is not finite.
     """
     drive, threshold = neuron.driven(as_floating(xs, type(neuron).__name__)), neuron.threshold.detach()
     drive = as_dtype(drive, computing_dtype(drive))
@@ -90,17 +71,7 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
     """Return the factor of the input at which a layer of neurons fires at a given rate.
 
     The closed form for a Gaussian membrane potential is only the start of the search, as spikes reset a membrane, adapt
-    it and feed back.
-
-    Args:
-        neuron: The neuron.
-        xs: Its input, ``[T, batch, ...]``.
-        rate: Spikes per step, the mean of the layer, in (0, 1).
-        tolerance: Largest deviation from the rate, as a share of it.
-        most: The largest factor; its reciprocal is the smallest.
-
-    Returns:
-        The factor.
+    it and feed back. The arguments are those of :func:`~snn_core.init.fluctuation_`, ``xs`` the input of the neuron.
 
     Raises:
         NotReached: If there is none.
@@ -123,17 +94,7 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
 
 
 def solved(measured: Callable[[float], float], start: float, rate: float, tolerance: float, most: float) -> float:
-    """Return a factor at which an increasing rate has the requested value.
-
-    Args:
-        measured: Function from a factor to its rate.
-        start: The factor to start from.
-        rate: The requested rate.
-        tolerance: Largest deviation, as a share of it.
-        most: The largest factor; its reciprocal is the smallest.
-
-    Returns:
-        The factor, found by growing steps and then by bisection of its logarithm.
+    """Return a factor at which an increasing rate has the requested value, by growing steps and then by bisection.
 
     Raises:
         NotReached: If there is none.

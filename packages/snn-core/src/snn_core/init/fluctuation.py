@@ -98,15 +98,7 @@ class _Fed:
 
 
 class _Search:
-    """The search for the factors of all layers of a net, whose weights it changes.
-
-    Args:
-        net: A copy of the net.
-        xs: The batch.
-        rate: The rate.
-        tolerance: Largest deviation.
-        most: Largest factor.
-    """
+    """The search for the factors of all layers of a copy of the net, whose weights it changes."""
 
     def __init__(self, net: nn.Module, xs: Tensor, rate: float, tolerance: float, most: float) -> None:
         self.net, self.xs = net, xs

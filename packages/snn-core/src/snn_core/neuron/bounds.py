@@ -14,17 +14,6 @@ Module = TypeVar("Module", bound=nn.Module)
 class Bounded(nn.Module):
     r"""Parametrization of a constant by the logistic function, :math:`c = l + (h - l)\,\sigma(r)` with r learned.
 
-    Args:
-        low: Lower end l of the range.
-        high: Upper end h, greater than ``low``.
-
-    Raises:
-        ValueError: If ``high`` is not greater than ``low``.
-
-    Example:
-        >>> Bounded()(torch.tensor(0.0))
-        tensor(0.5000)
-
     Source: Fang et al., Incorporating Learnable Membrane Time Constant (2021).
     """
 
@@ -36,15 +25,11 @@ class Bounded(nn.Module):
         self.high = high
 
     def forward(self, raw: Tensor) -> Tensor:
-        """Return the constant for a raw value, in the same shape."""
+        """Return the constant for a raw value."""
         return self.low + (self.high - self.low) * torch.sigmoid(raw)
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """Return the raw value for a constant, in the same shape.
-
-        Raises:
-            ValueError: If the constant is not inside the range, its ends excluded.
-        """
+        """Return the raw value for a constant, which must lie inside the range, its ends excluded."""
         share = (value - self.low) / (self.high - self.low)
         if not bool(((share > 0) & (share < 1)).all()):
             raise ValueError(
@@ -82,7 +67,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         True
     """
     names = tuple(dict.fromkeys(names))
-    constants = {**dict(neuron.named_parameters(recurse=False)), **dict(neuron.named_buffers(recurse=False))}
+    constants = dict(neuron.named_parameters(recurse=False)) | dict(neuron.named_buffers(recurse=False))
     if not names or any(name not in constants for name in names):
         raise ValueError(
             f"bounded takes names of constants of {type(neuron).__name__} ({', '.join(constants)}), got "
@@ -92,23 +77,12 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
     for name in names:
         parametrization.right_inverse(constants[name].detach())  # raises before anything is changed
     for name in names:
-        value = constants[name].detach()
-        if name in neuron._buffers:
-            del neuron._buffers[name]
-        neuron.register_parameter(name, nn.Parameter(value))
+        neuron._buffers.pop(name, None)
+        neuron.register_parameter(name, nn.Parameter(constants[name].detach()))
         parametrize.register_parametrization(neuron, name, Bounded(low, high))
     return neuron
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:
-    """Draw constants from inside a range, for :func:`bounded`, with torch's random generator.
-
-    Args:
-        count: Number of constants.
-        low: Lower end of the range.
-        high: Upper end.
-
-    Returns:
-        ``[count]``, between the ends and a thousandth of the range away from either.
-    """
+    """Draw constants for :func:`bounded`, which are a thousandth of the range away from either end."""
     return low + (high - low) * (0.001 + 0.998 * torch.rand(count))

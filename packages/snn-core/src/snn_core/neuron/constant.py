@@ -33,13 +33,6 @@ def clamped(decay: Tensor, high: float = 1) -> Tensor:
     Its derivative is 1 on the closed interval and 0 outside: a learned decay of exactly 0 or 1 can still learn. The
     derivative of ``torch.clamp`` depends on the version of PyTorch: at the ends it is 1 up to 2.13 and 0 in 2.15.
 
-    Args:
-        decay: A constant, any shape.
-        high: Upper end of the range.
-
-    Returns:
-        The constant, 0 where it was below 0 and ``high`` where it was above, in the same shape and dtype.
-
     Example:
         >>> beta = torch.tensor([-0.5, 0.0, 0.9, 1.0, 1.5], requires_grad=True)
         >>> clamped(beta).sum().backward()
@@ -102,11 +95,12 @@ class HasConstants(nn.Module):
             >>> lif.rise.item()
             0.5
         """
-        tensor = as_constant(f"{type(self).__name__}: {name}", value)
+        what = f"{type(self).__name__}: {name}"
+        tensor = as_constant(what, value)
         if anywhere(tensor.isnan()):
-            raise ValueError(f"{type(self).__name__}: {name} must not be NaN, got {value!r}")
+            raise ValueError(f"{what} must not be NaN, got {value!r}")
         if low is not None or high is not None:
-            _must_be_inside(f"{type(self).__name__}: {name}", tensor, low, high, learn)
+            _must_be_inside(what, tensor, low, high, learn)
         if learn:
             setattr(self, name, nn.Parameter(tensor))
         else:
@@ -152,35 +146,20 @@ def must_be_a_count(what: str, value: Any) -> None:
 
 
 def as_constant(what: str, value: Any) -> Tensor:
-    """Return a number, tensor or array as a floating-point tensor with memory of its own.
-
-    Args:
-        what: The owner and the name of the constant, for messages.
-        value: The constant.
-
-    Raises:
-        TypeError: If it is of another kind, or complex.
-        ValueError: If it is empty.
-
-    Example:
-        >>> as_constant("Leaky: beta", 1)
-        tensor(1.)
-    """
-    if not isinstance(value, Real | Tensor) and not hasattr(value, "__array__"):
+    """Return a number, tensor or array as a floating-point tensor with memory of its own; ``what`` is for errors."""
+    if isinstance(value, Tensor):
+        tensor = value.detach().clone()
+    elif isinstance(value, Real):
+        tensor = torch.tensor(float(value))  # a number of NumPy would bring its dtype along
+    elif hasattr(value, "__array__"):
+        tensor = torch.tensor(value)
+    else:
         raise TypeError(f"{what} must be a number or a tensor, got {type(value).__name__} {value!r}")
-    tensor = value.detach().clone() if isinstance(value, Tensor) else _tensor(value)
     if tensor.is_complex():
         raise TypeError(f"{what} must be real, got {tensor.dtype}")
     if not tensor.numel():
         raise ValueError(f"{what} must have a value, got shape {tuple(tensor.shape)}")
     return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
-
-
-def _tensor(value: Any) -> Tensor:
-    """Return a number of any kind, or an array, as a tensor with memory of its own."""
-    if isinstance(value, Real) and not isinstance(value, int | float):
-        value = float(value)
-    return torch.tensor(value)
 
 
 def _must_be_inside(what: str, value: Tensor, low: float | None, high: float | None, learn: bool) -> None:
@@ -209,7 +188,7 @@ def decay(tau: float | Tensor, dt: float) -> float | Tensor:
         dt: Step in seconds, greater than 0 and finite.
 
     Returns:
-        The decay, in (0, 1): a float, or a tensor of the shape of ``tau``.
+        The decay, in [0, 1]: a float, or a tensor of the shape of ``tau``.
 
     Raises:
         ValueError: If ``tau`` or ``dt`` is not greater than 0, or ``dt`` is infinite.

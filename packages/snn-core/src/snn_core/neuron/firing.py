@@ -110,17 +110,6 @@ def computing_dtype(x: Tensor) -> torch.dtype:
 
     It is the input's, but float32 for half precision under autocast, as for every operation that needs the range. The
     spikes still have the input's dtype.
-
-    Args:
-        x: Input of the membranes.
-
-    Example:
-        >>> x = torch.zeros(1, dtype=torch.bfloat16)
-        >>> computing_dtype(x)
-        torch.bfloat16
-        >>> with torch.autocast("cpu"):
-        ...     computing_dtype(x)
-        torch.float32
     """
     return torch.float32 if x.dtype in _NARROW and is_autocast(x.device.type) else x.dtype
 

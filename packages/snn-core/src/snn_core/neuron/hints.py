@@ -22,22 +22,7 @@ def must_not_pass_on(neuron: Temporal, why: str, remedy: str) -> None:
     """Raise if the neuron whose ``forward`` calls this function returns its tuple to a layer that does not take one.
 
     Only an ``nn.Sequential`` passes a tuple on unnoticed, and only torch's own layers and neurons are known not to take
-    one. Hooks may unpack it.
-
-    Args:
-        neuron: The neuron, which is about to return a tuple.
-        why: The setting that makes it return one.
-        remedy: The advice at the end of the message.
-
-    Raises:
-        TypeError: If so; the message names the neuron and the layer by their paths in the outermost sequence.
-
-    Example:
-        >>> import snn_core as snn
-        >>> net = nn.Sequential(snn.Leaky(beta=0.9), nn.Linear(3, 2))
-        >>> net(torch.rand(1, 3))
-        Traceback (most recent call last):
-        TypeError: '0' (Leaky) has init_hidden=False and returns a tuple to '1' (Linear); build it with init_hidden=True
+    one. Hooks may unpack it. The message names the neuron and the layer by their paths in the outermost sequence.
     """
     if torch.compiler.is_compiling():
         return
@@ -112,26 +97,13 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
 
 
 def must_broadcast(neuron: nn.Module, what: str, shape: torch.Size, error: RuntimeError, *names: str) -> None:
-    """Raise if a step failed because constants of the neuron do not broadcast against it.
+    """Raise if torch's error in a step comes from constants that do not broadcast against the input or the states.
 
-    Args:
-        neuron: The neuron.
-        what: ``"input"`` or ``"states"``.
-        shape: Their shape in one step.
-        error: The error of torch.
-        *names: The constants that may be the reason; all of the neuron if none are named.
-
-    Raises:
-        ValueError: If so; the message names the constants.
-
-    Example:
-        >>> import snn_core as snn
-        >>> snn.Leaky(beta=0.9, threshold=torch.ones(5))(torch.rand(2, 3))
-        Traceback (most recent call last):
-        ValueError: Leaky: threshold of shape (5,) does not fit states of shape (2, 3); pass one number for all ...
+    Those constants are named, of all that the neuron has if no ``names`` are passed.
     """
-    own = [*neuron.named_parameters(recurse=False), *neuron.named_buffers(recurse=False)]
-    shapes = {name: getattr(neuron, name).shape for name in names or dict(own)}
+    own = dict(neuron.named_parameters(recurse=False)) | dict(neuron.named_buffers(recurse=False))
+    bounded: Any = getattr(neuron, "parametrizations", ())
+    shapes = {name: getattr(neuron, name).shape for name in names or (*own, *bounded)}
     unfit = [f"{name} of shape {tuple(of)}" for name, of in shapes.items() if not broadcasts(of, shape)]
     if unfit:
         raise ValueError(

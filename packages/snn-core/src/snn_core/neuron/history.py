@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from snn_core.neuron.delays import must_be_a_delay
+from snn_core.neuron.constant import must_be_a_count
 from snn_core.neuron.temporal import Temporal, as_floating, watched
 from snn_core.sequence.folding import Folding
 
@@ -16,30 +16,17 @@ class History(Temporal):
     """A module that keeps the inputs of its last ``max_delay`` steps, zero before the first one.
 
     A subclass defines :meth:`over`, which computes any number of steps from their inputs and those before them.
-
-    Args:
-        max_delay: Number of steps for which an input is kept, at least 1.
-
-    Raises:
-        ValueError: If ``max_delay`` is not a whole number of at least 1.
     """
 
     keeps_by_sample: ClassVar[bool] = True
 
     def __init__(self, max_delay: int) -> None:
         super().__init__()
-        must_be_a_delay(type(self).__name__, max_delay)
-        self.max_delay: int = max_delay
+        must_be_a_count(f"{type(self).__name__}: max_delay", max_delay)
+        self.max_delay: int = int(max_delay)
 
     def over(self, window: Tensor) -> Tensor:
-        """Compute the outputs of some steps.
-
-        Args:
-            window: The inputs ``[max_delay + steps, batch, ...]``, including those before the first of the steps.
-
-        Returns:
-            The outputs ``[steps, batch, ...]``.
-        """
+        """Return the outputs ``[steps, batch, ...]`` of a window of inputs ``[max_delay + steps, batch, ...]``."""
         raise NotImplementedError(f"{type(self).__name__} must define over(self, window)")
 
     @watched
@@ -64,8 +51,7 @@ class History(Temporal):
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
         xs = folding.unfold(as_floating(rows, type(self).__name__))
-        before = self._before(self._recall(), xs)
-        window = torch.cat((before, xs))
+        window = torch.cat((self._before(self._recall(), xs), xs))
         out = self.over(window)
         self._keep((self._left(window, folding),))
         return folding.fold(out)

@@ -15,24 +15,12 @@ _COUNT = "step"  # the name of a kept number of steps
 
 
 def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
-    """Return the modules of a net that keep a state, by path.
-
-    Example:
-        >>> import snn_core as snn
-        >>> list(temporal_by_path(nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9))))
-        ['1']
-    """
+    """Return the modules of a net that keep a state, by path."""
     return {path: m for path, m in net.named_modules() if isinstance(m, Temporal)}
 
 
 def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the kept states as tensors, named by the path of the module and the name or number of the state.
-
-    Args:
-        kept: Kept state of each module, by path: a tuple of tensors, a number of steps, or None at rest.
-
-    Returns:
-        The tensors themselves, without copies; a module at rest has none.
+    """Return the states that modules keep as tensors, named by the module's path and the state's name or number.
 
     Example:
         >>> as_tensors({"norm": 3, "lif": (torch.ones(1),), "idle": None})
@@ -49,23 +37,11 @@ def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the kept state of each module, from the tensors that :func:`as_tensors` named.
-
-    Args:
-        net: The net whose modules keep the states.
-        named: The tensors.
-
-    Returns:
-        The kept states by path, None for modules at rest.
+    """Return the kept state of each module, None at rest, from the tensors that :func:`as_tensors` named.
 
     Raises:
         ValueError: If a name belongs to no module of the net, a neuron has some of its states but not all, or what
             should be a number of steps is not one; the message names every such tensor.
-
-    Example:
-        >>> import snn_core as snn
-        >>> as_kept(snn.Leaky(beta=0.9), {"mem": torch.ones(1)})
-        {'': State(mem=tensor([1.]))}
     """
     kept, rest, missing, wrong = {}, dict(named), [], []
     for path, module in temporal_by_path(net).items():

@@ -16,11 +16,7 @@ class Queued(SpikingNeuron):
     _more_fields: tuple[str, ...] = ()
 
     def hold(self, *fields: str) -> None:
-        """Add states to this neuron, after those of its class.
-
-        Args:
-            fields: The names of the states.
-        """
+        """Add states to this neuron, after those of its class."""
         vars(self).update(State=_state(type(self).State, fields), _more_fields=fields)
         for name in fields:
             if not hasattr(type(self), name):

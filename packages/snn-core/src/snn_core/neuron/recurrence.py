@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
-from snn_core.neuron.constant import Constant, HasConstants, clamped, is_whole
-from snn_core.neuron.delays import must_be_a_delay, must_be_delays
+from snn_core.neuron.constant import Constant, HasConstants, clamped, is_whole, must_be_a_count
+from snn_core.neuron.delays import must_be_delays
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.queue import Queued
 
@@ -134,15 +134,16 @@ class Recurrent(Queued):
         self.learn_recurrent = learn_recurrent
         if not learn_recurrent:
             self.recurrent.requires_grad_(False)
-        self.max_delay = max_delay
         if max_delay is not None:
+            must_be_a_count(f"{owner}: max_delay", max_delay)
+            max_delay = int(max_delay)
             self._delay(max_delay, delay, learn_delay, delay_sigma)
         elif delay is not None:
             raise TypeError(f"{owner}: delay={delay!r} needs max_delay, the largest possible delay")
+        self.max_delay = max_delay
 
     def _delay(self, most: int, delay: Constant | None, learn: bool, sigma: float) -> None:
         owner = type(self).__name__
-        must_be_a_delay(owner, most)
         if delay is None:
             shape: Any = (self.linear_features,) if self.linear_features else (self.conv2d_channels, 1, 1)
             delay = most * torch.rand(shape if self.all_to_all else self.V.shape)
@@ -235,23 +236,7 @@ def define(name: str, neuron: type[Connected], constants: Sequence[str]) -> None
 
 
 def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[int, int]:
-    """Return the padding that keeps the size: half the kernel on each side.
-
-    Args:
-        owner: Name of the caller, for the message.
-        kernel_size: Size of the kernel, an int or a pair, odd.
-
-    Returns:
-        Padding of height and width.
-
-    Raises:
-        ValueError: If the size is not one or two whole numbers, or the kernel is even: no symmetric padding keeps the
-            size.
-
-    Example:
-        >>> same_size_padding("Conv", (3, 5))
-        (1, 2)
-    """
+    """Return the padding that keeps the size: half the kernel on each side, so that the kernel must be odd."""
     sizes: Any = (kernel_size, kernel_size) if is_whole(kernel_size) else kernel_size
     if not (isinstance(sizes, tuple | list) and len(sizes) == 2 and all(map(is_whole, sizes))):
         raise ValueError(f"{owner}: kernel_size must be a whole number or a pair of them, got {kernel_size!r}")

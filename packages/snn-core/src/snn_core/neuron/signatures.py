@@ -71,14 +71,7 @@ def takes(order: str, *, without: str = "") -> Callable[[Callable[..., None]], A
     """Return a decorator that gives a constructor with ``**options`` the arguments of the base classes explicitly.
 
     The arguments are its own and those of the next constructors in the method resolution order, as far as each passes
-    ``**options`` on.
-
-    Args:
-        order: The arguments that may be passed by position, in order: a name above.
-        without: Arguments of the base classes that it does not take.
-
-    Returns:
-        The decorator.
+    ``**options`` on. ``order`` lists those that may be passed by position, ``without`` those that it does not take.
     """
     return lambda init: _Constructor(init, order.split(), without.split())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, clamped, warn
@@ -88,7 +88,10 @@ class SpikingNeuron(Familiar, Temporal):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "state_quant":
-            self._must_quantize(value)
+            if value and not callable(value):
+                raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
+            if not isinstance(value, nn.Module):  # torch would keep it instead of a module
+                self._modules.pop("state_quant", None)
         elif name == "state_function":
             must_not_override(type(self), {name})
         super().__setattr__(name, value)

@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
 from snn_core import kernels, peer
-from snn_core.neuron.firing import RESETS, Firing, NoReset, Reset, ResetMechanism, as_dtype, computing_dtype
+from snn_core.neuron.firing import RESETS, Firing, ResetMechanism, as_dtype, computing_dtype
 from snn_core.neuron.hints import must_broadcast
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
@@ -66,13 +65,6 @@ class Stepping(Firing):
             self.zero_drops_input = peer.rules.zero_reset_drops_input
         self.register_buffer("reset_mechanism_val", torch.tensor(0))
         self.reset_mechanism = reset_mechanism
-
-    def _must_quantize(self, value: Any) -> None:
-        """Raise unless ``value`` may be the neuron's ``state_quant``."""
-        if value and not callable(value):
-            raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
-        if not isinstance(value, Module):  # torch would keep it instead of a module
-            self._modules.pop("state_quant", None)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         """Return the state after one step of input ``x``, without any reset: the neuron's equation."""
@@ -264,7 +256,7 @@ class Stepping(Firing):
     def reset_mechanism(self, name: ResetMechanism) -> None:
         if name not in RESETS:
             raise ValueError(f"{type(self).__name__}: reset_mechanism must be one of {', '.join(RESETS)}, got {name!r}")
-        reset: Reset = RESETS[name] if self.resets else NoReset()
+        reset = RESETS[name if self.resets else "none"]
         self._must_read_its_state(name, ("membrane", *reset.uses))
         self._reset_mechanism = name
         self._reset = reset

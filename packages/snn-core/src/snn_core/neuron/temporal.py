@@ -48,38 +48,16 @@ def current() -> Any:
 
 
 def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Report each call of a ``forward`` to the watch of its thread.
-
-    Args:
-        forward: The ``forward`` of a module that keeps a state.
-
-    Returns:
-        The same function, which also makes the report.
-
-    Example:
-        >>> import snn_core as snn
-        >>> from snn_core.sequence.watching import Watch
-        >>> class Counts(Watch):
-        ...     calls = 0
-        ...     def called(self, module, forward, args, kwargs):
-        ...         self.calls += 1
-        ...         return super().called(module, forward, args, kwargs)
-        >>> net = nn.Sequential(snn.Leaky(beta=0.9, init_hidden=True))
-        >>> watch = Counts(net)
-        >>> with watch.watching():
-        ...     _ = net(torch.ones(1, 2))
-        >>> watch.calls
-        1
-    """
+    """Let the watch of the thread, if there is one, make each call of a module's ``forward``."""
 
     @wraps(forward)
-    def told(module: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(module: Any, *args: Any, **kwargs: Any) -> Any:
         watch = current()
         if watch is None:
             return forward(module, *args, **kwargs)
         return watch.called(module, forward, args, kwargs)
 
-    return told
+    return call
 
 
 class Temporal(nn.Module):
@@ -153,15 +131,7 @@ class Temporal(nn.Module):
         return self._kept
 
     def run_rows(self, rows: Tensor, folding: Folding) -> Any:
-        """Run some steps from the kept state, and keep the state after them.
-
-        Args:
-            rows: The input, ``[rows, ...]``, which combines steps and samples.
-            folding: The way in which steps make up the rows.
-
-        Returns:
-            The output of the calls, as rows.
-        """
+        """Run some steps, as rows of input and output, from the kept state, and keep the state after them."""
         raise NotImplementedError(f"{type(self).__name__} must define run_rows(self, rows, folding)")
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:

@@ -19,13 +19,6 @@ class Adapting(SpikingNeuron):
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
     A subclass has the states ``adaptation`` and ``mem``, and defines both decays by :meth:`decays`.
-
-    Args:
-        a: Strength with which the membrane drives the adaptation current. A scalar, or one per neuron.
-        b: Strength with which a spike drives it. A scalar, or one per neuron.
-        learn_a: Make ``a`` a parameter.
-        learn_b: Make ``b`` a parameter.
-        **options: Options of the next class.
     """
 
     resets: ClassVar[bool] = False

@@ -18,15 +18,7 @@ NARROWEST = 0.23
 
 
 class _Delayed(History, HasConstants):
-    """A torch layer in which each weight has a delay.
-
-    Args:
-        layer: The layer that provides the weights.
-        max_delay: Largest delay D in steps.
-        delay: The delays; None draws them uniformly from [0, D].
-        learn_delay: Make them a parameter.
-        sigma: Width of the Gaussians in steps; D / 2 when None.
-    """
+    """A layer like a torch ``layer``, whose weights it takes, in which each weight has a delay."""
 
     groups: int = 1
     weight: nn.Parameter
@@ -39,14 +31,14 @@ class _Delayed(History, HasConstants):
     ) -> None:
         super().__init__(max_delay)
         owner, weight = type(self).__name__, layer.weight
-        delays = max_delay * torch.rand_like(weight) if delay is None else torch.as_tensor(delay)
+        delays = self.max_delay * torch.rand_like(weight) if delay is None else torch.as_tensor(delay)
         if delays.shape not in ((), weight.shape):
             raise ValueError(
                 f"{owner}: delay must have one value, or one for each weight {tuple(weight.shape)}, got shape "
                 f"{tuple(delays.shape)}"
             )
         must_be_delays(owner, delays, max_delay)
-        self.widest: float = max_delay / 2 if sigma is None else float(sigma)
+        self.widest: float = self.max_delay / 2 if sigma is None else float(sigma)
         must_be_wide(owner, self.widest)
         self.weight = weight
         self.register_parameter("bias", layer.bias)

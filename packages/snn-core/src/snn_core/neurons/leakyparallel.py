@@ -107,14 +107,14 @@ class LeakyParallel(WholeSequence, Firing):
         """Return the input of the membranes, and the dtype of spikes."""
         if xs.shape[-1] != self.input_size:
             raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
-        weights = dict(self.rnn.named_parameters())
-        drive = F.linear(xs, weights["weight_ih_l0"], weights.get("bias_ih_l0"))
+        rnn: Any = self.rnn
+        drive = F.linear(xs, rnn.weight_ih_l0, rnn.bias_ih_l0 if rnn.bias else None)
         dtype, drive = drive.dtype, as_dtype(drive, computing_dtype(drive))
-        return drive + weights["bias_hh_l0"] if "bias_hh_l0" in weights else drive, dtype
+        return drive + rnn.bias_hh_l0 if rnn.bias else drive, dtype
 
     def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
         """Return the membranes of every step, for the leading samples that receive input in it."""
-        recurrent = dict(self.rnn.named_parameters())["weight_hh_l0"]  # functional_call may have replaced it
+        recurrent: Any = self.rnn.weight_hh_l0
         decay = recurrent.diagonal()
         mem, mems = torch.zeros_like(drive[0].detach()), []
         for x in drive:

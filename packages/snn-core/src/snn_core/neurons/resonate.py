@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_core.neuron import signatures
 from snn_core.neuron.bounds import uniform
-from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.constant import Constant, anywhere, clamped
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -130,7 +130,7 @@ class BRF(RF):
             per neuron.
         b: Damping beyond what keeps the oscillation from growing. A scalar, or one per neuron.
         dt: Length of a step, :math:`\delta`.
-        gamma: Decay per step of the refractory variable Q, which spikes raise. A scalar, or one per neuron.
+        gamma: Decay per step of the refractory variable Q, which spikes raise; in [0, 1]. A scalar, or one per neuron.
         learn_omega: Make ``omega`` a parameter.
         learn_b: Make ``b`` a parameter.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
@@ -187,7 +187,7 @@ class BRF(RF):
             )
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        refractory = self.gamma * state.refractory + self._crossing(self.membrane(state))
+        refractory = clamped(self.gamma) * state.refractory + self._crossing(self.membrane(state))
         left = 1 - (self.dt * self.omega).square()
         # a learned omega may get to 1 / dt, where the root has no finite slope, and beyond
         root = torch.where(left > 0, torch.where(left > 0, left, 1.0).sqrt(), 0.0)

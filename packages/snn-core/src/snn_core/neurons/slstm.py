@@ -93,21 +93,6 @@ def memory_and_output(i: Tensor, f: Tensor, g: Tensor, o: Tensor, c: Tensor) -> 
 
     It is written out because torch's fused cell has no batching rule for ``torch.func.vmap``.
 
-    Args:
-        i: Pre-activation of the input gate; all have the shape of ``c``.
-        f: Pre-activation of the forget gate.
-        g: Pre-activation of the candidate.
-        o: Pre-activation of the output gate.
-        c: Memory.
-
-    Returns:
-        ``(c', h')``.
-
-    Example:
-        >>> zero = torch.zeros(1)
-        >>> memory_and_output(zero, zero, zero, zero, torch.ones(1))
-        (tensor([0.5000]), tensor([0.2311]))
-
     Source: Hochreiter and Schmidhuber, Long Short-Term Memory (1997); Gers et al. (2000) for the forget gate.
     """
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)

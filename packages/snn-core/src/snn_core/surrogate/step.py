@@ -13,12 +13,7 @@ from torch.autograd import forward_ad
 
 
 def above(x: Tensor, bound: Tensor | float = 0) -> Tensor:
-    """Return 1 where ``x`` is above ``bound``, else 0, in the dtype of ``x`` and without gradient.
-
-    Example:
-        >>> above(torch.tensor([-1.0, 0.0, 2.0]))
-        tensor([0., 0., 1.])
-    """
+    """Return 1 where ``x`` is above ``bound``, else 0, in the dtype of ``x`` and without gradient."""
     if is_watched(x):
         return (x > bound).to(x.dtype)
     # written as numbers at once: bools that are converted take many times as long
@@ -30,14 +25,7 @@ def above(x: Tensor, bound: Tensor | float = 0) -> Tensor:
 
 
 def is_watched(x: Tensor) -> bool:
-    """Return True if something other than autograd may watch the operations on a tensor.
-
-    Example:
-        >>> is_watched(torch.zeros(2))
-        False
-        >>> torch.vmap(lambda x: torch.tensor(is_watched(x)).expand(1))(torch.zeros(1, 2))
-        tensor([[True]])
-    """
+    """Return True if something other than autograd may watch the operations on a tensor."""
     return (
         type(x) is not Tensor
         or torch.compiler.is_compiling()
