@@ -88,8 +88,8 @@ def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:
     """Return the position of the largest value of each window in its image, ``[images, channels, windows]``."""
     (_, columns), (down, right), (above, left) = windows
     place = place.permute(0, 3, 1, 2).long()
-    rows = torch.arange(place.shape[2]).unsqueeze(1) * down - above + place // columns
-    across = torch.arange(place.shape[3]) * right - left + place % columns
+    rows = torch.arange(place.shape[2], device=place.device).unsqueeze(1) * down - above + place // columns
+    across = torch.arange(place.shape[3], device=place.device) * right - left + place % columns
     return (rows * width + across).flatten(2)
 
 
