@@ -105,6 +105,22 @@ def test_all_steps_at_once_give_what_steps_give(name: str, way: dict) -> None:
             close(result, reference)
 
 
+def doubled(kind: type[nn.Module]) -> type[nn.Module]:
+    class Doubled(kind):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    return Doubled
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [(snn.AxonalDelay, (2, 1.0)), (snn.BatchNormTT1d, (3, 9))], ids=["delay", "normalization"]
+)
+def test_a_forward_of_a_subclass_runs_in_every_step(kind: type[nn.Module], arguments: tuple) -> None:
+    net, xs = nn.Sequential(doubled(kind)(*arguments).eval(), nn.ReLU()), torch.randn(9, 2, 3)
+    close(snn.unroll(net, xs), stepped(net, xs))
+
+
 @each
 @pytest.mark.parametrize("cut", [1, 2, 5, 8])
 def test_a_sequence_may_be_cut_anywhere(name: str, cut: int) -> None:

@@ -82,3 +82,15 @@ def test_changes_of_rows_in_place_are_seen() -> None:
     assert torch.equal(folding.unfold(rows).detach(), 2 * before)
     (gradient,) = torch.autograd.grad(folding.unfold(rows).sum(), whole)
     assert torch.equal(gradient, torch.ones_like(whole))
+
+
+def test_a_view_of_a_whole_tensor_gets_its_own_gradient() -> None:
+    data, gradients = torch.rand(5, 3, 4, requires_grad=True), []
+    xs = data[:]
+    xs.retain_grad()
+    xs.register_hook(gradients.append)
+    snn.unroll(nn.Sequential(snn.Leaky(0.9, init_hidden=True)), xs).sum().backward()
+    assert xs.grad is not None
+    assert data.grad is not None
+    assert torch.equal(xs.grad, data.grad)
+    assert torch.equal(gradients[0], data.grad)

@@ -10,15 +10,8 @@
 #include <type_traits>
 
 #include "bits.h"
+#include "lanes.h"
 #include "../convolutions.h"
-
-#if defined(__AVX512F__)
-#define SNN_VECTOR_BYTES 64
-#elif defined(__AVX__)
-#define SNN_VECTOR_BYTES 32
-#else
-#define SNN_VECTOR_BYTES 16
-#endif
 
 // a loop over registers, which lie in an array until it is unrolled
 #define SNN_UNROLL _Pragma("GCC unroll 20")
@@ -33,27 +26,21 @@ constexpr int kRegisters = 20;  // for sums, out of 32
 constexpr int kRegisters = 12;  // out of 16
 #endif
 
-template <class T>
-struct Vector {
-  typedef T type __attribute__((vector_size(SNN_VECTOR_BYTES), aligned(alignof(T)), may_alias));
-  static constexpr int64_t lanes = SNN_VECTOR_BYTES / int64_t(sizeof(T));
-};
-
 // sum += the N vectors at base + rows[k], times values[k] unless that is null, for k from first to last - 1
 template <int N, class T>
 inline void sum_rows(const T* base, const int32_t* rows, const T* values, int32_t first, int32_t last,
-                     typename Vector<T>::type* sum) {
-  using V = typename Vector<T>::type;
+                     Unaligned<T>* sum) {
+  using V = Unaligned<T>;
   if (values == nullptr) {
     for (int32_t k = first; k < last; ++k) {
       const T* row = base + rows[k];
-      SNN_UNROLL for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(row + i * Vector<T>::lanes);
+      SNN_UNROLL for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(row + i * kLanes<T>);
     }
   } else {
     for (int32_t k = first; k < last; ++k) {
       const T* row = base + rows[k];
       const T value = values[k];
-      SNN_UNROLL for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(row + i * Vector<T>::lanes) * value;
+      SNN_UNROLL for (int i = 0; i < N; ++i) sum[i] += *reinterpret_cast<const V*>(row + i * kLanes<T>) * value;
     }
   }
 }
@@ -114,8 +101,8 @@ void list(const Convolution& c, const uint64_t* bits, const T* values, const Wor
 template <class T>
 void forward(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* table,
              const T* start, const Workspace<T>& lent, T* out) {
-  using V = typename Vector<T>::type;
-  constexpr int64_t lanes = Vector<T>::lanes;
+  using V = Unaligned<T>;
+  constexpr int64_t lanes = kLanes<T>;
   const int64_t row = table_columns(c) * c.out_channels;
   for (int64_t x = 0; x < c.width; ++x) {
     for (int64_t channel = 0; channel < c.channels; ++channel) {
@@ -197,8 +184,8 @@ void list_by_channel(const Convolution& c, int64_t b, const uint64_t* bits, cons
 template <class T>
 void gradient(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* grad,
               const Workspace<T>& lent, T* table, double* biases) {
-  using V = typename Vector<T>::type;
-  constexpr int64_t lanes = Vector<T>::lanes;
+  using V = Unaligned<T>;
+  constexpr int64_t lanes = kLanes<T>;
   const int64_t image = c.height * c.width * c.channels, out_image = c.out_height * c.out_width * c.out_channels;
   const int64_t row = whole_lines<T>(c.kernel[1] * c.out_channels);
   for (int64_t at = 0; at < c.width * c.channels; ++at) {

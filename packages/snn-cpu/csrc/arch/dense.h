@@ -4,56 +4,36 @@
 // an entry is exact, spikes give the same sums as values and as bits, on every instruction set.
 #pragma once
 
-#include <stdint.h>
-#if defined(__AVX512F__) || defined(__FMA__)
-#include <immintrin.h>
-#endif
+#include "lanes.h"
 
 namespace snn {
 namespace SNN_ARCH {
 
-#if defined(__AVX512F__)
-constexpr int kLaneBytes = 64;
-constexpr int kTileRows = 8;  // of two registers each, out of 32
-constexpr int kSumRegisters = 16;
-#elif defined(__FMA__)
-constexpr int kLaneBytes = 32;
-constexpr int kTileRows = 4;
-constexpr int kSumRegisters = 8;
-#else
-constexpr int kLaneBytes = 16;
-constexpr int kTileRows = 4;
-constexpr int kSumRegisters = 8;
-#endif
-
-template <class T>
-struct Lanes {
-  typedef T type __attribute__((vector_size(kLaneBytes), aligned(alignof(T)), may_alias));
-  static constexpr int64_t count = kLaneBytes / sizeof(T);
-};
+constexpr int kTileRows = kVectorBytes == 64 ? 8 : 4;  // of two registers each, out of 32, or 16
+constexpr int kSumRegisters = 2 * kTileRows;
 
 // sum + a * table, rounded once where the processor can; the compiler is told not to fuse by itself
 template <class T>
-inline typename Lanes<T>::type add_product(typename Lanes<T>::type sum, T a, typename Lanes<T>::type table) {
+inline Unaligned<T> add_product(Unaligned<T> sum, T a, Unaligned<T> table) {
   return sum + a * table;
 }
 
 #if defined(__AVX512F__)
 template <>
-inline Lanes<float>::type add_product<float>(Lanes<float>::type sum, float a, Lanes<float>::type table) {
+inline Unaligned<float> add_product<float>(Unaligned<float> sum, float a, Unaligned<float> table) {
   return _mm512_fmadd_ps(_mm512_set1_ps(a), table, sum);
 }
 template <>
-inline Lanes<double>::type add_product<double>(Lanes<double>::type sum, double a, Lanes<double>::type table) {
+inline Unaligned<double> add_product<double>(Unaligned<double> sum, double a, Unaligned<double> table) {
   return _mm512_fmadd_pd(_mm512_set1_pd(a), table, sum);
 }
 #elif defined(__FMA__)
 template <>
-inline Lanes<float>::type add_product<float>(Lanes<float>::type sum, float a, Lanes<float>::type table) {
+inline Unaligned<float> add_product<float>(Unaligned<float> sum, float a, Unaligned<float> table) {
   return _mm256_fmadd_ps(_mm256_set1_ps(a), table, sum);
 }
 template <>
-inline Lanes<double>::type add_product<double>(Lanes<double>::type sum, double a, Lanes<double>::type table) {
+inline Unaligned<double> add_product<double>(Unaligned<double> sum, double a, Unaligned<double> table) {
   return _mm256_fmadd_pd(_mm256_set1_pd(a), table, sum);
 }
 #endif
@@ -68,8 +48,8 @@ struct Table {
 
 template <class T, int R>
 inline void dense_tile(const Table<T>& table, const T* values, int64_t c, T* sums) {
-  using V = typename Lanes<T>::type;
-  constexpr int64_t lanes = Lanes<T>::count;
+  using V = Unaligned<T>;
+  constexpr int64_t lanes = kLanes<T>;
   V low[R], high[R];
   for (int r = 0; r < R; ++r) {
     low[r] = table.start ? *reinterpret_cast<const V*>(table.start + c) : V{};
@@ -104,15 +84,15 @@ inline void dense_tiles(const Table<T>& table, const T* values, int64_t count, i
 // so that their part of the table stays near.
 template <class T>
 inline void dense_rows(const Table<T>& table, const T* values, int64_t count, T* sums) {
-  for (int64_t c = 0; c < table.columns; c += 2 * Lanes<T>::count) {
+  for (int64_t c = 0; c < table.columns; c += 2 * kLanes<T>) {
     dense_tiles<T, kTileRows>(table, values, count, c, sums);
   }
 }
 
 template <class T, int N>
 inline void sum_columns(const Table<T>& table, const uint64_t* bits, int64_t words, int64_t count, int64_t c, T* sums) {
-  using V = typename Lanes<T>::type;
-  constexpr int64_t lanes = Lanes<T>::count;
+  using V = Unaligned<T>;
+  constexpr int64_t lanes = kLanes<T>;
   for (int64_t r = 0; r < count; ++r) {
     V sum[N];
     for (int i = 0; i < N; ++i) {
@@ -130,8 +110,8 @@ inline void sum_columns(const Table<T>& table, const uint64_t* bits, int64_t wor
 
 template <class T, int N>
 inline void sum_chunks(const Table<T>& table, const uint64_t* bits, int64_t words, int64_t count, int64_t c, T* sums) {
-  constexpr int64_t width = N * Lanes<T>::count;
-  for (; c + width < table.columns + 2 * Lanes<T>::count; c += width) {
+  constexpr int64_t width = N * kLanes<T>;
+  for (; c + width < table.columns + 2 * kLanes<T>; c += width) {
     sum_columns<T, N>(table, bits, words, count, c, sums);
   }
   if constexpr (N > 2) {

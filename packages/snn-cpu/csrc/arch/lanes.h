@@ -9,6 +9,8 @@
 #include <immintrin.h>
 #endif
 
+#include <type_traits>
+
 namespace snn {
 namespace SNN_ARCH {
 
@@ -21,22 +23,17 @@ constexpr int kVectorBytes = 16;
 #endif
 
 template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  typedef float type __attribute__((vector_size(kVectorBytes)));
-  typedef float memory __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
-  typedef int32_t integers __attribute__((vector_size(kVectorBytes)));
-};
-template <>
-struct VectorOf<double> {
-  typedef double type __attribute__((vector_size(kVectorBytes)));
-  typedef double memory __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
-  typedef int64_t integers __attribute__((vector_size(kVectorBytes)));
+struct VectorOf {
+  typedef std::conditional_t<sizeof(T) == 8, int64_t, int32_t> Integer;
+  typedef T type __attribute__((vector_size(kVectorBytes)));
+  typedef T memory __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
+  typedef Integer integers __attribute__((vector_size(kVectorBytes)));
 };
 
 template <class T>
 using Vector = typename VectorOf<T>::type;
+template <class T>
+using Unaligned = typename VectorOf<T>::memory;  // a vector that lies anywhere
 template <class T>
 using Integers = typename VectorOf<T>::integers;
 
@@ -45,12 +42,12 @@ constexpr int64_t kLanes = kVectorBytes / sizeof(T);
 
 template <class T>
 inline Vector<T> load(const T* from) {
-  return *reinterpret_cast<const typename VectorOf<T>::memory*>(from);
+  return *reinterpret_cast<const Unaligned<T>*>(from);
 }
 
 template <class T>
 inline void store(T* to, Vector<T> v) {
-  *reinterpret_cast<typename VectorOf<T>::memory*>(to) = v;
+  *reinterpret_cast<Unaligned<T>*>(to) = v;
 }
 
 // Stores past the caches, to a place aligned as a vector.

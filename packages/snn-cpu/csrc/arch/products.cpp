@@ -6,15 +6,8 @@
 #include <string.h>
 
 #include "bits.h"
+#include "lanes.h"
 #include "../products.h"
-
-#if defined(__AVX512F__)
-#define SNN_VECTOR_BYTES 64
-#elif defined(__AVX__)
-#define SNN_VECTOR_BYTES 32
-#else
-#define SNN_VECTOR_BYTES 16
-#endif
 
 namespace snn {
 namespace SNN_ARCH {
@@ -29,11 +22,11 @@ constexpr int kRegisters = 8;
 #endif
 
 template <class T, int bytes>
-struct Vector {
+struct Register {
   typedef T type __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
 };
 template <class T>
-struct Vector<T, int(sizeof(T))> {
+struct Register<T, int(sizeof(T))> {
   typedef T type;
 };
 
@@ -84,7 +77,7 @@ constexpr int64_t offset(int i, int64_t count) {
 // Computes the count columns from c on, which N registers cover.
 template <class T, int bytes, int N>
 void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count, void* scratch) {
-  using V = typename Vector<T, bytes>::type;
+  using V = typename Register<T, bytes>::type;
   constexpr int lanes = bytes / int(sizeof(T));
   const int64_t columns = given.columns;
   V* panel = static_cast<V*>(scratch);
@@ -152,11 +145,11 @@ void sum_covered(const RowSums<T>& given, int64_t first, int64_t last, int64_t c
 
 template <class T>
 void sum(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to, void* scratch) {
-  constexpr int64_t width = kRegisters * SNN_VECTOR_BYTES / int(sizeof(T));
-  static_assert(64 * kWords * kRegisters * SNN_VECTOR_BYTES <= kScratch, "a panel fits into the scratch memory");
+  constexpr int64_t width = kRegisters * kVectorBytes / int(sizeof(T));
+  static_assert(64 * kWords * kRegisters * kVectorBytes <= kScratch, "a panel fits into the scratch memory");
   for (int64_t c = from; c < to; c += width) {
     const int64_t count = to - c < width ? to - c : width;
-    sum_covered<T, SNN_VECTOR_BYTES, kRegisters>(given, first, last, c, count, scratch);
+    sum_covered<T, kVectorBytes, kRegisters>(given, first, last, c, count, scratch);
   }
 }
 

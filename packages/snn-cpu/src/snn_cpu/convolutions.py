@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from snn_core.kernels.convolutions import Moves
-from snn_core.kernels.fused import is_plain
+from snn_cpu.gradients import Computed, Gradients
 from snn_cpu.layout import channels_first
 
 __all__ = ["SpikeAwareConvolution", "highest_share"]
@@ -91,7 +91,14 @@ class SpikeAwareConvolution:
                 return F.conv2d(x, weight, bias, padding=moves.padding), how
             out = F.conv2d(*plain, padding=moves.padding)
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
-            out, _ = _Conv2d.apply(x, weight, bias, bits, values, moves.padding, [out])
+            spikes, padding = bits is not None and values is None, moves.padding
+            gradients = Gradients(
+                lambda g, x, weight, _, needs: _by_torch(g, x, weight, padding, needs),
+                partial(_by_kernels, spikes, padding),
+                keeps_x=not spikes,
+                unpack=_unpacked if spikes else None,
+            )
+            out, _ = _Conv2d.apply(x, weight, bias, bits, gradients, [out])
         return out, how
 
 
@@ -148,79 +155,39 @@ def _rows(images: Tensor) -> Tensor:
     return images.permute(0, 2, 3, 1).contiguous().flatten(2).flatten(0, 1)
 
 
-class _Conv2d(torch.autograd.Function):
-    """The gradient of an output that already exists.
-
-    The second output has the shape of the input and no memory. A backward pass that will itself be differentiated
-    reaches the input through it, as only bits were kept.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        bits: Tensor | None,
-        values: Tensor | None,
-        padding: tuple[int, int],
-        out: list[Tensor],
-    ) -> tuple[Tensor, Tensor]:
-        token = torch.empty_strided(x.shape, (0, 0, 0, 0), dtype=x.dtype, device=x.device)
-        ctx.binary, ctx.padding = bits is not None and values is None, padding
-        ctx.save_for_backward(token if ctx.binary else x, weight, bits)
-        ctx.set_materialize_grads(False)
-        if not ctx.needs_input_grad[0]:
-            ctx.mark_non_differentiable(token)
-        return out.pop(), token
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        g, g_token = grads
-        x, weight, bits = ctx.saved_tensors
-        needs = ctx.needs_input_grad[:3]
-        if g is None:
-            return g_token, None, None, None, None, None, None
-        if torch.is_grad_enabled() or not is_plain(g) or torch._C._functorch.is_legacy_batchedtensor(g):
-            images = _Unpacked.apply(x, bits) if ctx.binary else x
-            computed = _by_torch(g, images, weight, ctx.padding, needs)
-        else:
-            computed = _gradients(g, x, weight, bits, ctx.binary, ctx.padding, needs)
-        of_x = computed[0] if g_token is None else g_token if computed[0] is None else computed[0] + g_token
-        return of_x, *computed[1:], None, None, None, None
+class _Conv2d(Computed):
+    """The gradient of a convolution."""
 
 
 def _by_torch(
-    g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], needs: tuple[bool, ...]
+    g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], needs: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
-    """Compute the gradients with torch, which can differentiate them and map over them."""
     how = [weight.shape[0]], (1, 1), padding, (1, 1), False, (0, 0), 1
     computed = torch.ops.aten.convolution_backward(g, x, weight, *how, needs)
     return tuple(t if needed else None for t, needed in zip(computed, needs, strict=True))
 
 
-def _gradients(
+def _by_kernels(
+    spikes: bool,
+    padding: tuple[int, int],
     g: Tensor,
     x: Tensor,
     weight: Tensor,
     bits: Tensor | None,
-    binary: bool,
-    padding: tuple[int, int],
-    needs: tuple[bool, ...],
+    needs: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
     of_x = _of_input(g, x, weight, padding) if needs[0] else None
     if not needs[1]:
         return of_x, None, g.sum((0, 2, 3)) if needs[2] else None
-    if bits is None:
-        return of_x, *_by_torch(g, x, weight, padding, (False, *needs[1:]))[1:]
-    images = g.permute(0, 2, 3, 1).contiguous()
-    sizes = x.shape[1], x.shape[2:], weight.shape[2:], padding
-    values = None if binary else _rows(x)
-    of_weight, of_bias, finite = torch.ops.snn_cpu.sparse_convolution_gradient(bits, values, images, *sizes)
-    if not finite:
-        x = _unpacked(x, bits) if binary else x
-        _, of_weight, of_bias = _by_torch(g, x, weight, padding, (False, *needs[1:]))
-    return of_x, of_weight, of_bias if needs[2] else None
+    if bits is not None:
+        images = g.permute(0, 2, 3, 1).contiguous()
+        sizes = x.shape[1], x.shape[2:], weight.shape[2:], padding
+        values = None if spikes else _rows(x)
+        of_weight, of_bias, finite = torch.ops.snn_cpu.sparse_convolution_gradient(bits, values, images, *sizes)
+        if finite:
+            return of_x, of_weight, of_bias if needs[2] else None
+        x = _unpacked(x, bits) if spikes else x
+    return of_x, *_by_torch(g, x, weight, padding, (False, *needs[1:]))[1:]
 
 
 def _of_input(g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor | None:
@@ -246,21 +213,3 @@ def _unpacked(like: Tensor, bits: Tensor) -> Tensor:
         .view(images, height, width, channels)
         .permute(0, 3, 1, 2)
     )
-
-
-class _Unpacked(torch.autograd.Function):
-    """Spikes from their bits; their gradient is the gradient of the input from which they were packed."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(token: Tensor, bits: Tensor) -> Tensor:
-        return _unpacked(token, bits)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Save nothing for the backward pass."""
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        return grads[0], None

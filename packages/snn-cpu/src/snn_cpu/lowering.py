@@ -56,8 +56,7 @@ def forward_code(program: StepProgram) -> ForwardCode:
     ends = [(Row("spk"), outputs["emitted"])]
     ends += [(Row("after", k), outputs[name]) for k, name in enumerate(program.states)]
     slots = _slots(values, program, [Row("spk")])
-    code, temporaries = assembled(values.nodes, ends, frozenset({"after"}), slots)
-    return ForwardCode(_tensor(code), temporaries, values.numbers())
+    return ForwardCode(*_assembled(values.nodes, ends, {"after"}, slots), values.numbers())
 
 
 def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace: bool, need_x: bool) -> BackwardCode:
@@ -106,27 +105,17 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
             total = so_far if values.is_zero(gradients[name]) else values.operation("add", gradients[name], so_far)
             ends[-1].append((Row("sum", j), total))
     slots = _slots(values, program, [*inputs, *written])
-    codes = [assembled(values.nodes, each, frozenset({"grad", "sum"}), slots) for each in ends]
-    again, again_temporaries = assembled(
-        values.original,
-        [(Row("after", k), outputs[name]) for k, name in enumerate(names)],
-        frozenset({"after"}),
-        _slots(values, program, [Row("spk")]),
-    )
-    (of_last, last_temporaries), (back, back_temporaries) = codes
-    return BackwardCode(
-        _tensor(again),
-        again_temporaries,
-        _tensor(of_last),
-        last_temporaries,
-        _tensor(back),
-        back_temporaries,
-        values.numbers(),
-    )
+    of_last, of_others = (_assembled(values.nodes, each, {"grad", "sum"}, slots) for each in ends)
+    of_states = [(Row("after", k), outputs[name]) for k, name in enumerate(names)]
+    again = _assembled(values.original, of_states, {"after"}, _slots(values, program, [Row("spk")]))
+    return BackwardCode(*again, *of_last, *of_others, values.numbers())
 
 
-def _tensor(code: list[tuple[int, int, int]]) -> Tensor:
-    return torch.tensor(code, dtype=torch.int64, device="cpu").view(-1, 3)
+def _assembled(
+    nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable: set[str], slots: dict[Row, int]
+) -> tuple[Tensor, int]:
+    code, temporaries = assembled(nodes, outputs, frozenset(readable), slots)
+    return torch.tensor(code, dtype=torch.int64, device="cpu").view(-1, 3), temporaries
 
 
 def _slots(values: _Values, program: StepProgram, more: Sequence[Row]) -> dict[Row, int]:
@@ -146,8 +135,7 @@ def _inputs(values: _Values, program: StepProgram) -> dict[str, int]:
 
 
 def _forward(values: _Values, program: StepProgram) -> dict[str, int]:
-    known = _inputs(values, program)
-    return _computed(values, program.forward, known)
+    return _computed(values, program.forward, _inputs(values, program))
 
 
 def _computed(values: _Values, program: Program, known: dict[str, int]) -> dict[str, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from snn_core.kernels.fused import is_plain
 from snn_core.kernels.layers import Windows
+from snn_cpu.gradients import Computed, Gradients
 from snn_cpu.layout import channels_first
 
 __all__ = ["ChannelsLast"]
@@ -64,47 +65,32 @@ class ChannelsLast:
         out, place = torch.ops.snn_cpu.max_pool2d(x.detach().permute(0, 2, 3, 1), *windows)
         out = channels_first(out)
         if torch.is_grad_enabled() and x.requires_grad:
-            out, _ = _MaxPool.apply(x, place, windows, [out])
+            gradients = Gradients(partial(_by_torch, windows), partial(_by_kernels, windows), keeps_x=False)
+            out, _ = _MaxPool.apply(x, None, None, place, gradients, [out])
         return out
 
 
-class _MaxPool(torch.autograd.Function):
-    """The gradient of an output that already exists.
+class _MaxPool(Computed):
+    """The gradient of a maximum over windows."""
 
-    The second output has the shape of the input and no memory: through it, a backward pass that will itself be
-    differentiated stays connected to the input, which is not kept.
-    """
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, place: Tensor, windows: Windows, out: list[Tensor]) -> tuple[Tensor, Tensor]:
-        token = torch.empty_strided(x.shape, (0, 0, 0, 0), dtype=x.dtype, device=x.device)
-        ctx.save_for_backward(token, place)
-        ctx.set_materialize_grads(False)
-        ctx.windows = windows
-        return out.pop(), token
+def _by_torch(windows: Windows, g: Tensor, x: Tensor, weight: None, place: Tensor, needs: Any) -> tuple[Any, ...]:
+    return _Scattered.apply(g, _positions(place, x.shape[-1], windows), x), None, None
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, None, None, None]:
-        g, g_token = grads
-        token, place = ctx.saved_tensors
-        if g is None:
-            return g_token, None, None, None
-        if torch.is_grad_enabled() or not is_plain(g) or torch._C._functorch.is_legacy_batchedtensor(g):
-            gradient = _Scattered.apply(g, _positions(place, token.shape[-1], ctx.windows), token)
-        else:
-            images = g.permute(0, 2, 3, 1).contiguous()
-            gradient = channels_first(
-                torch.ops.snn_cpu.max_pool2d_gradient(images, place, *token.shape[2:], *ctx.windows)
-            )
-        return gradient if g_token is None else gradient + g_token, None, None, None
+
+def _by_kernels(windows: Windows, g: Tensor, x: Tensor, weight: None, place: Tensor, needs: Any) -> tuple[Any, ...]:
+    images = g.permute(0, 2, 3, 1).contiguous()
+    gradient = torch.ops.snn_cpu.max_pool2d_gradient(images, place, *x.shape[2:], *windows)
+    return channels_first(gradient), None, None
 
 
 def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:
     """Return the position of the largest value of each window in its image, ``[images, channels, windows]``."""
     (_, columns), (down, right), (above, left) = windows
     place = place.permute(0, 3, 1, 2).long()
-    rows = torch.arange(place.shape[2]).unsqueeze(1) * down - above + place // columns
-    return (rows * width + torch.arange(place.shape[3]) * right - left + place % columns).flatten(2)
+    rows = torch.arange(place.shape[2], device=place.device).unsqueeze(1) * down - above + place // columns
+    across = torch.arange(place.shape[3], device=place.device) * right - left + place % columns
+    return (rows * width + across).flatten(2)
 
 
 class _Scattered(torch.autograd.Function):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from snn_cpu.dense import by_onednn, product, product_over_rows
+from snn_cpu.gradients import Computed, Gradients
 
 __all__ = ["SpikeAware", "highest_rate"]
 
@@ -98,7 +101,9 @@ class SpikeAware:
             out = product(*plain)
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
             bits, ones = (None, 0) if spikes is None else spikes
-            out, _ = _Linear.apply(rows, weight, bias, bits, ones <= _MOST * x.numel(), [out])
+            by_kernels = partial(_by_kernels, ones <= _MOST * x.numel())
+            gradients = Gradients(_by_torch, by_kernels, bits is None, None if bits is None else _unpacked)
+            out, _ = _Linear.apply(rows, weight, bias, bits, gradients, [out])
         return out.unflatten(0, x.shape[:-1]) if x.dim() > 2 else out, how
 
 
@@ -133,57 +138,18 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
     return out, spikes, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
 
 
-class _Linear(torch.autograd.Function):
-    """The gradient of an output that already exists.
-
-    The second output has the shape of the input and no memory. A backward pass that will itself be differentiated
-    reaches the input through it, as only bits were kept.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, bits: Tensor | None, sums: bool, out: list[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        token = torch.empty_strided(x.shape, (0, 0), dtype=x.dtype, device=x.device)
-        ctx.save_for_backward(x if bits is None else token, weight, bits)
-        ctx.set_materialize_grads(False)
-        ctx.sums = sums
-        if not ctx.needs_input_grad[0]:
-            ctx.mark_non_differentiable(token)
-        return out.pop(), token
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        g, g_token = grads
-        x, weight, bits = ctx.saved_tensors
-        needs = ctx.needs_input_grad[:3]
-        if g is None:
-            return g_token, None, None, None, None, None
-        if torch.is_grad_enabled() or not _is_plain(g):
-            gradients = _by_products(g, _Unpacked.apply(x, bits) if bits is not None else x, weight, needs)
-        else:
-            gradients = _gradients(g.contiguous(), x, weight, bits, ctx.sums, needs)
-        of_x = gradients[0] if g_token is None else g_token if gradients[0] is None else gradients[0] + g_token
-        return of_x, *gradients[1:], None, None, None
+class _Linear(Computed):
+    """The gradient of a linear layer."""
 
 
-def _is_plain(g: Tensor) -> bool:
-    return (
-        type(g) is Tensor
-        and not torch._C._functorch.is_legacy_batchedtensor(g)  # is_grads_batched=True
-        and not torch._C._are_functorch_transforms_active()
-        and not torch._C._len_torch_dispatch_stack()
-    )
-
-
-def _by_products(g: Tensor, x: Tensor, weight: Tensor, needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """Compute the gradients with torch, which can differentiate them and map over them."""
+def _by_torch(g: Tensor, x: Tensor, weight: Tensor, bits: Any, needs: Sequence[bool]) -> tuple[Tensor | None, ...]:
     return g @ weight if needs[0] else None, g.t() @ x if needs[1] else None, g.sum(0) if needs[2] else None
 
 
-def _gradients(
-    g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, sums: bool, needs: tuple[bool, ...]
+def _by_kernels(
+    sums: bool, g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, needs: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
+    g = g.contiguous()
     of_weight, of_bias = _of_parameters(g, x, bits, sums) if needs[1] else (None, g.sum(0) if needs[2] else None)
     return product(g, weight.t()) if needs[0] else None, of_weight, of_bias if needs[2] else None
 
@@ -195,23 +161,9 @@ def _of_parameters(g: Tensor, x: Tensor, bits: Tensor | None, sums: bool) -> tup
             of_weight, of_bias, finite = torch.ops.snn_cpu.spike_product_gradient(bits, g, x.shape[1])
             if finite:
                 return of_weight, of_bias
-        x = torch.ops.snn_cpu.unpack_spikes(bits, x.shape[1], g)
+        x = _unpacked(x, bits)
     return product_over_rows(g, x), g.sum(0)
 
 
-class _Unpacked(torch.autograd.Function):
-    """Spikes from their bits; their gradient is the gradient of the input from which they were packed."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(token: Tensor, bits: Tensor) -> Tensor:
-        return torch.ops.snn_cpu.unpack_spikes(bits, token.shape[1], token)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Save nothing for the backward pass."""
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        return grads[0], None
+def _unpacked(like: Tensor, bits: Tensor) -> Tensor:
+    return torch.ops.snn_cpu.unpack_spikes(bits, like.shape[1], like)

@@ -110,6 +110,15 @@ def test_only_a_byte_for_each_window_is_kept() -> None:
         assert ChannelsLast().max_pool2d(x, HALVES).grad_fn is None
 
 
+def test_a_gradient_to_be_differentiated_under_another_default_device() -> None:
+    x = images(2, 3, 4, 4)
+    out = ChannelsLast().max_pool2d(x, HALVES)
+    g = torch.ones_like(out)
+    with torch.device("meta"):
+        (gradient,) = torch.autograd.grad(out, x, g, create_graph=True)
+    same([gradient], [*torch.autograd.grad(F.max_pool2d(x, 2), x, g)])
+
+
 def test_the_output_is_channels_last_and_may_be_changed_in_place() -> None:
     out = ChannelsLast().max_pool2d(images(4, 3, 6, 6), HALVES)
     assert out.is_contiguous(memory_format=torch.channels_last)

@@ -139,15 +139,7 @@ def _described(tensor: Tensor) -> dict[str, Any]:
 
 
 def must_be_time(dt: Any) -> None:
-    """Raise unless ``dt`` is None or a time in seconds.
-
-    Raises:
-        TypeError: If it is not a number.
-        ValueError: If it is not positive and finite.
-
-    Example:
-        >>> must_be_time(1e-3)
-    """
+    """Raise unless ``dt`` is None or a positive and finite number of seconds."""
     if dt is None:
         return
     if not _is_number(dt):
@@ -157,11 +149,7 @@ def must_be_time(dt: Any) -> None:
 
 
 def must_be_seeds(seeds: Any) -> None:
-    """Raise a TypeError unless ``seeds`` are whole numbers by name, or None.
-
-    Example:
-        >>> must_be_seeds({"torch": 0})
-    """
+    """Raise a TypeError unless ``seeds`` are whole numbers by name, or None."""
     whole = isinstance(seeds, Mapping) and all(isinstance(name, str) and is_whole(seed) for name, seed in seeds.items())
     if seeds is not None and not whole:
         raise TypeError(f"save: seeds are whole numbers by name, such as {{'torch': 0}}, got {seeds!r:.100}")
@@ -192,14 +180,7 @@ _CONTENT: dict[str, Callable[[Any], bool]] = {
 
 
 def missing(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
-    """List the entries that a manifest lacks, or that are not as ``save`` writes them.
-
-    Args:
-        manifest: The manifest.
-        tensors: The tensors of the file.
-
-    Returns:
-        The faults, in words.
+    """List the entries that a manifest lacks, or that are not as ``save`` writes them, in words.
 
     Example:
         >>> missing({}, {})[:2]

@@ -219,13 +219,7 @@ def _damaged(path: object, why: str) -> ValueError:
 
 
 def parsed(text: str) -> Any:
-    """Read JSON.
-
-    Args:
-        text: The text.
-
-    Returns:
-        The value.
+    """Return the value of a text in JSON.
 
     Raises:
         ValueError: If it is not JSON, has a key twice, or is nested deeper than 100 levels.

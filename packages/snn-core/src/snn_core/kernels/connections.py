@@ -38,11 +38,7 @@ class Connection:
         return f"  {', '.join(self.inputs)} = linear({read})"
 
     def renamed(self, names: Mapping[str, str]) -> Connection:
-        """Return the same connection with other names of its inputs and outputs.
-
-        Args:
-            names: New names, by the old ones; names that do not change may be left out.
-        """
+        """Return the same connection with some inputs and outputs renamed, given the new names by the old ones."""
         sources, inputs = (tuple(names.get(name, name) for name in each) for each in (self.sources, self.inputs))
         return replace(self, sources=sources, inputs=inputs)
 
@@ -52,52 +48,28 @@ class Connection:
         return self.sources in (("x",), ("input",))
 
     def __call__(self, values: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> Tensor:
-        """Return the output.
-
-        Args:
-            values: The input and the states, by name, with any number of axes before the last one.
-            constants: The neuron's constants, by path.
-        """
+        """Return the output, given the input and states by name, with any number of axes, and the constants by path."""
         bias = None if self.bias is None else constants[self.bias]
         return _linear(self.source(values), constants[self.weight], bias)
 
     def source(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return the concatenated input.
-
-        Args:
-            values: The input and the states, by name.
-        """
+        """Return the concatenated input, given the neuron's input and states by name."""
         first, *more = (values[name] for name in self.sources)
         return torch.cat([first, *more], -1) if more else first
 
     def parts(self, out: Tensor) -> list[Tensor]:
-        """Return the parts of the output, each dense.
-
-        Args:
-            out: The output.
-        """
+        """Return the parts of the output, each dense."""
         if len(self.inputs) == 1:
             return [out]
         return [*out.unflatten(-1, (len(self.inputs), -1)).movedim(-2, 0).contiguous()]
 
     def to_sources(self, grad: Tensor, values: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return the gradient of each source.
-
-        Args:
-            grad: Gradient of the output.
-            values: The input and the states, by name; only their shapes are used.
-            constants: The neuron's constants, by path.
-        """
+        """Return the gradient of each source, given that of the output; of the values only the shapes matter."""
         back = _linear(grad, constants[self.weight].t())
         return [*back.split([values[name].shape[-1] for name in self.sources], -1)]
 
     def to_constants(self, grad: Tensor, source: Tensor) -> dict[str, Tensor]:
-        """Return the gradients of weight and bias, by path, summed over all axes but the last one.
-
-        Args:
-            grad: Gradient of the output.
-            source: The concatenated input.
-        """
+        """Return the gradients of weight and bias by path, given that of the output, as sums over its rows."""
         rows, features = grad.flatten(0, -2), source.flatten(0, -2)
         if rows.shape[1] > features.shape[1]:  # the first factor is copied to a new layout: the smaller one
             gradients = {self.weight: _linear(features.t(), rows.t()).t().contiguous()}
@@ -107,11 +79,7 @@ class Connection:
 
 
 def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
-    """Write parts side by side along the last axis.
-
-    Args:
-        parts: The parts.
-        out: The destination, which is returned.
+    """Write parts side by side along the last axis of ``out``, and return it.
 
     Example:
         >>> joined([torch.ones(2), torch.zeros(1)], torch.empty(3))

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.kernels.fused import fits, is_plain
-from snn_core.kernels.layers import is_compiled, pair
-from snn_core.kernels.registry import first_of, offered
+from snn_core.kernels.fused import fits
+from snn_core.kernels.layers import is_compiled, offers, pair
+from snn_core.kernels.registry import first_of
 from snn_core.neuron.firing import is_autocast
 
 
@@ -52,35 +52,20 @@ def conv2d(
 ) -> tuple[Tensor, str]:
     """Compute ``torch.nn.functional.conv2d`` by a registered implementation that takes the call, and say how.
 
-    Args:
-        x: Images ``[images, channels, height, width]``.
-        weight: The weights.
-        bias: The bias.
-        stride: As in torch.
-        padding: As in torch.
-        dilation: As in torch.
-        groups: As in torch.
-
-    Returns:
-        The output, and a few words on how it was computed and by which implementation.
-
     Example:
         >>> out, how = conv2d(torch.ones(4, 1, 3, 3, device="meta"), torch.ones(2, 1, 3, 3, device="meta"))
         >>> out.shape, how
         (torch.Size([4, 2, 1, 1]), 'dense convolution (none other is installed for meta)')
     """
-    convolution, why = None, f"none other is installed for {x.device.type}"
-    if offers := offered("conv2d", x.device.type):
-        moves = _moves(weight, stride, padding, dilation, groups)
-        if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
-            why = "under autocast" if is_autocast(x.device.type) else "not one plain call on one device"
-        elif moves is None:
-            why = f"padding {padding!r}"
-        else:
-            convolution, why = first_of(offers, x, weight, bias, moves)
-            if convolution is not None:
-                out, how = convolution.conv2d(x, weight, bias, moves)
-                return out, f"{how} ({convolution.name})"
+    convolutions, why = offers("conv2d", x, weight, bias)
+    moves = _moves(weight, stride, padding, dilation, groups) if convolutions else None
+    if moves is None:
+        why = why or f"padding {padding!r}"
+    else:
+        convolution, why = first_of(convolutions, x, weight, bias, moves)
+        if convolution is not None:
+            out, how = convolution.conv2d(x, weight, bias, moves)
+            return out, f"{how} ({convolution.name})"
     return F.conv2d(x, weight, bias, stride, padding, dilation, groups), f"dense convolution ({why})"
 
 
@@ -95,20 +80,6 @@ def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
     else:
         margin = (0, 0) if padding == "valid" else pair(padding)
     return None if margin is None or min(margin) < 0 else Moves(steps, margin, apart, groups)
-
-
-def expected(device: str) -> str:
-    """Return how a ``Conv2d`` layer will run on a type of device; its input decides the details at run time.
-
-    Example:
-        >>> expected("meta")
-        'all steps at once'
-    """
-    first = next(iter(offered("conv2d", device)), None)
-    if first is None:
-        return "all steps at once"
-    how = "dense convolution (under autocast)" if is_autocast(device) else f"{first.gains} ({first.name})"
-    return f"all steps at once; {how}"
 
 
 def takes(module: nn.Module) -> bool:
@@ -151,15 +122,7 @@ class Layout:
         self.largest: int = 0
 
     def called(self, module: Any, x: Tensor) -> tuple[Tensor, str | None]:
-        """Call a convolutional layer.
-
-        Args:
-            module: The layer.
-            x: Its input ``[rows, channels, ...]``.
-
-        Returns:
-            Its output, and how it was computed; None if the layer itself computed it.
-        """
+        """Return a convolutional layer's output, and how it was computed; None if the layer itself computed it."""
         if not takes(module):
             return self.convolved(module, x), None
         return self.conv2d(x, module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups)
@@ -176,15 +139,7 @@ class Layout:
         return self.convolved(convolve, x), hows[0]
 
     def convolved(self, convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Convolve a tensor.
-
-        Args:
-            convolve: The convolution.
-            x: Its input ``[rows, channels, ...]``.
-
-        Returns:
-            Its output.
-        """
+        """Return what a convolution makes of an input ``[rows, channels, ...]``."""
         x = _channels_last(x) if _gains(x) else x
         out = convolve(x)
         self.largest = max(self.largest, x.nbytes, out.nbytes)

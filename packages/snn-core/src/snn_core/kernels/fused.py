@@ -79,7 +79,7 @@ def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
 
 
 def call(
-    kernel: Kernel,
+    kernel: Kernel | Widened,
     call_: Any,
     x: Tensor,
     states: tuple[Tensor, ...],
@@ -128,17 +128,9 @@ class Widened:
         kernel: The kernel.
     """
 
-    widens = True
-
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
-        self.name: str = kernel.name
-        self.device: str = kernel.device
         self.sums_x: bool = getattr(kernel, "sums_x", False)
-
-    def refuses(self, call: Any) -> str | None:
-        """Return what the wrapped kernel returns."""
-        return self._kernel.refuses(call)
 
     def forward(
         self,
@@ -179,7 +171,7 @@ def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype) if len(x) == 1 or x.stride(0) else x[:1].to(dtype).expand(x.shape)
 
 
-def _forward(kernel: Kernel, *args: Any, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _forward(kernel: Kernel | Widened, *args: Any, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     out, saved = kernel.forward(*args, save=save)
     return tuple(_owned(o) for o in out), saved
 
@@ -237,7 +229,7 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, kernel: Kernel, call_: Any, trace: bool, count: int, steps: int, *tensors: Tensor
+        ctx: Any, kernel: Kernel | Widened, call_: Any, trace: bool, count: int, steps: int, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         x, states, constants = _arguments(tensors, count, steps)
         out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)

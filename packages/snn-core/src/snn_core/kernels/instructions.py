@@ -17,21 +17,13 @@ Emit = Callable[..., Operand]
 """``emit(name, *operands)`` adds an instruction and returns its register."""
 
 
-def _clamp(x: Tensor, low: float, high: float) -> Tensor:
-    return x.clamp(low, high)
-
-
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
     **{name: getattr(operator, name) for name in ("add", "sub", "mul", "neg", "abs", "pow")},
-    "div": torch.div,
-    **{
-        name: getattr(torch, name) for name in ("reciprocal", "square", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p")
-    },
-    **{name: getattr(torch, name) for name in ("tanh", "sigmoid", "sin", "cos", "sign", "floor", "round")},
-    **{name: getattr(torch, name) for name in ("minimum", "maximum", "where")},
+    **{name: getattr(torch, name) for name in ("square", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p", "clamp")},
+    **{name: getattr(torch, name) for name in ("tanh", "sigmoid", "sin", "cos", "sign", "floor", "round", "div")},
+    **{name: getattr(torch, name) for name in ("reciprocal", "minimum", "maximum", "where")},
     **{name: getattr(operator, name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
     **{name: getattr(torch, f"logical_{name}") for name in ("and", "or", "not", "xor")},
-    "clamp": _clamp,
     "number": Tensor.to,
 }
 """The PyTorch function that computes each instruction; ``number`` turns a condition into 1 or 0."""
@@ -46,15 +38,7 @@ _INFIX |= {"ne": "!=", "and": "&", "or": "|", "xor": "^"}
 
 
 def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
-    """Compute an instruction with PyTorch.
-
-    Args:
-        name: The operation.
-        operands: Its operands, tensors and numbers.
-        dtype: Dtype of the computation if all operands are numbers, and of the result of ``number``.
-
-    Returns:
-        The result.
+    """Compute an instruction on tensors and numbers with PyTorch; a ``dtype`` is needed where no operand has one.
 
     Example:
         >>> computed("where", [torch.tensor([True, False]), 2.0, 3.0], torch.float32)
@@ -68,14 +52,7 @@ def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
 
 
 def written(name: str, operands: list[str]) -> str:
-    """Write an instruction the way an equation is written.
-
-    Args:
-        name: The operation.
-        operands: Its operands, as text.
-
-    Returns:
-        The text.
+    """Write an instruction the way an equation is written, given its operands as text.
 
     Example:
         >>> written("mul", ["beta", "mem"]), written("exp", ["v0"])

@@ -31,30 +31,23 @@ class Product(Protocol):
         """Return the output of ``linear``, differentiable by autograd, and how it was computed."""
 
 
-def expected(device: str) -> str:
-    """Return how a ``Linear`` layer will run on a type of device; its input decides the details at run time.
+def expected(device: str, operation: str = "linear") -> str:
+    """Return how a layer that calls ``linear`` or ``conv2d`` will run on a device; its input decides the details.
 
     Example:
         >>> expected("meta")
         'all steps at once'
     """
-    first = next(iter(offered("linear", device)), None)
+    first = next(iter(offered(operation, device)), None)
     if first is None:
         return "all steps at once"
-    how = "dense product (under autocast)" if is_autocast(device) else f"{first.gains} ({first.name})"
+    dense = "product" if operation == "linear" else "convolution"
+    how = f"dense {dense} (under autocast)" if is_autocast(device) else f"{first.gains} ({first.name})"
     return f"all steps at once; {how}"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, str]:
     """Compute ``torch.nn.functional.linear`` by a registered implementation that takes the call, and say how.
-
-    Args:
-        x: Input ``[rows, ...]`` of many steps.
-        weight: The weights.
-        bias: The bias.
-
-    Returns:
-        The product, and a few words on how it was computed and by which implementation.
 
     Example:
         >>> out, how = linear(torch.ones(4, 3, device="meta"), torch.ones(2, 3, device="meta"))
@@ -63,20 +56,23 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tenso
     """
     if torch.compiler.is_compiling():
         return F.linear(x, weight, bias), "dense product (by the compiler)"
-    product, why = _product(x, weight, bias)
+    products, why = offers("linear", x, weight, bias)
+    product, why = first_of(products, x, weight, bias) if products else (None, why)
     if product is None:
         return F.linear(x, weight, bias), f"dense product ({why})"
     out, how = product.linear(x, weight, bias)
     return out, f"{how} ({product.name})"
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Product | None, str]:
-    products = offered("linear", x.device.type)
-    if not products:
-        return None, f"none other is installed for {x.device.type}"
-    if not is_plain(*(t for t in (x, weight, bias) if t is not None)):
-        return None, "under autocast" if is_autocast(x.device.type) else "not one plain call on one device"
-    return first_of(products, x, weight, bias)
+def offers(operation: str, x: Tensor, *others: Tensor | None) -> tuple[list[Any], str]:
+    """Return the registered implementations that may take a call on some tensors; if none may, the reason."""
+    device = x.device.type
+    implementations = offered(operation, device)
+    if not implementations:
+        return [], f"none other is installed for {device}"
+    if not is_plain(x, *(t for t in others if t is not None)):
+        return [], "under autocast" if is_autocast(device) else "not one plain call on one device"
+    return implementations, ""
 
 
 def takes(module: nn.Module) -> bool:
@@ -133,16 +129,7 @@ class Pooling(Protocol):
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Compute ``torch.nn.functional.max_pool2d`` by a registered implementation that takes the call.
-
-    Args:
-        torch_s: The torch function that was called.
-        x: Its input.
-        *args: Its other positional arguments.
-        **kwargs: Its keyword arguments.
-
-    Returns:
-        The output.
+    """Compute ``max_pool2d`` by a registered implementation that takes the call, else by ``torch_s``, what was called.
 
     Example:
         >>> import torch

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core.kernels import fused, programs
-from snn_core.kernels.registry import FAMILIES, Family, Kernel, SequenceCall, implementation, loop, serves_sequences
+from snn_core.kernels.registry import FAMILIES, Family, Kernel, SequenceCall, first_of, loop, offered, serves_sequences
 from snn_core.neuron.firing import RESETS, computing_dtype, is_autocast
 from snn_core.surrogate import closed_form
 
@@ -120,11 +120,14 @@ def _fused_call(
 
 def kernel_for(call_: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> tuple[Kernel | None, str]:
     """Return the family's own kernel, or one made from its program, or None with all reasons for refusal."""
-    kernel, why = implementation(call_)
+    kernel, why = first_of(offered(call_.family, call_.device), call_)
+    reason = ""
+    if kernel is None:
+        kernel, reason = programs.kernel_of_family(call_, x, constants)
     if kernel is not None:
         return kernel, ""
-    programmed, reason = programs.kernel_of_family(call_, x, constants)
-    return programmed, "; ".join(filter(None, (why, reason)))
+    why = why or f"no fused kernel for {call_.family} on {call_.device} is installed"
+    return None, "; ".join(filter(None, (why, reason)))
 
 
 # a surrogate drawn at random (SSO) or written by the user (custom_surrogate) is not a name and numbers
@@ -148,7 +151,7 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
 
 
 def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[Tensor, ...]] | str:
-    kind = type_before_parametrizations(neuron)
+    kind = type(neuron) if "parametrizations" not in neuron._modules else type_before_parametrizations(neuron)
     families = [(n, f) for n, f in FAMILIES.items() if f.neuron is kind]
     if not families:
         return _without_operator(neuron)

@@ -248,13 +248,7 @@ class Made:
         self._by_program: dict[int, tuple[Any, dict[Any, Any]]] = {}
 
     def get(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made from a program under a key, or make it now.
-
-        Args:
-            program: The program.
-            key: Everything else that the result depends on.
-            make: Function that makes it.
-        """
+        """Return what was made from a program under a key, which is all else that it depends on, or make it now."""
         number = id(program)
         entry = self._by_program.get(number)
         if entry is None or entry[0]() is not program:

@@ -19,6 +19,7 @@ from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_const
 from snn_core.neuron.firing import as_dtype, computing_dtype, is_autocast
 
 Known = StepProgram | str  # a program, or the reason why there is none
+Sample = tuple[int, ...] | None  # the shape of one sample of the input, if a program may hold only for that shape
 LEAST_STEPS = 8
 """The least number of steps with which a sequence of a neuron with connections runs faster by its program."""
 LEAST_NEURONS = 2048
@@ -70,12 +71,12 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     constants = constants_of(neuron)
     if not fused.is_plain_by_element(xs, *constants.values()):
         return None, "something other than autograd follows what is computed"
-    dtype = computing_dtype(xs)
-    why = _unfit(neuron, xs, constants, dtype)
+    dtype, sample = computing_dtype(xs), _sample(neuron, xs, constants)
+    why = _unfit(neuron, xs, constants, dtype, sample)
     if why:
         return None, why
     kept = _kept(neuron)
-    known = kept.known(neuron, xs, dtype) or kept.by_a_copy(neuron, xs, dtype)
+    known = kept.known(_kind(xs, dtype, sample)) or kept.by_a_copy(neuron, xs, dtype, sample)
     return (None, known) if isinstance(known, str) else first_of(engines, known, dtype)
 
 
@@ -98,15 +99,16 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     engines, constants, dtype = offered("program", xs.device.type), constants_of(neuron), state[0].dtype
     if not engines or not fused.is_plain_by_element(xs, *state, *constants.values()):
         return loop(neuron.advance, xs, state, trace)
-    if _unfit(neuron, xs, constants, dtype):
+    sample = _sample(neuron, xs, constants)
+    if _unfit(neuron, xs, constants, dtype, sample):
         return loop(neuron.advance, xs, state, trace)
     if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
         # a checkpoint's hooks count the saved tensors, whose number must be the same when it runs again
         return loop(neuron.advance, xs, state, trace)
     kept, first = _kept(neuron), None
-    known = kept.known(neuron, xs, dtype)
+    known = kept.known(_kind(xs, dtype, sample))
     if known is None:
-        known, first = kept.by_first_step(neuron, xs, state)
+        known, first = kept.by_first_step(neuron, xs, state, sample)
     engine = None if isinstance(known, str) else first_of(engines, known, dtype)[0]
     if engine is None or isinstance(known, str):
         return loop(neuron.advance, xs, state, trace, first)
@@ -173,11 +175,11 @@ def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, tor
         return str(reason)
 
 
-def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype) -> str:
+def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype, sample: Sample) -> str:
     """Return the reason why no engine runs programs on this input in a dtype, or an empty string."""
     if not xs.is_floating_point():
         return "its input is not floating-point"
-    if _sample(neuron, xs) is not None:
+    if sample is not None:
         shape = neuron.state_shape(xs.detach()[0])
         weights = [c for c in constants.values() if not fused.broadcasts(c.shape, shape)]
         if not weights:
@@ -196,16 +198,14 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torc
     return ""
 
 
-def _sample(neuron: Any, xs: Tensor) -> tuple[int, ...] | None:
+def _sample(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> Sample:
     """Return the shape of one sample of a step's input if the program may hold only for that shape, else None."""
     shape = neuron.state_shape(xs.detach()[0])
-    weights = shape != xs.shape[1:] or not all(fused.broadcasts(c.shape, shape) for c in constants_of(neuron).values())
+    weights = shape != xs.shape[1:] or not all(fused.broadcasts(c.shape, shape) for c in constants.values())
     return tuple(xs.shape[2:]) if weights else None
 
 
-def _traced(
-    neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: tuple[int, ...] | None = None
-) -> StepProgram:
+def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sample = None) -> StepProgram:
     """Trace in a separate thread, in which no mode is on, no hook is set, and gradients are enabled."""
     from snn_core.sequence.random_states import RandomStates
 
@@ -218,7 +218,7 @@ def _traced(
             raise NoProgram(f"a step on random numbers raises {type(error).__name__}: {error}") from error
 
 
-def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, bool]:
+def _after_first_step(neuron: Any, xs: Tensor, state: Any, sample: Sample) -> tuple[Known, Any, bool]:
     """Run the first step of a neuron by its own code, and find a program that does the same or why there is none.
 
     Returns:
@@ -233,7 +233,7 @@ def _after_first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any, 
     if change:
         return f"a step {change}", outputs, False
     try:
-        traced_step = _traced(lambda: neuron, x.dim(), x.dtype, _sample(neuron, xs))
+        traced_step = _traced(lambda: neuron, x.dim(), x.dtype, sample)
     except NoProgram as reason:
         return str(reason), outputs, True
     same = _gives(traced_step, neuron, x, state, outputs)
@@ -266,20 +266,20 @@ class _Kept:
     programs: dict[Any, Known] = field(default_factory=dict)
     impure: str = ""
 
-    def known(self, neuron: Any, xs: Tensor, dtype: torch.dtype) -> Known | None:
-        return self.impure or self.programs.get(_kind(neuron, xs, dtype))
+    def known(self, kind: tuple[Any, ...]) -> Known | None:
+        return self.impure or self.programs.get(kind)
 
-    def by_first_step(self, neuron: Any, xs: Tensor, state: Any) -> tuple[Known, Any]:
+    def by_first_step(self, neuron: Any, xs: Tensor, state: Any, sample: Sample) -> tuple[Known, Any]:
         """Find the program of the neuron by its first step, and return the outputs of that step too."""
-        known, outputs, pure = _after_first_step(neuron, xs, state)
-        dtype = state[0].dtype
+        known, outputs, pure = _after_first_step(neuron, xs, state, sample)
+        kind = _kind(xs, state[0].dtype, sample)
         if pure:
-            self.programs[_kind(neuron, xs, dtype)] = next((k for k in self.programs.values() if k == known), known)
+            self.programs[kind] = next((k for k in self.programs.values() if k == known), known)
         else:
             self.impure = str(known)
-        return self.known(neuron, xs, dtype) or known, outputs
+        return self.known(kind) or known, outputs
 
-    def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype) -> Known:
+    def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype, sample: Sample) -> Known:
         """Find the program of the neuron by the first step of a copy."""
         from snn_core.sequence.surroundings import copied
 
@@ -289,13 +289,13 @@ class _Kept:
             return str(error)
         x = as_dtype(xs.detach()[:1], dtype)
         state = neuron.State._make([x.new_zeros(neuron.state_shape(x[0])) for _ in neuron.State._fields])
-        return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state)[0]
+        return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state, sample)[0]
 
 
-def _kind(neuron: Any, xs: Tensor, dtype: torch.dtype) -> tuple[Any, ...]:
+def _kind(xs: Tensor, dtype: torch.dtype, sample: Sample) -> tuple[Any, ...]:
     """Return everything that the code of a step might ask about its input besides values and size."""
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-    return _sample(neuron, xs) or xs.dim(), dtype, xs.requires_grad, *modes
+    return sample or xs.dim(), dtype, xs.requires_grad, *modes
 
 
 def _kept(neuron: Any) -> _Kept:

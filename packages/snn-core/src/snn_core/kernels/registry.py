@@ -191,8 +191,7 @@ class Interpreter(Protocol):
 
 
 _OFFERED: dict[str, list[Any]] = {}  # the implementations of each operation, the one registered last first
-# functions of torch.nn.functional, for which layers.py uses what is registered, and any neuron's step program
-_OTHERS = ("linear", "conv2d", "max_pool2d", "program")
+_OF_LAYERS = ("linear", "conv2d", "max_pool2d")  # functions of torch.nn.functional
 
 
 def register(operation: str, kernel: Any) -> None:
@@ -219,9 +218,11 @@ def register(operation: str, kernel: Any) -> None:
         'never: made to refuse'
         >>> unregister("leaky", kernel)
     """
-    if operation not in FAMILIES and operation not in _OTHERS:
-        known = ", ".join([*FAMILIES, *_OTHERS])
-        raise ValueError(f"no sequence operator {operation!r} to register a kernel for; the operators are {known}")
+    known = (*FAMILIES, *_OF_LAYERS, "program")
+    if operation not in known:
+        raise ValueError(
+            f"no sequence operator {operation!r} to register a kernel for; the operators are {', '.join(known)}"
+        )
     _OFFERED.setdefault(operation, []).insert(0, kernel)
 
 
@@ -256,8 +257,8 @@ def offered(operation: str, device: str) -> list[Any]:
 def serves_sequences(device: str) -> bool:
     """Return True if any kernel for sequences of neurons is registered for a type of device."""
     _discover()
-    operations = (*FAMILIES, "program")
-    return any(kernel.device == device for operation in operations for kernel in _OFFERED.get(operation, ()))
+    of_sequences = (kernels for operation, kernels in _OFFERED.items() if operation not in _OF_LAYERS)
+    return any(kernel.device == device for kernels in of_sequences for kernel in kernels)
 
 
 def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
@@ -269,12 +270,6 @@ def first_of(kernels: Sequence[Any], *call: Any) -> tuple[Any, str]:
             return kernel, ""
         refusals.append(f"{kernel.name}: {why}")
     return None, "; ".join(refusals)
-
-
-def implementation(call: SequenceCall) -> tuple[Kernel | None, str]:
-    """Return the first kernel that takes the call, or None with all reasons for refusal."""
-    kernel, why = first_of(offered(call.family, call.device), call)
-    return kernel, why or f"no fused kernel for {call.family} on {call.device} is installed"
 
 
 def status() -> list[tuple[str, bool, str]]:

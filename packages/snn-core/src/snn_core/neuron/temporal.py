@@ -47,6 +47,9 @@ def current() -> Any:
     return None if torch.compiler.is_compiling() else WATCH.get()
 
 
+REPORTING: set[Callable[..., Any]] = set()  # functions made by watched, the forwards that run_rows stands for
+
+
 def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
     """Let the watch of the thread, if there is one, make each call of a module's ``forward``."""
 
@@ -57,6 +60,7 @@ def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
             return forward(module, *args, **kwargs)
         return watch.called(module, forward, args, kwargs)
 
+    REPORTING.add(call)
     return call
 
 
@@ -183,7 +187,7 @@ _LOOKED_AT: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
-def _warn_of_unregistered(net: nn.Module) -> None:
+def warn_of_unregistered(net: nn.Module) -> None:
     """Warn, the first time that a net is used, of neurons that it holds without having registered them."""
     if torch.compiler.is_compiling() or net in _LOOKED_AT:
         return
@@ -269,7 +273,7 @@ def detach(net: nn.Module) -> None:
 def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
     if not isinstance(net, nn.Module):
         raise TypeError(f"utils.{verb} takes a net (nn.Module), got {type(net).__name__}")
-    _warn_of_unregistered(net)
+    warn_of_unregistered(net)
     return temporal(net)
 
 

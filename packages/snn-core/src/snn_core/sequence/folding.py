@@ -121,6 +121,7 @@ class Folding:
             and rows.requires_grad == whole.requires_grad
             and not rows._backward_hooks
             and not rows.retains_grad
+            and (rows.grad_fn is None or _follows(rows.grad_fn, whole))
         )
 
     def each(self, rows: Tensor) -> tuple[Tensor, ...]:
@@ -171,6 +172,12 @@ class Folding:
             starts = torch.arange(self.steps, device="cpu").unsqueeze(1) * len(self.order)
             self._placed = placed((starts + self.order)[self._runs], device)
         return self._placed
+
+
+def _follows(node: Any, tensor: Tensor) -> bool:
+    """Return True if a node of a graph passes its gradient on to a tensor, and not to another one in between."""
+    after = node.next_functions[0][0]
+    return after is tensor.grad_fn or getattr(after, "variable", None) is tensor
 
 
 class Repeated(Folding):
@@ -241,13 +248,7 @@ def _integers(lengths: Any) -> Tensor:
 
 
 def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tensor, Any, Any]:
-    """Run a neuron over rows that combine steps and samples.
-
-    Args:
-        neuron: A :class:`~snn_core.SpikingNeuron`.
-        x: Its input, ``[rows, ...]``.
-        kept: The state ``[batch, ...]`` before the first step; None at rest.
-        folding: The way in which steps make up the rows.
+    """Run a neuron over rows ``[rows, ...]`` that combine steps and samples, from a kept state, or from rest if None.
 
     Returns:
         Spikes ``[rows, ...]``; with ``neuron.output`` every step's states as rows, else None; and the state of each

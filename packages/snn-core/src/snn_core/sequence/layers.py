@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from snn_core.kernels.layers import is_compiled, max_pool2d
 from snn_core.neuron.spiking import SpikingNeuron
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.temporal import REPORTING, Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.gradedspikes import GradedSpikes
 from snn_core.sequence import calls
@@ -39,19 +39,16 @@ def chain_of(net: nn.Module | None, path: str = "") -> list[tuple[str, Any]]:
 def _is_leaf(module: Any) -> bool:
     if module is None or "forward" in vars(module):  # a forward set on this instance alone may do anything
         return False
-    if isinstance(module, SpikingNeuron):  # calling it does only what the class defines
-        kind = type(module)
-        return kind.__call__ is nn.Module.__call__ and kind.forward in (SpikingNeuron.forward, WholeSequence.forward)
-    return isinstance(module, Temporal) or type(module) in _LAYERS
+    kind = type(module)
+    if isinstance(module, Temporal):  # calling it does no more than run_rows, which a plan calls instead
+        return kind.__call__ is nn.Module.__call__ and kind.forward in REPORTING
+    return kind in _LAYERS
 
 
 def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule | None:
     """Decide how to run a net over ``xs[T, batch, ...]``, as far as its structure allows.
 
-    Args:
-        net: The net.
-        xs: Its input over time.
-        describe: List the layers and how each will run, which takes longer than the decision alone.
+    To ``describe`` the layers and how each will run takes longer than the decision alone.
 
     Returns:
         The schedule, with the layer and the reason if the net must run step by step; None for a net with code of its
@@ -116,17 +113,13 @@ _SMALL = 2**16  # with at most so many neurons in all samples, calling kernels t
 def is_small(net: nn.Module, xs: Tensor) -> bool:
     """Return True if a net is a chain of linear layers and neurons and spends most of the time of a step on calls.
 
-    Args:
-        net: The net; its neurons must keep their states.
-        xs: Its input ``[T, batch, ...]``.
-
     Example:
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Linear(3, 1000), snn.Leaky(beta=0.9, init_hidden=True))
         >>> is_small(net, torch.zeros(1, 10, 3)), is_small(net, torch.zeros(1, 100, 3))
         (True, False)
     """
-    count = xs[0].numel()
+    count = xs.numel() // len(xs)
     for _, module in chain_of(net):
         if type(module) is nn.Linear:
             count = count // max(module.in_features, 1) * module.out_features
@@ -173,26 +166,21 @@ def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
     """Return the number of axes of a layer's output, given the axes of one step's input; 0 if it returns a tuple."""
     if axes and not isinstance(module, Temporal):
         return _axes_after(path, module, axes)
-    name = f"{path!r} ({type(module).__name__})"
+    why = ""
     if not axes:
-        raise NotSampleWise(f"{name} is called with something other than the single output of a layer")
-    if module in called:
-        raise NotSampleWise(f"{name} is called twice in one step")
+        why = "is called with something other than the single output of a layer"
+    elif module in called:
+        why = "is called twice in one step"
+    elif isinstance(module, SpikingNeuron) and not (module.init_hidden or isinstance(module, WholeSequence)):
+        why = "has init_hidden=False"
+    if why:
+        raise NotSampleWise(f"{path!r} ({type(module).__name__}) {why}")
     called.add(module)
-    whole = isinstance(module, WholeSequence)
-    if isinstance(module, SpikingNeuron) and not (whole or module.init_hidden):
-        raise NotSampleWise(f"{name} has init_hidden=False")
     return 0 if len(getattr(module, "output_names", ())) > 1 else axes
 
 
 def computed_by(call: Call) -> plans.Function:
-    """Return the function that computes a call over the samples of many steps.
-
-    Args:
-        call: The call; at least one of its arguments is computed again in every step.
-
-    Returns:
-        The function, or its replacement.
+    """Return the function that computes a call over the samples of many steps, or its replacement.
 
     Raises:
         NotSampleWise: If the function is not known to act on each sample alone.

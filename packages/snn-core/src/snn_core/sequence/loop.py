@@ -44,14 +44,7 @@ class Loop:
         return self._inputs[len(self._outputs)]
 
     def step(self, watching: contextlib.AbstractContextManager[None] | None = None) -> tuple[list[Any], Any]:
-        """Run the next step.
-
-        Args:
-            watching: The context in which the net is called.
-
-        Returns:
-            The leaves of the net's output, in a list that is their only reference, and their structure.
-        """
+        """Run the next step, and return its output: the leaves, in a list that no one else refers to, and structure."""
         x = self.next_input()
         rows = x.shape[0] if x.dim() else 1
         for module, ending in self._endings.items():
@@ -65,25 +58,14 @@ class Loop:
         self._outputs.append(flat)
         return flat, self._spec
 
-    def first_steps(self, count: int) -> None:
-        """Run a number of steps; the first is watched for calls that are never allowed."""
-        if not self._outputs and count:
-            self.step(None if torch.compiler.is_compiling() else Watch(self._net).watching())
-        while len(self._outputs) < count:
-            self.step()
-
     def finish(self, count: int | None = None) -> Any:
-        """Run the remaining steps, or as many as make up a given total.
-
-        Args:
-            count: The total number of steps, counted from the first; None for all.
-
-        Returns:
-            The outputs ``[count, batch, ...]``, zero where a sample does not run.
-        """
+        """Run the remaining steps, or those of the first ``count``, and return all outputs ``[count, batch, ...]``."""
         count = len(self._inputs) if count is None else count
         try:
-            self.first_steps(count)
+            if not self._outputs:  # the first step is watched for calls that are never allowed
+                self.step(None if torch.compiler.is_compiling() else Watch(self._net).watching())
+            while len(self._outputs) < count:
+                self.step()
         finally:
             self.leave()
         folding = self._folding.part(0, count)
@@ -121,8 +103,10 @@ def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     return tree_map(lambda part: part.unsqueeze(0), out)
 
 
-def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
-    """Run ``chunk`` steps at a time; all but the last are recomputed in the backward pass, or their graph is cut."""
+def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:
+    """Run all steps, or ``chunk`` at a time; all but the last run again in the backward pass, or their graph is cut."""
+    if chunk is None:
+        return run(net, xs, folding)
 
     def outs() -> Iterator[Any]:
         parts = list(folding.parts(xs.split(chunk)))

@@ -129,16 +129,7 @@ class Plan:
         return names <= tensors | {path for path, _ in net.named_buffers(remove_duplicate=False)}
 
     def run(self, net: nn.Module, xs: Tensor, folding: Folding) -> Any:
-        """Run all steps in one call of each layer, or in blocks of steps if that is faster.
-
-        Args:
-            net: The net.
-            xs: Input ``[T, batch, ...]``.
-            folding: The samples that run in each step.
-
-        Returns:
-            The outputs ``[T, batch, ...]``, zero where a sample does not run.
-        """
+        """Run all steps in one call of each layer, or in blocks of steps if that is faster; a ``Run``."""
         modules = dict(net.named_modules(remove_duplicate=False))
         run = Pass(net, modules, folding, None, self.products)
         if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, modules.values())):
@@ -163,15 +154,10 @@ class Plan:
         return tree_map(Tensor.contiguous, out)
 
     def _unchanging(self, run: Pass, xs: Tensor) -> dict[int, Any]:
-        """Compute once the values that are the same in every step, if the input is one step expanded over time.
+        """Return, by number, the values of one step that are the same in every step, as the input is one step expanded.
 
-        Args:
-            run: The run over all steps.
-            xs: The input.
-
-        Returns:
-            The values of one step by number; an empty dict if the input may differ from step to step, or if something
-            watches the output of each layer or asks for the gradients of each step's input.
+        There are none if the input may differ from step to step, or if something watches the output of each layer or
+        asks for the gradients of each step's input.
         """
         self.once = set()
         if torch.compiler.is_compiling() or current() is not None or run.folding.order is not None:
@@ -321,9 +307,6 @@ class Product(Function):
         return out
 
 
-_LINEAR = Product(F.linear)  # made once here, as the compiler of torch 2.10 cannot make one
-
-
 @dataclass(frozen=True)
 class Whole:
     """A module that is called as a whole."""
@@ -335,7 +318,8 @@ class Layer(Whole):
     def __call__(self, run: Pass, path: str, x: Tensor) -> Any:
         module: Any = run.modules[path]
         if takes(module):
-            return _LINEAR(run, path, x, module.weight, module.bias)
+            out, run.products[path] = linear(x, module.weight, module.bias)
+            return out
         if run.layout is not None and isinstance(module, _CONVOLUTIONS):
             out, how = run.layout.called(module, x)
             run.products.update({path: how} if how else {})
@@ -377,7 +361,7 @@ def hooked(net: nn.Module) -> str | None:
     watch = current()
     hooks = () if watch is None else watch.hooks
     for path, module in net.named_modules():
-        if any(hook not in hooks for kind in HOOKS if getattr(module, kind) for hook in getattr(module, kind).values()):
+        if any(hook not in hooks for kind in HOOKS for hook in getattr(module, kind).values()):
             where = repr(path) if path else "the net"
             return f"{where} ({type(module).__name__}) has a hook, which expects one step at a time"
     if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):

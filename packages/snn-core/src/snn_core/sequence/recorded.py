@@ -84,15 +84,7 @@ def recorded(
 
 
 def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe: bool = True) -> Schedule:
-    """Return the schedule of a net that was recorded.
-
-    Args:
-        plan: Its plan.
-        net: The net.
-        record: The record of its first step.
-        steps: Number of time steps.
-        describe: True to list the calls and how each will run.
-    """
+    """Return the schedule of a net that was recorded; with ``describe``, it lists the calls and how each will run."""
     layers = described(record.steps, net, record.inputs(), steps) if describe else ()
     reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
     basis = _Step(net, record.values[0]) if describe and not record.may_count() else None

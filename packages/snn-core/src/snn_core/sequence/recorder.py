@@ -99,12 +99,7 @@ class Record(Watch, TorchFunctionMode):
             yield
 
     def finish(self, outputs: list[Any], spec: Any) -> None:
-        """Take the outputs of the net when the step is over.
-
-        Args:
-            outputs: Its leaves, in a list that is their only reference.
-            spec: The structure of the outputs.
-        """
+        """Take the leaves and the structure of the net's output when the step is over."""
         changed = self._surroundings.change()
         if changed.startswith("draws"):
             changed += f" ({self._random})" if self._random else ""
@@ -365,11 +360,7 @@ class Record(Watch, TorchFunctionMode):
         return self._place(leaf)
 
     def leaks(self, outputs: list[Any]) -> bool:
-        """Return True if another object keeps a tensor of the step, and would miss those of the other steps.
-
-        Args:
-            outputs: The leaves of the net's outputs, in a list that is their only reference.
-        """
+        """Return True if an object besides ``outputs`` keeps a tensor of the step, and would miss the other steps."""
         values = tuple(islice(self.values, 1, None))
         kept = [module._kept for module in self._called]
         ours = {id(holder) for holder in (self.values, values, outputs, *kept)}

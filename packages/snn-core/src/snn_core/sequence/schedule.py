@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import kernels
-from snn_core.kernels import convolutions, layers
+from snn_core.kernels import layers
 from snn_core.neuron.firing import is_autocast
 from snn_core.neuron.history import History
 from snn_core.neuron.spiking import SpikingNeuron
@@ -112,28 +112,12 @@ class Schedule:
 
 
 def autocast_of(x: Tensor) -> torch.dtype | None:
-    """Return the dtype in which autocast computes matrix products of a tensor; None if it is off.
-
-    Example:
-        >>> with torch.autocast("cpu", dtype=torch.bfloat16):
-        ...     autocast_of(torch.zeros(1))
-        torch.bfloat16
-    """
+    """Return the dtype in which autocast computes matrix products of a tensor; None if it is off."""
     return torch.get_autocast_dtype(x.device.type) if is_autocast(x.device.type) else None
 
 
 def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None], steps: int) -> tuple[Layer, ...]:
-    """List the calls of a plan and how each call will run.
-
-    Args:
-        calls: The steps of the plan.
-        net: The net.
-        inputs: One step's input ``[batch, ...]`` of each call; None after a call that fails.
-        steps: Number of time steps.
-
-    Returns:
-        A row for each call of a layer or neuron.
-    """
+    """List a plan's calls of layers and neurons and how each will run, given its input in one step, or None."""
     modules: dict[str, Any] = dict(net.named_modules(remove_duplicate=False))
     rows: list[Layer] = []
     for step, x in zip(calls, inputs, strict=True):
@@ -164,21 +148,14 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
     if isinstance(module, nn.Linear):
         return layers.expected(x.device.type)
     if isinstance(module, nn.Conv2d):
-        return convolutions.expected(x.device.type)
+        return layers.expected(x.device.type, "conv2d")
     return "all steps at once"
 
 
 def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tensor | None]:
     """Return the input of each module of a chain in one step of zeros.
 
-    The step leaves no state behind and uses up no random numbers.
-
-    Args:
-        chain: The modules by path, in order.
-        xs: Input ``[T, batch, ...]``, of which only shape and dtype matter.
-
-    Returns:
-        One step's input ``[batch, ...]`` of each; None after a module that fails.
+    The step leaves no state behind and uses up no random numbers. After a module that fails they are None.
 
     Raises:
         RuntimeError: If called inside code that ``torch.compile`` compiles.

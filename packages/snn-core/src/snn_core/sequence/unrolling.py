@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from snn_core.kernels.layers import is_compiled
 from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
-from snn_core.neuron.temporal import Temporal, alone, detach, reset, temporal
+from snn_core.neuron.temporal import Temporal, alone, detach, temporal, warn_of_unregistered
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding, folding_of
@@ -146,12 +146,14 @@ def unroll(
         if how is not None:
             _check_whole_sequences(net, how, cuts)
         if not resume:
-            reset(net)
+            warn_of_unregistered(net)
+            for module in keeping:
+                module.forget()
         try:
             if how is None:
                 out, how = _recorded(net, xs, folding, schedule == "layers", chunk, truncate, cuts, explain)
             else:
-                out = _all_steps(_run(how), net, xs, folding, chunk, truncate)
+                out = chunks(_run(how), net, xs, folding, chunk, truncate)
         except (TypeError, RuntimeError) as error:
             point_out(error, net, xs)
             raise
@@ -180,7 +182,7 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
     how = known_ahead(net, xs, describe)
     if schedule == "layers":
         return None if how is None or how.kind == "steps" else how
-    few = min(len(xs), len(xs) if chunk is None else chunk)
+    few = min(len(xs), chunk or len(xs))
     if how is None and few <= FEW:
         return Schedule("steps", f"{few} steps are as fast one by one")
     return how
@@ -208,7 +210,7 @@ def _recorded(
     if plan is not None:
         how = schedule_of(plan, net, record, len(xs), explain)
         _check_whole_sequences(net, how, cuts)
-        return _all_steps(plan.run, net, xs, folding, chunk, truncate), how
+        return chunks(plan.run, net, xs, folding, chunk, truncate), how
     how = Schedule("steps", reason)
     if asserted:
         loop.leave()
@@ -221,10 +223,6 @@ def _recorded(
         detach(net)
     rest = chunks(later_steps, net, xs[chunk:], folding.part(chunk, len(xs) - chunk), chunk, truncate)
     return concatenated([first, rest], len(xs)), how
-
-
-def _all_steps(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:
-    return run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
 
 
 def plan_memory(
