@@ -31,6 +31,7 @@ _LAYERS: dict[type, Callable[..., Any]] = {
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
+_AXES = {nn.Conv1d: 2, nn.Conv2d: 3, nn.AvgPool2d: 3, nn.AdaptiveAvgPool2d: 3}  # of a sample
 _REASONS = {
     nn.MaxPool1d: "NIR has no maximum",
     nn.MaxPool2d: "NIR has no maximum",
@@ -54,6 +55,9 @@ def draw_module(
     kind = type_before_parametrizations(module)
     if isinstance(module, _SAME):
         return signal
+    if len(signal.shape) != _AXES.get(kind, len(signal.shape)):
+        problem = f"a sample of shape {signal.shape} beside the batch, where it takes {_AXES[kind]} axes"
+        raise refusal("NIR405", where(module, name), problem)
     if kind in _NORMS:
         if before is not None and _is_foldable(before, drawing):
             fold_batch_norm(module, before, drawing, name)
