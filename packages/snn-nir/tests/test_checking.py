@@ -120,3 +120,9 @@ def test_every_profile_checks_every_graph(profile: str, graph: nir.NIRGraph):
 def test_an_unknown_profile_is_refused():
     with pytest.raises(NIRError, match=r"NIR217: profile: .*'loihi'; use one of nir, nir<=1\.0\.4, snntorch"):
         check(recurrent(), "loihi")
+
+
+def test_a_graph_in_itself_is_a_finding():
+    graph = chain(nir.Scale(np.ones(3)), shape=(3,))
+    graph.nodes["scale_0"] = graph
+    assert codes(graph) == [("error", "NIR107")]

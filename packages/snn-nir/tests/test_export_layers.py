@@ -317,3 +317,17 @@ def test_delays_on_another_device_are_read_from_there():
     layer.delay = nn.Parameter(torch.tensor([0.0, 3.0, 2.0]).as_subclass(Elsewhere), requires_grad=False)
     delay = draw_delay(layer, Signal(("x",), (3,), torch.float32), "delay", 1e-3).delay
     np.testing.assert_array_equal(delay, np.array([0.0, 3.0, 2.0]) * 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Conv1d(1, 2, 3), (1, 8)),
+        (nn.Conv2d(1, 2, 3), (1, 8, 8)),
+        (nn.AvgPool2d(2), (1, 8, 8)),
+        (nn.AdaptiveAvgPool2d(2), (1, 8, 8)),
+    ],
+)
+def test_a_sample_that_torch_takes_without_a_batch_is_refused(layer, shape):
+    with pytest.raises(NIRError, match=rf"NIR405: '\w+' \({type(layer).__name__}\): .*\[batch, \.\.\.\]"):
+        to_nir(layer, torch.zeros(shape))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 import snn_core as snn
+from snn_nir import register
 from snn_nir.checking.fidelity import _drawn, fidelity, losses
 from snn_nir.exporting import to_nir
 from snn_nir.graphs.int8 import to_int8
@@ -208,3 +212,46 @@ def test_losses_name_what_no_reader_finds():
     assert "inhibition=True" in lost[1]
     assert "does not decay where beta is 1; in tau it does, a little" in lost[2]
     assert "a function, which no file can hold" in lost[3]
+
+
+def test_a_state_of_another_name_than_mem_has_no_membrane_to_compare():
+    class Counter(snn.SpikingNeuron):
+        class State(NamedTuple):
+            count: torch.Tensor
+
+        def integrate(self, x, state):
+            return self.State(state.count + x)
+
+        def membrane(self, state):
+            return state.count
+
+    register(Counter, lambda neuron, drawing: {"spk": drawing.fire(drawing.leak("mem", 1.0, drawing.input))})
+    model = nn.Sequential(Counter(threshold=2.0, reset_mechanism="none", init_hidden=True))
+    report = fidelity(model, to_nir(model, torch.zeros(1, 2)))
+    assert report.identical
+    assert report.spikes["0"][0] > 0
+
+
+def test_a_neuron_that_gets_its_input_by_name_is_compared():
+    model = Calls(lambda net, x: net.lif(input_=x)[0], lif=snn.Leaky(0.5))
+    report = fidelity(model, to_nir(model, torch.zeros(1, 3)))
+    assert report.identical
+    assert report.spikes["lif"][0] > 0
+
+
+def test_a_network_that_is_one_parametrized_neuron_is_compared():
+    class Halved(nn.Module):
+        def forward(self, value):
+            return value / 2
+
+    lif = snn.Leaky(0.9, threshold=2.0, learn_threshold=True, init_hidden=True)
+    parametrize.register_parametrization(lif, "threshold", Halved())
+    assert fidelity(lif, to_nir(lif, torch.zeros(1, 3))).spikes[""][2] == 0
+
+
+def test_no_time_step_is_refused():
+    model = net()
+    graph = to_nir(model, torch.zeros(1, 6))
+    for xs, steps in ((None, 0), (torch.zeros(0, 3, 6), 100)):
+        with pytest.raises(ValueError, match="fidelity: there is no time step to compare; pass xs"):
+            fidelity(model, graph, xs, num_steps=steps)

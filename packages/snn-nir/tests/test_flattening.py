@@ -5,8 +5,9 @@ from __future__ import annotations
 import nir
 import numpy as np
 import pytest
+import torch
 
-from snn_nir import NIRError
+from snn_nir import NIRError, from_nir
 from snn_nir.graphs.flattening import flattened
 
 SHAPE = np.array([2])
@@ -52,19 +53,28 @@ def test_the_graph_stays_as_it_is():
     assert (list(nested.nodes), nested.edges) == (["a", "b", "c"], edges)
 
 
+def refused(graph: nir.NIRGraph, message: str) -> None:
+    with pytest.raises(NIRError, match=message):
+        from_nir(graph, dt=1.0)
+
+
 def test_an_edge_into_a_graph_with_two_inputs_is_refused():
     inner = graph({"i": nir.Input(SHAPE), "j": nir.Input(SHAPE), "o": nir.Output(SHAPE)}, [("i", "o"), ("j", "o")])
-    with pytest.raises(NIRError, match=r"NIR219: graph 'b': .*2 nodes of type Input"):
-        flattened(outer(inner))
+    refused(outer(inner), r"NIR219: graph 'b': .*2 Input nodes")
 
 
 def test_an_edge_to_nowhere_is_refused():
-    with pytest.raises(NIRError, match=r"NIR201: edge 'a' -> 'x': .*no node 'x' among a, c"):
-        flattened(graph({"a": nir.Input(SHAPE), "c": nir.Output(SHAPE)}, [("a", "x")]))
+    nodes = {"a": nir.Input(SHAPE), "c": nir.Output(SHAPE)}
+    refused(graph(nodes, [("a", "x"), ("x", "y"), ("y", "c")]), "NIR201: graph: .*'x', named by the edge 'a' -> 'x'")
 
 
 def test_a_graph_in_itself_is_refused():
     inner = box()
     inner.nodes["again"] = inner
-    with pytest.raises(NIRError, match=r"NIR107: graph 'b.again.again"):
-        flattened(outer(inner))
+    refused(outer(inner), r"NIR107: graph 'b/again/again")
+
+
+def test_an_input_keeps_its_place_where_a_nested_node_has_its_name():
+    nodes = {"b": box(i2=nir.Scale(np.full(2, 3.0, np.float32))), "b.i": nir.Input(SHAPE), "c": nir.Output(SHAPE)}
+    net = from_nir(graph(nodes, [("b.i", "b"), ("b", "c")]), dt=1.0)
+    assert net(torch.ones(1, 2)).tolist() == [[3.0, 3.0]]

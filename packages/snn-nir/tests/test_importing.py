@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_nir import NIRError, NIRWarning, from_nir, write
+from snn_nir import NIRError, NIRWarning, from_nir, import_from_nir, primitives, write
 
 from .graphs import DT, chain, full, lif, recurrent, spread
 from .reference import simulate
@@ -247,3 +247,31 @@ def test_a_node_that_nothing_runs_is_refused():
 
     with pytest.raises(NIRError, match="NIR301: node 'x': a node that cannot be run: Unknown; use one of the NIR"):
         build("x", Unknown(), Scheme(TimeStep(DT, "s", "euler", "given"), torch.float32))
+
+
+def test_a_node_that_nothing_names_is_refused_by_name_though_its_shape_is_unknown():
+    graph = chain(spread(), lif(r=25.0))
+    graph.nodes["alone"] = nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    with pytest.raises(NIRError, match="NIR209: node 'alone': a node is not connected: no edge names it"):
+        from_nir(graph)
+
+
+@pytest.mark.parametrize("use", [from_nir, import_from_nir])
+def test_a_repair_is_reported_at_the_call(use, tmp_path):
+    graph = nir.NIRGraph({"a": spread(), "b": lif(r=25.0)}, [("a", "b")], type_check=False)
+    nir.write(tmp_path / "node.nir", nir.Threshold(np.ones(3)))
+    for source in (graph, tmp_path / "node.nir"):
+        with pytest.warns(NIRWarning, match="NIR211") as record:
+            use(source)
+        assert {w.filename for w in record} == {__file__}
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_recurrent_weights_may_be_a_matrix_for_every_position(simplify):
+    shape = (2, 3)
+    nodes = {"input": nir.Input(np.array(shape)), "lif": lif(shape, r=25.0, thr=1.0), "output": nir.Output(None)}
+    nodes["w_rec"] = nir.Linear(np.random.default_rng(0).normal(0.0, 1.0, (2, 3, 3)))
+    edges = [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
+    net = from_nir(nir.NIRGraph(nodes, edges, type_check=False), simplify=simplify)
+    assert isinstance(net["w_rec"], primitives.BatchedLinear)
+    assert net(torch.full((1, 2, 3), 1.5, dtype=torch.float64)).all()

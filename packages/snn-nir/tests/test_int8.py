@@ -101,3 +101,10 @@ def test_an_integer_bias_of_real_weights_is_scaled_and_not_cut():
     graph = to_int8(nir.NIRGraph.from_list(nir.Affine(weight, np.array([2, -3]))))
     bias = graph.nodes["affine"].bias * graph.nodes["affine.scale"].scale
     np.testing.assert_allclose(bias, [2, -3], rtol=1e-6)
+
+
+def test_a_layer_without_neurons_stays_one():
+    layers = nir.Linear(np.ones((0, 3), np.float32)), nir.Affine(np.ones((2, 0)), np.ones(2))
+    graph = to_int8(nir.NIRGraph.from_list(*layers))
+    assert [node.weight.shape for node in graph.nodes.values() if hasattr(node, "weight")] == [(0, 3), (2, 0)]
+    assert graph.nodes["affine"].bias.tolist() == [1.0, 1.0]

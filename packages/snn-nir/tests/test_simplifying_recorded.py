@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 
 import nir
 import numpy as np
@@ -274,3 +275,31 @@ def test_neurons_of_nested_graphs_have_the_paths_of_their_graphs(make):
     assert {name: type(neuron) for name, neuron in net.neurons.items()} == dict.fromkeys(
         ("l1.1", "l2.1"), type(layers[0][1])
     )
+
+
+@pytest.mark.parametrize(
+    ("neuron", "name", "entry", "value"),
+    [
+        (snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True), "alpha.exc", "alpha", "fast"),
+        (snn.Lapicque(0.9, reset_mechanism="zero", init_hidden=True), "lapicque", "R", "large"),
+        (snn.Leaky(0.9, reset_mechanism="zero", init_hidden=True), "leaky", "beta", "slow"),
+    ],
+)
+def test_text_where_a_constant_was_recorded_is_reported_and_not_used(neuron, name, entry, value):
+    graph = to_nir(neuron, torch.zeros(1, 2))
+    graph.nodes[name].metadata["snn_nir"][entry] = value
+    with pytest.warns(NIRWarning, match=f"NIR304: node '{name}'"):
+        net = from_nir(graph)
+    assert net(torch.ones(1, 2)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("part", ["inh", "spk", "reset"])
+def test_a_node_of_another_kind_than_recorded_is_left_alone(part):
+    graph = to_nir(snn.Alpha(0.9, 0.8, reset_mechanism="subtract", init_hidden=True), torch.zeros(1, 2))
+    others = {"inh": nir.Linear(np.eye(2)), "spk": nir.Scale(np.ones(2)), "reset": nir.Delay(np.zeros(2))}
+    node = others[part]
+    node.metadata = graph.nodes[f"alpha.{part}"].metadata
+    graph.nodes[f"alpha.{part}"] = node
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NIRWarning)
+        assert "Alpha" not in kinds(from_nir(graph))

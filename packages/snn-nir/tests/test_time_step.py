@@ -154,3 +154,16 @@ def test_unknown_words_are_refused():
         time_step({}, {}, method="heun")
     with pytest.raises(ValueError, match=r"time_unit='step' counts time in steps, so dt is 1; got dt=0.001"):
         time_step({}, {}, dt=1e-3, time_unit="step")
+
+
+@pytest.mark.parametrize("dt", [np.inf, np.nan, 0.0, -1.0, "1e-4"])
+def test_a_recorded_step_that_is_none_is_not_used(dt):
+    assert time_step({"a": lif(r=25.0)}, {"dt": dt}).source == "inferred"
+
+
+def test_a_recorded_method_that_is_none_is_reported():
+    with pytest.warns(NIRWarning, match="NIR304: graph: .*its method is 'heun', 'euler' is used"):
+        assert time_step({"a": lif(r=25.0)}, {"dt": 1e-4, "method": "heun"}).method == "euler"
+    assert time_step({"a": lif(r=25.0)}, {"dt": 1e-4, "method": "heun"}, method="exact").method == "exact"
+    with pytest.raises(ValueError, match="method must be one of euler, exact, got 'heun'"):
+        time_step({}, {}, method="heun")

@@ -172,14 +172,7 @@ class NIRWarning(UserWarning):
 
 
 def finding(code: str, where: str, problem: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
-    """Return the finding for a code.
-
-    Args:
-        code: ``NIRxxx``, a key of :data:`CODES`.
-        where: The node, the field or the path in the file, as in ``"node 'lif'"``.
-        problem: The value that is there instead of the expected one.
-        remedy: The action that fixes it; the table's remedy if None.
-        severity: ``"error"`` or ``"warning"``.
+    """Return the finding for a code; the table's remedy if ``remedy`` is None.
 
     Example:
         >>> finding("NIR208", "node 'lif'", "tau is -1.0").message
@@ -191,44 +184,16 @@ def finding(code: str, where: str, problem: str, remedy: str | None = None, *, s
 
 
 def refusal(code: str, where: str, problem: str, remedy: str | None = None) -> NIRError:
-    """Return the error for a code, ready to be raised.
-
-    Example:
-        >>> print(refusal("NIR208", "node 'lif'", "tau is -1.0"))
-        NIR208: node 'lif': a time constant or delay is out of range: tau is -1.0; time constants are > 0, delays >= 0
-    """
+    """Return the error for a code, ready to be raised."""
     what = finding(code, where, problem, remedy)
     error = NIRError(code, what.text)
     error.finding = what
     return error
 
 
-def announce(code: str, where: str, problem: str, remedy: str | None = None, *, stacklevel: int = 1) -> None:
-    """Warn with a code.
-
-    Example:
-        >>> import warnings
-        >>> with warnings.catch_warnings(record=True) as seen:
-        ...     warnings.simplefilter("always")
-        ...     announce("NIR210", "edge 'a' -> 'b'", "2 edges")
-        >>> str(seen[0].message)
-        "NIR210: edge 'a' -> 'b': two edges between the same nodes: 2 edges; each counts: their values are summed"
-    """
-    warnings.warn(NIRWarning(code, finding(code, where, problem, remedy).text), stacklevel=stacklevel + 1)
-
-
-def warn_caller(code: str, where: str, problem: str, remedy: str | None = None) -> None:
-    """Warn like :func:`~snn_nir.codes.announce`, at the line outside this package that led here.
-
-    Example:
-        >>> import warnings
-        >>> with warnings.catch_warnings(record=True) as seen:
-        ...     warnings.simplefilter("always")
-        ...     warn_caller("NIR501", "graph", "dt = 0.0001 s is assumed")
-        >>> seen[0].message.code
-        'NIR501'
-    """
+def announce(code: str, where: str, problem: str, remedy: str | None = None) -> None:
+    """Warn with a code, at the line outside this package that led here."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("snn_nir."):
         level, frame = level + 1, frame.f_back
-    announce(code, where, problem, remedy, stacklevel=level)
+    warnings.warn(NIRWarning(code, finding(code, where, problem, remedy).text), stacklevel=level)

@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 
     ran = command("run", _run, "run a file and count its spikes", "file")
     ran.add_argument("--input", metavar="ARRAY.npy", help="input [T, batch, ...]; random spikes if left out")
-    ran.add_argument("--steps", type=_steps, default=100, help="steps of random input (default 100)")
+    ran.add_argument("--steps", type=partial(_whole, least=1), default=100, help="steps of random input (default 100)")
     ran.add_argument("--rate", type=_share, default=0.1, help="spikes a step of random input, 0 to 1 (default 0.1)")
-    ran.add_argument("--seed", type=_seed, default=0, help="seed of random input (default 0)")
+    ran.add_argument("--seed", type=partial(_whole, least=0), default=0, help="seed of random input (default 0)")
     ran.add_argument("--dt", type=float, help="time step in seconds; found in the file if left out")
     ran.add_argument("--method", choices=("euler", "exact"), help="how time constants become decays")
     ran.add_argument("--output", metavar="ARRAYS.npz", help="write the outputs [T, batch, ...] to this file")
@@ -90,16 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _steps(text: str) -> int:
-    return _whole(text, 1, 2**31 - 1)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0, math.inf)
-
-
-def _whole(text: str, least: int, most: float) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
     return int(text)
 

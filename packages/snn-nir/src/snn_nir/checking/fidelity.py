@@ -14,10 +14,11 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
 from snn_core.surrogate import Surrogate
-from snn_nir.checking.probing import fire_places, membrane_of, observed, plain, probe, probed
+from snn_nir.checking.probing import fire_places, membrane_of, observed, probe, probed
 from snn_nir.exporting.recording import record
 from snn_nir.exporting.returned import returned
-from snn_nir.graphs.metadata import read_metadata
+from snn_nir.graphs.fields import walk
+from snn_nir.graphs.metadata import KEY, gathered, read_metadata, with_metadata
 from snn_nir.importing.conversion import from_nir
 from snn_nir.running.graph_module import GraphModule
 
@@ -86,7 +87,8 @@ def fidelity(
 
     Raises:
         NIRError: If the graph cannot be run, or the network has none.
-        ValueError: If the graph has more or fewer outputs than the network, or ``forward`` loops over time.
+        ValueError: If the graph has more or fewer outputs than the network, ``forward`` loops over time, or there is no
+            time step.
 
     Example:
         >>> import snn_core as snn, snn_nir
@@ -101,50 +103,33 @@ def fidelity(
     feed = () if xs is None else xs if isinstance(xs, tuple) else (xs,)
     like = _like(net, feed)
     feed = _drawn(like, graph, inputs, num_steps) if xs is None else feed
+    if any(not len(x) for x in feed):
+        raise ValueError("fidelity: there is no time step to compare; pass xs [T, batch, ...] with T >= 1")
     neurons = {path: module for path, module in net.named_modules() if isinstance(module, SpikingNeuron)}
     places = fire_places(graph, neurons)
     imported = _imported(probed(graph, places), metadata).to(like)
     outputs = [name for name in imported.output_names if name not in {probe(path) for path in places}]
     compared = _compared(net, tuple(x.new_zeros(x.shape[1:]) for x in feed), len(outputs))
-    result = _Comparison(places)
+    twins, counts, largest = imported.neurons, dict.fromkeys(places, (0, 0, 0)), 0.0
+    first: int | None = None
     with torch.no_grad(), observed(net, neurons) as seen:
-        for step in zip(*(x.unbind(0) for x in feed), strict=True):
+        for number, step in enumerate(zip(*(x.unbind(0) for x in feed), strict=True)):
             leaves = tree_leaves(net(*step))
-            theirs: Any = imported(dict(zip(inputs, step, strict=True)) if len(inputs) > 1 else step[0])
-            theirs = theirs if isinstance(theirs, Mapping) else {outputs[0]: theirs}
-            pairs = [(leaves[i], theirs[name]) for i, name in zip(compared, outputs, strict=True)]
-            mems = (membrane_of(path, neurons[path], seen[path][1], imported) for path in places)
-            result.add(pairs, {p: (seen[p][0], theirs[probe(p)]) for p in places}, [m for m in mems if m])
-    return result.result(losses(net, graph))
-
-
-class _Comparison:
-    """Steps compared so far."""
-
-    def __init__(self, places: Mapping[str, str]) -> None:
-        self._counts = dict.fromkeys(places, (0, 0, 0))
-        self._steps = 0
-        self._first: int | None = None
-        self._largest = 0.0
-
-    def add(
-        self,
-        outputs: list[tuple[Tensor, Tensor]],
-        spikes: Mapping[str, tuple[Tensor, Tensor]],
-        membranes: list[tuple[Tensor, Tensor]],
-    ) -> None:
-        distances = [_distance(pair) for pair in outputs]
-        for path, (ours, theirs) in spikes.items():
-            more = (int((ours != 0).sum()), int((theirs != 0).sum()), int((ours != theirs).sum()))
-            self._counts[path] = tuple(a + b for a, b in zip(self._counts[path], more, strict=True))  # pyrefly: ignore
-            distances.append(float(more[2]))
-        if self._first is None and any(distances):
-            self._first = self._steps
-        self._steps += 1
-        self._largest = max([self._largest, *map(_distance, outputs), *map(_distance, membranes)])
-
-    def result(self, lost: tuple[str, ...]) -> Fidelity:
-        return Fidelity(self._steps, self._first, self._counts, self._largest, lost)
+            values: Any = imported(dict(zip(inputs, step, strict=True)) if len(inputs) > 1 else step[0])
+            values = values if isinstance(values, Mapping) else {outputs[0]: values}
+            pairs = [(leaves[i], values[name]) for i, name in zip(compared, outputs, strict=True)]
+            mems = [membrane_of(path, neurons[path], seen[path][1], twins) for path in places]
+            distances = [_distance(pair) for pair in pairs]
+            largest = max([largest, *distances, *(_distance(pair) for pair in mems if pair)])
+            for path in places:
+                ours, theirs = seen[path][0], values[probe(path)]
+                spikes, others, differ = counts[path]
+                more = int((ours != theirs).sum())
+                counts[path] = (spikes + int((ours != 0).sum()), others + int((theirs != 0).sum()), differ + more)
+                distances.append(float(more))
+            if first is None and any(distances):
+                first = number
+    return Fidelity(len(feed[0]), first, counts, largest, losses(net, graph))
 
 
 def _distance(pair: tuple[Tensor, Tensor]) -> float:
@@ -170,7 +155,8 @@ def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
     if metadata:
         return from_nir(graph)
     notes = read_metadata(graph)
-    return from_nir(plain(graph), dt=notes.get("dt"), method=notes.get("method"), simplify=False)
+    others = {path: {k: v for k, v in own.items() if k != KEY} for path, own in gathered(graph).items()}
+    return from_nir(with_metadata(graph, others), dt=notes.get("dt"), method=notes.get("method"), simplify=False)
 
 
 def _like(net: nn.Module, feed: tuple[Tensor, ...]) -> Tensor:
@@ -188,30 +174,13 @@ def _drawn(like: Tensor, graph: nir.NIRGraph, inputs: list[str], num_steps: int)
 
 
 def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:
-    """List what a reader of the graph loses, without running the graph.
-
-    Example:
-        >>> import torch, warnings
-        >>> import snn_core as snn, snn_nir
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")
-        ...     graph = snn_nir.to_nir(snn.Leaky(beta=0.9), torch.zeros(1, 2), reset="compact")
-        >>> losses(snn.Leaky(beta=0.9), graph)
-        ("'leaky' resets by subtraction in its metadata alone; other readers reset it to zero",)
-    """
-    return tuple(line for name, node in _nodes(graph, "") for line in _of_node(name, node)) + tuple(
+    """List what a reader of the graph loses, without running the graph."""
+    nodes = sorted(walk(graph), key=lambda item: item[0])
+    return tuple(line for path, node in nodes for line in _of_node(path.replace("/", "."), node)) + tuple(
         f"{path!r}: its surrogate gradient is a function, which no file can hold"
         for path, module in net.named_modules()
         if isinstance(module, SpikingNeuron) and not isinstance(module.spike_grad, Surrogate)
     )
-
-
-def _nodes(graph: nir.NIRGraph, path: str) -> Iterator[tuple[str, Any]]:
-    for name, node in sorted(graph.nodes.items()):
-        if isinstance(node, nir.NIRGraph):
-            yield from _nodes(node, f"{path}{name}.")
-        else:
-            yield path + name, node
 
 
 def _of_node(name: str, node: Any) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +11,8 @@ from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.temporal import temporal
-from snn_nir.graphs.metadata import KEY
+from snn_nir.exporting.drawing import node_name
 from snn_nir.primitives.firing import ResetToValue
-from snn_nir.running.graph_module import GraphModule
 
 _SUFFIXES = (".graded", ".spk", ".lif", "")
 
@@ -23,7 +21,7 @@ def fire_places(graph: nir.NIRGraph, paths: Mapping[str, SpikingNeuron]) -> dict
     """Return the node that emits the spikes of each neuron, for the neurons that the graph has."""
     results = {}
     for path, neuron in paths.items():
-        name = path or type(neuron).__name__.lower()
+        name = node_name(path, neuron)
         place = next((name + s for s in _SUFFIXES if name + s in graph.nodes), None)
         if place is not None and not isinstance(graph.nodes[place], nir.NIRGraph):
             results[path] = place
@@ -44,18 +42,8 @@ def probed(graph: nir.NIRGraph, places: Mapping[str, str]) -> nir.NIRGraph:
     return nir.NIRGraph(nodes, edges, metadata=graph.metadata, type_check=False)
 
 
-def plain(graph: nir.NIRGraph) -> nir.NIRGraph:
-    """Return a graph without our metadata."""
-    nodes = {}
-    for name, node in graph.nodes.items():
-        nodes[name] = plain(node) if isinstance(node, nir.NIRGraph) else copy.copy(node)
-        nodes[name].metadata = {k: v for k, v in node.metadata.items() if k != KEY}
-    rest = {k: v for k, v in graph.metadata.items() if k != KEY}
-    return nir.NIRGraph(nodes, list(graph.edges), metadata=rest, type_check=False)
-
-
 @contextmanager
-def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor | None]]]:
     """Let a network start from rest, and its neurons continue from their own last state, whatever they are passed.
 
     Args:
@@ -63,22 +51,23 @@ def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[d
         neurons: Its neurons by path.
 
     Yields:
-        Spikes and membrane of the last step, by path.
+        Spikes and membrane of the last step, by path; None for the membrane of a neuron without a state ``mem``.
     """
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
+    seen: dict[str, tuple[Tensor, Tensor | None]] = {}
     states: dict[str, Any] = {}
     kept = [(module, module._kept) for module in temporal(net)]
 
     def passing(path: str) -> Any:
-        return lambda _, args, kwargs: ((args[0], *states.get(path, ())), {})
+        return lambda _, args, kwargs: ((args[0] if args else kwargs["input_"], *states.get(path, ())), {})
 
     def noting(path: str, neuron: SpikingNeuron) -> Any:
         def note(_: nn.Module, args: Any, out: Any) -> None:
-            if neuron.init_hidden:
-                seen[path] = (out[0] if isinstance(out, tuple) else out), neuron._kept.mem  # pyrefly: ignore
-            else:
+            spk = out[0] if isinstance(out, tuple) else out
+            state = neuron._kept
+            if not neuron.init_hidden:
                 states[path] = out if "spk" in neuron.State._fields else out[1:]
-                seen[path] = out[0], neuron.State._make(states[path]).mem  # pyrefly: ignore[missing-attribute]
+                state = neuron.State._make(states[path])
+            seen[path] = spk, getattr(state, "mem", None)
 
         return note
 
@@ -95,28 +84,23 @@ def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[d
             module._kept = before
 
 
-def membrane_of(path: str, neuron: Any, mem: Tensor, imported: GraphModule) -> tuple[Tensor, Tensor] | None:
+def membrane_of(
+    path: str, neuron: Any, mem: Tensor | None, twins: Mapping[str, SpikingNeuron]
+) -> tuple[Tensor, Tensor] | None:
     r"""Return a membrane of the network as the graph should have it, and as the graph has it.
 
     NIR's resetting node has reset by the end of the step; a neuron that resets in the step after a spike has not.
     So the node's membrane is :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
 
     Returns:
-        Both, or None if the graph's nodes have no such membrane.
+        Both, or None if the network or the graph's nodes have no such membrane.
     """
-    name = path or type(neuron).__name__.lower()
-    twin: Any = next((imported[n] for n in (name, f"{name}.lif", f"{name}.mem") if _has(imported, n)), None)
-    if twin is None or twin._kept is None or not hasattr(twin._kept, "mem"):
+    name = node_name(path, neuron)
+    twin: Any = next((twins[n] for n in (name, f"{name}.lif", f"{name}.mem") if n in twins), None)
+    if mem is None or not hasattr(getattr(twin, "_kept", None), "mem"):
         return None
     if isinstance(twin, ResetToValue) and twin.reset_name == neuron.reset_name == "zero":
         mem = mem * (mem <= neuron.threshold)
     elif not isinstance(twin, type(neuron)) and neuron.reset_name == "subtract" and not neuron.reset_delay:
         return None  # the nodes lower the membrane on its way out
     return mem, twin._kept.mem
-
-
-def _has(imported: GraphModule, name: str) -> bool:
-    try:
-        return isinstance(imported[name], SpikingNeuron)
-    except KeyError:
-        return False

@@ -10,7 +10,7 @@ import torch
 
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal, field_type
-from snn_nir.graphs.values import array_of
+from snn_nir.graphs.values import array_of, with_axes
 
 
 def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None:
@@ -20,10 +20,9 @@ def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None
     """
     factor, shift = _affine(layer, where)
     node = drawing.nodes[name]
-    bias = getattr(node, "bias", np.zeros(len(factor)))
     dtype = node.weight.dtype
-    weight = (node.weight * factor.reshape(-1, *[1] * (node.weight.ndim - 1))).astype(dtype)
-    bias = (bias * factor + shift).astype(dtype)
+    weight = (node.weight * with_axes(factor, node.weight.ndim)).astype(dtype)
+    bias = (getattr(node, "bias", 0) * factor + shift).astype(dtype)
     if isinstance(node, nir.Linear):
         node = nir.Affine(weight=weight, bias=bias, metadata=node.metadata)
     else:
@@ -33,22 +32,14 @@ def fold_batch_norm(layer: Any, name: str, drawing: Drawing, where: str) -> None
 
 
 def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
-    """Return a normalization as a node: ``Scale`` or, if it shifts, a diagonal matrix or kernel of size 1.
-
-    Example:
-        >>> import torch
-        >>> norm = torch.nn.BatchNorm1d(2, eps=0.0).eval()
-        >>> draw_batch_norm(norm, Signal(("x",), (2,), torch.float32), "norm").scale
-        array([1., 1.], dtype=float32)
-    """
+    """Return a normalization as a node: ``Scale`` or, if it shifts, a diagonal matrix or kernel of size 1."""
     factor, shift = _affine(layer, where)
     dtype = field_type(signal.dtype)
-    axes = len(signal.shape) - 1
     if not shift.any():
-        scale = factor.reshape(-1, *[1] * axes)
-        return nir.Scale(scale=np.broadcast_to(scale, signal.shape).astype(dtype))
-    weight = np.diag(factor).astype(dtype).reshape(len(factor), len(factor), *[1] * axes)
+        return nir.Scale(scale=np.broadcast_to(with_axes(factor, len(signal.shape)), signal.shape).astype(dtype))
+    weight = with_axes(np.diag(factor), len(signal.shape) + 1).astype(dtype)
     bias = shift.astype(dtype)
+    axes = len(signal.shape) - 1
     if axes == 0:
         return nir.Affine(weight=weight, bias=bias)
     if axes == 1:

@@ -12,7 +12,7 @@ from torch import Tensor
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import field_type
 from snn_nir.exporting.settings import Settings
-from snn_nir.graphs.values import array_of
+from snn_nir.graphs.values import array_of, without_batch
 
 Constant = float | Tensor | np.ndarray
 
@@ -20,17 +20,10 @@ _NEIGHBORS = 4  # floating-point numbers on each side of a time constant
 
 
 def broadcast(value: Constant, shape: tuple[int, ...], where: str) -> np.ndarray:
-    """Return a constant of a neuron with one value for every neuron, as float64.
-
-    Example:
-        >>> broadcast(torch.tensor(0.5), (2,), "lif")
-        array([0.5, 0.5])
-    """
+    """Return a constant of a neuron with one value for every neuron, as float64."""
     array = array_of(value, torch.float64) if isinstance(value, Tensor) else np.asarray(value, dtype=np.float64)
-    while array.ndim > len(shape) and array.shape[0] == 1:
-        array = array[0]
     try:
-        return np.broadcast_to(array, shape)
+        return np.broadcast_to(without_batch(array, len(shape)), shape)
     except ValueError:
         problem = f"a constant of shape {tuple(np.shape(value))} for neurons of shape {shape}"
         raise refusal("NIR402", where, problem, "give one value, or one per neuron") from None
@@ -45,23 +38,21 @@ class Leak:
 
     Args:
         decay: d, one per neuron, float64.
+        gain: g, one per neuron, float64.
         settings: Step and method.
         dtype: Dtype of the fields.
         where: The neuron, for the error.
-        gain: g, one per neuron.
 
     Raises:
         NIRError: ``NIR402`` for a negative decay with ``method="exact"``, which no time constant gives.
 
     Example:
-        >>> leak = Leak(np.array([0.5]), Settings(dt=1.0), torch.float32, "lif")
+        >>> leak = Leak(np.array([0.5]), np.array([1.0]), Settings(dt=1.0), torch.float32, "lif")
         >>> leak.tau, leak.r
         (array([2.], dtype=float32), array([2.], dtype=float32))
     """
 
-    def __init__(
-        self, decay: np.ndarray, settings: Settings, dtype: torch.dtype, where: str, gain: np.ndarray | float = 1.0
-    ) -> None:
+    def __init__(self, decay: np.ndarray, gain: np.ndarray, settings: Settings, dtype: torch.dtype, where: str) -> None:
         self._type: Any = field_type(dtype)
         self._settings = settings
         dt = self._type(settings.dt)
@@ -73,8 +64,8 @@ class Leak:
         self.never: bool = bool((decay == 1).all()) and decay.size > 0
         self.tau: np.ndarray
         self.r: np.ndarray
-        self.tau, self.r = self._paired(self._time_constant(), gain * np.ones(decay.shape))
-        self._r_without_leak = self._divided(gain * np.ones(decay.shape), self._type(settings.dt))[0]
+        self.tau, self.r = self._paired(self._time_constant(), gain)
+        self._r_without_leak = self._divided(gain, self._type(settings.dt))
 
     def _time_constant(self) -> np.ndarray:
         dt, decay = self._settings.dt, self.decay
@@ -109,17 +100,17 @@ class Leak:
         rises = [dt / tau, dt * (1 / tau)]
         if self._settings.method == "exact":
             rises = [-np.expm1(-steps) for steps in rises]
-        r, _ = self._divided(gain, rises[0])
+        r = self._divided(gain, rises[0])
         return r, np.logical_and.reduce([rise * r == self.field(gain) for rise in rises])
 
-    def _divided(self, gain: np.ndarray, rise: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the quotient r, or a neighbor of it, and True where its product with the divisor is the gain."""
+    def _divided(self, gain: np.ndarray, rise: Any) -> np.ndarray:
+        """Return the quotient r, or a neighbor of it whose product with the divisor is the gain itself."""
         product = self.field(gain)
         r = self.field(product / rise)
         for end in (np.inf, -np.inf):
             beside = np.nextafter(r, self._type(end))
             r = np.where((rise * r != product) & (rise * beside == product), beside, r)
-        return r, rise * r == product
+        return r
 
     def field(self, values: Any) -> np.ndarray:
         """Return values as a field of the neuron."""
@@ -130,15 +121,15 @@ class Leak:
         """Zeros, for a potential at which a membrane rests or to which it is reset."""
         return np.zeros(self.decay.shape, self._type)
 
-    def integrator(self, **extra: Any) -> Any:
+    def integrator(self) -> Any:
         """Return the membrane alone: ``LI``, or ``I`` if nothing decays."""
         if self.never:
-            return nir.I(r=self._r_without_leak, **extra)
-        return nir.LI(tau=self.tau, r=self.r, v_leak=self.zero, **extra)
+            return nir.I(r=self._r_without_leak)
+        return nir.LI(tau=self.tau, r=self.r, v_leak=self.zero)
 
-    def firing(self, threshold: np.ndarray, **extra: Any) -> Any:
+    def firing(self, threshold: np.ndarray) -> Any:
         """Return membrane, threshold, and reset to zero: ``LIF``, or ``IF`` if nothing decays."""
-        fields: dict[str, Any] = {"v_threshold": self.field(threshold), "v_reset": self.zero, **extra}
         if self.never:
-            return nir.IF(r=self._r_without_leak, **fields)
-        return nir.LIF(tau=self.tau, r=self.r, v_leak=self.zero, **fields)
+            return nir.IF(r=self._r_without_leak, v_threshold=self.field(threshold), v_reset=self.zero)
+        fields = {"v_leak": self.zero, "v_threshold": self.field(threshold), "v_reset": self.zero}
+        return nir.LIF(tau=self.tau, r=self.r, **fields)

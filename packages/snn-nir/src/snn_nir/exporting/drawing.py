@@ -10,9 +10,11 @@ import nir
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_nir.codes import refusal
 from snn_nir.exporting.settings import Settings
+from snn_nir.graphs.fields import assembled
 from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata, read_metadata
 from snn_nir.graphs.values import array_of
@@ -36,13 +38,18 @@ class Signal(NamedTuple):
         return self._replace(sources=self.sources + other.sources)
 
 
-def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
-    """Return a tensor as a field of a node: float64 if its dtype, or ``dtype`` if passed, is float64, else float32.
+def node_name(path: str, module: nn.Module) -> str:
+    """Return the name of a module's node: the path of the module or, for the net itself, its class."""
+    return path or type_before_parametrizations(module).__name__.lower()
 
-    Example:
-        >>> stored(torch.ones(2, dtype=torch.bfloat16)).dtype
-        dtype('float32')
-    """
+
+def port(kind: str, shape: tuple[int, ...]) -> Any:
+    """Return an ``"Input"`` or ``"Output"`` for signals of a shape."""
+    return assembled(kind, {"shape": np.array(shape, dtype=int)}, {})
+
+
+def stored(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
+    """Return a tensor as a field of a node: float64 if its dtype, or ``dtype`` if passed, is float64, else float32."""
     wide = (value.dtype if dtype is None else dtype) == torch.float64
     return array_of(value, torch.float64 if wide else torch.float32).copy()
 

@@ -82,15 +82,14 @@ def draw(net: nn.Module, sample: Any, settings: Settings, extra: tuple[Any, ...]
     else:
         dtype = draw_values(record(net, samples, extra), drawing, samples)
     drawing.prune()
-    name = str(dtype).removeprefix("torch.")
-    metadata = graph_metadata(settings.dt, settings.method, name)
     for name, node in drawing.nodes.items():
         _check_finite(name, node)
     if drawing.places:
         nest(drawing)
+    metadata = graph_metadata(settings.dt, settings.method, str(dtype).removeprefix("torch."))
     graph = infer(nir.NIRGraph(drawing.nodes, drawing.edges, metadata=metadata, type_check=False))
-    for code, where, what in drawing.notes:
-        announce(code, where, what, stacklevel=3)
+    for note in drawing.notes:
+        announce(*note)
     return graph
 
 

@@ -15,6 +15,7 @@ from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Call
 from snn_nir.exporting.drawing import Drawing, Signal, stored
 from snn_nir.exporting.layers import flattening
+from snn_nir.graphs.values import without_batch
 
 _SAME = {"contiguous", "detach", "clone", "float", "double", "half", "bfloat16", "to", "type"}
 _LAYERS = {
@@ -33,17 +34,13 @@ _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
 
 
 def draw_function(node: Call, arguments: list[Any], named: list[Any], drawing: Drawing) -> Any:
-    """Draw one call.
-
-    Returns:
-        A signal; or the value itself, if it depends on no signal.
-    """
+    """Draw one call; return a signal, or the value itself if it depends on no signal."""
     taken = [*arguments, *named]
     if not any(isinstance(a, Signal) for a in (*taken, *_items(taken))):
         return node.value
     for names, draw in _RULES:
         if node.kind in names:
-            return draw(node, arguments, node.value, drawing)
+            return draw(node, arguments, drawing)
     layer = _LAYERS.get(node.kind)
     if layer is not None:
         raise _refused(node, "only its layer can be written", f"use {layer}")
@@ -58,18 +55,16 @@ def _refused(node: Call, why: str, remedy: str | None = None) -> Exception:
     return refusal("NIR403", f"{node.name!r}", f"{node.kind}: {why}", remedy)
 
 
-def _same(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
-    signal: Signal = arguments[0]
-    widened = value.dtype == torch.float32 and signal.dtype in (
-        torch.float16,
-        torch.bfloat16,
-    )  # everything is written in float32
-    if value.dtype != signal.dtype and not widened:
-        raise _refused(node, f"it turns {signal.dtype} into {value.dtype}", "use one dtype throughout")
-    return signal._replace(dtype=value.dtype)
+def _same(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
+    signal, dtype = arguments[0], node.value.dtype
+    # everything is written in float32
+    widened = dtype == torch.float32 and signal.dtype in (torch.float16, torch.bfloat16)
+    if dtype != signal.dtype and not widened:
+        raise _refused(node, f"it turns {signal.dtype} into {dtype}", "use one dtype throughout")
+    return signal._replace(dtype=dtype)
 
 
-def _dropout(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _dropout(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     training = arguments[2] if len(arguments) > 2 else node.kwargs.get("training", True)
     if training:
         raise refusal(
@@ -78,17 +73,7 @@ def _dropout(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) 
     return arguments[0]
 
 
-def _add(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
-    first, second = _terms(node, arguments)
-    return first.plus(second)
-
-
-def _subtract(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
-    first, second = _terms(node, arguments)
-    return first.plus(_scaled(node, second, _factor(-1.0), drawing))
-
-
-def _terms(node: Call, arguments: list[Any]) -> tuple[Signal, Signal]:
+def _add(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     if len(arguments) != 2 or node.kwargs:
         raise _refused(node, "with alpha or out", "scale the term, then add")
     first, second = arguments
@@ -96,14 +81,14 @@ def _terms(node: Call, arguments: list[Any]) -> tuple[Signal, Signal]:
         raise _refused(node, "a constant is added", "add it as the bias of a layer")
     if first.shape != second.shape:
         raise _refused(node, f"shapes {first.shape} and {second.shape} are broadcast", "make them equal")
-    return first, second
+    return first.plus(second if node.kind == "add" else _scaled(node, second, _factor(-1.0), drawing))
 
 
-def _negate(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _negate(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     return _scaled(node, arguments[0], _factor(-1.0), drawing)
 
 
-def _multiply(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _multiply(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     signals = [a for a in arguments if isinstance(a, Signal)]
     others = [a for a in arguments if not isinstance(a, Signal)]
     if len(signals) != 1 or len(others) != 1 or node.kwargs:
@@ -111,7 +96,7 @@ def _multiply(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing)
     return _scaled(node, signals[0], _factor(others[0]), drawing)
 
 
-def _divide(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _divide(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     signal, divisor = arguments if len(arguments) == 2 else (None, None)
     if not isinstance(signal, Signal) or isinstance(divisor, Signal) or node.kwargs:
         raise _refused(node, "it divides by a value of the network")
@@ -128,20 +113,18 @@ def _factor(value: Any) -> Tensor:
 
 
 def _scaled(node: Call, signal: Signal, factor: Tensor, drawing: Drawing) -> Signal:
-    array = stored(factor, signal.dtype)
-    while array.ndim > len(signal.shape) and array.shape[0] == 1:
-        array = array[0]
+    array = without_batch(stored(factor, signal.dtype), len(signal.shape))
     if np.broadcast_shapes(array.shape, signal.shape) != signal.shape:
         raise _refused(node, f"a factor of shape {array.shape} for a value of shape {signal.shape}", "make them equal")
     scale = nir.Scale(np.broadcast_to(array, signal.shape).copy())
     return signal._replace(sources=(drawing.add(node.name, scale, signal),))
 
 
-def _flatten(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) -> Signal:
+def _flatten(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     """Draw a reshape that joins neighboring axes."""
     signal: Signal = arguments[0]
-    before, after = signal.shape, tuple(value.shape[1:])
-    if tuple(value.shape[:1]) == () or math.prod(before) != math.prod(after):
+    before, after = signal.shape, tuple(node.value.shape[1:])
+    if not node.value.dim() or math.prod(before) != math.prod(after):
         raise _refused(node, "it joins the batch axis with others", "keep axis 0")
     if after == before:
         return signal
@@ -154,11 +137,10 @@ def _flatten(node: Call, arguments: list[Any], value: Tensor, drawing: Drawing) 
     raise _refused(node, f"shape {before} becomes {after}", "NIR only joins neighboring axes, by Flatten")
 
 
-_RULES: tuple[tuple[set[Any], Callable[..., Signal]], ...] = (
+_RULES: tuple[tuple[set[str], Callable[..., Signal]], ...] = (
     (_SAME, _same),
     (_DROPOUTS, _dropout),
-    ({"add"}, _add),
-    ({"sub", "subtract"}, _subtract),
+    ({"add", "sub", "subtract"}, _add),
     ({"neg"}, _negate),
     ({"mul", "multiply"}, _multiply),
     ({"truediv", "div"}, _divide),

@@ -12,8 +12,9 @@ from torch import Tensor
 from snn_core import SpikingNeuron
 from snn_nir import primitives
 from snn_nir.codes import refusal
-from snn_nir.exporting.drawing import Drawing, Signal, field_type, stored
+from snn_nir.exporting.drawing import Drawing, Signal, field_type, port, stored
 from snn_nir.exporting.modules import draw_module, draw_neuron
+from snn_nir.graphs.fields import PRIMITIVES
 from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 from snn_nir.graphs.ordering import ordered
@@ -25,17 +26,7 @@ _STAND_IN = "\0"  # stands for the input of a node while the node is drawn
 
 
 def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
-    """Draw an imported graph with its cycles and the current values of its parameters; return their dtype.
-
-    Example:
-        >>> import snn_nir
-        >>> from snn_nir.exporting.settings import Settings
-        >>> drawing = Drawing(Settings())
-        >>> draw_graph_module(snn_nir.from_nir(nir.NIRGraph.from_list(nir.Linear(np.ones((2, 3))))), drawing)
-        torch.float64
-        >>> drawing.edges
-        [('input', 'linear'), ('linear', 'output')]
-    """
+    """Draw an imported graph with its cycles and the current values of its parameters; return their dtype."""
     parameters = [p for p in (*net.parameters(), *net.buffers()) if p.is_floating_point()]
     dtype = parameters[0].dtype if parameters else torch.get_default_dtype()
     values: dict[str, Any] = {}
@@ -44,8 +35,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
     for node in net._wiring.nodes:
         shape = net._shapes[node.name]
         if node.name in net.input_names:
-            place = drawing.add(node.name, nir.Input({"input": np.array(shape, dtype=int)}))
-            values[node.name] = Signal((place,), shape, dtype)
+            values[node.name] = Signal((drawing.add(node.name, port("Input", shape)),), shape, dtype)
         elif node.name in net._taps:
             values[node.name] = values[node.sources[0]][net._taps[node.name]]
         else:
@@ -102,48 +92,29 @@ def _drawn_with_entries(net: GraphModule, node: Wired, total: Signal, drawing: D
 def _drawn(net: GraphModule, name: str, signal: Signal, drawing: Drawing) -> Any:
     shape, dtype = net._shapes[name], signal.dtype
     if name in net.output_names:
-        drawing.add(name, nir.Output({"output": np.array(shape, dtype=int)}), signal)
+        drawing.add(name, port("Output", shape), signal)
         return signal
-    if name not in net._attributes:
-        port: Any = nir.Scale(np.ones(shape, field_type(dtype)))  # where a cycle is closed in a flat graph
-        if net._places:
-            kind = net._places[name].kind  # Input or Output of a nested graph
-            port = getattr(nir, kind)({kind.lower(): np.array(shape, dtype=int)})
-        return Signal((drawing.add(name, port, signal),), shape, dtype)
-    module: Any = net[name]
-    primitive = draw_primitive(module, name, drawing)
+    if name in net._attributes:
+        module: Any = net[name]
+        node = draw_primitive(module, name, drawing)
+    elif net._places:
+        module, node = None, port(net._places[name].kind, shape)  # an Input or Output of a nested graph
+    else:
+        module, node = None, nir.Scale(np.ones(shape, field_type(dtype)))  # where a cycle is closed in a flat graph
+    if node is not None:
+        return Signal((drawing.add(name, node, signal),), shape, dtype)
     value = torch.empty(1, *shape, dtype=dtype, device="meta")
-    if primitive is not None:
-        return Signal((drawing.add(name, primitive, signal),), shape, dtype)
     if not isinstance(module, SpikingNeuron):
-        return draw_module(module, name, signal, value, drawing)
+        return draw_module(module, name, signal, value, drawing)  # pyrefly: ignore  (it has a node if it is None)
     names = module.output_names
-    used = frozenset(names[place] for tap, place in net._taps.items() if _source(net, tap) == name) | {"spk"}
+    taps = (tap for tap in net._wiring.nodes if tap.name in net._taps and tap.sources[0] == name)
+    used = frozenset(names[net._taps[tap.name]] for tap in taps) | {"spk"}
     ports = draw_neuron(module, name, signal, value, used, drawing)
     return tuple(ports[n] for n in names) if module.output else ports["spk"]
 
 
-def _source(net: GraphModule, tap: str) -> str:
-    return next(node.sources[0] for node in net._wiring.nodes if node.name == tap)
-
-
 def nest(drawing: Drawing) -> None:
-    """Move nodes into the nested graphs of their places, and the edges among them.
-
-    Example:
-        >>> import numpy as np
-        >>> from snn_nir.exporting.settings import Settings
-        >>> from snn_nir.graphs.flattening import GraphPlace
-        >>> drawing = Drawing(Settings())
-        >>> shape = np.array([2])
-        >>> drawing.nodes = {"a": nir.Input(shape), "b.in": nir.Input(shape), "b.out": nir.Output(shape)}
-        >>> drawing.edges = [("a", "b.in"), ("b.in", "b.out")]
-        >>> drawing.places = {"a": GraphPlace((), "a", "Input"), "b.in": GraphPlace(("b",), "in", "Input")}
-        >>> drawing.places["b.out"] = GraphPlace(("b",), "out", "Output")
-        >>> nest(drawing)
-        >>> drawing.edges, drawing.nodes["b"].edges
-        ([('a', 'b')], [('in', 'out')])
-    """
+    """Move nodes into the nested graphs of their places, and the edges among them."""
     graphs: dict[tuple[str, ...], tuple[dict[str, Any], list[tuple[str, str]]]] = {(): ({}, [])}
     for name, node in drawing.nodes.items():
         place = drawing.places[name]
@@ -159,17 +130,6 @@ def nest(drawing: Drawing) -> None:
     drawing.nodes, drawing.edges = graphs[()]
 
 
-_TIMES = ("tau", "tau_syn", "tau_mem")
-_FIELDS: dict[type, tuple[type, tuple[str, ...]]] = {
-    primitives.I: (nir.I, ("r",)),
-    primitives.IF: (nir.IF, ("r", "v_threshold", "v_reset")),
-    primitives.LI: (nir.LI, ("tau", "r", "v_leak")),
-    primitives.LIF: (nir.LIF, ("tau", "r", "v_leak", "v_threshold", "v_reset")),
-    primitives.CubaLI: (nir.CubaLI, ("tau_syn", "tau_mem", "r", "v_leak", "w_in")),
-    primitives.CubaLIF: (nir.CubaLIF, ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in")),
-    primitives.Threshold: (nir.Threshold, ("threshold",)),
-    primitives.Scale: (nir.Scale, ("scale",)),
-}
 _ATTRIBUTES = {"v_threshold": "threshold", "tau_mem": "tau"}
 
 
@@ -185,26 +145,24 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
         >>> draw_primitive(integrator, "i", Drawing(Settings(dt=0.5))).r
         array([2.], dtype=float32)
     """
-    settings = drawing.settings
+    settings, kind = drawing.settings, type(module).__name__
     if isinstance(module, primitives.Delay):
         return nir.Delay(stored(module.steps.double()) * settings.dt)
     if isinstance(module, primitives.BatchedLinear):
         weight = stored(module.weight)
         return nir.Linear(weight) if module.bias is None else nir.Affine(weight, stored(module.bias))
-    if type(module) not in _FIELDS:
+    if type(module) is not getattr(primitives, kind, None):
         return None
-    kind, names = _FIELDS[type(module)]
     if getattr(module, "method", settings.method) != settings.method:
-        problem = f"it was made for method={module.method!r}, which is not the export's"
-        raise refusal("NIR402", f"{name!r} ({type(module).__name__})", problem, f"pass method={module.method!r}")
+        problem = f"it was made for method={module.method!r}, which is not the export's"  # pyrefly: ignore
+        raise refusal("NIR402", f"{name!r} ({kind})", problem, f"pass method={module.method!r}")  # pyrefly: ignore
     stretch = settings.dt / module.dt if hasattr(module, "dt") else 1.0
-    integrates = kind in (nir.I, nir.IF)
     fields = {}
-    for field in names:
+    for field in PRIMITIVES[kind]:
         value: Tensor = getattr(module, _ATTRIBUTES.get(field, field))
-        factor = stretch if field in _TIMES else 1 / stretch if integrates and field == "r" else 1.0
+        factor = stretch if field.startswith("tau") else 1 / stretch if kind in ("I", "IF") and field == "r" else 1.0
         fields[field] = stored(value if factor == 1 else value.double() * factor, value.dtype)
-    return kind(**fields, metadata=_firing_metadata(module, name, drawing))
+    return getattr(nir, kind)(**fields, metadata=_firing_metadata(module, name, drawing))
 
 
 def _firing_metadata(module: Any, name: str, drawing: Drawing) -> dict[str, Any]:

@@ -13,17 +13,11 @@ from torch import nn
 from snn_core import AxonalDelay, GradedSpikes
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, stored
-from snn_nir.graphs.values import array_of
+from snn_nir.graphs.values import array_of, with_axes
 
 
 def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
-    """Return ``Linear`` or ``Affine`` for ``nn.Linear``.
-
-    Example:
-        >>> import torch
-        >>> type(draw_linear(nn.Linear(3, 2), Signal(("x",), (3,), torch.float32), "fc")).__name__
-        'Affine'
-    """
+    """Return ``Linear`` or ``Affine`` for ``nn.Linear``."""
     if len(signal.shape) != 1:
         problem = f"Linear over input of shape {signal.shape}: NIR multiplies vectors"
         remedy = "flatten its input, or use a convolution with kernel 1; the sample is one time step [batch, ...]"
@@ -34,14 +28,7 @@ def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
 
 
 def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
-    """Return ``Conv1d`` or ``Conv2d``; a missing bias becomes zeros.
-
-    Example:
-        >>> import torch
-        >>> conv = draw_conv(nn.Conv1d(1, 2, 3, bias=False), Signal(("x",), (1, 8), torch.float32), "conv")
-        >>> conv.input_shape, conv.bias
-        (8, array([0., 0.], dtype=float32))
-    """
+    """Return ``Conv1d`` or ``Conv2d``; a missing bias becomes zeros."""
     if layer.padding_mode != "zeros":
         raise refusal("NIR401", repr(where), f"padding_mode={layer.padding_mode!r}: NIR pads with zeros")
     weight = stored(layer.weight)
@@ -57,13 +44,7 @@ def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
 
 
 def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
-    """Return ``AvgPool2d``, or ``SumPool2d`` if the divisor is 1.
-
-    Example:
-        >>> import torch
-        >>> draw_avg_pool(nn.AvgPool2d(2), Signal(("x",), (1, 4, 4), torch.float32), "pool").kernel_size
-        array([2, 2])
-    """
+    """Return ``AvgPool2d``, or ``SumPool2d`` if the divisor is 1."""
     if isinstance(layer, nn.AdaptiveAvgPool2d):
         return _adaptive(layer, signal, where)
     kernel = _pair(layer.kernel_size)
@@ -98,24 +79,12 @@ def _pair(value: Any) -> Any:
 
 
 def draw_graded(layer: GradedSpikes, signal: Signal, where: str) -> Any:
-    """Return a ``Scale`` by the weight of every neuron.
-
-    Example:
-        >>> import torch
-        >>> draw_graded(GradedSpikes(2, 3.0), Signal(("x",), (2,), torch.float32), "graded").scale
-        array([3., 3.], dtype=float32)
-    """
+    """Return a ``Scale`` by the weight of every neuron."""
     return nir.Scale(scale=np.broadcast_to(stored(layer.weights)[:, 0], signal.shape).copy())
 
 
 def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
-    """Return a ``Delay`` with one value per neuron, for an ``AxonalDelay`` or a delayed recurrence in whole steps.
-
-    Example:
-        >>> import torch
-        >>> draw_delay(AxonalDelay(3, 2.0), Signal(("x",), (2,), torch.float32), "delay", 0.5).delay
-        array([1., 1.])
-    """
+    """Return a ``Delay`` with one value per neuron, for an ``AxonalDelay`` or a delayed recurrence in whole steps."""
     steps = layer.delay.detach().clamp(0, layer.max_delay)
     spread = layer.kernel == "gaussian" if isinstance(layer, AxonalDelay) else bool(layer.delay_sigma)
     between = steps[steps != steps.round()]
@@ -125,19 +94,12 @@ def draw_delay(layer: Any, signal: Signal, where: str, dt: float) -> Any:
         raise refusal("NIR402", repr(where), f"{result}: NIR delays by whole steps", remedy)
     times = array_of(steps, torch.float64) * dt
     if isinstance(layer, AxonalDelay) and times.ndim:
-        times = times.reshape(-1, *[1] * (len(signal.shape) - 1))
+        times = with_axes(times, len(signal.shape))
     return nir.Delay(np.broadcast_to(times, signal.shape).copy())
 
 
 def draw_flatten(layer: nn.Flatten, signal: Signal, where: str) -> Any:
-    """Return ``Flatten``, or None if there is nothing to flatten.
-
-    Example:
-        >>> import torch
-        >>> flat = draw_flatten(nn.Flatten(), Signal(("x",), (2, 3), torch.float32), "flat")
-        >>> flat.start_dim, flat.end_dim
-        (0, -1)
-    """
+    """Return ``Flatten``, or None if there is nothing to flatten."""
     axes = len(signal.shape) + 1
     return flattening(signal, layer.start_dim % axes, layer.end_dim % axes, repr(where))
 

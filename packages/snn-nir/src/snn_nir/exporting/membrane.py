@@ -54,8 +54,9 @@ def draw_membrane(
         return {**ports, "spk": fired}
     mem = neuron.add("mem", _integrating(leak, syn), signal, **constants)
     fired = neuron.fire(mem)
-    ports["mem"] = _subtracted(neuron, mem, fired, leak, neuron.constant(gain)) if reset == "subtract" else mem
-    return {**ports, "spk": fired}
+    if reset == "subtract":
+        mem = subtracted(neuron, mem, mem, fired, leak.decay, neuron.constant(gain))
+    return {**ports, "spk": fired, "mem": mem}
 
 
 def _firing(neuron: NeuronDrawing, leak: Leak, syn: Leak | None) -> Any:
@@ -73,11 +74,11 @@ def _currents(leak: Leak, syn: Leak) -> dict[str, Any]:
     return {"tau_syn": syn.tau, "tau_mem": leak.tau, "r": leak.r, "v_leak": leak.zero, "w_in": syn.r}
 
 
-def _subtracted(neuron: NeuronDrawing, mem: Signal, fired: Signal, leak: Leak, gain: Any) -> Signal:
-    """Draw the reset, and return the membrane as the network's step leaves it."""
+def subtracted(neuron: NeuronDrawing, mem: Signal, entry: Signal, fired: Signal, decay: Any, gain: Any) -> Signal:
+    """Draw the reset from the spikes to a node of the membrane; return the membrane as the step leaves it."""
     delayed = neuron.neuron.reset_delay
-    amount = neuron.threshold if delayed else leak.decay * neuron.threshold
-    neuron.connect(neuron.scale("reset", -amount / gain, fired), mem)
+    amount = neuron.threshold if delayed else decay * neuron.threshold
+    neuron.connect(neuron.scale("reset", -amount / gain, fired), entry)
     if delayed or "mem" not in neuron.used:
         return mem
     return mem.plus(neuron.scale("lowered", -neuron.threshold, fired))

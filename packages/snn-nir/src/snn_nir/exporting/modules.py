@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core import AxonalDelay, GradedSpikes
 from snn_core.neuron.temporal import Temporal
@@ -29,7 +30,8 @@ _LAYERS: dict[type, Callable[..., Any]] = {
 }
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-_SHARED = {nn.Linear: ("weight", "bias"), nn.Conv1d: ("weight", "bias"), nn.Conv2d: ("weight", "bias")}
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
+_AXES = {nn.Conv1d: 2, nn.Conv2d: 3, nn.AvgPool2d: 3, nn.AdaptiveAvgPool2d: 3}  # of a sample
 _REASONS = {
     nn.MaxPool1d: "NIR has no maximum",
     nn.MaxPool2d: "NIR has no maximum",
@@ -47,17 +49,15 @@ def draw_neuron(
 
 
 def draw_module(
-    module: nn.Module,
-    name: str,
-    signal: Signal,
-    value: Any,
-    drawing: Drawing,
-    before: str | None = None,
+    module: nn.Module, name: str, signal: Signal, value: Any, drawing: Drawing, before: str | None = None
 ) -> Any:
     """Draw one layer and return its output; a batch normalization goes into ``before``, a node that feeds only it."""
-    kind = _kind(module)
+    kind = type_before_parametrizations(module)
     if isinstance(module, _SAME):
         return signal
+    if len(signal.shape) != _AXES.get(kind, len(signal.shape)):
+        problem = f"a sample of shape {signal.shape} beside the batch, where it takes {_AXES[kind]} axes"
+        raise refusal("NIR405", where(module, name), problem)
     if kind in _NORMS:
         if before is not None and _is_foldable(before, drawing):
             fold_batch_norm(module, before, drawing, name)
@@ -70,10 +70,11 @@ def draw_module(
         if drawn is None:
             return signal
     else:
-        return _left_out(module, name, signal, value, drawing)
+        return _left_out(module, kind, name, signal, value, drawing)
     drawn.metadata = node_metadata(**{"class": kind.__name__})
     placed = drawing.add(name, drawn, signal)
-    drawing.share(placed, **{field: getattr(module, field) for field in _SHARED.get(kind, ())})
+    if kind in _WEIGHTED:
+        drawing.share(placed, weight=module.weight, bias=module.bias)
     return Signal((placed,), tuple(value.shape[1:]), value.dtype)
 
 
@@ -83,8 +84,8 @@ def _is_foldable(name: str, drawing: Drawing) -> bool:
     return weighted and not drawing.is_shared(name)
 
 
-def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
-    place, kind = where(module, name), _kind(module)
+def _left_out(module: nn.Module, kind: type, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
+    place = where(module, name)
     why = _REASONS.get(kind, "it keeps a state that NIR does not know" if isinstance(module, Temporal) else "")
     known = ", ".join(layer.__name__ for layer in _LAYERS)
     what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is not one of {known}"
@@ -92,7 +93,3 @@ def _left_out(module: nn.Module, name: str, signal: Signal, value: Any, drawing:
         raise refusal("NIR401", place, what, "replace it by a layer that NIR has")
     drawing.leave_out("NIR401", place, what)
     return signal
-
-
-def _kind(module: nn.Module) -> type:
-    return nn.utils.parametrize.type_before_parametrizations(module)

@@ -146,7 +146,7 @@ class NeuronDrawing:
 
     def leak_of(self, decay: Constant, gain: Constant = 1.0) -> Leak:
         """Return an exponential in the form of NIR."""
-        return Leak(self.constant(decay), self.settings, self.dtype, self.where, self.constant(gain))
+        return Leak(self.constant(decay), self.constant(gain), self.settings, self.dtype, self.where)
 
     def fire(self, *membranes: Signal) -> Signal:
         """Add the threshold of a membrane that no node resets.

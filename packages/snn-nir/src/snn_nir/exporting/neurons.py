@@ -9,6 +9,7 @@ import numpy as np
 from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal
+from snn_nir.exporting.membrane import subtracted
 from snn_nir.exporting.neuron_drawing import NeuronDrawing
 from snn_nir.exporting.registering import register
 
@@ -58,10 +59,7 @@ def draw_alpha(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     mem = exc.plus(drawing.leak("inh", beta, drawing.input, gain=-tau))
     fired = drawing.fire(mem)
     if neuron.reset_name == "subtract":
-        amount = (1.0 if neuron.reset_delay else drawing.constant(alpha)) * drawing.threshold / tau
-        drawing.connect(drawing.scale("reset", -amount, fired), exc)
-        if not neuron.reset_delay and "mem" in drawing.used:
-            mem = mem.plus(drawing.scale("lowered", -drawing.threshold, fired))
+        mem = subtracted(drawing, mem, exc, fired, drawing.constant(alpha), tau)
     return {"spk": fired, "mem": mem}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.temporal import temporal
 from snn_core.sequence.recomputation import Snapshot
 from snn_core.sequence.surroundings import Surroundings
 from snn_nir.codes import refusal
@@ -32,12 +30,6 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
     Raises:
         NIRError: ``NIR404`` if ``forward`` has no fixed graph, ``NIR405`` if it does not take the sample, ``NIR410`` if
             a layer acts differently while training.
-
-    Example:
-        >>> recording = record(nn.Sequential(nn.Linear(3, 2)), (torch.zeros(1, 3),))
-        >>> call = recording.calls[-1]
-        >>> call.kind, call.value.shape
-        ('0', torch.Size([1, 2]))
     """
     recording = _recorded(net, samples, extra)
     generator = torch.Generator().manual_seed(0)
@@ -51,7 +43,9 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
 def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> Recording:
     step, error, owner = Recorder(net), None, type(net).__name__
     # tensors made in inference mode do not count changes
-    with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was(), _at_rest(net):
+    with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was():
+        for module in temporal(net):  # it is at rest, as a snapshot has no kept states
+            vars(module)["_stateless"] = _SILENT
         before = Surroundings(net)
         inputs = [None if x is None else step.add("getitem", x.clone()) for x in samples]
         try:
@@ -115,16 +109,3 @@ def _like(x: Tensor | None, generator: torch.Generator) -> Tensor | None:
     if x is None or x.dim() < 2 or not x.is_floating_point():
         return x
     return (2 * torch.rand(x.shape, generator=generator, device="cpu")).to(x)
-
-
-@contextmanager
-def _at_rest(net: nn.Module) -> Iterator[None]:
-    before = [(vars(module), dict(vars(module))) for module in net.modules() if isinstance(module, Temporal)]
-    try:
-        for attributes, _ in before:
-            attributes.update(_kept=None, _stateless=_SILENT)
-        yield
-    finally:
-        for attributes, values in before:
-            attributes.clear()
-            attributes.update(values)

@@ -75,28 +75,22 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
 
 
 def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
-    """Return the registered class whose step a neuron has, and its drawing.
-
-    Example:
-        >>> import snn_core as snn
-        >>> drawing_of(snn.Leaky(beta=0.9), "lif")[0]
-        <class 'snn_core.neurons.leaky.Leaky'>
-    """
+    """Return the registered class whose step a neuron has, and its drawing."""
     kind = type_before_parametrizations(module)
     known = ", ".join(dict.fromkeys(k.__name__ for k in _DRAWINGS if k.__module__.startswith("snn_core.")))
     if isinstance(module, WholeSequence):
         raise refusal("NIR401", where(module, name), "it takes all time steps at once", f"use one of {known}")
-    remedy = f"use one of {known}, or register a drawing: snn_nir.register({kind.__name__}, draw)"
+    remedy, register_it = f"use one of {known}", f"or register a drawing: snn_nir.register({kind.__name__}, draw)"
     equation = next((k for k in kind.__mro__ if k in _DRAWINGS), None)
-    if equation is None and kind.__module__.startswith("snn_nir.primitives."):
-        why = "it is a node of an imported graph, which is exported only with that graph alone"
-        remedy = "export the module that from_nir made, or register a drawing"
-        raise refusal("NIR401", where(module, name), why, f"{remedy}: snn_nir.register({kind.__name__}, draw)")
     if equation is None:
-        raise refusal("NIR401", where(module, name), "NIR has no node for its equation", remedy)
+        why = "NIR has no node for its equation"
+        if kind.__module__.startswith("snn_nir.primitives."):
+            why = "it is a node of an imported graph, which is exported only with that graph alone"
+            remedy = "export the module that from_nir made"
+        raise refusal("NIR401", where(module, name), why, f"{remedy}, {register_it}")
     before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k not in (Recurrent, Connected)]
     changed = next((method for own in map(vars, (module, *before)) for method in _STEP if method in own), None)
     if changed is not None:
         why = f"it overrides {changed} of {equation.__name__}, whose drawing therefore does not apply"
-        raise refusal("NIR401", where(module, name), why, remedy)
+        raise refusal("NIR401", where(module, name), why, f"{remedy}, {register_it}")
     return equation, _DRAWINGS[equation]

@@ -28,10 +28,6 @@ class Settings:
 
     Raises:
         NIRError: ``NIR409`` for anything else.
-
-    Example:
-        >>> Settings(dt=1e-3).method
-        'euler'
     """
 
     dt: float = 1e-4

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import nir
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import SpikingNeuron
 from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Call, Recording
-from snn_nir.exporting.drawing import Drawing, Signal
+from snn_nir.exporting.drawing import Drawing, Signal, node_name, port
 from snn_nir.exporting.finishing import Inside
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
@@ -50,17 +47,15 @@ class _Values:
             (i, node) for i, node in enumerate(inputs) if (node in returned if node is None else not _is_state(node))
         ]
         self._of = dict.fromkeys(node for node in inputs if node is not None)
-        wide = len(str(len(entering) - 1))
-        for count, (place, node) in enumerate(entering):
+        self._inputs = _numbered("input", len(entering))
+        for name, (place, node) in zip(self._inputs, entering, strict=True):
             value = samples[place]
-            name = "input" if len(entering) == 1 else f"input_{count:0{wide}}"
             leading = 2 if node is not None and reads_steps(node) else 1
             if node is None or value is None or value.dim() < leading:
                 result = None if value is None else tuple(value.shape)
                 raise refusal("NIR405", "to_nir", f"input {place} has shape {result} and is not a state")
             shape = tuple(value.shape[leading:])
-            self._drawing.add(name, nir.Input({"input": np.array(shape, dtype=int)}))
-            self._inputs.append(name)
+            self._drawing.add(name, port("Input", shape))
             signal = Signal((name,), shape, value.dtype)
             self._of[node] = signal if leading == 1 else Stacked(signal)
 
@@ -94,9 +89,8 @@ class _Values:
 
     def _draw_other(self, node: Call) -> Any:
         if node.module is not None:
-            signal = self._argument(node.args[0])
-            before = self._before(node, signal)
-            return draw_module(node.module, _name(node), signal, node.value, self._drawing, before)
+            signal, name = self._argument(node.args[0]), node_name(node.kind, node.module)
+            return draw_module(node.module, name, signal, node.value, self._drawing, self._before(node, signal))
         if node.is_item and type(self._of.get(node.args[0])) is tuple:
             return self._of[node.args[0]][node.args[1]]
         positional, named = ([self._argument(a) for a in arguments] for arguments in (node.args, node.kwargs.values()))
@@ -122,7 +116,7 @@ class _Values:
 
     def _draw_neuron(self, node: Call) -> Any:
         module: Any = node.module
-        name, value = _name(node), node.value
+        name, value = node_name(node.kind, module), node.value
         signal = self._argument(node.args[0])
         if not isinstance(signal, Signal):
             problem = "its input does not depend on the network's"
@@ -157,24 +151,23 @@ class _Values:
                 ends.append(_outside(value.each if isinstance(value, Stacked) else value))
         if not ends:
             raise refusal("NIR405", "to_nir", "the network returns no tensor", "return spikes")
-        wide = len(str(len(ends) - 1))
-        for count, end in enumerate(ends):
-            name = "output" if len(ends) == 1 else f"output_{count:0{wide}}"
-            self._drawing.add(name, nir.Output({"output": np.array(end.shape, dtype=int)}), end)
+        for name, end in zip(_numbered("output", len(ends)), ends, strict=True):
+            self._drawing.add(name, port("Output", end.shape), end)
         unused = [n for n in self._inputs if n not in {start for start, _ in self._drawing.edges}]
         if unused:
             raise refusal("NIR405", "to_nir", f"{', '.join(unused)}: no output depends on it", "leave it out")
         return ends[0].dtype
 
 
+def _numbered(name: str, count: int) -> list[str]:
+    """Return the names of inputs or outputs, which sort in the order of their numbers."""
+    width = len(str(count - 1))
+    return [f"{name}_{number:0{width}}" for number in range(count)] if count > 1 else [name] * count
+
+
 def _is_state(node: Call) -> bool:
     takers = [takes_as_state(user, node) for user in node.users]
     return bool(takers) and all(takers)
-
-
-def _name(node: Call) -> str:
-    module: Any = node.module
-    return node.kind or parametrize.type_before_parametrizations(module).__name__.lower()
 
 
 def _outside(value: Any) -> Any:

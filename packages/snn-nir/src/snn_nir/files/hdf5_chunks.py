@@ -124,13 +124,7 @@ def _lzf_decompressed(data: bytes, size: int) -> bytes:
 
 
 class RawFile:
-    """A file from which bytes are read.
-
-    Example:
-        >>> import io
-        >>> RawFile(io.BytesIO(b"0123456789"), 10).read(2, 3, "/node")
-        b'234'
-    """
+    """A file from which bytes are read."""
 
     def __init__(self, stream: BinaryIO, size: int):
         self.stream = stream

@@ -74,7 +74,7 @@ def read(
     graph = _graph(tree, "")
     if sidecar is not None:
         graph = with_sidecar(graph, file, sidecar)
-    return repaired(graph, stacklevel=2)
+    return repaired(graph)
 
 
 def _stream(file: Any) -> AbstractContextManager[BinaryIO]:

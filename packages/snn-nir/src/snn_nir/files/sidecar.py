@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import nir
 import numpy as np
 
-from snn_nir.codes import refusal
-from snn_nir.graphs.fields import place, walk
+from snn_nir.codes import NIRError, refusal
+from snn_nir.graphs.fields import walk
+from snn_nir.graphs.metadata import gathered, with_metadata
 
 _FORMAT = "snn-nir sidecar 1"
 _MAX_BYTES = 2**26
 
 
-def gathered(graph: nir.NIRGraph) -> dict[str, dict[str, Any]]:
-    """Return the metadata of a graph and its nodes, by path; the graph's own is under ``""``.
-
-    Example:
-        >>> gathered(nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False))
-        {'gain': {'a': 1}}
-    """
-    return {path: node.metadata for path, node in walk(graph) if node.metadata}
-
-
-def without_metadata(graph: nir.NIRGraph) -> nir.NIRGraph:
-    """Return a copy of a graph in which nothing has metadata.
-
-    Example:
-        >>> graph = nir.NIRGraph({"gain": nir.Scale(np.ones(2), metadata={"a": 1})}, [], type_check=False)
-        >>> gathered(without_metadata(graph))
-        {}
-    """
-    return _replaced(graph, "", {})
-
-
-def _replaced(graph: nir.NIRGraph, where: str, metadata: dict[str, dict[str, Any]]) -> nir.NIRGraph:
-    new = copy.copy(graph)
-    new.metadata, new.nodes = metadata.get(where, {}), {}
-    for name, node in graph.nodes.items():
-        path = place(where, name)
-        if isinstance(node, nir.NIRGraph):
-            new.nodes[name] = _replaced(node, path, metadata)
-        else:
-            new.nodes[name] = copy.copy(node)
-            new.nodes[name].metadata = metadata.get(path, {})
-    return new
-
-
 def sidecar_text(graph: nir.NIRGraph, content: bytes) -> str:
-    """Return the text of a graph's sidecar.
-
-    Returns:
-        JSON: the metadata by path, and the SHA-256 of the file.
-    """
+    """Return the text of a graph's sidecar, JSON: the metadata by path, and the SHA-256 of the file."""
     entries = {path: _to_json(metadata) for path, metadata in gathered(graph).items()}
     return json.dumps({"format": _FORMAT, "sha256": hashlib.sha256(content).hexdigest(), "metadata": entries}, indent=1)
 
@@ -73,9 +36,9 @@ def with_sidecar(
         OSError: If the sidecar cannot be opened.
         NIRError: ``NIR115`` if the sidecar is damaged or belongs to another file.
     """
-    if os.stat(sidecar).st_size > _MAX_BYTES:
-        raise refusal("NIR115", f"sidecar {os.fspath(sidecar)!r}", f"more than {_MAX_BYTES} bytes")
     here = f"sidecar {os.fspath(sidecar)!r}"
+    if os.stat(sidecar).st_size > _MAX_BYTES:
+        raise refusal("NIR115", here, f"more than {_MAX_BYTES} bytes")
     try:
         held = json.loads(Path(sidecar).read_bytes())
         entries = {path: _from_json(metadata) for path, metadata in held["metadata"].items()}
@@ -88,8 +51,9 @@ def with_sidecar(
     if unknown or not all(isinstance(metadata, dict) for metadata in entries.values()):
         raise refusal("NIR115", here, f"no such nodes: {', '.join(sorted(unknown))[:80]}")
     for path, metadata in entries.items():
-        check_metadata(metadata, f"{here}, {path!r}")
-    return _replaced(graph, "", entries)
+        for error in bad_metadata(metadata, f"{here}, {path!r}"):
+            raise error
+    return with_metadata(graph, entries)
 
 
 def _digest(file: str | os.PathLike[str] | BinaryIO) -> str:
@@ -126,61 +90,48 @@ _MAX_NAME = 2**10
 _MAX_LEVELS = 16
 
 
-def check_name(name: Any, where: str) -> None:
-    """Refuse a name that would change, or vanish, when it is read back.
+def bad_names(name: Any, where: str) -> Iterator[NIRError]:
+    """Yield an error for a name that would change, or vanish, when it is read back.
 
-    Raises:
-        NIRError: ``NIR113`` for an empty name, ``"."``, one with ``/`` or a null character, or over 1024 bytes.
-
-    Example:
-        >>> check_name("a/b", "node")
-        Traceback (most recent call last):
-            ...
-        snn_nir.codes.NIRError: NIR113: node: a name that a NIR file cannot hold: 'a/b'; ...
+    That is an empty name, ``"."``, one with ``/`` or a null character, or over 1024 bytes.
     """
     if not isinstance(name, str) or name in ("", ".") or "/" in name or "\0" in name or _size(name) > _MAX_NAME:
-        raise refusal("NIR113", where, repr(name)[:80])
+        yield refusal("NIR113", where, repr(name)[:80])
 
 
-def check_metadata(value: Any, where: str) -> None:
-    """Refuse metadata that would change when it is read back.
+def bad_metadata(value: Any, where: str) -> Iterator[NIRError]:
+    """Yield an error for each entry that would change when it is read back.
 
     Args:
         value: Text, a number, a bool, an array of numbers, a list of text or of numbers, or a dict of these.
-        where: Owner of the metadata, for the error.
-
-    Example:
-        >>> check_metadata({"snn_nir": {"reset": "subtract", "beta": 0.9}}, "node 'lif'")
-        >>> check_metadata({"note": None}, "node 'lif'")
-        Traceback (most recent call last):
-            ...
-        snn_nir.codes.NIRError: NIR114: node 'lif', metadata 'note': metadata that a NIR file cannot hold: NoneType; ...
+        where: Owner of the metadata, for the errors.
     """
-    _check(value, f"{where}, metadata", 0)
+    yield from _bad_entries(value, f"{where}, metadata", 0)
 
 
-def _check(value: Any, where: str, level: int) -> None:
-    if isinstance(value, dict):
-        if level > _MAX_LEVELS:
-            raise refusal("NIR114", where, f"more than {_MAX_LEVELS} levels")
+def _bad_entries(value: Any, where: str, level: int) -> Iterator[NIRError]:
+    if isinstance(value, dict) and level > _MAX_LEVELS:
+        yield refusal("NIR114", where, f"more than {_MAX_LEVELS} levels")
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            check_name(key, where)
-            _check(inner, f"{where} {key!r}", level + 1)
+            yield from bad_names(key, where)
+            yield from _bad_entries(inner, f"{where} {key!r}", level + 1)
     elif isinstance(value, str):
         if "\0" in value or _size(value) == math.inf:
-            raise refusal("NIR114", where, f"text with a null character or a lone surrogate: {value[:40]!r}")
+            yield refusal("NIR114", where, f"text with a null character or a lone surrogate: {value[:40]!r}")
     elif isinstance(value, (list, tuple)) and value and all(isinstance(entry, str) for entry in value):
         for entry in value:
-            _check(entry, where, level)
+            yield from _bad_entries(entry, where, level)
     elif isinstance(value, (list, tuple, np.ndarray, np.generic, int, float)):
         try:
             array = np.asarray(value)
         except (ValueError, OverflowError):
-            raise refusal("NIR114", where, "a list of unequal parts") from None
+            yield refusal("NIR114", where, "a list of unequal parts")
+            return
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-            raise refusal("NIR114", where, f"values of type {array.dtype}")
+            yield refusal("NIR114", where, f"values of type {array.dtype}")
     else:
-        raise refusal("NIR114", where, type(value).__name__)
+        yield refusal("NIR114", where, type(value).__name__)
 
 
 def _size(text: str) -> float:

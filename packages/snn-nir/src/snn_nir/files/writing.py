@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,9 +14,10 @@ import nir
 import numpy as np
 
 from snn_core.files.whole_file import whole_file
-from snn_nir.codes import announce, refusal
-from snn_nir.files.sidecar import check_metadata, check_name, gathered, sidecar_text, without_metadata
-from snn_nir.graphs.fields import graph_at, missing_ports, node_fields, place, type_name, walk
+from snn_nir.codes import NIRError, announce, refusal
+from snn_nir.files.sidecar import bad_metadata, bad_names, sidecar_text
+from snn_nir.graphs.fields import graph_at, missing_ports, node_fields, repeated_edges, type_name, walk
+from snn_nir.graphs.metadata import gathered, with_metadata
 from snn_nir.graphs.shapes import infer
 from snn_nir.graphs.values import check_values
 
@@ -55,54 +57,46 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
         raise refusal("NIR116", "compat", repr(compat))
     whole = infer(graph)
     check_values(whole)
-    check_storable(whole)
-    held = whole
-    if compat is not None:
-        check_older_format(whole)
-        held = without_metadata(whole)
-    content = _content(held, compat)
+    for error in chain(unstorable(whole), () if compat is None else newer(whole)):
+        raise error
+    for path, node in walk(whole):
+        for edge, problem in repeated_edges(node, path) if isinstance(node, nir.NIRGraph) else ():
+            remedy = "each counts, but nir.read refuses the file: a Scale on one of them has the same effect"
+            announce("NIR210", edge, problem, remedy)
+    beside = compat is not None and bool(gathered(whole))  # its metadata goes to a file of its own
+    content = _content(whole if compat is None else with_metadata(whole, {}), compat)
     if not isinstance(file, (str, os.PathLike)):
-        if held is not whole and gathered(whole):
+        if beside:
             raise refusal("NIR117", "graph", "metadata, and no path for its sidecar", "write to a path")
         file.write(content)
         return
     path = Path(file)
     with whole_file(path) as stream:
         stream.write(content)
-    if held is not whole and gathered(whole):
+    if beside:
         with whole_file(path.with_name(f"{path.name}.json")) as stream:
             stream.write(sidecar_text(whole, content).encode())
 
 
-def check_storable(graph: nir.NIRGraph, where: str = "") -> None:
-    """Refuse names, metadata and graphs that a file cannot hold, in a graph that ``infer`` returned."""
-    for error in missing_ports(graph, where):
-        raise error
-    here = graph_at(where)
-    check_metadata(graph.metadata, here)
-    for (start, end), count in Counter(graph.edges).items():
-        if count > 1:
-            remedy = "each counts, but nir.read refuses the file: a Scale on one of them has the same effect"
-            announce("NIR210", f"{here}, edge {start!r} -> {end!r}", f"{count} edges", remedy, stacklevel=3)
-    for name, node in graph.nodes.items():
-        check_name(name, f"{here}, node")
-        if isinstance(node, nir.NIRGraph):
-            check_storable(node, place(where, name))
-        else:
-            check_metadata(node.metadata, f"node {place(where, name)!r}")
+def unstorable(graph: nir.NIRGraph) -> Iterator[NIRError]:
+    """Yield the errors of graphs without ports, and of names and metadata that a file cannot hold."""
+    for path, node in walk(graph):
+        is_graph = isinstance(node, nir.NIRGraph)
+        here = graph_at(path) if is_graph else f"node {path!r}"
+        if is_graph:
+            yield from missing_ports(node, path)
+            for name in node.nodes:
+                yield from bad_names(name, f"{here}, node")
+        yield from bad_metadata(getattr(node, "metadata", None) or {}, here)
 
 
-def check_older_format(graph: nir.NIRGraph) -> None:
-    """Refuse what nir up to 1.0.4 cannot express.
-
-    Raises:
-        NIRError: ``NIR117`` for a reset other than to 0, and for CubaLI.
-    """
+def newer(graph: nir.NIRGraph) -> Iterator[NIRError]:
+    """Yield the errors of nodes that nir up to 1.0.4 cannot express: a reset other than to 0, and CubaLI."""
     for path, node in walk(graph):
         if isinstance(node, nir.CubaLI):
-            raise refusal("NIR117", f"node {path!r}", "CubaLI, which came with nir 1.0.5", "use two LI nodes")
-        if np.any(getattr(node, "v_reset", 0)):
-            raise refusal("NIR117", f"node {path!r}", "v_reset other than 0, which came with nir 1.0.6")
+            yield refusal("NIR117", f"node {path!r}", "CubaLI, which came with nir 1.0.5", "use two LI nodes")
+        elif np.any(getattr(node, "v_reset", 0)):
+            yield refusal("NIR117", f"node {path!r}", "v_reset other than 0, which came with nir 1.0.6")
 
 
 def _content(graph: nir.NIRGraph, compat: str | None) -> bytes:

@@ -53,7 +53,7 @@ def diff(first: nir.NIRGraph, second: nir.NIRGraph) -> list[Difference]:
 
 
 def _graphs(first: nir.NIRGraph, second: nir.NIRGraph, where: str) -> Iterator[Difference]:
-    for name in [*first.nodes, *(name for name in second.nodes if name not in first.nodes)]:
+    for name in first.nodes | second.nodes:
         path = place(where, name)
         if name not in second.nodes or name not in first.nodes:
             yield Difference(path, "node", f"only in the {'second' if name in second.nodes else 'first'}")
@@ -86,12 +86,12 @@ def _nodes(first: nir.NIRNode, second: nir.NIRNode, path: str) -> Iterator[Diffe
 
 
 def _metadata(first: Any, second: Any, path: str) -> Iterator[Difference]:
-    entries = [_flat(node.metadata if isinstance(node.metadata, dict) else {}, ()) for node in (first, second)]
-    for key in [*entries[0], *(key for key in entries[1] if key not in entries[0])]:
-        if key not in entries[0] or key not in entries[1]:
-            text = f"only in the {'second' if key in entries[1] else 'first'}"
+    a, b = (_flat(node.metadata if isinstance(node.metadata, dict) else {}, ()) for node in (first, second))
+    for key in a | b:
+        if key not in a or key not in b:
+            text = f"only in the {'second' if key in b else 'first'}"
         else:
-            text = _unequal(entries[0][key], entries[1][key])
+            text = _unequal(a[key], b[key])
         if text is not None:
             yield Difference(path, "metadata", f"{'/'.join(key)}: {text}")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import nir
 
 from snn_nir.codes import NIRError, refusal
+
+MAX_DEPTH = 32  # levels of nested graphs
 
 
 class Field(NamedTuple):
@@ -71,16 +74,11 @@ NEURONS = frozenset({"Scale", "Threshold", "Delay", "I", "IF", "LI", "LIF", "Cub
 
 
 def place(where: str, name: str) -> str:
-    """Return the path of a node inside a graph, as in ``outer/lif``.
-
-    Example:
-        >>> place("", "outer"), place("outer", "lif")
-        ('outer', 'outer/lif')
-    """
+    """Return the path of a node inside a graph, as in ``outer/lif``."""
     return f"{where}/{name}" if where else name
 
 
-def walk(graph: nir.NIRGraph, where: str = "") -> Iterator[tuple[str, Any]]:
+def walk(graph: nir.NIRGraph, where: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield a graph and all nodes in it and in graphs nested in it, each with its path.
 
     Example:
@@ -89,13 +87,20 @@ def walk(graph: nir.NIRGraph, where: str = "") -> Iterator[tuple[str, Any]]:
         >>> [path for path, _ in walk(nir.NIRGraph({"outer": inner}, [], type_check=False))]
         ['', 'outer', 'outer/gain']
     """
+    check_depth(where, depth)
     yield where, graph
     for name, node in graph.nodes.items():
         path = place(where, name)
         if isinstance(node, nir.NIRGraph):
-            yield from walk(node, path)
+            yield from walk(node, path, depth + 1)
         else:
             yield path, node
+
+
+def check_depth(where: str, depth: int) -> None:
+    """Refuse graphs that are nested too deeply, or in themselves."""
+    if depth > MAX_DEPTH:
+        raise refusal("NIR107", graph_at(where), f"more than {MAX_DEPTH} levels")
 
 
 def graph_at(where: str) -> str:
@@ -110,14 +115,15 @@ def missing_ports(graph: nir.NIRGraph, where: str) -> Iterator[NIRError]:
             yield refusal("NIR203", graph_at(where), f"{len(graph.nodes)} nodes, no {kind.__name__}")
 
 
-def type_name(node: nir.NIRNode, where: str) -> str:
-    """Return the name of a node's primitive.
+def repeated_edges(graph: nir.NIRGraph, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the place and the count of every edge that a graph has more than once."""
+    for (start, end), count in Counter((start, end) for start, end in graph.edges).items():
+        if count > 1:
+            yield f"{graph_at(where)}, edge {start!r} -> {end!r}", f"{count} edges"
 
-    Example:
-        >>> import numpy as np
-        >>> type_name(nir.Scale(scale=np.ones(3)), "scale")
-        'Scale'
-    """
+
+def type_name(node: nir.NIRNode, where: str) -> str:
+    """Return the name of a node's primitive."""
     for name in PRIMITIVES:
         if isinstance(node, getattr(nir, name)):
             return name
@@ -125,10 +131,7 @@ def type_name(node: nir.NIRNode, where: str) -> str:
 
 
 def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
-    """Return the fields of a node as the file names them.
-
-    Returns:
-        Name -> value, in the table's order; None for an unknown shape.
+    """Return the fields of a node as the file names them, in the table's order; None for an unknown shape.
 
     Example:
         >>> import numpy as np
@@ -140,11 +143,8 @@ def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
         return {"shape": _port(node.input_type, "input")}
     if name == "Output":
         return {"shape": _port(node.output_type, "output")}
-    if name == "Flatten":
-        return {"input_type": _port(node.input_type, "input")} | {
-            field: getattr(node, field) for field in ("start_dim", "end_dim")
-        }
-    return {field: getattr(node, field) for field in PRIMITIVES[name]}
+    fields = {field: getattr(node, field) for field in PRIMITIVES[name]}
+    return fields | {"input_type": _port(node.input_type, "input")} if name == "Flatten" else fields
 
 
 def assembled(name: str, fields: dict[str, Any], metadata: dict[str, Any]) -> nir.NIRNode:
@@ -152,11 +152,6 @@ def assembled(name: str, fields: dict[str, Any], metadata: dict[str, Any]) -> ni
 
     The constructors of nir assert, broadcast and compute shapes (wrong ones for grouped convolutions); a node from
     a file is checked first and gets its shapes from :func:`snn_nir.graphs.shapes.infer`.
-
-    Example:
-        >>> import numpy as np
-        >>> assembled("Scale", {"scale": np.ones(2)}, {}).scale
-        array([1., 1.])
     """
     node: Any = object.__new__(getattr(nir, name))
     node.input_type, node.output_type, node.metadata = {"input": None}, {"output": None}, metadata

@@ -7,10 +7,6 @@ from typing import NamedTuple
 
 import nir
 
-from snn_nir.codes import refusal
-
-_DEEPEST = 32
-
 
 class GraphPlace(NamedTuple):
     """The place of a node in a graph: the names of the nested graphs around it, its own, and its type."""
@@ -39,14 +35,10 @@ class Flat(NamedTuple):
 
 
 def flattened(graph: nir.NIRGraph) -> Flat:
-    """Put the nodes of nested graphs next to those of the graph itself.
+    """Put the nodes of nested graphs next to those of the graph itself, which :func:`~snn_nir.infer` has accepted.
 
     A node ``lif`` of a nested graph ``rnn`` becomes ``rnn.lif``. The nested Input and Output stay, as nodes that pass
     on their input.
-
-    Raises:
-        NIRError: NIR201 if an edge names a node that does not exist, NIR219 if a nested graph that an edge leads to or
-            from does not have exactly one Input or Output, NIR107 if graphs are nested too deeply.
 
     Example:
         >>> import numpy as np
@@ -65,35 +57,22 @@ def flattened(graph: nir.NIRGraph) -> Flat:
 
 def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, tuple[str, str]]:
     """Add a graph's nodes; return, for each, the names at which edges to it and from it attach."""
-    path = "".join(f"{name}." for name in around)
-    if len(around) > _DEEPEST:
-        raise refusal("NIR107", f"graph {path.rstrip('.')[:60]!r}", f"more than {_DEEPEST} levels")
     ends: dict[str, tuple[str, str]] = {}
-    graphs = {name: node for name, node in graph.nodes.items() if isinstance(node, nir.NIRGraph)}
     for name, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
             inner = _add(node, (*around, name), flat)
             ends[name] = (_port(node, nir.Input, inner), _port(node, nir.Output, inner))
         else:
-            unique = _unique(path + name, flat)
+            unique = _unique(".".join([*around, name]), flat)
             flat.nodes[unique] = node
             flat.places[unique] = GraphPlace(around, name, type(node).__name__)
             ends[name] = unique, unique
-    for source, target in graph.edges:
-        for name in (source, target):
-            if name not in ends:
-                where = f"edge {path + source!r} -> {path + target!r}"
-                raise refusal("NIR201", where, f"no node {name!r} among {', '.join(sorted(graph.nodes))[:200]}")
-        ends_at = ends[source][1], ends[target][0]
-        for name, end, kind in zip((source, target), ends_at, ("Output", "Input"), strict=True):
-            if not end:
-                ports = sum(type(n).__name__ == kind for n in graphs[name].nodes.values())
-                raise refusal("NIR219", f"graph {path + name!r}", f"{ports} nodes of type {kind}")
-        flat.edges.append(ends_at)
+    flat.edges.extend((ends[source][1], ends[target][0]) for source, target in graph.edges)
     return ends
 
 
 def _port(graph: nir.NIRGraph, kind: type, ends: dict[str, tuple[str, str]]) -> str:
+    """Return the one Input or Output of a graph; an empty name if it has several, which no edge leads to or from."""
     ports = [ends[n][0] for n, node in graph.nodes.items() if isinstance(node, kind)]
     return ports[0] if len(ports) == 1 else ""
 

@@ -10,6 +10,7 @@ import numpy as np
 from snn_nir.codes import refusal
 from snn_nir.graphs.metadata import KEY, read_metadata
 from snn_nir.graphs.shapes import infer
+from snn_nir.graphs.values import with_axes
 
 _LARGEST = 127
 
@@ -66,31 +67,29 @@ def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
     weight = node.weight.astype(np.float64)
     if not np.isfinite(weight).all():
         raise refusal("NIR207", f"node {name!r}", "weight")
-    matrices = weight if isinstance(node, nir.Linear | nir.Affine) else weight.reshape(len(weight), -1)
-    steps = np.apply_along_axis(_step, -1, matrices)
-    rows = (
-        steps[..., None] if isinstance(node, nir.Linear | nir.Affine) else steps.reshape(-1, *[1] * (weight.ndim - 1))
-    )
-    integers = np.rint(weight / rows)
-    kept = {**read_metadata(node), "rounding": float(np.abs(integers * rows - weight).max(initial=0.0))}
+    rows = weight if isinstance(node, nir.Linear | nir.Affine) else weight.reshape(len(weight), -1)
+    steps = _steps(rows)  # [..., out], or one per output channel
+    units = with_axes(steps, weight.ndim)
+    integers = np.rint(weight / units)
+    kept = {**read_metadata(node), "rounding": float(np.abs(integers * units - weight).max(initial=0.0))}
     fields = {n: v for n, v in vars(node).items() if n not in ("input_type", "output_type", "metadata", "weight")}
     if "bias" in fields:
         dtype = node.bias.dtype if node.bias.dtype.kind == "f" else node.weight.dtype
         fields["bias"] = (fields["bias"] / steps).astype(dtype)
     small = type(node)(weight=integers.astype(np.int8), **fields, metadata={**node.metadata, KEY: kept})
     shape = tuple(int(n) for n in node.output_type["output"])
-    scale = steps if isinstance(node, nir.Linear | nir.Affine) else steps.reshape(-1, *[1] * (len(shape) - 1))
-    return small, nir.Scale(np.broadcast_to(scale, shape).astype(node.weight.dtype))
+    scale = np.broadcast_to(with_axes(steps, len(shape)), shape)
+    return small, nir.Scale(scale.astype(node.weight.dtype))
 
 
-def _step(row: np.ndarray) -> float:
-    """Return the value of one unit of a row's integers."""
-    largest = np.abs(row).max(initial=0.0)
-    if largest == 0:
-        return 1.0
+def _steps(rows: np.ndarray) -> np.ndarray:
+    """Return the value of one unit of each row's integers."""
+    largest = np.abs(rows).max(-1, initial=0.0)
+    largest = np.where(largest == 0, _LARGEST, largest)  # any unit will do for zeros: 1
     power = 2.0 ** np.ceil(np.log2(largest / _LARGEST))
-    on_grid = (row / power == np.rint(row / power)).all()
-    return power if on_grid else largest / _LARGEST
+    scaled = rows / power[..., None]
+    on_grid = (scaled == np.rint(scaled)).all(-1)
+    return np.where(on_grid, power, largest / _LARGEST)
 
 
 def _unused(name: str, graph: nir.NIRGraph, nodes: dict[str, Any]) -> str:

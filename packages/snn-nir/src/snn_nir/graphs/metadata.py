@@ -13,7 +13,7 @@ nodes that were one module. It is stored under the key ``snn_nir`` of ``node.met
 | of a node | |
 |---|---|
 | ``class`` | name of the module: ``"Leaky"``, ``"Linear"`` |
-| ``group``, ``part`` | nodes of one neuron that became several: its name, and which part this is, one of PARTS |
+| ``group``, ``part`` | nodes of one neuron that became several: its name, and which part this is |
 | ``reset``, ``reset_delay`` | ``"subtract"``, ``"zero"``, ``"none"``; bool |
 | ``alpha``, ``beta``, ``threshold``, ``R``, ``C``, ``time_step``, ``graded``, ``V`` | constants as float64, in the |
 | | shape that the module has: a float is a constant common to all neurons |
@@ -23,91 +23,86 @@ nodes that were one module. It is stored under the key ``snn_nir`` of ``node.met
 | ``shared_with`` | ``{field: node}``: the field is the same parameter as that field of the other node |
 | ``lost`` | options that NIR cannot express and the export was told to leave out, one a line |
 
+| part | |
+|---|---|
+| ``neuron`` | current, membrane, threshold and reset in one node: LIF, CubaLIF, IF |
+| ``syn`` | synaptic current: LI |
+| ``mem`` | membrane without reset: LI, CubaLI or I; its output is the membrane before the reset of the step |
+| ``exc``, ``inh`` | excitatory and inhibitory current of Alpha: LI |
+| ``spk`` | Threshold of the membrane |
+| ``reset`` | Scale from the spikes back to the membrane: reset by subtraction, one step later |
+| ``lowered`` | Scale of the spikes, added to the membrane where the network returns it after a reset at once |
+| ``graded`` | Scale of the spikes, by the graded factor |
+| ``w_rec`` | recurrent weights: Linear, Affine, Conv2d, or Scale for one to one |
+
 A neuron's constants are on the node that holds its membrane; its other nodes have ``class``, ``group`` and ``part``.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
+import nir
 import numpy as np
 import torch
 from torch import Tensor
 
 from snn_core.surrogate import Surrogate
 from snn_nir._version import __version__
+from snn_nir.graphs.fields import place, walk
 from snn_nir.graphs.values import array_of
 
 KEY = "snn_nir"
 
-PARTS = {
-    "neuron": "current, membrane, threshold and reset in one node: LIF, CubaLIF, IF",
-    "syn": "synaptic current: LI",
-    "mem": "membrane without reset: LI, CubaLI or I; its output is the membrane before the reset of the step",
-    "exc": "excitatory current of Alpha: LI",
-    "inh": "inhibitory current of Alpha: LI",
-    "spk": "Threshold of the membrane",
-    "reset": "Scale from the spikes back to the membrane: reset by subtraction, one step later",
-    "lowered": "Scale of the spikes, added to the membrane where the network returns it after a reset at once",
-    "graded": "Scale of the spikes, by the graded factor",
-    "w_rec": "recurrent weights: Linear, Affine, Conv2d, or Scale for one to one",
-}
-
 
 def node_metadata(**entries: Any) -> dict[str, Any]:
-    """Return metadata of a node in a form that a NIR file can hold.
+    """Return metadata of a node, from the entries above, in a form that a NIR file can hold.
 
-    Args:
-        **entries: The keys above. Tensors become float64 arrays, or floats if they have no axes; an entry that is None
-            is left out.
-
-    Example:
-        >>> import torch
-        >>> node_metadata(group="lif", beta=torch.tensor(0.5), reset=None)
-        {'snn_nir': {'group': 'lif', 'beta': 0.5}}
+    Tensors become float64 arrays, or floats if they have no axes; an entry that is None is left out.
     """
     return {KEY: {name: _storable(value) for name, value in entries.items() if value is not None}}
 
 
 def surrogate_entries(grad: Any) -> dict[str, Any]:
-    """Return the entries about a surrogate gradient; none for a user's own function, which a file cannot hold.
-
-    Example:
-        >>> from snn_core import surrogate
-        >>> surrogate_entries(surrogate.atan())
-        {'spike_grad': 'atan', 'spike_grad_params': array([2.])}
-    """
+    """Return the entries about a surrogate gradient; none for a user's own function, which a file cannot hold."""
     if not (isinstance(grad, Surrogate) and type(grad).__module__.startswith("snn_core.surrogate")):
         return {}
     return {"spike_grad": type(grad).__name__, "spike_grad_params": np.array(grad.params) if grad.params else None}
 
 
 def graph_metadata(dt: float, method: str, dtype: str) -> dict[str, Any]:
-    """Return metadata of a graph.
-
-    Example:
-        >>> graph_metadata(1e-4, "euler", "float32")["snn_nir"]["time_unit"]
-        's'
-    """
+    """Return metadata of a graph."""
     return node_metadata(version=__version__, framework="snn", dt=dt, time_unit="s", method=method, dtype=dtype)
 
 
 def read_metadata(node: Any) -> dict[str, Any]:
-    """Return the stored entries, in whatever form a file returns them.
+    """Return the stored entries, in whatever form a file returns them; none if the node has no entries of ours.
 
-    Returns:
-        The entries: text as str, truth values as bool, numbers as int or float, arrays as they are; empty if the node
-        has no entries of ours.
-
-    Example:
-        >>> import nir
-        >>> import numpy as np
-        >>> read_metadata(nir.Scale(np.ones(2), metadata={"snn_nir": {"part": b"reset", "beta": np.float64(0.5)}}))
-        {'part': 'reset', 'beta': 0.5}
+    Text becomes str, truth values bool, numbers int or float; arrays stay as they are.
     """
     entries = (getattr(node, "metadata", None) or {}).get(KEY)
     return _plain(entries) if isinstance(entries, Mapping) else {}
+
+
+def gathered(graph: nir.NIRGraph) -> dict[str, dict[str, Any]]:
+    """Return the metadata of a graph and its nodes, by path; the graph's own is under ``""``."""
+    return {path: node.metadata for path, node in walk(graph) if node.metadata}
+
+
+def with_metadata(graph: nir.NIRGraph, metadata: Mapping[str, dict[str, Any]], where: str = "") -> nir.NIRGraph:
+    """Return a copy of a graph in which it and its nodes have this metadata, by path, and no other."""
+    new = copy.copy(graph)
+    new.metadata, new.nodes = metadata.get(where, {}), {}
+    for name, node in graph.nodes.items():
+        path = place(where, name)
+        if isinstance(node, nir.NIRGraph):
+            new.nodes[name] = with_metadata(node, metadata, path)
+        else:
+            new.nodes[name] = copy.copy(node)
+            new.nodes[name].metadata = metadata.get(path, {})
+    return new
 
 
 def _storable(value: Any) -> Any:

@@ -9,18 +9,14 @@ import nir
 import numpy as np
 
 from snn_nir.codes import NIRError, refusal
-from snn_nir.graphs.fields import NEURONS, PRIMITIVES, type_name
+from snn_nir.graphs.fields import NEURONS, PRIMITIVES, node_fields, type_name
 from snn_nir.graphs.normalizing import shape_of
 
 Shape = tuple[int, ...]
 
 
 def check_parameters(node: nir.NIRNode, where: str) -> None:
-    """Refuse a node whose parameters do not fit each other.
-
-    Example:
-        >>> check_parameters(nir.Affine(weight=np.ones((2, 3)), bias=np.ones(2)), "fc")
-    """
+    """Refuse a node whose parameters do not fit each other."""
     name = type_name(node, where)
     shapes = {field: getattr(node, field).shape for field, (kind, _) in PRIMITIVES[name].items() if kind == "values"}
     if name in NEURONS:
@@ -51,20 +47,11 @@ def _misshapen(where: str, rule: str, shapes: dict[str, Shape]) -> NIRError:
 
 
 def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | None]:
-    """Return the shapes that a node's own fields determine.
-
-    Returns:
-        Input and output shape; None if the fields leave it open.
-
-    Example:
-        >>> fixed_shapes(nir.Linear(weight=np.ones((2, 3))), "fc")
-        ((3,), (2,))
-    """
+    """Return the input and output shape that a node's own fields determine; None if they leave it open."""
     name = type_name(node, where)
     fields: Any = node
     if name in ("Input", "Output"):
-        types, key = (fields.input_type, "input") if name == "Input" else (fields.output_type, "output")
-        shape = shape_of(types.get(key) if isinstance(types, dict) else types, f"node {where!r}, shape")
+        shape = shape_of(node_fields(node, where)["shape"], f"node {where!r}, shape")
         return shape, shape
     if name in NEURONS:
         shape = getattr(node, next(iter(PRIMITIVES[name]))).shape
@@ -83,13 +70,7 @@ def fixed_shapes(node: nir.NIRNode, where: str) -> tuple[Shape | None, Shape | N
 
 
 def output_shape(node: nir.NIRNode, shape: Shape, where: str) -> Shape:
-    """Return the output shape of a node for an input shape.
-
-    Example:
-        >>> pool = nir.AvgPool2d(kernel_size=np.array([2, 3]), stride=np.array([2, 3]), padding=np.array([0, 0]))
-        >>> output_shape(pool, (4, 8, 9), "pool")
-        (4, 4, 3)
-    """
+    """Return the output shape of a node for an input shape."""
     name = type_name(node, where)
     fields: Any = node
     if name in ("Conv1d", "Conv2d"):

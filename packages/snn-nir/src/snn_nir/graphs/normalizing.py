@@ -18,11 +18,6 @@ def normalized(node: nir.NIRNode, where: str) -> nir.NIRNode:
 
     Tensors become arrays; ``stride=2`` of a two-dimensional node becomes ``(2, 2)``. Nothing is allocated for values
     that are already arrays.
-
-    Example:
-        >>> pool = nir.SumPool2d(kernel_size=2, stride=np.array([2, 1]), padding=0)
-        >>> normalized(pool, "pool").kernel_size
-        array([2, 2])
     """
     name = type_name(node, where)
     new = copy.copy(node)
@@ -48,8 +43,8 @@ def _normalize_sizes(new: Any, name: str, axes: int, where: str) -> None:
         value = getattr(new, field, None)
         if value is None:
             continue
-        if isinstance(value, (str, bytes)):
-            value = value.decode("utf8", "replace") if isinstance(value, bytes) else value
+        value = value.decode("utf8", "replace") if isinstance(value, bytes) else value
+        if isinstance(value, str):
             if field != "padding" or name not in ("Conv1d", "Conv2d") or value not in ("same", "valid"):
                 raise refusal("NIR212", f"node {where!r}", f"{field} is {value!r}")
             new.padding = value
@@ -78,25 +73,19 @@ def _real_array(value: Any, where: str) -> np.ndarray:
 
 
 def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None = None) -> tuple[int, ...]:
-    """Return whole numbers as a tuple.
+    """Return a number, or a vector of them, as a tuple of ints.
 
     Args:
-        value: A number, or a vector of them.
+        value: The whole numbers.
         where: Node and field, for the error.
         axes: The required count of numbers; a single number is repeated. None allows any count.
         lowest: The smallest allowed value.
-
-    Example:
-        >>> ints(3, "stride", axes=2, lowest=1)
-        (3, 3)
     """
     array = _real_array(value, where)
     if array.ndim > 1 or array.size > 64:
         raise refusal("NIR212", where, f"shape {array.shape} where a vector of whole numbers belongs")
     flat = array.reshape(-1)
-    if not (
-        np.isfinite(flat).all() and (flat == np.floor(flat)).all() and (flat < 2**31).all() and (flat > -(2**31)).all()
-    ):
+    if not (np.isfinite(flat).all() and ((flat == np.floor(flat)) & (flat < 2**31) & (flat > -(2**31))).all()):
         raise refusal("NIR212", where, f"{flat.tolist()} where whole numbers below 2**31 belong")
     numbers = tuple(int(number) for number in flat)
     if lowest is not None and any(number < lowest for number in numbers):
@@ -109,10 +98,5 @@ def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None 
 
 
 def shape_of(value: Any, where: str) -> tuple[int, ...] | None:
-    """Return a signal's shape as a tuple; None stays None.
-
-    Example:
-        >>> shape_of(np.array([2, 34, 34]), "input")
-        (2, 34, 34)
-    """
+    """Return a signal's shape as a tuple; None stays None."""
     return None if value is None else ints(value, where, lowest=0)

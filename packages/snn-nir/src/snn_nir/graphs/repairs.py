@@ -8,16 +8,16 @@ from typing import Any
 
 import nir
 
-from snn_nir.codes import NIRError, announce, refusal
-from snn_nir.graphs.fields import assembled, graph_at, missing_ports, place, walk
+from snn_nir.codes import NIRError, announce
+from snn_nir.graphs.fields import assembled, check_depth, graph_at, missing_ports, node_fields, place, walk
 from snn_nir.graphs.normalizing import shape_of
-from snn_nir.graphs.shapes import MAX_DEPTH, infer_filled
+from snn_nir.graphs.shapes import infer_filled
 from snn_nir.graphs.values import check_values
 
 _CONTRADICTIONS = frozenset({"NIR204", "NIR205", "NIR212"})
 
 
-def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
+def repaired(graph: nir.NIRGraph) -> nir.NIRGraph:
     """Return a copy of a graph that can be run: repaired, with all shapes, and with values checked.
 
     Four things are repaired, each with an :class:`~snn_nir.codes.NIRWarning`:
@@ -31,39 +31,25 @@ def repaired(graph: nir.NIRGraph, *, stacklevel: int = 1) -> nir.NIRGraph:
 
     Returns:
         The copy, as :func:`snn_nir.graphs.shapes.infer` returns it.
-
-    Example:
-        >>> import warnings
-        >>> import numpy as np
-        >>> graph = nir.NIRGraph({"gain": nir.Scale(np.ones(3))}, [], type_check=False)
-        >>> with warnings.catch_warnings(record=True) as seen:
-        ...     warnings.simplefilter("always")
-        ...     repaired(graph).edges
-        [('input_gain', 'gain'), ('gain', 'output_gain')]
-        >>> [warning.message.code for warning in seen]
-        ['NIR211', 'NIR211']
     """
     notes: list[tuple[str, str, str]] = []
     connected = _connected(graph, "", notes, 0)
     whole, filled = _inferred(connected, notes)
-    for path, what in dict.fromkeys(filled):
-        notes.append(("NIR213", f"node {path!r}", f"repeated {what}"))
+    notes += [("NIR213", f"node {path!r}", f"repeated {what}") for path, what in dict.fromkeys(filled)]
     check_values(whole)
-    for code, where, result in notes:
-        announce(code, where, result, stacklevel=stacklevel + 1)
+    for note in notes:
+        announce(*note)
     return whole
 
 
 def _connected(graph: nir.NIRGraph, where: str, notes: list[tuple[str, str, str]], depth: int) -> nir.NIRGraph:
-    here = graph_at(where)
-    if depth > MAX_DEPTH:
-        raise refusal("NIR107", here, f"more than {MAX_DEPTH} levels")
+    check_depth(where, depth)
     new = copy.copy(graph)
     new.nodes = {
         name: _connected(node, place(where, name), notes, depth + 1) if isinstance(node, nir.NIRGraph) else node
         for name, node in graph.nodes.items()
     }
-    new.edges = _renamed(graph, here, notes)
+    new.edges = _renamed(graph, graph_at(where), notes)
     _add_ports(new, where, notes)
     for error in missing_ports(new, where):
         raise error
@@ -159,9 +145,6 @@ def _without_stated(graph: nir.NIRGraph, inputs_too: bool) -> nir.NIRGraph:
 
 def _stated(graph: nir.NIRGraph) -> Iterator[tuple[str, tuple[int, ...] | None]]:
     for path, node in walk(graph):
-        if isinstance(node, (nir.Conv1d, nir.Conv2d)):
-            yield path, shape_of(node.input_shape, path)
-        elif isinstance(node, (nir.Input, nir.Flatten)):
-            yield path, shape_of(node.input_type["input"], path)
-        elif isinstance(node, nir.Output):
-            yield path, shape_of(node.output_type["output"], path)
+        fields = {} if isinstance(node, nir.NIRGraph) else node_fields(node, path)
+        for field in fields.keys() & {"shape", "input_shape", "input_type"}:  # a node has one of them at most
+            yield path, shape_of(fields[field], path)

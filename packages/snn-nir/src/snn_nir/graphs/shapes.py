@@ -11,11 +11,10 @@ import nir
 import numpy as np
 
 from snn_nir.codes import NIRError, refusal
-from snn_nir.graphs.fields import NEURONS, PRIMITIVES, graph_at, place, type_name
+from snn_nir.graphs.fields import NEURONS, PRIMITIVES, check_depth, graph_at, place, type_name
 from snn_nir.graphs.node_shapes import Shape, check_parameters, fixed_shapes, output_shape
 from snn_nir.graphs.normalizing import normalized
 
-MAX_DEPTH = 32
 _MAX_FILLED = 2**22  # neurons that a single number may stand for
 
 
@@ -57,13 +56,6 @@ def infer_filled(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[tuple[str, str
 
     Raises:
         NIRError: In the cases of :func:`infer`, and ``NIR105`` for more than 2**22 neurons.
-
-    Example:
-        >>> nodes = {"in": nir.Input(np.array([3])), "gain": nir.Scale(np.array(2.0)), "out": nir.Output(None)}
-        >>> graph = nir.NIRGraph(nodes, [("in", "gain"), ("gain", "out")], type_check=False)
-        >>> filled, repeated = infer_filled(graph)
-        >>> filled.nodes["gain"].scale, repeated
-        (array([2., 2., 2.]), [('gain', 'scale for shape [3]')])
     """
     filled: list[tuple[str, str]] = []
     return _Inference(graph, "", None, 0, filled).typed(), filled
@@ -75,8 +67,7 @@ class _Inference:
     def __init__(
         self, graph: nir.NIRGraph, where: str, inputs: Shape | None, depth: int, filled: list[tuple[str, str]] | None
     ):
-        if depth > MAX_DEPTH:
-            raise refusal("NIR107", f"graph {where!r}", f"more than {MAX_DEPTH} levels")
+        check_depth(where, depth)
         self.graph, self.where, self.depth, self.filled = graph, where, depth, filled
         self.edges = _checked_edges(graph, where)
         self.nodes: dict[str, Any] = {}
@@ -213,10 +204,10 @@ class _Inference:
         new = copy.copy(self.graph)
         new.nodes, new.edges = self.nodes, self.edges
         new.metadata = dict(self.graph.metadata) if isinstance(self.graph.metadata, dict) else {}
-        ports = {name: node.input_type["input"] for name, node in self.nodes.items() if isinstance(node, nir.Input)}
-        new.input_type = ports
-        exits = {name: node.output_type["output"] for name, node in self.nodes.items() if isinstance(node, nir.Output)}
-        new.output_type = exits
+        new.input_type = {n: node.input_type["input"] for n, node in self.nodes.items() if isinstance(node, nir.Input)}
+        new.output_type = {
+            n: node.output_type["output"] for n, node in self.nodes.items() if isinstance(node, nir.Output)
+        }
         return new
 
 

@@ -13,16 +13,13 @@ from torch import Tensor
 from snn_nir.codes import NIRError, refusal
 from snn_nir.graphs.fields import PRIMITIVES, type_name, walk
 
+_POSITIVE = frozenset({"tau", "tau_mem", "tau_syn"})
+
 
 def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
     """Return a tensor's numbers, even if its memory holds negatives or conjugates, which NumPy cannot represent.
 
-    Returns:
-        The array, which may share the tensor's memory.
-
-    Example:
-        >>> array_of(torch.tensor([1 - 2j]).conj().imag)
-        array([2.], dtype=float32)
+    The array may share the tensor's memory.
     """
     return value.detach().to("cpu", dtype).resolve_conj().resolve_neg().numpy()
 
@@ -32,30 +29,26 @@ def as_array(value: Any) -> np.ndarray:
     return array_of(value) if isinstance(value, Tensor) else np.asarray(value)
 
 
-_POSITIVE = frozenset({"tau", "tau_mem", "tau_syn"})
+def without_batch(array: np.ndarray, axes: int) -> np.ndarray:
+    """Return an array without leading axes of length 1, as far as it has more than this many axes."""
+    while array.ndim > axes and array.shape[0] == 1:
+        array = array[0]
+    return array
+
+
+def with_axes(array: np.ndarray, axes: int) -> np.ndarray:
+    """Return an array with as many axes, by axes of length 1 at the end."""
+    return array.reshape(array.shape + (1,) * (axes - array.ndim))
 
 
 def check_values(graph: nir.NIRGraph) -> None:
-    """Refuse values that are not finite, time constants that are not positive and negative delays.
-
-    Example:
-        >>> check_values(nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False))
-        Traceback (most recent call last):
-            ...
-        snn_nir.codes.NIRError: NIR207: node 'gain', scale: a value is NaN or infinite: nan at [0]; ...
-    """
+    """Refuse values that are not finite, time constants that are not positive and negative delays."""
     for error in bad_values(graph):
         raise error
 
 
 def bad_values(graph: nir.NIRGraph) -> Iterator[NIRError]:
-    """Yield the errors of :func:`check_values`, one per field.
-
-    Example:
-        >>> graph = nir.NIRGraph({"gain": nir.Scale(np.array([np.nan]))}, [], type_check=False)
-        >>> [error.code for error in bad_values(graph)]
-        ['NIR207']
-    """
+    """Yield the errors of :func:`check_values`, one per field."""
     for path, node in walk(graph):
         if isinstance(node, nir.NIRGraph):
             continue

@@ -13,12 +13,13 @@ from torch import nn
 
 from snn_core.neuron.firing import RESETS
 from snn_core.neuron.recurrence import OneToOne
-from snn_nir.codes import refusal, warn_caller
+from snn_nir.codes import announce, refusal
 from snn_nir.files.reading import read
 from snn_nir.graphs.flattening import flattened
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.graphs.repairs import repaired
 from snn_nir.importing.building import Scheme, build
+from snn_nir.importing.simplification.draft import Draft
 from snn_nir.importing.simplification.simplifying import simplified
 from snn_nir.importing.time_step import time_step as find_time_step
 from snn_nir.running.graph_module import GraphModule
@@ -79,7 +80,7 @@ def from_nir(
     if reset is not None and reset not in RESETS:
         raise refusal("NIR305", "from_nir", f"reset is {reset!r}")
     if isinstance(graph_or_path, nir.NIRGraph):
-        graph = repaired(graph_or_path, stacklevel=2)
+        graph = repaired(graph_or_path)
     elif isinstance(graph_or_path, str | os.PathLike) or hasattr(graph_or_path, "read"):
         graph = read(graph_or_path)
     else:
@@ -88,20 +89,21 @@ def from_nir(
     metadata = read_metadata(graph)
     step = find_time_step(flat.nodes, metadata, dt=dt, method=method, time_unit=time_unit)
     scheme = Scheme(step, _dtype(flat.nodes.values(), metadata), reset)
-    plan = simplified(flat, scheme) if simplify else None
-    nodes, edges = (flat.nodes, flat.edges) if plan is None else (plan.nodes, plan.edges)
-    modules: dict[str, nn.Module | None] = {} if plan is None else dict(plan.modules)
-    for name, node in nodes.items():
+    shapes = {}
+    for name, node in flat.nodes.items():
+        if node.output_type["output"] is None:
+            raise refusal("NIR209", f"node {name!r}", "no edge names it, and its shape is unknown")
+        shapes[name] = tuple(int(n) for n in node.output_type["output"])
+    draft = simplified(flat, scheme) if simplify else Draft(flat)
+    modules: dict[str, nn.Module | None] = dict(draft.modules)
+    for name, node in draft.nodes.items():
         modules[name] = build(name, node, scheme)
-    share(flat.nodes, modules if plan is None else {**modules, **plan.absorbed})
-    ports = {kind: [n for n, node in graph.nodes.items() if isinstance(node, kind)] for kind in (nir.Input, nir.Output)}
-    shapes = {name: tuple(int(n) for n in node.output_type["output"]) for name, node in flat.nodes.items()}
-    if plan is not None:
-        shapes |= plan.shapes
-        modules |= dict.fromkeys(plan.taps)
-    taps = None if plan is None else plan.taps
-    places = flat.places if plan is None else None
-    return GraphModule(modules, edges, ports[nir.Input], ports[nir.Output], shapes, step, taps, places)
+    share(flat.nodes, {**modules, **draft.absorbed})
+    modules |= dict.fromkeys(draft.taps)
+    ends = [(name, place.kind) for name, place in flat.places.items() if not place.graphs]
+    inputs, outputs = ([name for name, kind in ends if kind == port] for port in ("Input", "Output"))
+    places = None if simplify else flat.places
+    return GraphModule(modules, draft.edges, inputs, outputs, shapes | draft.shapes, step, draft.taps, places)
 
 
 def _dtype(nodes: Iterable[Any], record: dict[str, Any]) -> torch.dtype:
@@ -126,22 +128,10 @@ def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> 
         nodes: The nodes, whose metadata says ``shared_with``: a node for each field.
         modules: Their modules, by the same names; changed in place. Values that differ now stay separate, with a
             warning.
-
-    Example:
-        >>> import nir, torch
-        >>> import numpy as np
-        >>> tied = nir.Linear(np.ones((2, 2)), metadata={"snn_nir": {"shared_with": {"weight": "a"}}})
-        >>> modules = {"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)}
-        >>> _ = modules["b"].load_state_dict(modules["a"].state_dict())
-        >>> share({"a": nir.Linear(np.ones((2, 2))), "b": tied}, modules)
-        >>> modules["a"].weight is modules["b"].weight
-        True
     """
     for name, node in nodes.items():
         tied = read_metadata(node).get("shared_with")
-        if not isinstance(tied, Mapping):
-            continue
-        for field, other in tied.items():
+        for field, other in tied.items() if isinstance(tied, Mapping) else ():
             own, twin = modules.get(name), modules.get(str(other))
             mine, theirs = _parameter(own, str(field)), _parameter(twin, str(field))
             if mine is None or theirs is None:
@@ -149,7 +139,7 @@ def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> 
             if own is not None and mine.shape == theirs.shape and bool((mine == theirs).all()):
                 setattr(own, "V" if isinstance(own, OneToOne) else str(field), theirs)
             else:
-                warn_caller("NIR304", f"node {name!r}", f"{field} was shared with node {other!r} and now differs")
+                announce("NIR304", f"node {name!r}", f"{field} was shared with node {other!r} and now differs")
 
 
 def _parameter(module: nn.Module | None, field: str) -> nn.Parameter | None:

@@ -93,12 +93,7 @@ def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tens
 
 
 def rise_of(method: str) -> Callable[[float | Tensor, float], float | Tensor]:
-    """Return the function ``(tau, dt) -> rise`` of a method.
-
-    Example:
-        >>> rise_of("euler")(4.0, 1.0)
-        0.25
-    """
+    """Return the function ``(tau, dt) -> rise`` of a method."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     return METHODS[method]

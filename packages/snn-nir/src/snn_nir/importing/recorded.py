@@ -8,8 +8,9 @@ import numpy as np
 
 from snn_core import surrogate
 from snn_core.neuron.firing import RESETS
-from snn_nir.codes import refusal, warn_caller
+from snn_nir.codes import announce, refusal
 from snn_nir.graphs.metadata import read_metadata
+from snn_nir.graphs.values import without_batch
 
 _AGREE = 1e-5
 _OTHERWISE = {
@@ -30,30 +31,17 @@ def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
     Returns:
         ``reset_mechanism``, ``reset_delay``, ``spike_grad``: the caller's choice, else the recorded one, else NIR's,
             which is a reset to a value in the same step.
-
-    Example:
-        >>> import nir
-        >>> neuron = nir.IF(np.ones(1), np.ones(1), metadata={"snn_nir": {"reset": "subtract"}})
-        >>> firing_options("if", neuron, None)["reset_mechanism"]
-        'subtract'
     """
     metadata = read_metadata(node)
     mechanism = reset or metadata.get("reset", "zero")
     if mechanism not in RESETS:
         raise refusal("NIR305", f"node {name!r}", repr(mechanism))
-    delay = bool(metadata.get("reset_delay", False)) if mechanism == metadata.get("reset") else False
+    delay = mechanism == metadata.get("reset") and bool(metadata.get("reset_delay", False))
     return {"reset_mechanism": mechanism, "reset_delay": delay, "spike_grad": surrogate_of(name, node)}
 
 
 def surrogate_of(name: str, node: Any) -> Any:
-    """Return the recorded surrogate gradient, or None; warn if there is none with that name.
-
-    Example:
-        >>> import nir
-        >>> said = {"spike_grad": "fast_sigmoid", "spike_grad_params": np.array([10.0])}
-        >>> surrogate_of("thr", nir.Threshold(np.ones(1), metadata={"snn_nir": said}))
-        fast_sigmoid(slope=10.0)
-    """
+    """Return the recorded surrogate gradient, or None; warn if there is none with that name."""
     metadata = read_metadata(node)
     if "spike_grad" not in metadata:
         return None
@@ -61,7 +49,7 @@ def surrogate_of(name: str, node: Any) -> Any:
     try:
         return _SURROGATES[kind](*params)
     except (KeyError, TypeError, ValueError):
-        warn_caller("NIR304", f"node {name!r}", f"no surrogate {kind}{tuple(params)}, atan() is used")
+        announce("NIR304", f"node {name!r}", f"no surrogate {kind}{tuple(params)}, atan() is used")
         return None
 
 
@@ -71,27 +59,24 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
     Returns:
         The recorded constant, exact and in its original shape. Without one, or with a warning if they disagree,
         ``value``, as a single number if all neurons have the same.
-
-    Example:
-        >>> import nir
-        >>> node = nir.Scale(np.ones(2), metadata={"snn_nir": {"beta": 0.9}})
-        >>> constant("lif", node, "beta", np.array([0.9000001, 0.9]))
-        array(0.9)
-        >>> constant("lif", node, "alpha", np.array([0.5, 0.5])), constant("lif", node, "alpha", np.array([0.5, 0.6]))
-        (array(0.5), array([0.5, 0.6]))
     """
     record = read_metadata(node)
     text = record.get(field)
     if text is None or field in _OTHERWISE.get(str(record.get("class")), ()):
         return _common(value)
-    try:
-        exact = np.asarray(text, dtype=np.float64)
-    except (TypeError, ValueError):
-        exact = np.array(np.nan)  # not a number
+    exact = numbers(text)
     if agree(exact, value, decays=field in ("alpha", "beta")):
         return exact
-    warn_caller("NIR304", f"node {name!r}", f"{field} was {np.ravel(text)[:3]} and is {np.ravel(value)[:3]}")
+    announce("NIR304", f"node {name!r}", f"{field} was {np.ravel(text)[:3]} and is {np.ravel(value)[:3]}")
     return _common(value)
+
+
+def numbers(recorded: Any) -> np.ndarray:
+    """Return a recorded constant as float64; NaN, which agrees with nothing, for anything else than numbers."""
+    try:
+        return np.asarray(recorded, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
 
 
 def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False) -> bool:
@@ -101,15 +86,9 @@ def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False) -> b
         recorded: The constants; they may have axes of length 1 for the batch.
         value: The values that follow from the fields, one per neuron.
         decays: True for decays per step, whose time constants depend on how far they are from 1.
-
-    Example:
-        >>> agree(np.array(0.9), np.array([0.9000001])), agree(np.array(0.9999), np.array([0.99991]), decays=True)
-        (True, False)
     """
-    while recorded.ndim > value.ndim and recorded.shape[0] == 1:
-        recorded = recorded[0]
     try:
-        recorded = np.broadcast_to(recorded, value.shape)
+        recorded = np.broadcast_to(without_batch(recorded, value.ndim), value.shape)
     except ValueError:
         return False
     if not decays:
@@ -123,11 +102,5 @@ def _common(value: np.ndarray) -> np.ndarray:
 
 
 def learned(node: Any) -> set[str]:
-    """Return the names of the constants that were parameters.
-
-    Example:
-        >>> import nir
-        >>> sorted(learned(nir.Scale(np.ones(1), metadata={"snn_nir": {"learned": "beta threshold"}})))
-        ['beta', 'threshold']
-    """
+    """Return the names of the constants that were parameters."""
     return set(str(read_metadata(node).get("learned", "")).split())

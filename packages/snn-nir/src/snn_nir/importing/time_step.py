@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import nir
 import numpy as np
 
-from snn_nir.codes import warn_caller
-from snn_nir.importing.discretization import rise_of
+from snn_nir.codes import announce
+from snn_nir.importing.discretization import METHODS, rise_of
 
 DEFAULT_DT = 1e-4  # seconds; of the NIR paper, snnTorch and SpikingJelly
 TIME_UNITS: dict[str, float | None] = {"s": 1.0, "ms": 1e-3, "step": None}  # in seconds
@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
 class TimeStep(NamedTuple):
     """The step with which a graph runs.
 
-    ``dt`` is in seconds, or 1 if times count steps; ``unit`` is the unit of the graph's time constants,
+    ``dt`` is in seconds, or 1 if times count steps; ``time_unit`` is the unit of the graph's time constants,
     ``"s"``, ``"ms"`` or ``"step"``; ``source`` is ``"given"``, ``"metadata"``, ``"inferred"`` or ``"assumed"``, and
     ``evidence`` is the basis of an inferred one.
     """
@@ -85,18 +85,20 @@ def time_step(
     if unit == "step" and dt not in (None, 1):
         raise ValueError(f"time_unit='step' counts time in steps, so dt is 1; got dt={dt!r}, leave one of the two out")
     how = str(method or recorded.get("method", "euler"))
+    if method is None and how not in METHODS:
+        announce("NIR304", "graph", f"its method is {how!r}, 'euler' is used")
+        how = "euler"
     rise_of(how)
     if dt is not None or unit == "step":
         return TimeStep(1.0 if dt is None else float(dt), unit, how, "given")
-    if isinstance(recorded.get("dt"), int | float) and recorded["dt"] > 0:
+    if isinstance(recorded.get("dt"), int | float) and 0 < recorded["dt"] < np.inf:
         return TimeStep(float(recorded["dt"]), unit, how, "metadata")
-    result = evidence(nodes)
+    result, seconds = evidence(nodes), TIME_UNITS[unit] or 1.0
     if result:
-        seconds = TIME_UNITS[unit] or 1.0
         if method is None and "log" in result[0].reading:
             how = "exact"
         return TimeStep(_tidy(result[0].dt * seconds), unit, how, "inferred", result)
-    return TimeStep(_assumed(nodes.values(), TIME_UNITS[unit] or 1.0), unit, how, "assumed")
+    return TimeStep(_assumed(nodes.values(), seconds), unit, how, "assumed")
 
 
 def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
@@ -111,11 +113,6 @@ def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
         The evidence, all in one reading and for one step, in the unit of the time constants; empty if there is none,
         or, with a warning, if it disagrees.
 
-    Example:
-        >>> one = np.ones(1)
-        >>> [str(e) for e in evidence({"a": nir.IF(r=10 * one, v_threshold=one)})]
-        ["node 'a': dt = 1 / r = 0.1"]
-
     Source: the exporters of snnTorch, SpikingJelly and rockpool.
     """
     agreeing: list[tuple[Evidence, ...]] = []
@@ -127,7 +124,7 @@ def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
         if steps and all(np.isfinite(steps)) and max(steps) <= min(steps) * (1 + _AGREE):
             agreeing.append(results)
     if first and not agreeing:
-        warn_caller("NIR502", "graph", "; ".join(map(str, first[:4])))
+        announce("NIR502", "graph", "; ".join(map(str, first[:4])))
     best = next((clue for clue in agreeing if _is_round(clue[0].dt)), agreeing[0] if agreeing else ())
     below = any(np.any(getattr(n, gain) < 1) for n in nodes.values() for tau, gain in _pairs(n) if tau)
     return () if below and all(clue.reading != _ROCKPOOL for clue in best) else best
@@ -192,7 +189,7 @@ def _assumed(nodes: Iterable[nir.NIRNode], unit: float) -> float:
         return DEFAULT_DT
     if all(isinstance(n, nir.IF) for n in timed):
         problem = f"all neurons are IF with r = 1, taken as one unit of input per step: dt = {unit:g}"
-        warn_caller("NIR501", "graph", problem, f"pass dt={unit:g} to confirm this, or the intended dt")
+        announce("NIR501", "graph", problem, f"pass dt={unit:g} to confirm this, or the intended dt")
         return unit
-    warn_caller("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")
+    announce("NIR501", "graph", f"dt = {DEFAULT_DT:g} s is assumed")
     return DEFAULT_DT

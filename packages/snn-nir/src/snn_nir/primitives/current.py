@@ -11,7 +11,7 @@ from snn_nir.primitives.leak import LeakyMembrane
 
 
 class SynapticCurrent(LeakyMembrane):
-    r"""Equation of a leaky membrane behind a current that decays.
+    r"""Equation of a leaky membrane behind a current that decays; for the arguments see :class:`CubaLI`.
 
     .. math::
 
@@ -19,24 +19,6 @@ class SynapticCurrent(LeakyMembrane):
         I' = (1 - \rho_s)\,I + \rho_s w_{in}\,x, \quad v' = (1 - \rho)\,v + \rho R\,I' + \rho\,v_{leak}
 
     The membrane reads the new current :math:`I'`. A mix-in: it comes last among the bases.
-
-    Args:
-        tau_syn: Time constant of the current, one per neuron, in the unit of ``dt``.
-        tau_mem: Time constant of the membrane; the parameter ``tau``.
-        r: Resistance R, one per neuron.
-        v_leak: Potential at rest, one per neuron.
-        w_in: Weight of the input, one per neuron.
-        dt: Time step.
-        method: ``"euler"`` or ``"exact"``.
-        **options: Options of :class:`~snn_core.SpikingNeuron`.
-
-    Example:
-        >>> import torch
-        >>> from snn_nir.primitives import CubaLI
-        >>> one = torch.ones(1)
-        >>> neuron = CubaLI(tau_syn=2 * one, tau_mem=4 * one, r=one, v_leak=0 * one, w_in=one, dt=1.0)
-        >>> neuron.step(one[None])[1]
-        State(syn=tensor([[0.5000]], grad_fn=<AddBackward0>), mem=tensor([[0.1250]], grad_fn=<AddBackward0>))
     """
 
     class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)

@@ -11,19 +11,11 @@ from snn_nir.primitives.readout import Readout
 
 
 class Integrating(SpikingNeuron):
-    r"""Equation of a membrane without leak.
+    r"""Equation of a membrane without leak; for the arguments see :class:`I`.
 
     .. math:: \dot v = R\,x \quad\to\quad v' = v + \Delta t\,R\,x
 
     Forward Euler and the exact solution agree. A mix-in: it comes last among the bases.
-
-    Args:
-        r: Resistance R, one per neuron.
-        dt: Time step, in the unit of time that ``r`` is meant in.
-        **options: Options of :class:`~snn_core.SpikingNeuron`.
-
-    Example:
-        See :class:`I` and :class:`~snn_nir.primitives.IF`.
     """
 
     class State(NamedTuple):

@@ -11,7 +11,7 @@ from snn_nir.importing.discretization import rise_of
 
 
 class LeakyMembrane(SpikingNeuron):
-    r"""Equation of a membrane that leaks toward :math:`v_{leak}`.
+    r"""Equation of a membrane that leaks toward :math:`v_{leak}`; for the arguments see :class:`LI`.
 
     .. math::
 
@@ -19,24 +19,6 @@ class LeakyMembrane(SpikingNeuron):
         v' = (1 - \rho)\,v + \rho R\,x + \rho\,v_{leak}
 
     with :math:`\rho` from :func:`~snn_nir.importing.discretization.rise`. A mix-in: it comes last among the bases.
-
-    Args:
-        tau: Time constant, one per neuron, in the unit of ``dt``.
-        r: Resistance R, one per neuron.
-        v_leak: Potential at rest, one per neuron.
-        dt: Time step.
-        method: ``"euler"`` or ``"exact"``.
-        **options: Options of :class:`~snn_core.SpikingNeuron`.
-
-    Raises:
-        ValueError: If the method is unknown.
-
-    Example:
-        >>> import torch
-        >>> from snn_nir.primitives import LI
-        >>> one = torch.ones(1)
-        >>> LI(tau=4 * one, r=one, v_leak=0 * one, dt=1.0).step(one[None])[0].item()
-        0.25
     """
 
     class State(NamedTuple):

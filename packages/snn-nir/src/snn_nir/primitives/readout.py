@@ -14,15 +14,6 @@ class Readout(SpikingNeuron):
     """Mix-in for a neuron that never fires and whose output is its membrane potential.
 
     It comes before the equation among the bases.
-
-    Args:
-        **options: Options of :class:`~snn_core.SpikingNeuron` that do not concern spikes.
-
-    Example:
-        >>> import torch
-        >>> from snn_nir.primitives import I
-        >>> I(r=torch.ones(1), dt=0.5).unroll(torch.ones(3, 1, 1))[0].flatten().tolist()
-        [0.5, 1.0, 1.5]
     """
 
     resets: ClassVar[bool] = False

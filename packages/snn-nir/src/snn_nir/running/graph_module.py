@@ -125,10 +125,10 @@ class GraphModule(nn.Module):
             watch = current()
             if watch is not None:
                 watch.refused(why)
-            carried = self._carried_into(values, self._carried.read())
+            carried = self._carried_into(values, self._carried._recall())
         self._walk(values, carried, lambda name, value: self[name](value))
         if self._wiring.carriers:
-            self._carried.write(tuple(self._carried_on(values).values()))
+            self._carried._keep(tuple(self._carried_on(values).values()))
         return results(values, self.output_names)
 
     def step(self, x: Signals, state: GraphState | None = None) -> tuple[Signals, GraphState]:
@@ -197,7 +197,7 @@ class GraphModule(nn.Module):
             The state, in which a node at rest has tensors of shape ``(0,)``.
         """
         nodes = {n: m.State._make(getattr(m, f) for f in m.State._fields) for n, m in self.neurons.items()}
-        carried = self._carried.read() if self._wiring.carriers else None
+        carried = self._carried._recall() if self._wiring.carriers else None
         return GraphState(nodes, dict(zip(self._wiring.carriers, carried or (), strict=carried is not None)))
 
     def keep_state(self, state: GraphState) -> None:
@@ -210,7 +210,7 @@ class GraphModule(nn.Module):
             for field, value in zip(neuron.State._fields, state.nodes[name], strict=True):
                 setattr(neuron, field, value)
         if state.carried:
-            self._carried.write(tuple(state.carried[s] for s in self._wiring.carriers))
+            self._carried._keep(tuple(state.carried[s] for s in self._wiring.carriers))
         elif self._wiring.carriers:
             self._carried.forget()
 

@@ -20,28 +20,9 @@ class GraphState(NamedTuple):
 
 
 class Carried(Temporal):
-    """Outputs of some nodes in the last time step, kept as neurons keep their states.
-
-    Example:
-        >>> import torch
-        >>> carried = Carried()
-        >>> carried.write((torch.ones(2),))
-        >>> carried.read()
-        (tensor([1., 1.]),)
-        >>> carried.forget()
-        >>> carried.read() is None
-        True
-    """
+    """Outputs of some nodes in the last time step, kept as neurons keep their states; None at rest."""
 
     keeps_by_sample: ClassVar[bool] = True
-
-    def read(self) -> tuple[Tensor, ...] | None:
-        """Return the values written in the last step; None at rest."""
-        return self._recall()
-
-    def write(self, values: tuple[Tensor, ...]) -> None:
-        """Keep values for the next step."""
-        self._keep(values)
 
 
 Signals = Tensor | dict[str, Tensor]
@@ -55,11 +36,6 @@ def bound(
     Raises:
         TypeError: If there is not one tensor for each Input.
         ValueError: If one has a wrong shape, no time step, or a different number of steps from the others.
-
-    Example:
-        >>> import torch
-        >>> bound(torch.ones(2, 3, dtype=torch.int64), ("input",), {"input": (3,)}, time=False)["input"].dtype
-        torch.float32
     """
     value = x if isinstance(x, Mapping) else {names[0]: x}
     if set(value) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
@@ -73,23 +49,12 @@ def bound(
 
 
 def results(values: Mapping[str, Tensor], names: tuple[str, ...]) -> Signals:
-    """Return the outputs of a graph: the value of its one Output, or a dict of all by name.
-
-    Example:
-        >>> results({"a": 1, "b": 2}, ("b",)), results({"a": 1, "b": 2}, ("a", "b"))
-        (2, {'a': 1, 'b': 2})
-    """
+    """Return the outputs of a graph: the value of its one Output, or a dict of all by name."""
     return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
 
 
 def stacked(steps: list[Signals]) -> Signals:
-    """Return the outputs of a graph in all steps, with time on axis 0.
-
-    Example:
-        >>> stacked([{"a": torch.ones(1)}, {"a": torch.zeros(1)}])
-        {'a': tensor([[1.],
-                [0.]])}
-    """
+    """Return the outputs of a graph in all steps, with time on axis 0."""
     if isinstance(steps[0], Tensor):
         return torch.stack([s for s in steps if isinstance(s, Tensor)])
     columns = {name: [s[name] for s in steps if isinstance(s, dict)] for name in steps[0]}
@@ -120,15 +85,6 @@ def step_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], aft
 
     Returns:
         ``(name, input) -> output``; a tuple if the neuron returns its states.
-
-    Example:
-        >>> import torch
-        >>> import snn_core as snn
-        >>> after = {}
-        >>> step_call({"lif": snn.Leaky(beta=0.5, init_hidden=True)}.get, {}, after)("lif", torch.ones(1, 1))
-        tensor([[0.]])
-        >>> after
-        {'lif': State(mem=tensor([[1.]]))}
     """
 
     def call(name: str, x: Tensor) -> Any:
@@ -142,13 +98,7 @@ def step_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], aft
 
 
 def sequence_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], after: dict[str, Any]) -> Call:
-    """Return a function that runs all steps of a node, ``[T, batch, ...]``; see :func:`step_call`.
-
-    Example:
-        >>> import torch
-        >>> sequence_call({"flatten": nn.Flatten()}.get, {}, {})("flatten", torch.ones(5, 2, 3, 4)).shape
-        torch.Size([5, 2, 12])
-    """
+    """Return a function that runs all steps of a node, ``[T, batch, ...]``; see :func:`step_call`."""
 
     def call(name: str, xs: Tensor) -> Any:
         neuron = module(name)

@@ -63,14 +63,14 @@ def wired(
     into: dict[str, list[str]] = {name: [] for name in order.nodes}
     for source, target in sorted(edges):
         into[target].append(source)
-    nodes = []
+    nodes = {}
     for name in order.nodes:
         if not into[name] and name not in inputs:
             raise refusal("NIR303", f"node {name!r}", "no edge leads to it")
         delayed = tuple(s for s in into[name] if (s, name) in order.closing)
-        nodes.append(Wired(name, tuple(s for s in into[name] if (s, name) not in order.closing), delayed))
-    carriers = tuple(sorted({s for node in nodes for s in node.delayed}))
-    return Wiring(tuple(nodes), carriers, _silent({n.name: n for n in nodes}, carriers, {*inputs, *stateful}))
+        nodes[name] = Wired(name, tuple(s for s in into[name] if (s, name) not in order.closing), delayed)
+    carriers = tuple(sorted({source for source, _ in order.closing}))
+    return Wiring(tuple(nodes.values()), carriers, _silent(nodes, carriers, {*inputs, *stateful}))
 
 
 def _silent(nodes: dict[str, Wired], needed: Iterable[str], zero: set[str]) -> tuple[Wired, ...]:
@@ -101,15 +101,6 @@ def silence(
 
     Returns:
         ``[1, ...]`` for each of ``wiring.carriers``.
-
-    Example:
-        >>> import torch
-        >>> from snn_nir.running.wiring import wired
-        >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif")]
-        >>> w_rec = nn.Linear(2, 2).requires_grad_(False)
-        >>> _ = w_rec.bias.copy_(torch.tensor([1.0, 2.0]))
-        >>> silence(wired(["in", "lif", "w_rec"], edges, ["in"], ["lif"]), {"w_rec": w_rec}, {"lif": (2,)}, w_rec.bias)
-        {'w_rec': tensor([[1., 2.]])}
     """
     values: dict[str, Tensor] = {}
     for node in wiring.silent:
@@ -125,13 +116,7 @@ def silence(
 
 
 def summed(terms: list[Tensor]) -> Tensor:
-    """Return the sum of one tensor or several, from first to last.
-
-    Example:
-        >>> import torch
-        >>> summed([torch.ones(2), torch.ones(2)])
-        tensor([2., 2.])
-    """
+    """Return the sum of one tensor or several, from first to last."""
     total = terms[0]
     for term in terms[1:]:
         total = total + term

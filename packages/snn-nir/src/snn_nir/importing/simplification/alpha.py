@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import nir
 import numpy as np
 
-from snn_nir.codes import warn_caller
+from snn_nir.codes import announce
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
-from snn_nir.importing.recorded import agree, learned, surrogate_of
+from snn_nir.importing.recorded import agree, learned, numbers, surrogate_of
 from snn_nir.importing.simplification.draft import Draft
 from snn_nir.importing.simplification.leak import leak_of
 from snn_nir.importing.simplification.unit import Unit
+
+_PARTS = {"exc": nir.LI, "inh": nir.LI, "spk": nir.Threshold, "reset": nir.Scale, "lowered": nir.Scale}
 
 
 def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
@@ -23,16 +26,12 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     """
     node: Any = draft.nodes[name]
     metadata = read_metadata(node)
-    if (
-        metadata.get("class") != "Alpha"
-        or metadata.get("part") != "exc"
-        or not {"alpha", "beta", "threshold"} <= metadata.keys()
-    ):
+    if metadata.get("class") != "Alpha" or not {"alpha", "beta", "threshold"} <= metadata.keys():
         return None
     parts = _parts(draft, draft.group(name))
     if parts.get("exc") != name or not {"inh", "spk"} <= parts.keys():
         return None
-    alpha, beta, threshold = (np.asarray(metadata[key], dtype=np.float64) for key in ("alpha", "beta", "threshold"))
+    alpha, beta, threshold = (numbers(metadata[key]) for key in ("alpha", "beta", "threshold"))
     with np.errstate(divide="ignore"):  # a beta of 0 leaves a tau of 1
         tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
     exc, inh = (leak_of(draft.nodes[parts[part]], scheme.step) for part in ("exc", "inh"))
@@ -43,7 +42,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         pairs.append((-amount, draft.values(parts["reset"], "scale") if "reset" in parts else 0 * exc.decay))
     decays = agree(alpha, exc.decay, decays=True) and agree(beta, inh.decay, decays=True)
     if not (decays and all(agree(recorded, own) for recorded, own in pairs)):
-        warn_caller("NIR304", f"node {name!r}", "the constants of an Alpha")
+        announce("NIR304", f"node {name!r}", "the constants of an Alpha")
         return None
     if reset == "zero":
         return None  # no NIR node does this
@@ -71,9 +70,9 @@ def _parts(draft: Draft, group: str) -> dict[str, str]:
     """Return the nodes of a group by their part, without the Scale of graded spikes."""
     results = {}
     for name, node in draft.nodes.items():
-        part = read_metadata(node).get("part")
-        if part in ("exc", "inh", "spk", "reset", "lowered") and draft.group(name) == group:
-            results[str(part)] = name
+        part = str(read_metadata(node).get("part"))
+        if isinstance(node, _PARTS.get(part, ())) and draft.group(name) == group:
+            results[part] = name
     return results
 
 

@@ -18,59 +18,44 @@ from snn_nir.importing.simplification.leak import is_one, leak_of, within_unit
 from snn_nir.importing.simplification.unit import Unit
 
 
-def with_current(draft: Draft, unit: Unit, scheme: Scheme) -> Unit:
-    """Return a neuron with the LI before it that its metadata calls its synaptic current, if there is one."""
-    sources = draft.sources(unit.entry)
-    outside = [s for s in sources if s not in unit.members]
+def add_current(draft: Draft, unit: Unit, scheme: Scheme) -> None:
+    """Add to a neuron the LI before it that its metadata calls its synaptic current, if there is one."""
+    outside = [s for s in draft.sources(unit.entry) if s not in unit.members]
     if unit.gain is not None or unit.kind or "alpha" in unit.constants or len(outside) != 1:
-        return unit
+        return
     (syn,) = outside
-    node: Any = draft.nodes.get(syn)
-    if (
-        not isinstance(node, nir.LI | nir.I)
-        or not _is_part(draft, syn, unit, "syn")
-        or np.any(getattr(node, "v_leak", 0.0))
-    ):
-        return unit
-    current = leak_of(node, scheme.step)
+    if not _is_part(draft, syn, unit, "syn", nir.LI, nir.I) or np.any(getattr(draft.nodes[syn], "v_leak", 0.0)):
+        return
+    current = leak_of(draft.nodes[syn], scheme.step)
     if not within_unit(current.decay, scheme.dtype):
-        return unit
-    main = draft.nodes[unit.mem]
-    unit.constants["alpha"] = constant(unit.mem, main, "alpha", current.decay)
+        return
+    unit.constants["alpha"] = constant(unit.mem, draft.nodes[unit.mem], "alpha", current.decay)
     unit.gain = None if is_one(current.gain, scheme.dtype) else current.gain
     unit.entry = syn
     unit.members.add(syn)
     unit.feeds.add(syn)
     if draft.readers(syn) != [unit.mem]:
         unit.outlets[syn] = -2
-    return unit
 
 
-def with_graded(draft: Draft, unit: Unit) -> Unit:
-    """Return a neuron with the Scale after its spikes that its metadata calls their graded factor, if there is one."""
+def add_graded(draft: Draft, unit: Unit) -> None:
+    """Add to a neuron the Scale after its spikes that its metadata calls their graded factor, if there is one."""
     outside = [r for r in draft.readers(unit.spk) if r not in unit.members]
     graded = outside[0] if len(outside) == 1 else ""
-    node: Any = draft.nodes.get(graded)
-    if (
-        not isinstance(node, nir.Scale)
-        or not _is_part(draft, graded, unit, "graded")
-        or len(draft.sources(graded)) != 1
-    ):
-        return unit
-    main = draft.nodes[unit.mem]
-    factor = constant(unit.mem, main, "graded", np.asarray(node.scale, dtype=np.float64))
+    if not _is_part(draft, graded, unit, "graded", nir.Scale) or len(draft.sources(graded)) != 1:
+        return
+    factor = constant(unit.mem, draft.nodes[unit.mem], "graded", draft.values(graded, "scale"))
     unit.constants["graded_spikes_factor"] = factor
     unit.members.add(graded)
     unit.outlets.pop(unit.spk, None)
     unit.outlets[graded] = 0
     unit.spk = graded
-    return unit
 
 
-def with_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> tuple[Unit, str]:
-    """Return a neuron with the weights from its spikes to its input, and the name of their node, or an empty name."""
+def add_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> str:
+    """Add to a neuron the weights from its spikes to its input; return the name of their node, empty if none."""
     if unit.gain is not None or unit.kind or not unit.spk:
-        return unit, ""
+        return ""
     kinds = nir.Linear, nir.Affine, nir.Conv2d, nir.Scale
     results = [
         w
@@ -78,17 +63,16 @@ def with_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> tuple[Unit, str
         if draft.sources(w) == [unit.spk] and draft.readers(w) == [unit.entry] and w not in unit.members
     ]
     if len(results) != 1 or not set(draft.sources(unit.entry)) - unit.members - set(results):
-        return unit, ""
+        return ""
     (w_rec,) = results
-    layer = _recurrent_layer(draft, unit, w_rec, scheme)
-    if layer is None:
-        return unit, ""
-    unit.recurrent = layer
+    unit.recurrent = _recurrent_layer(draft, unit, w_rec, scheme)
+    if unit.recurrent is None:
+        return ""
     unit.members.add(w_rec)
     unit.feeds.add(w_rec)
     if not [r for r in draft.readers(unit.spk) if r not in unit.members] and len(unit.outlets) > 1:
         unit.outlets.pop(unit.spk, None)
-    return unit, w_rec
+    return w_rec
 
 
 def _recurrent_layer(draft: Draft, unit: Unit, name: str, scheme: Scheme) -> nn.Module | None:
@@ -96,16 +80,15 @@ def _recurrent_layer(draft: Draft, unit: Unit, name: str, scheme: Scheme) -> nn.
     node: Any = draft.nodes[name]
     diagonal = None
     if isinstance(node, nir.Scale):
-        diagonal = np.asarray(node.scale)
-    elif type(node) is nir.Linear and np.array_equal(node.weight, np.diag(np.diag(node.weight))):
-        diagonal = np.diag(node.weight)
+        diagonal = draft.values(name, "scale")
+    elif type(node) is nir.Linear and node.weight.ndim == 2:
+        weights = draft.values(name, "weight")
+        diagonal = np.diag(weights) if np.array_equal(weights, np.diag(np.diag(weights))) else None
     if diagonal is not None:
         main = draft.nodes[unit.mem]
-        metadata = read_metadata(main)
-        own = np.asarray(diagonal, dtype=np.float64)
-        weights = constant(unit.mem, main, "V", own) if "V" in metadata else own
-        learn = "V" in learned(main) if "V" in metadata else True
-        return OneToOne(torch.tensor(weights, dtype=scheme.dtype), learn)
+        recorded = "V" in read_metadata(main)
+        values = constant(unit.mem, main, "V", diagonal) if recorded else diagonal
+        return OneToOne(torch.tensor(values, dtype=scheme.dtype), not recorded or "V" in learned(main))
     layer: Any = build(name, node, scheme)
     if isinstance(layer, nn.Conv2d):
         same = all(p == k // 2 and k % 2 for p, k in zip(_padding(layer), layer.kernel_size, strict=True))
@@ -120,5 +103,7 @@ def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
     return tuple(layer.padding)
 
 
-def _is_part(draft: Draft, name: str, unit: Unit, part: str) -> bool:
-    return read_metadata(draft.nodes[name]).get("part") == part and draft.group(name) == unit.name
+def _is_part(draft: Draft, name: str, unit: Unit, part: str, *kinds: type) -> bool:
+    """Return True if a node of these types is recorded as that part of a neuron."""
+    node = draft.nodes.get(name)
+    return isinstance(node, kinds) and read_metadata(node).get("part") == part and draft.group(name) == unit.name

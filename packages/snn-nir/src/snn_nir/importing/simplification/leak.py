@@ -8,10 +8,10 @@ import nir
 import numpy as np
 import torch
 
-from snn_nir.codes import warn_caller
+from snn_nir.codes import announce
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
-from snn_nir.importing.recorded import agree, constant, learned
+from snn_nir.importing.recorded import agree, constant, learned, numbers
 from snn_nir.importing.time_step import TimeStep
 
 
@@ -23,16 +23,7 @@ class Leak(NamedTuple):
 
 
 def leak_of(node: Any, step: TimeStep, tau: str = "tau", r: str = "r") -> Leak:
-    """Return the recursion of a node.
-
-    Returns:
-        Decay and gain; without a time constant the decay is 1.
-
-    Example:
-        >>> node = nir.LI(tau=np.array([1e-3]), r=np.array([10.0]), v_leak=np.zeros(1))
-        >>> leak_of(node, TimeStep(1e-4, "s", "euler", "given"))
-        Leak(decay=array([0.9]), gain=array([1.]))
-    """
+    """Return the recursion of a node; without a time constant the decay is 1."""
     resistance = np.asarray(getattr(node, r), dtype=np.float64)
     if isinstance(node, nir.I | nir.IF):
         return Leak(np.ones_like(resistance), step.in_units * resistance)
@@ -49,12 +40,6 @@ def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | N
         b: The other.
         dtype: Dtype of the rounding.
         scale: Size of the values that were rounded on the way, the size of ``b`` if None.
-
-    Example:
-        >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float32)
-        True
-        >>> near(np.array([1.0]), np.array([1 + 1e-7]), torch.float64)
-        False
     """
     if np.shape(a) != np.shape(b):
         return False
@@ -62,22 +47,12 @@ def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | N
 
 
 def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
-    """Return True if values are 1 up to the rounding of a few operations in a dtype.
-
-    Example:
-        >>> is_one(np.array([0.1 * 10]), torch.float64)
-        True
-    """
+    """Return True if values are 1 up to the rounding of a few operations in a dtype."""
     return near(values, np.ones_like(values), dtype)
 
 
 def within_unit(decay: np.ndarray, dtype: torch.dtype) -> bool:
-    """Return True if decays lie in [0, 1], up to rounding, so that neurons of snn-core, which clamp them, agree.
-
-    Example:
-        >>> within_unit(np.array([-1e-9, 0.5]), torch.float32), within_unit(np.array([-0.1]), torch.float32)
-        (True, False)
-    """
+    """Return True if decays lie in [0, 1], up to rounding, so that neurons of snn-core, which clamp them, agree."""
     return near(decay, np.clip(decay, 0, 1), dtype, scale=np.ones_like(decay))
 
 
@@ -95,12 +70,13 @@ def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
     """Return the membrane of a node, after its synaptic current if it has one.
 
     Returns:
-        The membrane, or None if a decay is not within [0, 1], or a current is scaled on its way to the membrane.
+        The membrane; None if it rests at a potential other than 0, if a decay is not within [0, 1], or if a current is
+        scaled on its way to the membrane.
     """
     constants: dict[str, np.ndarray] = {}
     cuba = isinstance(node, nir.CubaLIF | nir.CubaLI)
     leak = leak_of(node, scheme.step, "tau_mem" if cuba else "tau")
-    if not within_unit(leak.decay, scheme.dtype):
+    if np.any(getattr(node, "v_leak", 0.0)) or not within_unit(leak.decay, scheme.dtype):
         return None
     gain = leak.gain
     if cuba:
@@ -124,12 +100,12 @@ def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | Non
     metadata = read_metadata(node)
     if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
         return None
-    circuit = {key: np.asarray(metadata[key], dtype=np.float64) for key in ("R", "C", "time_step")}
+    circuit = {key: numbers(metadata[key]) for key in ("R", "C", "time_step")}
     gain = circuit["time_step"] / circuit["C"]
     if not (agree(1 - gain / circuit["R"], leak.decay, decays=True) and agree(gain, leak.gain)):
-        warn_caller("NIR304", f"node {name!r}", "R, C and time step of a Lapicque")
+        announce("NIR304", f"node {name!r}", "R, C and time step of a Lapicque")
         return None
     if "beta" in learned(node) and "beta" in metadata and metadata.get("derived") in ("R", "C"):
         del circuit[str(metadata["derived"])]
-        circuit["beta"] = np.asarray(metadata["beta"], dtype=np.float64)
+        circuit["beta"] = numbers(metadata["beta"])
     return circuit

@@ -1,8 +1,8 @@
-"""LI, I and CubaLI as neurons of snn-core, with the Threshold that reads them and the Scale that resets them."""
+"""The primitives with a membrane as neurons of snn-core, with the Threshold and the Scale around LI, I and CubaLI."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import nir
 import numpy as np
@@ -10,17 +10,31 @@ import torch
 
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme
-from snn_nir.importing.recorded import constant, learned, surrogate_of
+from snn_nir.importing.recorded import constant, firing_options, learned, surrogate_of
 from snn_nir.importing.simplification.draft import Draft
-from snn_nir.importing.simplification.leak import near, recursion_of
+from snn_nir.importing.simplification.leak import Recursion, near, recursion_of
 from snn_nir.importing.simplification.unit import Unit
 
 
-class _Reset(NamedTuple):
-    """The Scale that leads from spikes back to the membrane."""
+def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
+    """Return the neuron to which a LIF, IF or CubaLIF is equivalent, if there is one.
 
-    name: str
-    delayed: bool
+    Returns:
+        The neuron, or None: if it has no such recursion, or is reset to a potential other than 0.
+    """
+    node: Any = draft.nodes[name]
+    options = firing_options(name, node, scheme.reset)
+    if options["reset_mechanism"] == "zero" and np.any(node.v_reset):
+        return None
+    recursion = recursion_of(name, node, scheme)
+    if recursion is None:
+        return None
+    unit = _unit(draft, name, recursion)
+    unit.constants["threshold"] = constant(name, node, "threshold", draft.values(name, "v_threshold"))
+    unit.spk, unit.outlets = name, {name: 0}
+    unit.reset, unit.reset_delay = options["reset_mechanism"], options["reset_delay"]
+    unit.spike_grad = options["spike_grad"]
+    return unit
 
 
 def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit | None:
@@ -33,44 +47,42 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
         fires: True to look for a neuron with a threshold, False for one without.
 
     Returns:
-        The neuron, or None: as for ``firing_unit``; also if others read a
-        membrane that the neuron's reset would have changed.
+        The neuron, or None: if it has no such recursion, or others read a membrane that the neuron's reset would have
+        changed.
     """
     node: Any = draft.nodes[name]
     spk = _threshold(draft, name)
-    if bool(spk) != fires or np.any(getattr(node, "v_leak", 0.0)):
-        return None
-    recursion = recursion_of(name, node, scheme)
+    recursion = recursion_of(name, node, scheme) if bool(spk) == fires else None
     if recursion is None:
         return None
-    unit = Unit(
-        name=draft.group(name),
-        entry=name,
-        mem=name,
-        spk=spk,
-        members={name},
-        constants=recursion.constants,
-        gain=recursion.scale,
-        learned=learned(node),
-        kind=recursion.kind,
-    )
+    unit = _unit(draft, name, recursion)
     if not fires:
         unit.outlets = {name: -1}
         return unit
     threshold = draft.values(spk, "threshold")
     if (threshold < 0).any():
         return None  # it fires at rest, and an edge that closes a cycle would carry that spike into the first step
+    unit.spk = spk
+    unit.members.add(spk)
     unit.constants["threshold"] = constant(spk, node, "threshold", threshold)
     recorded = spk if "spike_grad" in read_metadata(draft.nodes[spk]) else name
     unit.spike_grad = surrogate_of(recorded, draft.nodes[recorded])
-    unit.members.add(spk)
-    cuba = isinstance(node, nir.CubaLI)
-    reset = None if cuba else _reset(draft, name, spk, recursion.decay, recursion.gain, threshold, scheme.dtype)
-    if reset is not None:
-        unit.members.add(reset.name)
-        unit.feeds.add(reset.name)
-        unit.reset, unit.reset_delay = "subtract", reset.delayed
+    if not isinstance(node, nir.CubaLI):
+        _add_reset(draft, unit, recursion, threshold, scheme.dtype)
     return _with_outlets(draft, unit, threshold, scheme.dtype)
+
+
+def _unit(draft: Draft, name: str, recursion: Recursion) -> Unit:
+    return Unit(
+        name=draft.group(name),
+        entry=name,
+        mem=name,
+        members={name},
+        constants=recursion.constants,
+        gain=recursion.scale,
+        learned=learned(draft.nodes[name]),
+        kind=recursion.kind,
+    )
 
 
 def _threshold(draft: Draft, name: str) -> str:
@@ -79,27 +91,21 @@ def _threshold(draft: Draft, name: str) -> str:
     return results[0] if len(results) == 1 else ""
 
 
-def _reset(
-    draft: Draft,
-    mem: str,
-    spk: str,
-    decay: np.ndarray,
-    gain: np.ndarray,
-    threshold: np.ndarray,
-    dtype: torch.dtype,
-) -> _Reset | None:
-    """Return the Scale from the spikes to the membrane that subtracts the threshold, a step later or at once."""
-    for name in draft.of_type(draft.readers(spk), nir.Scale):
-        if draft.sources(name) != [spk] or draft.readers(name) != [mem]:
+def _add_reset(draft: Draft, unit: Unit, recursion: Recursion, threshold: np.ndarray, dtype: torch.dtype) -> None:
+    """Add the Scale from the spikes to the membrane that subtracts the threshold, a step later or at once."""
+    for name in draft.of_type(draft.readers(unit.spk), nir.Scale):
+        if draft.sources(name) != [unit.spk] or draft.readers(name) != [unit.mem]:
             continue
-        lowers = -gain * draft.values(name, "scale")
+        lowers = -recursion.gain * draft.values(name, "scale")
         delayed = near(lowers, threshold, dtype)
-        at_once = near(lowers, decay * threshold, dtype, scale=threshold)
+        at_once = near(lowers, recursion.decay * threshold, dtype, scale=threshold)
         if delayed and at_once:
-            delayed = bool(read_metadata(draft.nodes[mem]).get("reset_delay", True))
+            delayed = bool(read_metadata(draft.nodes[unit.mem]).get("reset_delay", True))
         if delayed or at_once:
-            return _Reset(name, delayed)
-    return None
+            unit.members.add(name)
+            unit.feeds.add(name)
+            unit.reset, unit.reset_delay = "subtract", delayed
+            return
 
 
 def _with_outlets(draft: Draft, unit: Unit, threshold: np.ndarray, dtype: torch.dtype) -> Unit | None:

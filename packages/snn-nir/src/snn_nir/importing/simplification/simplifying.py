@@ -7,10 +7,9 @@ import nir
 from snn_nir.graphs.flattening import Flat
 from snn_nir.importing.building import Scheme
 from snn_nir.importing.simplification.alpha import alpha_unit
-from snn_nir.importing.simplification.around import with_current, with_graded, with_recurrence
+from snn_nir.importing.simplification.around import add_current, add_graded, add_recurrence
 from snn_nir.importing.simplification.draft import Draft
-from snn_nir.importing.simplification.firing import firing_unit
-from snn_nir.importing.simplification.membrane import membrane_unit
+from snn_nir.importing.simplification.membrane import firing_unit, membrane_unit
 from snn_nir.importing.simplification.unit import Unit
 from snn_nir.primitives import Scale
 
@@ -33,36 +32,26 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     operations. An input that the node multiplies goes through a ``Scale`` first. Constants recorded in the metadata are
     used if the node's fields agree with them to 1e-5; LI -> LI becomes one ``Synaptic``, and a graded spike part of its
     neuron, only if the metadata says so. Nothing is replaced if the names of the neurons would close a cycle elsewhere.
-
-    Example:
-        >>> import numpy as np
-        >>> import torch
-        >>> from snn_nir.graphs.flattening import flattened
-        >>> from snn_nir.importing.time_step import TimeStep
-        >>> one = np.ones(2)
-        >>> graph = nir.NIRGraph.from_list(nir.IF(r=one, v_threshold=one))
-        >>> simplified(flattened(graph), Scheme(TimeStep(1.0, "s", "euler", "given"), torch.float32)).modules["if"].beta
-        tensor(1.)
     """
     draft = Draft(flat)
     for name in draft.of_type(draft.nodes, nir.LI):
-        unit = alpha_unit(draft, name, scheme) if name in draft.nodes else None
-        if unit is not None:
-            _put(draft, unit, scheme)
+        if name in draft.nodes:
+            _put(draft, alpha_unit(draft, name, scheme), scheme)
     for name in draft.of_type(draft.nodes, nir.LIF, nir.IF, nir.CubaLIF):
-        unit = firing_unit(draft, name, scheme)
-        if unit is not None:
-            _put(draft, unit, scheme)
+        _put(draft, firing_unit(draft, name, scheme), scheme)
     for fires in (True, False):  # a current that belongs to a later neuron must not become a neuron of its own
         for name in draft.of_type(draft.nodes, nir.LI, nir.I, nir.CubaLI):
-            unit = membrane_unit(draft, name, scheme, fires) if name in draft.nodes else None
-            if unit is not None:
-                _put(draft, unit, scheme)
+            if name in draft.nodes:
+                _put(draft, membrane_unit(draft, name, scheme, fires), scheme)
     return draft if draft.keeps_cycles() else Draft(flat)
 
 
-def _put(draft: Draft, unit: Unit, scheme: Scheme) -> None:
-    unit, w_rec = with_recurrence(draft, with_graded(draft, with_current(draft, unit, scheme)), scheme)
+def _put(draft: Draft, unit: Unit | None, scheme: Scheme) -> None:
+    if unit is None:
+        return
+    add_current(draft, unit, scheme)
+    add_graded(draft, unit)
+    w_rec = add_recurrence(draft, unit, scheme)
     for target in {unit.entry, unit.mem}:
         if any(s in unit.members and s not in unit.feeds for s in draft.sources(target)):
             return  # it feeds itself without a weight, which no neuron of snn-core does

@@ -38,9 +38,9 @@ class Unit:
     name: str
     entry: str
     mem: str
-    spk: str
     members: set[str]
     constants: dict[str, np.ndarray]
+    spk: str = ""
     feeds: set[str] = field(default_factory=set)
     gain: np.ndarray | None = None
     reset: str = "none"
