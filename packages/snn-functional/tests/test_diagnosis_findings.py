@@ -398,6 +398,6 @@ def test_every_code_of_a_check_has_a_case():
     reported = {
         code
         for file in folder.glob("_*.py")
-        for code in re.findall(r'(?:error|warning|info|report)\(\n\s+"(\w+)"', file.read_text(encoding="utf-8"))
+        for code in re.findall(r'Finding\("(\w+)"', file.read_text(encoding="utf-8"))
     }
     assert reported | {"silent_layer", "silent_output"} == {code for _, code, *_ in CASES.values()}
