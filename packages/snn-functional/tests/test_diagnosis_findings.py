@@ -329,6 +329,13 @@ def states_of_a_batch_of_another_size():
     return net, batch(), {}
 
 
+@case("stale_state", "1", "info", 1)
+def a_state_of_one_number():
+    net = well()
+    net[1](torch.tensor(0.5))
+    return net, batch(), {}
+
+
 @case("state_in_graph", "1", "info", 2)
 def states_with_their_graph():
     net = well()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -15,7 +16,7 @@ from snn_functional.diagnosis.finding import Finding
 def states(evidence: Evidence) -> Iterator[Finding]:
     """Yield states of an earlier call: harmless to ``unroll``, which starts from rest, but not to your own loop."""
     kept = {
-        path: [state for state in tree_leaves(module._kept) if isinstance(state, Tensor) and state.numel()]
+        path: [torch.atleast_1d(x) for x in tree_leaves(module._kept) if isinstance(x, Tensor) and x.numel()]
         for path, module in evidence.net.named_modules()
         if isinstance(module, Temporal)
     }

@@ -28,6 +28,9 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
     if not trace.neuron.threshold.requires_grad and bool((threshold >= most).all()):
         severity, may = "error", f"It cannot learn to: its output is below {most:g}, whatever its input."
         remedy = f"Take a threshold below {most:g}."
+        if math.isinf(most):
+            may = "It cannot learn to: its threshold is infinite."
+            remedy = "Use a loss of its membranes alone, if it is a read-out; else take a finite threshold."
     elif not _has_gradient(evidence, trace):
         severity, may = "error", "No gradient reaches its membranes, so it cannot learn to."
         remedy += " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther away."
