@@ -221,7 +221,7 @@ for net in nets:
 def test_the_page_lists_every_code_and_no_other():
     source = ROOT / "packages" / "snn-functional" / "src" / "snn_functional" / "diagnosis"
     texts = [file.read_text(encoding="utf-8") for file in source.glob("_*.py")]
-    codes = {code for text in texts for code in re.findall(r'(?:error|warning|info|report)\(\n\s+"(\w+)"', text)}
+    codes = {code for text in texts for code in re.findall(r'Finding\("(\w+)"', text)}
     table = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8").partition("| code |")[2]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     page_codes = {code for row in rows for code in re.findall(r"`(\w+)`", row.split("|")[1])}

@@ -329,6 +329,13 @@ def states_of_a_batch_of_another_size():
     return net, batch(), {}
 
 
+@case("stale_state", "1", "info", 1)
+def a_state_of_one_number():
+    net = well()
+    net[1](torch.tensor(0.5))
+    return net, batch(), {}
+
+
 @case("state_in_graph", "1", "info", 2)
 def states_with_their_graph():
     net = well()
@@ -398,6 +405,6 @@ def test_every_code_of_a_check_has_a_case():
     reported = {
         code
         for file in folder.glob("_*.py")
-        for code in re.findall(r'(?:error|warning|info|report)\(\n\s+"(\w+)"', file.read_text(encoding="utf-8"))
+        for code in re.findall(r'Finding\("(\w+)"', file.read_text(encoding="utf-8"))
     }
     assert reported | {"silent_layer", "silent_output"} == {code for _, code, *_ in CASES.values()}

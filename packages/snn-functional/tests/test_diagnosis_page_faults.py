@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ def counter(monkeypatch):
         totals = [0]
         for number in faults:
             totals += [totals[-1], totals[-1] + number]
-        answers = iter(totals)
+        answers = iter(totals[1:])
         monkeypatch.setattr(_page_faults, "counted", lambda: counts.append(1) or next(answers))
         return counts
 
@@ -51,9 +52,9 @@ def test_fewer_than_the_limit_are_not(counter):
 
 
 def test_a_net_of_less_memory_takes_no_step_more(counter):
-    count = counter()  # any answer but the first would be one too many
+    count = counter()
     assert codes(diagnose(well(), batch(), LABELS, limits=Limits(page_faults=PAGES * 1.01))) == []
-    assert len(count) == 1
+    assert count == []
 
 
 def test_without_a_gradient_there_is_no_training_step(counter):
@@ -62,7 +63,7 @@ def test_without_a_gradient_there_is_no_training_step(counter):
 
 
 def test_nothing_is_reported_where_the_system_has_no_counts(monkeypatch):
-    monkeypatch.setattr(_page_faults, "counted", lambda: None)
+    monkeypatch.setattr(_page_faults, "sys", SimpleNamespace(platform="win32"))
     assert codes(diagnose(well(), batch(), LABELS, limits=Limits(page_faults=0.0))) == []
 
 

@@ -1,5 +1,6 @@
 """A silent layer: whether it learns to fire, and the factor by which its input is too small."""
 
+import math
 import re
 
 import pytest
@@ -12,7 +13,7 @@ import snn_core as snn
 from snn_core import surrogate
 from snn_functional import accuracy_rate, ce_count_loss, diagnose
 
-from .diagnosed import codes
+from .diagnosed import batch, codes, well
 
 NEURONS = {
     "Leaky": lambda beta, threshold, **o: snn.Leaky(beta, threshold, **o),
@@ -117,3 +118,14 @@ def test_a_module_of_whole_sequences_is_judged_by_the_gradients_of_what_comes_be
         assert [(f.code, f.severity) for f in diagnosis.findings] == [("unreachable_threshold", severity)], codes(
             diagnosis
         )
+
+
+def test_a_threshold_that_is_infinite_is_named():
+    options = {"threshold": math.inf, "reset_mechanism": "none", "output": True}
+    net = well(output=snn.Leaky(0.8, init_hidden=True, **options))
+    (finding,) = [finding for finding in diagnose(net, batch()).findings if finding.module == "3"]
+    assert (finding.code, finding.severity) == ("unreachable_threshold", "error")
+    assert finding.message.endswith("the threshold is inf. It cannot learn to: its threshold is infinite.")
+    assert finding.remedy.startswith("Use a loss of its membranes alone, if it is a read-out;")
+    of_membranes = diagnose(net, batch(), loss_fn=lambda out, _: out[1].square().mean())
+    assert [finding for finding in of_membranes.findings if finding.module == "3"] == []

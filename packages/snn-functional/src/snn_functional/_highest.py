@@ -11,15 +11,12 @@ _FRAME = 16384  # values of a step; with fewer, a loop over the steps costs more
 
 
 def highest(values: Tensor) -> Tensor:
-    r"""Return the highest value over time.
+    r"""Return the highest value over time ``[B, C]``; NaN if one of the values is.
 
     .. math:: m_{bc} = \max_t v_{tbc}
 
     The gradient goes to the first step that reaches it, like that of ``values.max(0)`` on a CPU, which takes up to
     three times as long because it looks for the step one value at a time.
-
-    Returns:
-        The highest ``[B, C]``; NaN if one of the values is.
     """
     if values.device.type != "cpu" or values[0].numel() < _FRAME or torch.compiler.is_compiling():
         return values.max(0).values

@@ -10,9 +10,5 @@ from snn_core.neuron.firing import is_autocast
 
 
 def full_precision(device: str) -> AbstractContextManager[object]:
-    """Return a context without autocast, whose products have 16 bits, which count no further than 256 or 2048.
-
-    Args:
-        device: Type of the device that computes.
-    """
+    """Return a context without autocast, whose products have 16 bits, which count no further than 256 or 2048."""
     return torch.autocast(device, enabled=False) if is_autocast(device) else nullcontext()

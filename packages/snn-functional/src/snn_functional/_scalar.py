@@ -23,14 +23,7 @@ class Scalar(float):
         return float(self)
 
     def round(self, decimals: int = 0) -> Scalar:
-        """Return the rounded number.
-
-        Args:
-            decimals: Number of decimals to keep.
-
-        Returns:
-            The nearest number with that many decimals; if two are equally near, the even one.
-        """
+        """Return the number rounded to some decimals; of two that are equally near, the even one."""
         return Scalar(round(float(self), decimals))
 
     @overload

@@ -18,11 +18,9 @@ def counter(number: int) -> torch.dtype:
 
 
 def first_spikes(spikes: Tensor, steps: Steps, count: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the first spike of every neuron, then the second, and so on.
+    """Yield the first spike of every neuron, then the second, and so on, as an index along T and a value ``[B, C]``.
 
-    Yields:
-        The index along T of the spike ``[B, C]``, int64, or of the last step if there is none; and its value ``[B,
-        C]``, or 0.
+    Where there is no spike, the index is that of the last step, and the value 0.
     """
     number = len(spikes)
     dtype = counter(number)
@@ -49,13 +47,7 @@ def spike_times(spikes: Tensor, steps: Steps, count: int = 1) -> Tensor:
     and no other entry of the recording has a gradient. If more than one spike is missing, the last step gets the
     gradient of all of them.
 
-    Args:
-        spikes: Spikes ``[T, B, C]``, floating; any value other than 0 is a spike.
-        steps: The steps that count; ``spikes`` is 0 in all others.
-        count: Number F of spikes per neuron.
-
-    Returns:
-        Times ``[F, B, C]``, in the dtype of ``spikes``.
+    ``spikes[T, B, C]`` are floating, and 0 in steps that do not count; the F = ``count`` times are ``[F, B, C]``.
 
     Source: Bohte, Kok and La Poutre, Error-backpropagation in temporally encoded networks of spiking neurons (2002).
     """

@@ -40,20 +40,10 @@ def _cells(tag: str, row: Row) -> str:
 
 
 def count(number: float) -> str:
-    """Format a number of things, a mean over samples.
-
-    Example:
-        >>> count(12345.0), count(0.25)
-        ('12,345', '0.25')
-    """
+    """Format a number of things, a mean over samples, as in 12,345 or 0.25."""
     return f"{number:,.0f}" if number == round(number) or number >= 1000 else f"{number:.3g}"
 
 
 def share(number: float | None) -> str:
-    """Format a rate or a share; ``-`` stands for none.
-
-    Example:
-        >>> share(0.12345), share(None)
-        ('0.123', '-')
-    """
+    """Format a rate or a share; ``-`` stands for none."""
     return "-" if number is None else f"{number:.3g}"

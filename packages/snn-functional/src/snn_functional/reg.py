@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from snn_functional._numbers import finite
-from snn_functional._recording import wide
+from snn_functional._recording import check_real, wide
 from snn_functional._steps import Steps
 
 __all__ = ["l1_rate_sparsity"]
@@ -59,10 +59,7 @@ class l1_rate_sparsity:  # noqa: N801
             TypeError: If ``spk_out`` is not a real tensor, ``lengths`` are not integers or ``mask`` is not bool.
             ValueError: If ``lengths`` or ``mask`` does not fit.
         """
-        if not isinstance(spk_out, Tensor):
-            raise TypeError(f"spk_out is a {type(spk_out).__name__}; pass a torch.Tensor")
-        if spk_out.is_complex():
-            raise TypeError(f"spk_out has dtype {spk_out.dtype}; spikes are real numbers")
+        check_real(spk_out, "spk_out", "spikes are real numbers")
         spikes = spk_out
         if lengths is not None or mask is not None:
             if spk_out.dim() < 2:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,34 +33,29 @@ class Costs:
         self.biases: Tensor = tally.outputs if has_bias else none
         self.updates: Tensor = tally.outputs if tally.is_neuron and self.instructions else none
         fields: int = len(tally.module.State._fields) if self.instructions else 0
-        # read and written in every step
-        self.states: Tensor = 2 * fields * self.updates
-        self.weights: Tensor = tally.acs + tally.macs + self.biases
-        self.activations: Tensor = tally.inputs_used if tally.is_counted else none
-        if tally.is_neuron:
-            self.activations = self.activations + tally.outputs_used
+        activations: Tensor = tally.inputs_used if tally.is_counted else none
+        self.accesses: dict[str, Tensor] = {
+            "weights": tally.acs + tally.macs + self.biases,
+            "states": 2 * fields * self.updates,  # read and written in every step
+            "activations": activations + tally.outputs_used if tally.is_neuron else activations,
+        }
+        outputs = math.prod(tally.shape or ())  # of one sample in one step
         self._sizes = {
             "weights": _parameters(tally) if tally.is_counted else 0,
-            "states": fields * self._outputs,
-            "activations": self._outputs,
+            "states": fields * outputs,
+            "activations": outputs,
         }
-
-    @cached_property
-    def _outputs(self) -> int:
-        """The number of outputs of the layer for one sample in one step."""
-        return math.prod(self._tally.shape or ())
 
     def energy(self, model: CostModel) -> dict[str, Tensor]:
         """Return the energy of each sample in joules, by cause."""
         tally, kinds = self._tally, self.instructions or {}
         multiply = model.mac - model.ac
         update = sum(n * {"mul": multiply, "add": model.ac, "other": model.mac}[kind] for kind, n in kinds.items())
-        accesses = {"weights": self.weights, "states": self.states, "activations": self.activations}
         return {
             "synapses": tally.macs * model.mac + tally.acs * model.ac,
             "biases": self.biases * model.ac,
             "updates": self.updates * update,
-            **{name: number * model.access(_WORD * self._sizes[name]) for name, number in accesses.items()},
+            **{name: number * model.access(_WORD * self._sizes[name]) for name, number in self.accesses.items()},
         }
 
     def ordinary(self, model: CostModel, int8: bool) -> dict[str, Tensor]:

@@ -236,12 +236,11 @@ def _layer(tally: Tally, costs: Costs, model: CostModel) -> Layer:
         "Updates": float(costs.updates.mean()),
         "Instructions": float(costs.updates.mean()) * sum((costs.instructions or {}).values()),
     }
-    accesses = {name: float(getattr(costs, name).mean()) for name in ("weights", "states", "activations")}
     kinds = {"float32": False, **({} if model.int8_mac is None else {"int8": True})}
     ordinary = {kind: _means(costs.ordinary(model, int8)) for kind, int8 in kinds.items()}
     sparsity = 1 - float(used.sum() / numbers.sum()) if numbers.sum() else None
     kind = type(tally.module).__name__
-    return Layer(tally.path, kind, sparsity, operations, accesses, _means(costs.energy(model)), ordinary)
+    return Layer(tally.path, kind, sparsity, operations, _means(costs.accesses), _means(costs.energy(model)), ordinary)
 
 
 def _metrics(net: nn.Module, tallies: list[Tally]) -> dict[str, Any]:

@@ -70,16 +70,8 @@ def activations_of(graph: fx.GraphModule) -> dict[str, nn.Module]:
 def traced(net: Any, samples: Tensor, by: str, settle: bool = True) -> fx.GraphModule:
     """Trace a copy of a net in evaluation mode; each layer that is called has a module of its own.
 
-    Args:
-        net: The net.
-        samples: Inputs ``[samples, ...]``.
-        by: Name of the caller, for messages.
-        settle: Weights that torch computes before each call become parameters.
-
-    Raises:
-        TypeError: If ``net`` is not a module or cannot be copied.
-        ValueError: If the net has unknown layers or functions, which the message lists, ``forward`` cannot be traced,
-            or the net cannot take the samples.
+    ``by`` names the caller in messages; with ``settle``, weights that torch computes before each call become
+    parameters.
     """
     check_net(net)
     twin = replica(net, by).eval()

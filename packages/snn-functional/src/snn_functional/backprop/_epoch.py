@@ -14,7 +14,6 @@ from snn_core.utils import detach, reset
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._progress import Progress
-from snn_functional.backprop._ragged import Ragged
 from snn_functional.backprop._timing import Timing
 
 _FEW = 2**16  # numbers in a step's input; with fewer a loop over single steps is faster
@@ -51,22 +50,25 @@ def _train(
 ) -> Tensor:
     if objective.time_var_targets:
         targets = timing.targets(targets, len(xs))
-    ragged = None if lengths is None else Ragged(checked_lengths(lengths, xs, "data"))
-    number = len(xs) if ragged is None else ragged.longest
-    stretches = timing.stretches(number)
-    single = timing.length == 1 and len(stretches) > 1
+    if lengths is not None:
+        lengths = checked_lengths(lengths, xs, "data")
+    number = len(xs) if lengths is None else int(lengths.max())
+    segments = timing.segments(number)
+    single = timing.length == 1 and len(segments) > 1
     # once for all segments: it may take longer than one of them
     schedule = "steps" if single and xs[0].numel() < _FEW else known_ahead(net, xs, describe=False) or "auto"
     mean = torch.zeros((), device=xs.device)
     reset(net)
-    for steps in stretches:
+    for steps in segments:
         expected = targets[steps] if objective.time_var_targets else targets
         left, share = None, (steps.stop - steps.start) / number
-        if ragged is not None:
-            counts, left, share = ragged.within(steps)
+        if lengths is not None:
+            left = (lengths - steps.start).clamp(0, steps.stop - steps.start)
+            share = int(left.sum()) / int(lengths.sum())
+            counts = left > 0
             expected = expected[:, counts] if objective.time_var_targets else expected[counts]
         # a segment with all steps starts from rest anyway, and may go through layers that cannot be cut
-        outputs = unroll(net, xs[steps], resume=len(stretches) > 1, schedule=schedule, lengths=left)
+        outputs = unroll(net, xs[steps], resume=len(segments) > 1, schedule=schedule, lengths=left)
         loss = objective(outputs, expected, left)
         optimizer.zero_grad()
         loss.backward()

@@ -4,52 +4,40 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 
-@dataclass(frozen=True)
 class Objective:
     """The loss of a net's outputs, in which each function gets the spikes or the membranes that it needs.
 
     Args:
         criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says whether it
             takes ``"mem_out"``, and ``time_var_targets`` whether its targets have a time axis.
-        regularization: Function of a recording, added to the loss; None for none.
+        regularization: Function of a recording, added to the loss; None or False for none.
     """
 
-    criterion: Callable[[Tensor, Tensor], Any]
-    regularization: Callable[[Tensor], Any] | None
-
-    @property
-    def time_var_targets(self) -> bool:
-        """True if each step has targets of its own."""
-        return bool(getattr(self.criterion, "time_var_targets", False))
+    def __init__(self, criterion: Any, regularization: Any) -> None:
+        _check_function(criterion, "criterion", "ce_rate_loss()")
+        if regularization is False:
+            regularization = None
+        if regularization is not None:
+            _check_function(regularization, "regularization", "l1_rate_sparsity()")
+        self.criterion = criterion
+        self.regularization = regularization
+        self.time_var_targets: bool = bool(getattr(criterion, "time_var_targets", False))  # each step has its own
 
     def __call__(self, outputs: Any, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar.
+        """Return the loss of outputs over time, a scalar.
 
-        Args:
-            outputs: Outputs of a net over time: spikes, or a tuple of spikes and states, the membrane last.
-            targets: The targets of these steps, of the samples that count.
-            lengths: Number of steps that count in each sample ``[batch]``, 0 for a sample that does not count; None if
-                all steps count.
+        ``lengths`` are the numbers of steps that count in each sample ``[batch]``, 0 for one that does not, or None if
+        all steps count; ``targets`` are those of the samples that do.
         """
         loss = _value(self.criterion, "criterion", lengths, outputs, targets)
         if self.regularization is None:
             return loss
         return loss + _value(self.regularization, "regularization", lengths, outputs)
-
-
-def objective(criterion: Any, regularization: Any) -> Objective:
-    """Return the loss for the arguments of an epoch function."""
-    _check_function(criterion, "criterion", "ce_rate_loss()")
-    if regularization is None or regularization is False:
-        return Objective(criterion, None)
-    _check_function(regularization, "regularization", "l1_rate_sparsity()")
-    return Objective(criterion, regularization)
 
 
 def _check_function(function: Any, argument: str, example: str) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Progress"]
-
 
 class Progress:
     """The batches of a data loader, with or without a tqdm bar that shows the average loss so far."""

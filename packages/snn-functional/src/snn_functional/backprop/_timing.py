@@ -50,7 +50,7 @@ class Timing(NamedTuple):
         """Return a tensor with its time axis first."""
         return tensor if self.time_first else tensor.transpose(0, 1)
 
-    def stretches(self, number: int) -> list[slice]:
+    def segments(self, number: int) -> list[slice]:
         """Return the steps from each update to the next one, for ``number`` steps in all."""
         length = self.length or number
         return [slice(start, min(start + length, number)) for start in range(0, number, length)]

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.temporal import temporal
 from snn_core.utils import reset
 from snn_functional.backprop._epoch import epoch
-from snn_functional.backprop._objective import objective
+from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._timing import timing
 from snn_functional.online import RTRLLayer
-
-__all__ = ["RTRL"]
 
 
 def RTRL(
@@ -73,7 +71,7 @@ def RTRL(
     Source: Williams and Zipser, A Learning Algorithm for Continually Running Fully Recurrent Neural Networks (1989).
     """
     when = timing(num_steps, time_var, time_first, 1)
-    whole = objective(criterion, regularization)
+    whole = Objective(criterion, regularization)
     online = _online(net)
     net.train()
     loss = epoch(online, dataloader, optimizer, whole, when, device, progress)
@@ -89,11 +87,7 @@ def _online(net: Any) -> nn.Sequential:
     if not isinstance(net, nn.Module):
         raise TypeError(f"net is a {type(net).__name__}; pass an nn.Sequential")
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []
-    stateful = [
-        index
-        for index, (_, layer) in enumerate(layers)
-        if any(isinstance(module, Temporal) for module in layer.modules())
-    ]
+    stateful = [index for index, (_, layer) in enumerate(layers) if temporal(layer)]
     if len(stateful) != 1:
         description = f"{len(stateful)} layers with a state" if layers else f"a {type(net).__name__}"
         raise ValueError(f"RTRL: net is {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from snn_functional.backprop._epoch import epoch
-from snn_functional.backprop._objective import objective
+from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._timing import timing
-
-__all__ = ["BPTT", "TBPTT"]
 
 
 def TBPTT(
@@ -79,7 +77,7 @@ def TBPTT(
         Trajectories (1990).
     """
     when = timing(num_steps, time_var, time_first, K)
-    return epoch(net, dataloader, optimizer, objective(criterion, regularization), when, device, progress)
+    return epoch(net, dataloader, optimizer, Objective(criterion, regularization), when, device, progress)
 
 
 def BPTT(
@@ -133,4 +131,4 @@ def BPTT(
     Source: Werbos, Backpropagation Through Time: What It Does and How to Do It (1990).
     """
     when = timing(num_steps, time_var, time_first, None)
-    return epoch(net, dataloader, optimizer, objective(criterion, regularization), when, device, progress)
+    return epoch(net, dataloader, optimizer, Objective(criterion, regularization), when, device, progress)

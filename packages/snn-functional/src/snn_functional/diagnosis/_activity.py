@@ -9,11 +9,10 @@ from torch import Tensor
 
 from snn_core.neuron.spiking import LIF
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_functional.diagnosis._evidence import Evidence, error, info, warning
+from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace
-from snn_functional.diagnosis._scaling import scaling
-from snn_functional.diagnosis._silence import MORE, silence
+from snn_functional.diagnosis._silence import MORE, scaling, silence
 from snn_functional.diagnosis.finding import Finding
 from snn_functional.statistics import dead_neurons, saturated_neurons
 
@@ -25,14 +24,12 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
     for trace in evidence.traces():
         seen = [*trace.inputs, *trace.membranes, *(spk for spk in trace.spks if spk is not None)]
         if not all(bool(torch.isfinite(tensor).all()) for tensor in seen):
-            yield error(
-                "nonfinite_activity",
-                trace.path,
-                None,
-                "Its input or its membrane becomes NaN or infinite, although batch and parameters are finite.",
+            message = "Its input or its membrane becomes NaN or infinite, although batch and parameters are finite."
+            remedy = (
                 "Look for a division or an exponential before it, weights or a decay that make the membrane grow from "
-                "step to step, and numbers that float16 cannot hold.",
+                "step to step, and numbers that float16 cannot hold."
             )
+            yield Finding("nonfinite_activity", "error", trace.path, None, message, remedy)
             return
 
 
@@ -41,21 +38,17 @@ def activity(evidence: Evidence) -> Iterator[Finding]:
 
     Of several silent layers in a row only the first is reported, as it is the cause.
     """
-    if evidence.found("nonfinite_activity", "zero_input", "no_loop"):
+    if evidence.reported("nonfinite_activity", "zero_input", "no_loop"):
         return
-    heard = [t for t in evidence.traces() if evidence.heard.get(t.path, True) and t.spikes() is not None]
-    silent = [t.path for t in heard if not bool(t.spikes().any())]  # pyrefly: ignore[missing-attribute]
-    output = None if evidence.record is None else evidence.record.output()
-    for trace in heard:
-        if trace.path in silent:
-            if trace.path == silent[0]:
-                yield silence(evidence, trace, silent[1:], trace is output)
-            continue
-        spikes = trace.spikes()
-        assert spikes is not None
-        yield from _shares(trace, spikes, evidence)
-        if isinstance(trace.neuron, LIF) and not isinstance(trace.neuron, WholeSequence):
+    visible = [(trace, trace.spikes()) for trace in evidence.traces() if evidence.heard.get(trace.path, True)]
+    heard = [(trace, spikes) for trace, spikes in visible if spikes is not None]
+    silent = [trace.path for trace, spikes in heard if not bool(spikes.any())]
+    for trace, spikes in heard:
+        if trace.path not in silent:
+            yield from _shares(trace, spikes, evidence)
             yield from _reset(trace)
+        elif trace.path == silent[0]:
+            yield silence(evidence, trace, silent[1:], trace is evidence.output())
 
 
 def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Finding]:
@@ -65,38 +58,28 @@ def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Findin
         reached = highest(trace)
         never = dead & (reached <= trace.neuron.threshold.detach()) if reached is not None else torch.tensor(False)
         why = f", {int(never.sum())} of them out of reach of the threshold with this input" if never.any() else ""
-        yield warning(
-            "dead_neurons",
-            trace.path,
-            share,
-            f"{int(dead.sum())} of {dead.numel()} neurons ({100 * share:.0f} %) never fire{why}.",
-            MORE + scaling(trace, up=True),
-        )
+        message = f"{int(dead.sum())} of {dead.numel()} neurons ({100 * share:.0f} %) never fire{why}."
+        yield Finding("dead_neurons", "warning", trace.path, share, message, MORE + scaling(trace, up=True))
     full = saturated_neurons(spikes, evidence.limits.saturated_rate)
     share = float(full.double().mean())
+    explained = evidence.reported("threshold_not_positive", module=trace.path)
     # with a single step, every neuron that fires does so in every step
-    if (
-        trace.steps > 1
-        and share >= evidence.limits.share
-        and not evidence.found_in(trace.path, "threshold_not_positive")
-    ):
-        yield warning(
-            "saturated_neurons",
-            trace.path,
-            share,
+    if trace.steps > 1 and share >= evidence.limits.share and not explained:
+        message = (
             f"{int(full.sum())} of {full.numel()} neurons ({100 * share:.0f} %) fire in nearly every step, whatever "
-            "their input.",
-            _LESS + scaling(trace, up=False),
+            "their input."
         )
+        yield Finding("saturated_neurons", "warning", trace.path, share, message, _LESS + scaling(trace, up=False))
 
 
 def _reset(trace: Trace) -> Iterator[Finding]:
-    if trace.neuron.resets and trace.neuron.reset_name == "none":
-        yield info(
-            "no_reset",
-            trace.path,
-            None,
+    neuron = trace.neuron
+    if not isinstance(neuron, LIF) or isinstance(neuron, WholeSequence):
+        return
+    if neuron.resets and neuron.reset_name == "none":
+        message = (
             "Spikes do not reset the membrane (reset_mechanism='none'): above its threshold the neuron fires in every "
-            "step until it has leaked.",
-            "Pass reset_mechanism='subtract' or 'zero', unless this is a read-out.",
+            "step until it has leaked."
         )
+        remedy = "Pass reset_mechanism='subtract' or 'zero', unless this is a read-out."
+        yield Finding("no_reset", "info", trace.path, None, message, remedy)

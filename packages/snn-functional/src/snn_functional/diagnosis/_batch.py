@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_functional.diagnosis._evidence import Evidence, error, info, warning
+from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis.finding import Finding
 
 _BYTES = 128  # counts of events are whole numbers as well, but rarely so large
@@ -18,32 +18,23 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
     xs = evidence.batch
     bad = int((~torch.isfinite(xs)).sum())
     if bad:
-        yield error(
-            "nonfinite_input",
-            "",
-            bad,
-            f"The batch holds {bad} values that are NaN or infinite.",
-            "Look for their source in the data: a division by a standard deviation of 0, a log of 0, a broken file.",
+        message = f"The batch holds {bad} values that are NaN or infinite."
+        remedy = (
+            "Look for their source in the data: a division by a standard deviation of 0, a log of 0, a broken file."
         )
+        yield Finding("nonfinite_input", "error", "", bad, message, remedy)
         return
     largest = float(xs.amax())
     if not bool((xs != 0).any()):
-        yield error(
-            "zero_input",
-            "",
-            0.0,
-            "The batch is 0 everywhere.",
-            "Look at the data and its encoding: a gain of 0, a threshold above all values, integers divided by 255 "
-            "in an integer dtype.",
+        remedy = (
+            "Look at the data and its encoding: a gain of 0, a threshold above all values, integers divided by 255 in "
+            "an integer dtype."
         )
+        yield Finding("zero_input", "error", "", 0.0, "The batch is 0 everywhere.", remedy)
     elif _BYTES <= largest <= 255 and float(xs.amin()) >= 0 and bool((xs == xs.round()).all()):
-        yield warning(
-            "byte_input",
-            "",
-            largest,
-            f"The batch holds whole numbers from 0 to {largest:.0f}, as the bytes of an image do.",
-            "Divide by 255: thresholds are near 1, and an encoder takes intensities as probabilities.",
-        )
+        message = f"The batch holds whole numbers from 0 to {largest:.0f}, as the bytes of an image do."
+        remedy = "Divide by 255: thresholds are near 1, and an encoder takes intensities as probabilities."
+        yield Finding("byte_input", "warning", "", largest, message, remedy)
 
 
 def axes(evidence: Evidence) -> Iterator[Finding]:
@@ -53,13 +44,9 @@ def axes(evidence: Evidence) -> Iterator[Finding]:
     """
     reason = swapped(evidence.batch, evidence.targets)
     if reason:
-        yield warning(
-            "swapped_axes",
-            "",
-            None,
-            f"Time and batch look swapped: {reason}.",
-            "Pass [num_steps, batch, ...]: batch.transpose(0, 1) if it is [batch, num_steps, ...].",
-        )
+        message = f"Time and batch look swapped: {reason}."
+        remedy = "Pass [num_steps, batch, ...]: batch.transpose(0, 1) if it is [batch, num_steps, ...]."
+        yield Finding("swapped_axes", "warning", "", None, message, remedy)
 
 
 def repeated(evidence: Evidence) -> Iterator[Finding]:
@@ -68,13 +55,11 @@ def repeated(evidence: Evidence) -> Iterator[Finding]:
     if evidence.own_loop or len(xs) < 2 or xs.stride(0) == 0 or not bool((xs[1:] == xs[0]).all()):
         return
     if bool((xs[0] != xs.flatten()[0]).any()):  # one number everywhere is a test of a net, not an image
-        yield info(
-            "repeated_input",
-            "",
-            len(xs),
-            f"All {len(xs)} steps of the batch are the same, and each is stored in memory.",
-            "Expand one step, x.expand(num_steps, *x.shape): unroll then runs the layers before the first neuron once.",
+        message = f"All {len(xs)} steps of the batch are the same, and each is stored in memory."
+        remedy = (
+            "Expand one step, x.expand(num_steps, *x.shape): unroll then runs the layers before the first neuron once."
         )
+        yield Finding("repeated_input", "info", "", len(xs), message, remedy)
 
 
 def swapped(batch: Tensor, targets: object) -> str:

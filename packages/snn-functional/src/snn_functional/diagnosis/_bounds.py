@@ -8,18 +8,35 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from snn_core.neuron.bounds import Bounded
-from snn_functional.diagnosis._evidence import Evidence, warning
+from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis.finding import Finding
 
 
 def bounds(evidence: Evidence) -> Iterator[Finding]:
     """Yield constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
+    limit = evidence.limits.bound
     for path, module in evidence.net.named_modules():
         for name, value, low, high in _ranges(module):
             share = (value - low) / (high - low)
-            below, above = int((share < evidence.limits.bound).sum()), int((share > 1 - evidence.limits.bound).sum())
-            if below or above:
-                yield _finding(path, name, value, (low, below), (high, above), 100 * evidence.limits.bound)
+            counts = {low: int((share < limit).sum()), high: int((share > 1 - limit).sum())}
+            count = sum(counts.values())
+            if not count:
+                continue
+            ends = " and ".join(f"{number} at {end:g}" for end, number in counts.items() if number)
+            message = (
+                f"{count} of {value.numel()} values of {name!r} lie within {100 * limit:g} % of an end of their range, "
+                f"{ends}: they go no farther, and have hardly any gradient to return."
+            )
+            remedy = (
+                f"Widen the range, if the best value may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) "
+                "of a new neuron; start farther inside, or give them a smaller learning rate."
+            )
+            if name == "delay":
+                remedy = (
+                    "Pass a larger max_delay, if the best delay may be longer; start between the ends, or give the "
+                    "delays a smaller learning rate."
+                )
+            yield Finding("constant_at_bound", "warning", path, count, message, remedy)
 
 
 def _ranges(module: nn.Module) -> Iterator[tuple[str, Tensor, float, float]]:
@@ -37,27 +54,3 @@ def _ranges(module: nn.Module) -> Iterator[tuple[str, Tensor, float, float]]:
     delay, longest = module._parameters.get("delay"), getattr(module, "max_delay", None)
     if delay is not None and delay.requires_grad and isinstance(longest, int | float) and longest > 0:
         yield "delay", delay.detach(), 0.0, float(longest)
-
-
-def _finding(
-    path: str, name: str, value: Tensor, lower: tuple[float, int], upper: tuple[float, int], percent: float
-) -> Finding:
-    count = lower[1] + upper[1]
-    ends = " and ".join(f"{number} at {end:g}" for end, number in (lower, upper) if number)
-    remedy = (
-        f"Widen the range, if the best value may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) of a "
-        "new neuron; start farther inside, or give them a smaller learning rate."
-    )
-    if name == "delay":
-        remedy = (
-            "Pass a larger max_delay, if the best delay may be longer; start between the ends, or give the delays a "
-            "smaller learning rate."
-        )
-    return warning(
-        "constant_at_bound",
-        path,
-        count,
-        f"{count} of {value.numel()} values of {name!r} lie within {percent:g} % of an end of their range, {ends}: "
-        "they go no farther, and have hardly any gradient to return.",
-        remedy,
-    )

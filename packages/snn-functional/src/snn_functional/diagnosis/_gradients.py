@@ -8,7 +8,7 @@ from math import hypot, isfinite
 import torch
 from torch import nn
 
-from snn_functional.diagnosis._evidence import Evidence, warning
+from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis.finding import Finding
 
 
@@ -24,24 +24,22 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
         largest = max(result)
         last = next(norm for norm in reversed(result) if norm)
         if result[0] < evidence.limits.vanishing * largest:
-            yield warning(
-                "vanishing_in_time",
-                trace.path,
-                result[0] / largest,
+            message = (
                 f"The gradient of the membranes is {result[0]:.1e} in the first step and {largest:.1e} in the largest: "
-                "the net does not learn from what happened first.",
-                "Use a larger decay, a loss that depends on every step, or a shorter sequence.",
+                "the net does not learn from what happened first."
             )
+            remedy = "Use a larger decay, a loss that depends on every step, or a shorter sequence."
+            yield Finding("vanishing_in_time", "warning", trace.path, result[0] / largest, message, remedy)
         if largest > evidence.limits.exploding * last:
-            yield warning(
-                "exploding_in_time",
-                trace.path,
-                largest / last,
+            message = (
                 f"The gradient of the membranes grows from {last:.1e} in the last step that has one to {largest:.1e} "
-                "in an earlier step.",
-                "Clip it (torch.nn.utils.clip_grad_norm_), use a surrogate with a lower peak, smaller recurrent "
-                "weights, or cut it by unroll(net, xs, chunk=..., truncate=True).",
+                "in an earlier step."
             )
+            remedy = (
+                "Clip it (torch.nn.utils.clip_grad_norm_), use a surrogate with a lower peak, smaller recurrent "
+                "weights, or cut it by unroll(net, xs, chunk=..., truncate=True)."
+            )
+            yield Finding("exploding_in_time", "warning", trace.path, largest / last, message, remedy)
 
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
@@ -51,18 +49,13 @@ def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
     largest = max(sizes.values(), default=0.0)
     for path, size in sizes.items():
         if 0 < size < evidence.limits.vanishing * largest and not evidence.cannot_fire(path):
-            yield warning(
-                "vanishing_in_depth",
-                path,
-                size / largest,
-                f"The gradient of the membranes is {size:.1e}, and that of another layer {largest:.1e}.",
-                "Use a surrogate with a higher peak or a heavier tail, fewer layers, or skip connections.",
-            )
+            message = f"The gradient of the membranes is {size:.1e}, and that of another layer {largest:.1e}."
+            remedy = "Use a surrogate with a higher peak or a heavier tail, fewer layers, or skip connections."
+            yield Finding("vanishing_in_depth", "warning", path, size / largest, message, remedy)
 
 
 def take(evidence: Evidence, net: nn.Module) -> None:
     """Fill in the gradients of the parameters of the net that ran, and of its membranes and spikes."""
-    assert evidence.loss is not None
     named = {name: p for name, p in net.named_parameters() if p.requires_grad}
     traces = evidence.traces()
     watched = [trace.watched() for trace in traces]

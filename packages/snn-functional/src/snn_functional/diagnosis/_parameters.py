@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from snn_functional.diagnosis._evidence import Evidence, error, listed, warning
+from snn_functional.diagnosis._evidence import Evidence, listed
 from snn_functional.diagnosis.finding import Finding
 
 
@@ -21,15 +21,17 @@ def weights(evidence: Evidence) -> Iterator[Finding]:
         # a threshold may be infinite on purpose: it is never reached
         bad = int((value.isnan() if name.endswith("threshold") else ~torch.isfinite(value)).sum())
         if bad:
-            yield error(
-                "nonfinite_parameter",
-                path,
-                bad,
-                f"{bad} of {value.numel()} values of {name!r} are NaN or infinite.",
-                "Start again from a checkpoint before that step, with a smaller learning rate or clipped gradients.",
+            message = f"{bad} of {value.numel()} values of {name!r} are NaN or infinite."
+            remedy = (
+                "Start again from a checkpoint before that step, with a smaller learning rate or clipped gradients."
             )
+            yield Finding("nonfinite_parameter", "error", path, bad, message, remedy)
         elif value.dim() >= 2 and isinstance(tensor, nn.Parameter) and not _may_be_zero(net, name):
-            yield from _zeros(name, path, value)
+            rows = int((value.flatten(1) == 0).all(1).sum())
+            if rows:
+                message = f"{rows} of {len(value)} rows of {name!r} are 0: the neurons that they feed get no input."
+                remedy = "Initialize the weights at random; after pruning, prune the neurons too."
+                yield Finding("zero_weights", "warning", path, rows / len(value), message, remedy)
 
 
 def _may_be_zero(net: nn.Module, name: str) -> bool:
@@ -37,18 +39,6 @@ def _may_be_zero(net: nn.Module, name: str) -> bool:
     path, _, own = name.rpartition(".")
     module = net.get_submodule(path)
     return own == "delay" or (isinstance(module, nn.Embedding) and module.padding_idx is not None)
-
-
-def _zeros(name: str, path: str, value: torch.Tensor) -> Iterator[Finding]:
-    rows = int((value.flatten(1) == 0).all(1).sum())
-    if rows:
-        yield warning(
-            "zero_weights",
-            path,
-            rows / len(value),
-            f"{rows} of {len(value)} rows of {name!r} are 0: the neurons that they feed get no input.",
-            "Initialize the weights at random; after pruning, prune the neurons too.",
-        )
 
 
 def untrained(evidence: Evidence) -> Iterator[Finding]:
@@ -59,19 +49,13 @@ def untrained(evidence: Evidence) -> Iterator[Finding]:
     named = {name: p for name, p in evidence.net.named_parameters() if p.requires_grad}
     left = [name for name, p in named.items() if id(p) not in trained]
     if left and len(left) == len(named):
-        yield warning(
-            "not_optimised",
-            "",
-            len(left),
-            "The optimizer has no parameter of this net: its parameters belong to another one.",
-            "Make the optimizer from net.parameters(), after everything that replaces parameters.",
-        )
+        message = "The optimizer has no parameter of this net: its parameters belong to another one."
+        remedy = "Make the optimizer from net.parameters(), after everything that replaces parameters."
+        yield Finding("not_optimised", "warning", "", len(left), message, remedy)
     elif left:
-        yield warning(
-            "not_optimised",
-            left[0].rpartition(".")[0],
-            len(left),
-            f"The optimizer does not have {listed(left)}, which would be learned: learn_beta and the like only make "
-            "a constant a parameter.",
-            "Make the optimizer from net.parameters() after snn.bounded, or freeze them by requires_grad_(False).",
+        message = (
+            f"The optimizer does not have {listed(left)}, which would be learned: learn_beta and the like only make a "
+            "constant a parameter."
         )
+        remedy = "Make the optimizer from net.parameters() after snn.bounded, or freeze them by requires_grad_(False)."
+        yield Finding("not_optimised", "warning", left[0].rpartition(".")[0], len(left), message, remedy)

@@ -1,8 +1,8 @@
-"""A copy of a net, and a record of its layers in a run: the neurons step by step, and the input of the others."""
+"""A record of the layers of a net in a run: the neurons step by step, and the input of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.firing import Firing
-from snn_core.neuron.temporal import Temporal, current
+from snn_core.neuron.temporal import current
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.plan import Place, Step, Whole
@@ -52,11 +52,9 @@ class Trace:
 
     def watched(self) -> list[Tensor]:
         """Return the tensor whose gradient is needed in each call: the membrane, or else the spikes."""
-        seen = (spk if mem is None or not mem.requires_grad else mem for spk, mem in self._pairs())
+        pairs = zip(self.mems, self.spks, strict=True)
+        seen = (spk if mem is None or not mem.requires_grad else mem for mem, spk in pairs)
         return [tensor for tensor in seen if tensor is not None and tensor.requires_grad]
-
-    def _pairs(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-        return zip(self.spks, self.mems, strict=True)
 
 
 @dataclass
@@ -86,15 +84,6 @@ class Record(Watch):
         else:
             # a hook makes unroll run step by step, so that every step's membrane is seen
             net.register_forward_hook(lambda *call: None)
-
-    def traces(self) -> list[Trace]:
-        """Return the layers of neurons that were called, in the order of their first call."""
-        return list(self.neurons.values())
-
-    def output(self) -> Trace | None:
-        """Return the layer of neurons after which no module with parameters is called."""
-        last = max(self.neurons.values(), key=lambda trace: trace.order, default=None)
-        return None if last is None or any(use.order > last.order for use in self.uses.values()) else last
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = forward(module, *args, **kwargs)
@@ -150,8 +139,3 @@ def _driving(neuron: Any, x: Tensor) -> Tensor:
         return x
     with torch.no_grad():
         return neuron.driven(x)
-
-
-def holds(net: nn.Module) -> Iterator[tuple[str, Temporal]]:
-    """Yield the modules of a net that keep a state from earlier calls, by path."""
-    return ((path, m) for path, m in net.named_modules() if isinstance(m, Temporal) and m._kept is not None)

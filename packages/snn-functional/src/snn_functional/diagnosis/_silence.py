@@ -1,4 +1,4 @@
-"""Checks of a silent layer: can it fire, can it learn to, and by what factor is its input too small?"""
+"""Checks of a silent layer: can it fire, can it learn to, and by what factor is its input too small or too large?"""
 
 from __future__ import annotations
 
@@ -6,42 +6,45 @@ import math
 
 import torch
 
-from snn_core import Recurrent
-from snn_functional.diagnosis._evidence import Evidence, error, listed, warning
+from snn_core import Recurrent, SpikingNeuron
+from snn_core.init.crossing import NotReached, firing_factor
+from snn_functional.diagnosis._evidence import Evidence, listed
 from snn_functional.diagnosis._reach import ceiling, highest, measured
 from snn_functional.diagnosis._record import Trace
-from snn_functional.diagnosis._scaling import scaling
 from snn_functional.diagnosis._surrogates import derivative
 from snn_functional.diagnosis.finding import Finding
 
 MORE = "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the input."
+_RATE = 0.1  # spikes per step, a compromise between gradients and sparseness
+_ACCURACY = 0.05  # of the rate
 
 
 def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool) -> Finding:
     """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning."""
     also = f" So are {listed(others)} after it." if others else ""
     reached, threshold = highest(trace), trace.neuron.threshold.detach()
-    report, may, remedy = warning, "A gradient reaches it, so it may learn to.", _remedy(trace)
+    severity, may, remedy = "warning", "A gradient reaches it, so it may learn to.", _remedy(trace)
     most = ceiling(trace)
     if not trace.neuron.threshold.requires_grad and bool((threshold >= most).all()):
-        report, may = error, f"It cannot learn to: its output is below {most:g}, whatever its input."
+        severity, may = "error", f"It cannot learn to: its output is below {most:g}, whatever its input."
         remedy = f"Take a threshold below {most:g}."
+        if math.isinf(most):
+            may = "It cannot learn to: its threshold is infinite."
+            remedy = "Use a loss of its membranes alone, if it is a read-out; else take a finite threshold."
     elif not _has_gradient(evidence, trace):
-        report, may = error, "No gradient reaches its membranes, so it cannot learn to."
+        severity, may = "error", "No gradient reaches its membranes, so it cannot learn to."
         remedy += " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther away."
     if reached is not None and bool((reached <= threshold).all()):
         top, least = float(reached.max()), float(threshold.min())
-        return report(
-            "unreachable_threshold",
-            trace.path,
-            top,
+        message = (
             f"No neuron can fire: with this input a membrane reaches at most {top:.4g}, and the threshold is "
-            f"{least:.4g}. {may}{also}",
-            remedy,
+            f"{least:.4g}. {may}{also}"
         )
+        return Finding("unreachable_threshold", severity, trace.path, top, message, remedy)
     code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
     after = "a loss of its spikes is the same for all samples" if is_output else "the layers after it get none"
-    return report(code, trace.path, 0.0, f"{what} gives no spike for any sample: {after}. {may}{also}", remedy)
+    message = f"{what} gives no spike for any sample: {after}. {may}{also}"
+    return Finding(code, severity, trace.path, 0.0, message, remedy)
 
 
 def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
@@ -52,8 +55,7 @@ def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
         gradients = evidence.over_time.get(trace.path, [])
     else:
         # membranes within a sequence are not visible, but their parameters are
-        assert evidence.record is not None
-        before = [path for path, use in evidence.record.uses.items() if use.order < trace.order]
+        before = [path for path, use in evidence.uses.items() if use.order < trace.order]
         gradients = [
             gradient
             for name, gradient in evidence.gradients.items()
@@ -88,3 +90,25 @@ def _factor(trace: Trace) -> float | None:
         return None
     step = 10.0 ** (math.floor(math.log10(factor)) - 1)
     return float(f"{math.ceil(1.01 * factor / step) * step:.2g}")  # two digits, and a little more rather than less
+
+
+def scaling(trace: Trace, *, up: bool) -> str:
+    """Return a sentence with the factor that makes a layer fire now and then, and the function that scales a whole net.
+
+    ``up`` is True if a factor above 1 is a remedy; without a factor that is one, the sentence is empty.
+    """
+    neuron, inputs = trace.neuron, trace.inputs
+    # a layer's own weights, including biases, come after what could be scaled
+    scalable = isinstance(neuron, SpikingNeuron) and type(neuron).driven is SpikingNeuron.driven
+    if not scalable or not trace.stepwise or len({x.shape for x in inputs}) != 1:
+        return ""
+    try:
+        factor = firing_factor(neuron, torch.stack(inputs), _RATE, tolerance=_ACCURACY)
+    except NotReached:
+        return ""
+    if (factor > 1) != up:
+        return ""
+    return (
+        f" With its input times {factor:.3g} the layer fires in {100 * _RATE:g} % of the steps; "
+        "snn.init.fluctuation_(net, xs) scales the weights before every layer this way."
+    )

@@ -7,34 +7,34 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_functional.diagnosis._evidence import Evidence, warning
+from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis._record import Trace
 from snn_functional.diagnosis.finding import Finding
 
 
 def surrogates(evidence: Evidence) -> Iterator[Finding]:
     """Yield layers in which most membranes are so far from the threshold that the surrogate's derivative underflows."""
-    if evidence.found("nonfinite_activity"):
+    if evidence.reported("nonfinite_activity"):
         return
     for trace in evidence.traces():
         if not trace.membranes or trace.neuron.surrogate_disable or trace.neuron.inhibition:
             continue
-        if not evidence.heard.get(trace.path, True) or evidence.found_in(trace.path, "unreachable_threshold"):
+        if not evidence.heard.get(trace.path, True) or evidence.reported("unreachable_threshold", module=trace.path):
             continue
         if evidence.cannot_fire(trace.path):
             continue  # another check reports it
         lost = derivative(trace) < evidence.limits.underflow
         share = float(lost.double().mean())
         if share >= evidence.limits.share:
-            yield warning(
-                "surrogate_underflow",
-                trace.path,
-                share,
+            message = (
                 f"In {100 * share:.0f} % of the neurons no step has a membrane near enough to the threshold for "
-                f"{trace.neuron.spike_grad!r} to have a gradient.",
-                "Take a surrogate with a smaller slope or a heavier tail, such as surrogate.atan(); or bring the "
-                "membranes nearer to the threshold by scaling the weights.",
+                f"{trace.neuron.spike_grad!r} to have a gradient."
             )
+            remedy = (
+                "Take a surrogate with a smaller slope or a heavier tail, such as surrogate.atan(); or bring the "
+                "membranes nearer to the threshold by scaling the weights."
+            )
+            yield Finding("surrogate_underflow", "warning", trace.path, share, message, remedy)
 
 
 def derivative(trace: Trace) -> Tensor:

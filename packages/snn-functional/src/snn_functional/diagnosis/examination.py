@@ -34,8 +34,6 @@ from snn_functional.diagnosis.report import Diagnosis, Layer
 from snn_functional.loss import ce_rate_loss
 from snn_functional.statistics import dead_neurons, firing_rate, saturated_neurons
 
-__all__ = ["diagnose"]
-
 # In this order: a cause comes before its effects.
 _BEFORE: tuple[Check, ...] = (inputs, weights, axes, repeated, states, untrained)
 _AFTER: tuple[Check, ...] = (
@@ -104,16 +102,12 @@ def diagnose(
     limits = Limits() if limits is None else limits
     evidence = Evidence(net, xs, targets, optimizer, limits, own_loop=run is not None)
     _look(evidence, _BEFORE)
-    if not evidence.found("nonfinite_input", "nonfinite_parameter"):
-        random = RandomStates()
-        try:
-            with torch.inference_mode(False), torch.enable_grad():
-                _run(evidence, loss_fn, run or _steps_or_sequence)
-                _look(evidence, _AFTER)
-        finally:
-            random.restore()
-    else:
+    if evidence.reported("nonfinite_input", "nonfinite_parameter"):
         _look(evidence, (decays, bounds))
+    else:
+        with RandomStates(), torch.inference_mode(False), torch.enable_grad():
+            _run(evidence, loss_fn, run or _steps_or_sequence)
+            _look(evidence, _AFTER)
     return Diagnosis(evidence.findings, [_layer(trace, evidence) for trace in evidence.traces()])
 
 
@@ -125,9 +119,10 @@ def _look(evidence: Evidence, checks: tuple[Check, ...]) -> None:
 def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], Any]) -> None:
     net = replica(evidence.net, "diagnose")
     reset(net)
-    evidence.record = Record(net)
+    record = Record(net)
+    evidence.neurons, evidence.uses = record.neurons, record.uses
     try:
-        with evidence.record.watching():
+        with record.watching():
             evidence.loss = _loss(run(net, evidence.batch.clone()), evidence, loss_fn)
     except Exception as error:
         if evidence.findings:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snn_core.backends.target import SEVERITIES, Issue
+from snn_core.backends.target import Issue
 from snn_functional._numbers import is_real
-
-__all__ = ["SEVERITIES", "Finding"]
 
 
 @dataclass(frozen=True, init=False)

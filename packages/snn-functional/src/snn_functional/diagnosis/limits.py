@@ -8,8 +8,6 @@ import torch
 
 from snn_functional._numbers import finite, share
 
-__all__ = ["Limits"]
-
 
 @dataclass(frozen=True)
 class Limits:

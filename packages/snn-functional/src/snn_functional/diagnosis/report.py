@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from snn_functional._table import aligned
-from snn_functional.diagnosis.finding import SEVERITIES, Finding
-
-__all__ = ["Diagnosis", "Layer"]
+from snn_core.backends.target import SEVERITIES
+from snn_functional._table import aligned, share
+from snn_functional.diagnosis.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,9 @@ class Layer:
     def cells(self) -> tuple[str, ...]:
         """Return the layer as a row of a table."""
         counts = [_of(count, self.neurons) for count in (self.dead, self.saturated)]
-        rate = "-" if self.rate is None else f"{self.rate:.3g}"
         ends = "-" if not self.gradient else f"{self.gradient[0]:.1e} .. {self.gradient[-1]:.1e}"
         neurons = "-" if self.neurons is None else str(self.neurons)
-        return self.module or "the net", self.kind, neurons, rate, *counts, ends, self.kernel or "-"
+        return self.module or "the net", self.kind, neurons, share(self.rate), *counts, ends, self.kernel or "-"
 
 
 @dataclass(frozen=True)

@@ -87,34 +87,18 @@ class LabeledLoss(LossFunctions, ABC):
         return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
-        """Return targets that fit the outputs: labels ``[B]`` unless a loss takes others, which have no class weights.
-
-        Args:
-            targets: Argument of the caller.
-            outputs: Outputs by class ``[T, B, K]``.
-            steps: The steps that count.
-
-        Returns:
-            The targets.
-
-        Raises:
-            TypeError: If they are of the wrong kind.
-            ValueError: If they do not fit.
-        """
+        """Return targets that fit the outputs ``[T, B, K]``: labels ``[B]``, or others, which have no class weights."""
         return checked_labels(targets, outputs, outputs.shape[-1], self.recording)
 
     @abstractmethod
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Return the losses before any weight or reduction.
+        """Return the losses ``[B]`` or ``[..., B, K]`` before any weight or reduction.
 
         Args:
             outputs: Outputs by class ``[T, B, K]``, float32 or float64, 0 at steps that do not count.
             targets: The result of ``checked_targets``.
             steps: The steps that count.
             group: Number of output neurons of a class.
-
-        Returns:
-            Losses ``[B]`` or ``[..., B, K]``.
         """
 
     def _reduced(self, losses: Tensor, targets: Tensor, num_classes: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from snn_functional._highest import highest
 from snn_functional._numbers import finite
-from snn_functional._recording import checked_labels
+from snn_functional._recording import check_real, checked_labels
 from snn_functional._steps import Steps
 from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
@@ -122,10 +122,7 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
             counted = None if steps.counted is None else steps.counted.reshape(-1)
             labels = checked_labels(targets.reshape(-1), flat, outputs.shape[-1], self.recording, counted)
             return self._expected(labels, flat[0]).reshape(outputs.shape)
-        if not isinstance(targets, Tensor):
-            raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
-        if targets.is_complex():
-            raise TypeError(f"targets has dtype {targets.dtype}; a membrane is a real number")
+        check_real(targets, "targets", "a membrane is a real number")
         if targets.shape != outputs.shape:
             raise ValueError(
                 f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it is {list(outputs.shape)} or, "

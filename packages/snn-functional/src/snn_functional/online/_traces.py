@@ -27,13 +27,8 @@ def carry(fields: Sequence[Tensor], traces: Mapping[str, Tensor], learned: Mappi
     .. math:: \frac{\partial L}{\partial\theta} = \sum_k \frac{\partial L}{\partial s_k}\,\epsilon_k, \qquad
               \epsilon_k = \frac{d s_k}{d\theta}
 
-    Args:
-        fields: States before a step, off the graph, each ``[B, N]``.
-        traces: The traces of how they depend, ``[k, B, N, P]`` on weights, ``[k, B, N]`` on constants.
-        learned: The learned tensors, by the same names.
-
-    Returns:
-        The states, on the graph.
+    ``fields`` are the states before a step ``[B, N]``, off the graph; ``traces``, of how they depend on what is
+    learned, are ``[k, B, N, P]`` for weights and ``[k, B, N]`` for constants.
     """
     values = [item.value for item in learned.values()]
     return _Carry.apply(len(fields), *fields, *(traces[name] for name in learned), *values)
@@ -66,15 +61,9 @@ def advanced(
 
     .. math:: \epsilon[t] = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta}
 
-    Args:
-        traces: Traces before the step.
-        before: States before the step, from which ``after`` was computed, each ``[B, N]``.
-        after: The same states after it.
-        entered: By the names of the traces, where each learned tensor entered the step: the drive ``[B, N]`` and the
-            inputs that its weights multiplied, or the constant itself and None.
-
-    Returns:
-        Traces after the step, off the graph.
+    ``before`` and ``after`` are the same states ``[B, N]``. ``entered`` has, by the names of the traces, where each
+    learned tensor entered the step: the drive ``[B, N]`` and the inputs of its weights, or the constant and None. The
+    result is off the graph.
     """
     leaves = [*before, *(at for at, _ in entered.values())]
     slopes = [_slopes(field, leaves) for field in after]

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from snn_core import Recurrent
 from snn_functional.online._local_layer import LocalLayer
 
-__all__ = ["EPropLayer"]
-
 
 class EPropLayer(LocalLayer):
     r"""A linear layer and recurrent neurons that learn by e-prop, in constant memory.

@@ -11,8 +11,6 @@ from torch.nn import functional as F
 
 from snn_functional._numbers import whole
 
-__all__ = ["RandomFeedbackLinear"]
-
 
 class RandomFeedbackLinear(nn.Linear):
     r"""An ``nn.Linear`` that passes errors back through a fixed random matrix B instead of its weights.

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from snn_functional.online._independence import is_dense
 from snn_functional.online._local_layer import LocalLayer
 
-__all__ = ["RTRLLayer"]
-
 
 class RTRLLayer(LocalLayer):
     r"""A linear layer and independent neurons, with the exact gradient of every step in constant memory.

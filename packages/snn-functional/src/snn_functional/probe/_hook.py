@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Hook", "in_backward"]
-
 
 class Hook:
     """A hook that calls a monitor's method with the layer's name, the layer and torch's arguments."""

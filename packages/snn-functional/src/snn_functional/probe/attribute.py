@@ -13,8 +13,6 @@ from snn_core import SpikingNeuron
 from snn_functional.probe.keeping import KeepingMonitor
 from snn_functional.probe.monitor import Layers
 
-__all__ = ["AttributeMonitor"]
-
 _ABSENT = object()
 
 

@@ -12,8 +12,6 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from snn_functional.probe.monitor import BaseMonitor, Layers, checked_function, copied, unpack_len1_tuple
 
-__all__ = ["GradInputMonitor", "GradOutputMonitor"]
-
 
 class _Arrival(torch.autograd.Function):
     """The identity, with a callback that gets the gradients of all tensors once a backward pass knows them."""

@@ -11,8 +11,6 @@ from torch.utils._pytree import tree_map_only
 
 from snn_functional.probe.monitor import BaseMonitor, checked_function, copied
 
-__all__ = ["KeepingMonitor"]
-
 
 class KeepingMonitor(BaseMonitor):
     """A monitor that keeps tensors themselves, in the autograd graph, and torch's count of writes to each.
@@ -46,16 +44,7 @@ class KeepingMonitor(BaseMonitor):
         self._counts.clear()
 
     def keep(self, name: str, value: Any, function: Callable[[Any], Any] | None) -> None:
-        """Record a value at a layer.
-
-        Args:
-            name: The layer's name.
-            value: A tensor, or tuples, lists and dicts of tensors.
-            function: Applied to it; its result is the record. The value itself when None.
-
-        Raises:
-            RuntimeError: If the record before was overwritten, to end a run whose records are useless.
-        """
+        """Record a value, or the result of a function of it; raise if the record before it was overwritten."""
         if function is None:
             # a compiled program cannot count writes
             function = copied if torch.compiler.is_compiling() else self._counted

@@ -15,8 +15,6 @@ from snn_core.neuron.temporal import current
 from snn_functional._replica import check_net
 from snn_functional.probe._hook import Hook, in_backward
 
-__all__ = ["BaseMonitor", "copied", "unpack_len1_tuple"]
-
 Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 
 
@@ -197,15 +195,7 @@ class BaseMonitor:
 
 
 def copied(value: Any) -> Any:
-    """Return a record that no later in-place operation changes: a copy of tensors, also inside tuples, lists and dicts.
-
-    Example:
-        >>> spk = torch.zeros(2)
-        >>> kept = copied(spk)
-        >>> _ = spk.fill_(1)
-        >>> kept
-        tensor([0., 0.])
-    """
+    """Return a record that no later in-place operation changes: a copy of its tensors, also inside containers."""
     return value.clone() if isinstance(value, Tensor) else tree_map_only(Tensor, torch.clone, value)
 
 

@@ -10,8 +10,6 @@ from torch import nn
 from snn_functional.probe.keeping import KeepingMonitor
 from snn_functional.probe.monitor import Layers, unpack_len1_tuple
 
-__all__ = ["InputMonitor", "OutputMonitor"]
-
 
 class OutputMonitor(KeepingMonitor):
     """A record of the outputs of layers.

@@ -15,14 +15,13 @@ from snn_core.surrogate import Surrogate
 from snn_functional.quant._integers import Signal, as_integers, check_exact, largest_of
 from snn_functional.quant.grid import fixed_point
 
-_CONVOLUTIONS: dict[type[nn.Module], Callable[..., Tensor]] = {nn.Conv1d: F.conv1d, nn.Conv2d: F.conv2d}
-
 
 class _IntegerWeights(nn.Module):
     """Sums of weighted inputs: integer weights, and a bias on the grid of the sums."""
 
     weight: Tensor
     bias: Tensor | None
+    state_bits: int | None = None
 
     def __init__(self, layer: Any, name: str, entering: Signal) -> None:
         super().__init__()
@@ -51,11 +50,11 @@ class IntegerLinear(_IntegerWeights):
 class IntegerConv(_IntegerWeights):
     """The layer ``nn.Conv1d`` or ``nn.Conv2d`` in integers."""
 
-    def __init__(self, layer: Any, kind: type[nn.Module], name: str, entering: Signal) -> None:
+    def __init__(self, layer: Any, name: str, entering: Signal) -> None:
         if layer.padding_mode != "zeros":
             raise ValueError(f"{name}: padding_mode is {layer.padding_mode!r}; an integer net pads with 'zeros'")
         super().__init__(layer, name, entering)
-        self._convolve = _CONVOLUTIONS[kind]
+        self._convolve: Callable[..., Tensor] = F.conv1d if layer.weight.dim() == 3 else F.conv2d
         self.geometry = layer.stride, layer.padding, layer.dilation, layer.groups
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,7 +102,7 @@ class IntegerLeaky(Temporal):
         self.reset_delay = neuron.reset_delay
         self.output = neuron.output
         self.leaving = Signal(amplitude_bits, largest_of(amplitude))
-        self.state_fraction_bits = grid.fraction_bits
+        self.state_bits: int | None = grid.fraction_bits if neuron.output else None
         decay_shift, threshold_shift = self.state_shift - decay_bits, grid.fraction_bits - threshold_bits
         subtracted = largest_of(threshold) << threshold_shift
         largest = (

@@ -19,11 +19,7 @@ class Signal:
 
 
 def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
-    """Return numbers as integers with the fewest fraction bits.
-
-    Returns:
-        ``(integers, fraction_bits)``, with ``values == integers * 2**-fraction_bits``; int64.
-    """
+    """Return int64 integers with the fewest fraction bits, and these: ``values == integers * 2**-fraction_bits``."""
     exact = values.detach().double()
     if not bool(exact.isfinite().all()):
         raise ValueError(f"{name} is not finite; an integer net needs numbers")

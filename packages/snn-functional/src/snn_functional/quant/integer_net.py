@@ -14,6 +14,12 @@ from snn_functional.quant._integer_layers import IntegerConv, IntegerLeaky, Inte
 from snn_functional.quant._integers import Signal, largest_of
 from snn_functional.quant.grid import fixed_point
 
+_CONVERTED: dict[type[nn.Module], Any] = {
+    nn.Linear: IntegerLinear,
+    nn.Conv1d: IntegerConv,
+    nn.Conv2d: IntegerConv,
+    Leaky: IntegerLeaky,
+}
 _MOVES = (nn.Flatten, nn.Identity, nn.MaxPool1d, nn.MaxPool2d)
 _TAKEN = "Linear, Conv1d, Conv2d, Leaky, MaxPool1d, MaxPool2d, Flatten, Identity and Sequential of them"
 
@@ -132,16 +138,10 @@ def _convert(layer: Any, path: str, entering: Signal) -> tuple[nn.Module, Signal
             raise ValueError(f"{name}: return_indices is True; an integer net returns spikes and states alone")
         pool = IntegerMaxPool1d(layer) if kind is nn.MaxPool1d else copy.deepcopy(layer)
         return pool, entering, None
-    if kind is nn.Linear:
-        linear = IntegerLinear(layer, name, entering)
-        return linear, linear.leaving, None
-    if kind in (nn.Conv1d, nn.Conv2d):
-        conv = IntegerConv(layer, kind, name, entering)
-        return conv, conv.leaving, None
-    if kind is not Leaky:
+    if kind not in _CONVERTED:
         raise TypeError(f"{name} has no form on integers; an integer net is made of {_TAKEN}")
-    leaky = IntegerLeaky(layer, name, entering)
-    return leaky, leaky.leaving, leaky.state_fraction_bits if layer.output else None
+    converted = _CONVERTED[kind](layer, name, entering)
+    return converted, converted.leaving, converted.state_bits
 
 
 def _convert_in_turn(net: nn.Sequential, path: str, entering: Signal) -> tuple[nn.Module, Signal, int | None]:

@@ -9,9 +9,10 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from snn_functional._numbers import real, whole
+from snn_functional._numbers import real
 from snn_functional.quant._levels import base_of, borders, geometric, nearest_to_zero
 from snn_functional.quant._straight_through import straight_through
+from snn_functional.quant.grid import check_bits
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -64,8 +65,7 @@ class state_quant:  # noqa: N801
     multiplier: float | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= whole("num_bits", self.num_bits, "an int from 1 to 16") <= 16:
-            raise ValueError(f"num_bits is {self.num_bits}; 1 to 16 bits are 2 to 65,536 levels, pass one of these")
+        check_bits(self.num_bits, 1, 16)
         for name in ("threshold", "lower_limit", "upper_limit"):
             value = getattr(self, name)
             if not isinstance(value, int | float):

@@ -10,8 +10,6 @@ from torch import Tensor
 from snn_functional._device_checks import is_any
 from snn_functional.quant._levels import borders
 
-__all__ = ["StateQuant"]
-
 
 class StateQuant(torch.autograd.Function):
     """States rounded to the nearest of some levels, with the gradient of the identity: ``StateQuant.apply(x, levels)``.

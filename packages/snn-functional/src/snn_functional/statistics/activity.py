@@ -13,8 +13,6 @@ from snn_functional._numbers import finite, share
 from snn_functional._recording import check_sequence
 from snn_functional._steps import Steps
 
-__all__ = ["dead_neurons", "firing_rate", "saturated_neurons", "sparsity"]
-
 
 def firing_rate(
     spk: Tensor,

@@ -10,8 +10,6 @@ from typing import Any
 from snn_functional._numbers import finite, real
 from snn_functional.statistics.synops import SynapticOperations, SynopsCount
 
-__all__ = ["HOROWITZ_45NM", "CostModel", "synops_energy"]
-
 
 @dataclass(frozen=True)
 class CostModel:
@@ -85,7 +83,7 @@ HOROWITZ_45NM = CostModel(
 
 # half the energy of 64 bits: 10, 20, 100 pJ in caches of 8 KB, 32 KB, 1 MB, and the least of DRAM's 1.3 to 2.6 nJ
 _MEMORIES = ((2**13, 5e-12), (2**15, 10e-12), (2**20, 50e-12), (inf, 650e-12))
-MODELS = {
+MODELS: dict[str, CostModel] = {
     "45nm": HOROWITZ_45NM,
     "45nm+memory": replace(HOROWITZ_45NM, name=f"{HOROWITZ_45NM.name}, with memory", memories=_MEMORIES),
 }

@@ -16,8 +16,6 @@ from snn_core.neuron.recurrence import OneToOne
 from snn_functional._numbers import whole
 from snn_functional.probe import BaseMonitor
 
-__all__ = ["SynapticOperations", "SynopsCount", "SynopsMonitor", "synops"]
-
 
 @dataclass(frozen=True)
 class SynapticOperations:
@@ -169,7 +167,7 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
     return monitor.count
 
 
-COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, OneToOne)
+COUNTED: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, OneToOne)
 _CONVOLVE = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 
 
@@ -177,12 +175,8 @@ class Products:
     """The products of one call of a layer, sample by sample.
 
     ``acs`` and ``macs`` are the additions and the multiply-accumulates of each sample, ``[samples]``, float64;
-    ``dense`` has the operations of one sample if no zero is skipped.
-
-    Args:
-        name: The layer's name, for messages.
-        layer: The layer.
-        x: Its input ``[samples, ...]``, or the input of one sample without that axis.
+    ``dense`` has the operations of one sample if no zero is skipped. The input is ``x[samples, ...]``, or that of one
+    sample without this axis; ``name`` is the layer's in messages.
     """
 
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv1d_weight, conv2d_weight
 
-__all__ = ["Connection", "Convolution", "Dense", "connection"]
-
 
 class Connection(ABC):
     """The synapses of a layer."""

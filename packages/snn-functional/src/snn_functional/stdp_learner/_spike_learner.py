@@ -13,8 +13,6 @@ from snn_functional.probe import BaseMonitor, InputMonitor, OutputMonitor
 from snn_functional.stdp_learner._connection import connection
 from snn_functional.stdp_learner._trace import Factor, Rule, unchanged
 
-__all__ = ["SpikeLearner"]
-
 _MONITORS = ("in_spike_monitor", "out_spike_monitor")
 
 

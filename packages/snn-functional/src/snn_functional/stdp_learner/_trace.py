@@ -14,19 +14,12 @@ from snn_functional._numbers import finite, real
 from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._connection import Connection
 
-__all__ = ["PLAIN", "REWARDED", "Factor", "Rule", "Trace", "exponential_decay", "unchanged"]
-
 Trace = float | Tensor | None
 Factor = Callable[[Tensor], Any]
 
 
 def unchanged(weight: Tensor) -> Tensor:
-    """Return the weights themselves: the default scale of potentiation and depression.
-
-    Example:
-        >>> unchanged(torch.ones(2))
-        tensor([1., 1.])
-    """
+    """Return the weights themselves: the default scale of potentiation and depression."""
     return weight
 
 
@@ -67,14 +60,11 @@ class Rule(NamedTuple):
         f_pre: Factor,
         f_post: Factor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        r"""Return both traces after a step, and the change of the weights by their pairing with spikes.
+        r"""Return both traces after a step, and the change of the weights, ``[batch, *weight.shape]`` if ``each``.
 
         .. math::
             x[t] = \lambda x[t-1] + s_\text{in}[t], \quad y[t] = \lambda' y[t-1] + s_\text{out}[t], \quad
             \Delta w = f_\text{post}(w)\, s_\text{out} \otimes x - f_\text{pre}(w)\, y \otimes s_\text{in}
-
-        Returns:
-            Both traces after the step, and the change, of the weights' shape or ``[batch, *weight.shape]``.
         """
         decay_pre, decay_post = self.decay("tau_pre", tau_pre), self.decay("tau_post", tau_post)
         pre = synapses.pre(in_spike)

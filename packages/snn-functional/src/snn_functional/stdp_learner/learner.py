@@ -11,8 +11,6 @@ from snn_functional._numbers import finite
 from snn_functional.stdp_learner._spike_learner import SpikeLearner
 from snn_functional.stdp_learner._trace import PLAIN
 
-__all__ = ["STDPLearner"]
-
 
 class STDPLearner(SpikeLearner):
     r"""A learner of the weights of a layer by STDP, from the activity of its net.

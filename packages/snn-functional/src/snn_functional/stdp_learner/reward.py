@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_functional._device_checks import is_any
 from snn_functional._numbers import finite
 from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._spike_learner import SpikeLearner
 from snn_functional.stdp_learner._trace import REWARDED, Factor, exponential_decay, unchanged
 from snn_functional.stdp_learner.trace_step import eligibility_trace
-
-__all__ = ["MSTDPETLearner", "MSTDPLearner"]
 
 
 class MSTDPLearner(SpikeLearner):
@@ -59,7 +58,7 @@ class MSTDPLearner(SpikeLearner):
         """Learn from the time steps since the last call.
 
         Args:
-            reward: A number, one for each sample ``[batch]``, or one for each recorded time step ``[T, batch]``.
+            reward: A finite number, one for each sample ``[batch]``, or one for each recorded time step ``[T, batch]``.
             on_grad: Subtract the change from ``synapse.weight.grad``, so that an optimizer's step adds it to the
                 weights (True), or return it (False).
             scale: Factor of the change, finite.
@@ -70,8 +69,9 @@ class MSTDPLearner(SpikeLearner):
         Raises:
             RuntimeError: If no time step was recorded.
             TypeError: If ``reward`` is neither a number nor a real tensor.
-            ValueError: If a shape or device does not fit, the synapse and its neurons were not called equally often, or
-                the weights are computed, as by a parametrization or pruning, and have no gradient of their own.
+            ValueError: If a shape or device does not fit, a reward is not finite, the synapse and its neurons were not
+                called equally often, or the weights are computed, as by a parametrization or pruning, and have no
+                gradient of their own.
         """
         factor = finite("scale", scale)
         self._check_receiver(on_grad)
@@ -153,7 +153,8 @@ class MSTDPETLearner(MSTDPLearner):
 def _rewards(reward: Any, steps: int, batch: int, weight: Tensor) -> Tensor:
     """Return rewards ``[T, batch]``, with the dtype and on the device of the weights."""
     if isinstance(reward, Real):
-        return torch.full((steps, batch), float(reward), dtype=weight.dtype, device=weight.device)
+        number = finite("reward", +reward)  # True is 1
+        return torch.full((steps, batch), number, dtype=weight.dtype, device=weight.device)
     if not isinstance(reward, Tensor) or reward.is_complex():
         kind = reward.dtype if isinstance(reward, Tensor) else type(reward).__name__
         raise TypeError(f"reward is {kind}; pass a number or a real tensor")
@@ -164,4 +165,7 @@ def _rewards(reward: Any, steps: int, batch: int, weight: Tensor) -> Tensor:
         )
     if reward.device != weight.device:
         raise ValueError(f"reward is on {reward.device}, the weights on {weight.device}; pass reward.to(weight.device)")
+    wrong = ~reward.isfinite()
+    if is_any(wrong, "reward holds a number that is not finite; pass finite numbers"):
+        raise ValueError(f"reward holds {float(reward[wrong][0])}; pass finite numbers")
     return reward.to(weight.dtype).expand(steps, batch)

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from snn_functional.stdp_learner._connection import connection
 from snn_functional.stdp_learner._trace import REWARDED, Factor, Trace, unchanged
 
-__all__ = ["mstdp_conv1d_single_step", "mstdp_conv2d_single_step", "mstdp_linear_single_step"]
-
 
 def mstdp_linear_single_step(
     fc: nn.Linear,

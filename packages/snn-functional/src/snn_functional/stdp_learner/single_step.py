@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from snn_functional.stdp_learner._connection import connection
 from snn_functional.stdp_learner._trace import PLAIN, Factor, Trace, unchanged
 
-__all__ = ["stdp_conv1d_single_step", "stdp_conv2d_single_step", "stdp_linear_single_step"]
-
 
 def stdp_linear_single_step(
     fc: nn.Linear,

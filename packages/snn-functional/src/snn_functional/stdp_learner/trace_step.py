@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from snn_functional.stdp_learner._trace import Factor, Trace, exponential_decay, unchanged
 from snn_functional.stdp_learner.reward_step import mstdp_linear_single_step
 
-__all__ = ["eligibility_trace", "mstdpet_linear_single_step"]
-
 
 def mstdpet_linear_single_step(
     fc: nn.Linear,
