@@ -268,3 +268,12 @@ def test_a_compressed_array_is_refused_before_it_is_inflated(tmp_path):
     assert bomb.stat().st_size < 20_000
     with pytest.raises(snn_ipu.ArrayError, match="is compressed"):
         arrays.read(bomb)
+
+
+def test_an_encrypted_array_is_refused(tmp_path):
+    arrays.write(tmp_path / "a.npz", {"a": torch.ones(2)})
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag in the list of members
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(snn_ipu.ArrayError, match=r"is not a readable \.npz file: .*encrypted"):
+        arrays.read(tmp_path / "a.npz")

@@ -171,3 +171,10 @@ def test_nothing_to_pack_and_a_wheel_of_another_kind_are_reported(wheel, ops, tm
     assert "run `python -m snn_ipu.build` first" in capsys.readouterr().err
     with pytest.raises(ValueError, match="is not a pure wheel of snn-ipu"):
         pack.pack(tmp_path / "numpy-2.0-py3-none-any.whl", ops)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sha256": 1}'])
+def test_a_build_without_a_readable_manifest_is_not_packed(wheel, ops, text, capsys):
+    (ops / "poplar-3.4.0" / compiled_op.MANIFEST).write_text(text)
+    assert pack.main([str(wheel), "--ops", str(ops)]) == 1
+    assert "is not a readable manifest" in capsys.readouterr().err

@@ -291,3 +291,30 @@ def test_bad_arguments_are_named(arguments, error, text):
 def test_an_unknown_encoding_is_named(bad):
     with pytest.raises(ValueError, match=r"encoding is .*; choose 'rate' or None"):
         snn_ipu.lower(nets.projected("leaky"), nets.example(), encoding=bad)
+
+
+class Masked(nn.Module):
+    """A mask that is not saved under one name, and perhaps under another."""
+
+    def __init__(self, mask, persistent) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask, persistent=persistent)
+
+    def forward(self, x):
+        return x * self.mask
+
+
+@pytest.mark.parametrize("persistent", [(False, False), (False, True), (True, False), (True, True)])
+def test_a_shared_buffer_is_saved_under_the_names_of_the_state_dict(persistent, tmp_path):
+    mask = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0])
+    first, second = (Masked(mask, each) for each in persistent)
+    net = nn.Sequential(first, nn.Linear(5, 5), second, snn.Leaky(beta=0.9, init_hidden=True))
+    program = snn_ipu.lower(net, nets.example(features=5, dtype=torch.float32))
+    program.save(tmp_path / "weights.npz")
+    assert list(net.load_state_dict(snn_ipu.weights(tmp_path / "weights.npz"))) == [[], []]
+
+
+def test_other_features_of_rate_coded_input_are_not_another_number_of_steps():
+    program = snn_ipu.lower(nets.alone("leaky").float(), torch.rand(6, 3, 5), encoding="rate")
+    with pytest.raises(ValueError, match=r"^the program was made for input \[batch, 5\], got \[3, 4\]"):
+        program(torch.rand(3, 4))

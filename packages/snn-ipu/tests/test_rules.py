@@ -6,10 +6,11 @@ import collections
 import copy
 import pathlib
 import types
+from typing import NamedTuple
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import snn_core as snn
 import snn_ipu
@@ -612,3 +613,60 @@ def test_a_check_leaves_the_net_and_the_generator_alone():
     assert torch.random.get_rng_state().equal(state)
     assert net.lif.mem.shape == (0,)
     assert all(v.equal(state_dict[k]) for k, v in net.state_dict().items())
+
+
+class Counts(snn.SpikingNeuron):
+    """A neuron that counts its steps outside of its state."""
+
+    class State(NamedTuple):
+        mem: Tensor
+
+    def __init__(self, name, **options) -> None:
+        super().__init__(**options)
+        self.name = name
+        setattr(self, name, 0)
+
+    def integrate(self, x, state):
+        count = getattr(self, self.name) + 1
+        setattr(self, self.name, count)
+        return self.State(0.9 * state.mem + x * count)
+
+
+@pytest.mark.parametrize("name", ["steps", "_steps"])
+def test_005_a_neuron_that_keeps_a_state_by_hand(name):
+    (issue,) = snn_ipu.check(nn.Sequential(nn.Linear(5, 3), Counts(name, init_hidden=True)), XS)
+    assert (issue.code, issue.where) == ("IPU005", "1")
+    assert issue.line == f"{HERE}:{Counts.integrate.__code__.co_firstlineno}"
+
+
+class Picks(nn.Module):
+    """Scales its input by rows of a weight."""
+
+    def __init__(self, index) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.index, self.gain = index, nn.Parameter(torch.rand(3, 3))
+
+    def forward(self, x):
+        return x * self.gain[self.index].sum()
+
+
+@pytest.mark.parametrize("index", [[0, 2], ([0, 2],), (0, 2), 1, [True, False, True]])
+def test_an_index_is_the_one_of_pytorch(index):
+    net = Net(Picks(index))
+    assert codes(net) == []
+    expected = snn.unroll(net, XS, schedule="steps")
+    torch.testing.assert_close(snn_ipu.lower(net, XS)(XS.transpose(0, 1)).transpose(0, 1), expected)
+
+
+def test_006_a_weight_for_each_class():
+    loss = types.SimpleNamespace(__name__="ce_rate_loss", weight=[1.0, 2.0])
+    (issue,) = snn_ipu.check(Net(), XS, loss=loss)
+    assert (issue.code, issue.message) == ("IPU006", "weight has 2 entries for 3 classes")
+
+
+@pytest.mark.parametrize("function", [lambda x: x // 2, lambda x: 2 // (x.abs() + 1)])
+def test_004_an_operator_that_is_not_lowered_overwrites_nothing(function):
+    (issue,) = snn_ipu.check(Net(Step(function)), XS)
+    assert issue.code == "IPU004"
+    assert "floordiv is not among the operations lowered" in issue.message

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.metadata
 import inspect
+import pickle
 import sys
 import types
 
@@ -337,3 +339,53 @@ def test_the_double_has_the_signatures_of_poptorch_3_4():
         for part in name.split("."):
             module = getattr(module, part)
         assert str(inspect.signature(module)) == signature, name
+
+
+def test_weights_of_a_device_infer_run_and_are_saved(poptorch, tmp_path):
+    trained, reference = program(), program()
+    older = trained.inference(target="hw")
+    before = older(batch())[1]
+    for model, target in ((trained, "hw"), (reference, "cpu")):
+        model.training(torch.optim.SGD(model.parameters(), 0.5), target=target)(batch(), LABELS)
+    expected = reference.inference(target="cpu")(batch())[1]
+    assert not torch.allclose(before, expected, rtol=1e-3)
+    for run in (older, trained.inference(target="hw"), trained.inference(target="cpu"), trained):
+        torch.testing.assert_close(run(batch())[1], expected, rtol=1e-4, atol=1e-5)
+    trained.save(tmp_path / "trained.npz")
+    for name, value in snn_ipu.weights(tmp_path / "trained.npz").items():
+        torch.testing.assert_close(value, reference.state()[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_second_training_goes_on_from_the_weights_of_the_first(poptorch):
+    trained = {}
+    for target in ("cpu", "hw"):
+        model = program()
+        for _ in range(2):
+            model.training(torch.optim.SGD(model.parameters(), 0.5), target=target)(batch(), LABELS)
+        model.inference(target=target)(batch())
+        trained[target] = model.state()["0.weight"].clone()
+    torch.testing.assert_close(trained["hw"], trained["cpu"], rtol=1e-4, atol=1e-5)
+
+
+def test_the_offline_target_compiles_the_stages_and_the_operator(poptorch, monkeypatch):
+    monkeypatch.setattr(place, "load_op", lambda path: functools.partial(_called, path.custom_op))
+    model = program()
+    run = model.inference(target="offline", pipeline={"0": 0, "2": 1}, ops="custom")
+    run.model.compile(batch())
+    assert poptorch.blocks == [("ipu0", 0), ("ipu0", 0), ("ipu1", 1), ("ipu1", 1)]
+    names = {node.target.name() for node in run.model._graph.graph.nodes if hasattr(node.target, "name")}
+    assert "snn_poptorch_double::surrogate_spike" in names
+    assert pickle.loads(pickle.dumps(run.model.model))(batch())[0].equal(model(batch())[0])  # as an export does
+
+
+def test_a_program_itself_runs_without_the_stages_of_a_device(poptorch):
+    model = program()
+    model.inference(target="hw", pipeline={"0": 0, "2": 1})(batch())
+    poptorch.blocks.clear()
+    model(batch())
+    assert poptorch.blocks == []
+
+
+def _called(custom_op, u, name, params):
+    attributes = {"kind": 0, "slope": params[0]}
+    return custom_op([u], "SurrogateSpike", "snn.ops", 1, example_outputs=[u], attributes=attributes)[0]

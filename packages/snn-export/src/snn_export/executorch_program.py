@@ -27,16 +27,7 @@ def export_executorch(
 ) -> Any:
     """Export a net to a program of ExecuTorch, in which XNNPACK computes what it can and portable kernels the rest.
 
-    Args:
-        net: The net.
-        inputs: Its inputs.
-        path: The file.
-        over: ``"step"`` or ``"sequence"``.
-        dynamic: The free axes among ``"batch"`` and ``"time"``, at most as long as in the inputs, for which memory is
-            planned.
-
-    Returns:
-        ExecuTorch's ``ExecutorchProgramManager``.
+    Its memory is planned for free axes that are at most as long as in the inputs.
 
     Raises:
         ValueError: If ExecuTorch cannot lower it, or its runtime does not run it with all sizes of the free axes.

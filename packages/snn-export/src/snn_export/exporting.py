@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from snn_export.formats import writer
 
-_OVER = ("step", "sequence")
 _AXES = ("batch", "time")
 
 
@@ -84,7 +83,7 @@ def export(
         raise TypeError(f"export takes a tensor x, or a tuple of tensors, got {type(x).__name__}")
     if not all(item.dim() for item in inputs):
         raise ValueError("export: x must have an axis for the batch, [batch, ...], got a tensor of shape []")
-    if over not in _OVER:
+    if over not in ("step", "sequence"):
         raise ValueError(f"export: over must be 'step' or 'sequence', got {over!r}")
     if isinstance(dynamic, str) or not {*dynamic} <= {*_AXES}:
         raise ValueError(f"export: dynamic must name some of 'batch' and 'time' in a tuple, got {dynamic!r}")

@@ -23,18 +23,7 @@ def export_torch(
     over: str,
     dynamic: frozenset[str],
 ) -> ExportedProgram:
-    """Export a net to a program of torch.export.
-
-    Args:
-        net: The net.
-        inputs: Its inputs.
-        path: The file for ``torch.export.load``; in it ``snn.json`` has the names of inputs and outputs.
-        over: ``"step"`` or ``"sequence"``.
-        dynamic: The free axes among ``"batch"`` and ``"time"``.
-
-    Returns:
-        The program.
-    """
+    """Export a net to a program of torch.export; in its file, ``snn.json`` has the names of inputs and outputs."""
     program = program_of(net, inputs, over, dynamic)
     if path is not None:
         with whole_file(path) as file:

@@ -7,7 +7,6 @@ with the SDK that is active then.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Sequence
 
-from snn_ipu.device.compiled_op import LIBRARY, MANIFEST, OPS, SOURCES, source_hash
+from snn_ipu.device.compiled_op import LIBRARY, MANIFEST, OPS, SOURCES, manifest_of
 from snn_ipu.device.sdk import IpuUnavailable, sdk_version
 
 __all__ = ["build", "main"]
@@ -56,12 +55,7 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             raise IpuUnavailable(f"the operator does not compile ({' '.join(command)}):\n{done.stdout[-2000:]}")
-        manifest = {
-            "poplar": version,
-            "popart_hash": package_hash,
-            "sources": source_hash(),
-            "sha256": hashlib.sha256(library.read_bytes()).hexdigest(),
-        }
+        manifest = manifest_of(library, version, package_hash)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(str(library), str(folder / LIBRARY))
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

@@ -35,6 +35,6 @@ class IpuIssue(Issue):
 class Found(Exception):
     """Error for a net that cannot be lowered; ``issue`` says why."""
 
-    def __init__(self, issue: IpuIssue) -> None:
-        super().__init__(str(issue))
-        self.issue = issue
+    def __init__(self, code: str, where: str, message: str, remedy: str, line: str = "") -> None:
+        self.issue = IpuIssue(code, where, message, remedy, line)
+        super().__init__(str(self.issue))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import json
 import sys
 import zipfile
 from pathlib import Path
 from typing import Sequence
 
-from snn_ipu.device.compiled_op import LIBRARY, MANIFEST, OPS
+from snn_ipu.device.compiled_op import LIBRARY, MANIFEST, OPS, manifest_in
 from snn_ipu.device.sdk import IpuUnavailable
 
 __all__ = ["main", "pack"]
@@ -83,11 +82,10 @@ def main(arguments: Sequence[str]) -> int:
 def _operators(ops: Path) -> dict[str, bytes]:
     results = {}
     for folder in sorted(ops.glob("poplar-*")):
-        library, manifest = (folder / LIBRARY).read_bytes(), (folder / MANIFEST).read_bytes()
-        if json.loads(manifest)["sha256"] != hashlib.sha256(library).hexdigest():
+        files = {name: (folder / name).read_bytes() for name in (LIBRARY, MANIFEST)}
+        if manifest_in(folder)["sha256"] != hashlib.sha256(files[LIBRARY]).hexdigest():
             raise IpuUnavailable(f"{folder / LIBRARY} does not match its manifest: run `python -m snn_ipu.build`")
-        for name, data in ((LIBRARY, library), (MANIFEST, manifest)):
-            results[f"snn_ipu/_ops/{folder.name}/{name}"] = data
+        results.update({f"snn_ipu/_ops/{folder.name}/{name}": data for name, data in files.items()})
     if not results:
         raise IpuUnavailable(f"{ops} holds no poplar-<version>: run `python -m snn_ipu.build` first")
     return results

@@ -14,6 +14,7 @@ from typing import Any, Sequence
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten
 
 from snn_ipu._version import __version__
 from snn_ipu.device.sdk import IpuUnavailable, import_poptorch
@@ -98,7 +99,7 @@ def _inferred(bundle: str | Path, x: Tensor, target: str, ops: str) -> list[Tens
     program = load(bundle)
     run = program.inference(target=target, ops="primitives" if target == "cpu" else ops)
     torch.manual_seed(0)
-    return [out.float() for out in _tensors(run(x))]
+    return [out.float() for out in tree_flatten(run(x))[0]]
 
 
 def _losses(bundle: str | Path, x: Tensor, labels: Tensor, target: str, ops: str) -> list[float]:
@@ -106,12 +107,6 @@ def _losses(bundle: str | Path, x: Tensor, labels: Tensor, target: str, ops: str
     optimizer = torch.optim.SGD(program.parameters(), 0.1)
     step = program.training(optimizer, target=target, ops="primitives" if target == "cpu" else ops)
     return [float(step(x, labels)[1]) for _ in range(_TRAINING_STEPS)]
-
-
-def _tensors(out: Any) -> list[Tensor]:
-    if isinstance(out, Tensor):
-        return [out]
-    return [t for part in (out.values() if isinstance(out, dict) else out) for t in _tensors(part)]
 
 
 if __name__ == "__main__":

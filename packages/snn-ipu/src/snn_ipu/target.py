@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from snn_core.backends import API, Availability, BackendError, Issue
 from snn_ipu.device.place import Settings
@@ -77,7 +78,7 @@ class Ipu:
             run = lower(net, _only(example)).inference(**{"target": "hw", **options})
         except IpuUnavailable as error:
             raise BackendError(str(error)) from error
-        return lambda xs: _time_first(run(xs.transpose(0, 1).contiguous()))
+        return lambda xs: tree_map(_axes_swapped, run(_axes_swapped(xs)))
 
 
 def _only(example: tuple[Any, ...]) -> Any:
@@ -86,9 +87,6 @@ def _only(example: tuple[Any, ...]) -> Any:
     return example[0]
 
 
-def _time_first(out: Any) -> Any:
-    if isinstance(out, Tensor):
-        return out.transpose(0, 1).contiguous()
-    if isinstance(out, dict):
-        return {key: _time_first(value) for key, value in out.items()}
-    return type(out)(_time_first(value) for value in out)
+def _axes_swapped(x: Tensor) -> Tensor:
+    """Return a tensor with the batch before the time, or the time before the batch."""
+    return x.transpose(0, 1).contiguous()

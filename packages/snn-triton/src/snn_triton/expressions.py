@@ -6,20 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snn_core.kernels.instructions import CONDITIONS
+from snn_core.kernels.instructions import CONDITIONS, written
 from snn_core.kernels.program import Program, Register
 
 __all__ = ["Lines", "Unknown"]
 
 # Triton rounds a division or a root to the nearest only on request, and contracts nothing as kernels are compiled here
 _ROUNDED = {"float32": {"div": "tl.div_rn({}, {})", "sqrt": "tl.sqrt_rn({})"}}
-_ROUNDED["float64"] = {"div": "{} / {}", "sqrt": "tl.sqrt({})"}
+_ROUNDED["float64"] = {"sqrt": "tl.sqrt({})"}
 _LIBRARY = ("rsqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "pow")
 _NAN_TOO = "propagate_nan=tl.PropagateNan.ALL"
-_INFIX = {"add": "+", "sub": "-", "mul": "*"}
-_COMPARED = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
-_LOGICAL = {"and": "&", "or": "|", "xor": "^"}
-_TEMPLATES = {name: f"{{}} {sign} {{}}" for name, sign in (_INFIX | _COMPARED | _LOGICAL).items()}
+_INFIX = "add sub mul div gt ge lt le eq ne and or xor".split()
+_TEMPLATES = {name: written(name, ["{}", "{}"]) for name in _INFIX}
 _TEMPLATES |= {name: f"libdevice.{name}({{}}{', {}' * (name == 'pow')})" for name in _LIBRARY}
 _TEMPLATES |= {"abs": "tl.abs({})", "square": "{0} * {0}", "not": "{} == 0", "where": "tl.where({}, {}, {})"}
 _TEMPLATES |= {name: f"tl.{name}({{}}, {{}}, {_NAN_TOO})" for name in ("minimum", "maximum")}

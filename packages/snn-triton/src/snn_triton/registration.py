@@ -7,12 +7,8 @@ from importlib import metadata
 
 __all__ = ["register"]
 
-_DISTRIBUTIONS = (
-    "triton",
-    "triton-rocm",
-    "pytorch-triton-rocm",
-    "pytorch-triton",
-)  # the distributions that may hold the module
+# the distributions that may hold the module
+_DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 _OLDEST = (3, 6)
 
 

@@ -70,10 +70,7 @@ def _compared(name: str, make: Callable[[], Any], dtype: str, device: str) -> Ch
 
     generator = torch.Generator().manual_seed(0)
     numbers = torch.randn(2, *_SHAPE, generator=generator, dtype=torch.float64)
-    x, upstream = (
-        (1.2 * numbers[0] + 0.4).to(device, getattr(torch, dtype)),
-        numbers[1].to(device, getattr(torch, dtype)),
-    )
+    x, upstream = (t.to(device, getattr(torch, dtype)) for t in (1.2 * numbers[0] + 0.4, numbers[1]))
     neuron = make().to(device, x.dtype)
     choice = kernels.choose(neuron, x)
     if choice.name != "snn-triton":

@@ -252,12 +252,10 @@ def _load(place: str, dtype: str) -> str:
 
 def _place_states(body: Lines, names: _Names) -> None:
     """Add the place of each state in a row of states: one after another, each with as many columns as there are."""
-    body.add(
-        *(
-            f"in_{s} = {before} + columns" if before else f"in_{s} = column"
-            for before, s in zip(["", *(f"in_{s}" for s in names.states)], names.states, strict=False)
-        )
-    )
+    place = "column"
+    for s in names.states:
+        body.add(f"in_{s} = {place}")
+        place = f"in_{s} + columns"
 
 
 def _store_states(body: Lines, names: _Names, row: str, mask: str = "there") -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from snn_core.sequence.plan import Step
 from snn_export.c.routine import Refusal
 
-__all__ = ["Arguments", "operands"]
+__all__ = ["argument", "operands"]
 
 _TWO = {"input": None, "other": None}
 # the parameters of element-wise functions of more than one operand, and their defaults
@@ -26,16 +26,9 @@ _OPTIONS = {"alpha", "rounding_mode"}  # of which a function may have a value th
 _IGNORED = {"inplace"}
 
 
-class Arguments:
-    """The arguments of a call, by position or by name."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-
-    def __call__(self, position: int, name: str, default: Any = None) -> Any:
-        """Return an argument."""
-        args = self._step.args
-        return args[position] if len(args) > position else self._step.kwargs.get(name, default)
+def argument(step: Step, position: int, name: str, default: Any = None) -> Any:
+    """Return an argument of a call that may be passed by position or by name."""
+    return step.args[position] if len(step.args) > position else step.kwargs.get(name, default)
 
 
 def operands(step: Step, name: str) -> tuple[list[Any], dict[str, Any]]:

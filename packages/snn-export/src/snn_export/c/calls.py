@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from snn_core.neuron.temporal import Temporal, reset
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Loop
-from snn_core.sequence.plan import Held, Named, Place, Step, flat
+from snn_core.sequence.plan import Place, Step, flat, value_of
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorded import recorded
 from snn_core.sequence.recorder import Record
@@ -51,10 +51,7 @@ class Calls:
 
     def constant(self, value: Any) -> Tensor:
         """Return a tensor that is the same in every step."""
-        if isinstance(value, Named):
-            owner, _, name = value.path.rpartition(".")
-            return getattr(self.net.get_submodule(owner), name).detach()
-        return (value.tensor if isinstance(value, Held) else self.values[value.number]).detach()
+        return value_of(dict(enumerate(self.values)), self.net, value).detach()
 
     def readers(self, number: int) -> int:
         """Return the number of calls that read a value, plus the number of times that the net returns it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -65,17 +65,30 @@ class Axis(NamedTuple):
         ]
 
 
-def axes_of(x: View, y: View, taps: Sequence[int], *options: Sequence[int]) -> tuple[Axis, Axis]:
+def axes_of(x: View, y: View, taps: Any, stride: Any, padding: Any, dilation: Any) -> tuple[Axis, Axis]:
     """Return rows and columns of images ``[channels, ...]`` under a kernel; sequences are images of one row.
+
+    An option is one number for all axes, or one for each; the padding may also be ``"same"`` or ``"valid"``.
 
     Example:
         >>> from snn_export.c.routine import Buffer
         >>> x, y = View(Buffer(12), (2, 6)), View(Buffer(4), (1, 4))
-        >>> axes_of(x, y, (3,), (1,), (0,), (1,))[1]
+        >>> axes_of(x, y, 3, 1, 0, 1)[1]
         Axis(size=6, outs=4, taps=3, stride=1, padding=0, dilation=1)
     """
-    axes = [Axis(*sizes) for sizes in zip(x.shape[1:], y.shape[1:], taps, *options, strict=True)]
+    sizes, outs = x.shape[1:], y.shape[1:]
+    taps, stride, dilation = (_each(option, len(sizes)) for option in (taps, stride, dilation))
+    if padding == "same":
+        padding = [d * (k - 1) // 2 for k, d in zip(taps, dilation, strict=True)]
+    padding = _each(0 if padding == "valid" else padding, len(sizes))
+    axes = [Axis(*axis) for axis in zip(sizes, outs, taps, stride, padding, dilation, strict=True)]
     return (axes[0], axes[1]) if len(axes) > 1 else (Axis(1, 1, 1, 1, 0, 1), axes[0])
+
+
+def _each(value: Any, axes: int) -> tuple[int, ...]:
+    """Return an option for each axis."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return values * axes if len(values) == 1 else values
 
 
 @dataclass(eq=False)
@@ -94,16 +107,11 @@ class Convolution(Product):
     def multiply_adds(self) -> int:
         return math.prod(self.y.shape[1:]) * self.weight.numel()
 
-    def entry(self, channel: str) -> str:
-        """Return the index of a weight."""
+    def entry(self, source: str) -> str:
         rows, columns = self.axes
-        return f"((o * {self.weight.shape[1]} + {channel}) * {rows.taps} + k) * {columns.taps} + l"
-
-    def dense(self, weight: str, bias: str) -> list[str]:
-        return self.gathered(f"{weight}[{self.entry('i')}]", bias, "x0[%s]")
+        return f"((o * {self.weight.shape[1]} + {source}) * {rows.taps} + k) * {columns.taps} + l"
 
     def gathered(self, weight: str, bias: str, x: str, before: Sequence[str] = ()) -> list[str]:
-        """Return the lines that compute every output from the inputs under the kernel."""
         rows, columns = self.axes
         outputs, inputs = self.weight.shape[:2]
         channel = "i" if self.groups == 1 else f"(o / {outputs // self.groups} * {inputs} + i)"

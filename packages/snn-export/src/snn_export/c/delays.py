@@ -14,7 +14,7 @@ from snn_export.c.convolutions import Convolution
 from snn_export.c.elementwise import Loop, index
 from snn_export.c.names import Names
 from snn_export.c.products import Linear
-from snn_export.c.routine import Buffer, Field, Layer, Refusal, Routine, blocks
+from snn_export.c.routine import Field, Layer, Refusal, Routine, blocks
 
 __all__ = ["Axonal", "Delayed", "Ring"]
 
@@ -65,54 +65,27 @@ class Ring:
 
 
 @dataclass(eq=False)
-class Delayed:
+class Delayed(Layer):
     """A linear layer or convolution in which every weight has a delay of whole steps, at most ``most``."""
 
-    path: str
-    kind: str
     product: Linear | Convolution
     delay: Tensor
     most: int
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return self.product.reads
-
-    @property
-    def writes(self) -> Buffer:
-        return self.product.writes
-
     def routine(self, names: Names) -> Routine:
         """Return the C function."""
-        product, inputs = self.product, self.product.x.buffer.size
+        product, inputs = self.product, self.x.buffer.size
         ring = Ring(self.path, inputs, self.most, names)
         layout = product.laid_out(False)[1]
-        arrays = [
-            names.array(self.path, "weight", "float", product.weight, f"weight {layout}"),
-            names.array(self.path, "delay", ring.delay_type, self.delay, f"delay {layout}"),
-        ]
-        bias = ""
+        weight = names.array(self.path, "weight", "float", product.weight, f"weight {layout}")
+        delay = names.array(self.path, "delay", ring.delay_type, self.delay, f"delay {layout}")
+        arrays, bias = [weight, delay], ""
         if product.bias is not None:
             arrays.append(names.array(self.path, "bias", "float", product.bias, "bias [out]"))
             bias = arrays[-1].name
-        weight, delay = arrays[0].name, arrays[1].name
-        if isinstance(product, Convolution):
-            entry = product.entry("i")
-            result = ring.find(f"{delay}[{entry}]")
-            body = product.gathered(f"{weight}[{entry}]", bias, f"{ring.past}[slot * {inputs} + %s]", result)
-        else:
-            entry = f"o * {inputs} + i"
-            body = [
-                f"for (int o = 0; o < {product.writes.size}; o++) {{",
-                f"float sum = {product.start(bias, 'o')};",
-                f"for (int i = 0; i < {inputs}; i++) {{",
-                *ring.find(f"{delay}[{entry}]"),
-                f"sum += {weight}[{entry}] * {ring.past}[slot * {inputs} + i];",
-                "}",
-                "y[o] = sum;",
-                "}",
-            ]
-        body = blocks(*ring.begin(), *body)
+        place = product.entry("i")
+        past, slot = f"{ring.past}[slot * {inputs} + %s]", ring.find(f"{delay.name}[{place}]")
+        body = blocks(*ring.begin(), *product.gathered(f"{weight.name}[{place}]", bias, past, slot))
         operations = product.multiply_adds()
         return Routine(self.path, self.kind, self.reads, self.writes, body, arrays, ring.fields, operations=operations)
 

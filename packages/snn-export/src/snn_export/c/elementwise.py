@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from snn_core.kernels.program import Program
 from snn_export.c.arrays import Array, number
 from snn_export.c.expressions import Lines
 from snn_export.c.names import KEYWORDS, Names, comment, taken
@@ -88,17 +87,14 @@ class Loop:
         padded = value.reshape((1,) * (len(self.shape) - value.dim()) + tuple(value.shape))
         if index(padded.shape, self.shape) is None:
             padded = padded.expand(self.shape)
-        array = self._names.array(self._path, what, "float", padded, f"{comment(what)} [{_sizes(value.shape)}]")
+        sizes = "][".join(map(str, value.shape))
+        array = self._names.array(self._path, what, "float", padded, f"{comment(what)} [{sizes}]")
         self.arrays.append(array)
         return self.load(array.name, what, padded.shape)
 
     def store(self, pointer: str, value: str) -> None:
         """Write a number of an array in every iteration, after all are computed."""
         self._stores.append(f"{pointer}[i] = {value};")
-
-    def compute(self, program: Program, values: Mapping[str, str]) -> dict[str, str]:
-        """Add the computation of a program on local variables; return its outputs by name."""
-        return self.lines.computed(program, values)
 
     def body(self) -> list[str]:
         """Return the lines of the loop."""
@@ -110,7 +106,3 @@ class Loop:
         if not plain[:1].isalpha() or plain in _TAKEN or _OURS.fullmatch(plain):
             plain = f"the_{plain}"
         return taken(plain, self._locals)
-
-
-def _sizes(shape: Sequence[int]) -> str:
-    return "][".join(map(str, shape))

@@ -21,7 +21,7 @@ from snn_export.c.lowering import Lowering
 from snn_export.c.memory import MemoryReport
 from snn_export.c.names import Names
 from snn_export.c.replay import Replay
-from snn_export.c.source import Source, routines_of, source_of
+from snn_export.c.source import Source, source_of
 
 __all__ = ["CExport", "export_c", "write_c"]
 
@@ -151,9 +151,7 @@ def _float_source(net: nn.Module, x: Tensor, names: Names) -> Source:
                 raise TypeError(f"the {kind} {name!r} is {tensor.dtype}; C has float32, call net.float()")
     whole = bool((x == x.round()).all()) and bool((x.abs() <= 1).all()) and bool(x.any())
     lowering = Lowering(calls_of(net, x), names, spikes=whole)
-    outputs = lowering.outputs()
-    routines = routines_of(lowering.nodes, outputs, lowering.names)
-    return source_of(routines, lowering.input, outputs, ("float", "float"), lowering.names)
+    return source_of(lowering.nodes, lowering.input, lowering.outputs(), ("float", "float"), names)
 
 
 def _is_integer(net: nn.Module) -> bool:
@@ -186,8 +184,10 @@ def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
     with RandomStates():
         run = stream(net)
         steps = [torch.cat([o.reshape(len(x), -1).cpu() for o in tree_leaves(run(x))], 1) for x in xs]
-    exact = [
-        source.bounds is not None or view.buffer.spikes for view in source.outputs for _ in range(view.buffer.size)
-    ]
+    exact, end = [], 0
+    for view in source.outputs:
+        begin, end = end, end + view.buffer.size
+        if source.bounds is not None or view.buffer.spikes:
+            exact.append((begin, end))
     inputs = xs.cpu().reshape(*xs.shape[:2], -1).transpose(0, 1)
     return Replay(inputs, torch.stack(steps).transpose(0, 1), exact, source.ctypes, source.names.net)

@@ -6,17 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snn_core.kernels.instructions import CONDITIONS
+from snn_core.kernels.instructions import CONDITIONS, written
 from snn_core.kernels.program import Program, Register
 from snn_export.c.arrays import number
 from snn_export.c.routine import Refusal
 
 __all__ = ["Lines"]
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-_COMPARED = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
-_LOGICAL = {"and": "&&", "or": "||", "xor": "!="}
-_TEMPLATES = {name: f"{{}} {sign} {{}}" for name, sign in (_INFIX | _COMPARED | _LOGICAL).items()}
+_TEMPLATES = {name: written(name, ["{}", "{}"]) for name in "add sub mul div gt ge lt le eq ne".split()}
+_TEMPLATES |= {"and": "{} && {}", "or": "{} || {}", "xor": "{} != {}"}
 _TEMPLATES |= {name: f"{name}f({{}})" for name in ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
 _TEMPLATES |= {"floor": "floorf({})", "round": "rintf({})", "abs": "fabsf({})", "pow": "powf({}, {})"}
 _TEMPLATES |= {"neg": "-{}", "square": "{0} * {0}", "not": "!{}", "where": "{} ? {} : {}"}

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from snn_export.c.arrays import integer_type
 from snn_export.c.convolutions import Convolution, axes_of
 from snn_export.c.elementwise import index
-from snn_export.c.lowering import each, zeros_before
 from snn_export.c.names import Names
 from snn_export.c.pooling import Pool
 from snn_export.c.products import Linear
 from snn_export.c.routine import Buffer, Field, Layer, Refusal, Routine, View, blocks
-from snn_export.c.source import Source, routines_of, source_of
+from snn_export.c.source import Source, source_of
 from snn_export.step import at_rest, called
 
 __all__ = ["IntegerNeuron", "highest", "integer_source"]
@@ -49,14 +48,13 @@ class IntegerNeuron(Layer):
         delayed = n.reset_delay and n.reset_mechanism != "none"
         now = not n.reset_delay and n.reset_mechanism != "none"
         zero = n.reset_mechanism == "zero"
-        total = "decay * mem" + f" + (int32_t)x0[i] * {2**n.input_shift}"
         lines = [constant(what) for what in ("decay", "threshold", "amplitude")]
         lines += [f"int32_t mem = {membrane};"]
         if delayed:
             lines += ["const int fired = mem > threshold;"]
         if delayed and zero:
             lines += ["if (fired) {", "mem = 0;", "}"]
-        lines += [f"int32_t total = {total};"]
+        lines += [f"int32_t total = decay * mem + (int32_t)x0[i] * {2**n.input_shift};"]
         if delayed and not zero:
             lines += ["if (fired) {", f"total -= threshold * {2**n.state_shift};", "}"]
         lines += self._rounded()
@@ -68,18 +66,8 @@ class IntegerNeuron(Layer):
         lines += [f"{membrane} = ({self.field.ctype})total;"]
         lines += [f"y[i] = ({self.y.buffer.ctype})(fires ? amplitude : 0);"]
         body = blocks(f"for (int i = 0; i < {self.writes.size}; i++) {{", *lines, "}")
-        operations = self.writes.size * 8
-        return Routine(
-            self.path,
-            self.kind,
-            self.reads,
-            self.writes,
-            body,
-            arrays,
-            [self.field],
-            operations=operations,
-            in_place=True,
-        )
+        of_layer = self.path, self.kind, self.reads, self.writes
+        return Routine(*of_layer, body, arrays, [self.field], operations=self.writes.size * 8, in_place=True)
 
     def _rounded(self) -> list[str]:
         bits = self.neuron.state_shift
@@ -103,12 +91,10 @@ def integer_source(net: Any, x: Tensor, names: Names) -> Source:
     with torch.no_grad(), at_rest(net):
         called(net, [torch.zeros_like(x)])
     lowering = _Integers(net, x, names)
-    lowering.run()
-    routines = routines_of(lowering.nodes, lowering.outputs, lowering.names)
     fraction = net.fraction_bits if isinstance(net.fraction_bits, tuple) else (net.fraction_bits,)
     ctypes = lowering.input.buffer.ctype, "int32_t"
     more = {"bounds": (-net.entering.largest, highest(net)), "fraction_bits": fraction}
-    return source_of(routines, lowering.input, lowering.outputs, ctypes, lowering.names, **more)
+    return source_of(lowering.nodes, lowering.input, lowering.outputs, ctypes, names, **more)
 
 
 class _Integers:
@@ -117,21 +103,16 @@ class _Integers:
     def __init__(self, net: Any, x: Tensor, names: Names) -> None:
         self.names = names
         self.nodes: list[Any] = []
-        self._layers = net.layers
-        self._x = x[:1].long().clamp(-net.entering.largest, net.entering.largest)
         self._bound = net.entering.largest
+        x = x[:1].long()
         shape = tuple(x.shape[1:])
         ctype = _type("the input", highest(net))
         self.input = View(Buffer(math.prod(shape), ctype, spikes=self._bound == 1), shape)
-        self.outputs: list[View] = []
-
-    def run(self) -> None:
-        """Lower all layers, in order."""
-        view, x = self.input, self._x
-        self.outputs = [view]
-        for path, layer in _leaves("", self._layers):
-            kind = type(layer).__name__
-            x, shape = _shape_after(layer, x)
+        self.outputs: list[View] = [self.input]
+        for path, layer in _leaves("", net.layers):
+            kind, view = type(layer).__name__, self.outputs[0]
+            x = x if hasattr(layer, "decay") else layer(torch.zeros_like(x))
+            shape = tuple(x.shape[1:])
             if isinstance(layer, nn.Flatten | nn.Identity):
                 view = View(view.buffer, shape)
             else:
@@ -154,17 +135,13 @@ class _Integers:
                 self.nodes.append(Linear(*of_layer))
                 return y
             stride, padding, dilation, groups = layer.geometry
-            taps = weight.shape[2:]
-            stride, dilation = each(stride, taps), each(dilation, taps)
-            axes = axes_of(x, y, taps, stride, zeros_before(padding, taps, dilation), dilation)
+            axes = axes_of(x, y, weight.shape[2:], stride, padding, dilation)
             self.nodes.append(Convolution(*of_layer, axes=axes, groups=groups))
             return y
-        axes = x.shape[1:]
-        options = layer.geometry if hasattr(layer, "geometry") else _windows(layer)
-        taps, stride, padding, dilation = (each(option, axes) for option in options[:4])
+        windows = "kernel_size", "stride", "padding", "dilation"
+        options = layer.geometry[:4] if hasattr(layer, "geometry") else [getattr(layer, name) for name in windows]
         y = View(Buffer(size, x.buffer.ctype, spikes=x.buffer.spikes), shape)
-        kernel = axes_of(x, y, taps, stride, padding, dilation)
-        self.nodes.append(Pool(path, kind, x, y, kernel, largest=True))
+        self.nodes.append(Pool(path, kind, x, y, axes_of(x, y, *options), largest=True))
         return y
 
     def _neuron(self, where: str, path: str, kind: str, layer: Any, x: View) -> View:
@@ -201,24 +178,12 @@ def _leaves(path: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield from _leaves(f"{path}.{name}" if path else name, child)  # pyrefly: ignore[bad-argument-type]
 
 
-def _shape_after(layer: Any, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-    """Return a tensor of the shape of a layer's output, and that shape for one sample."""
-    if hasattr(layer, "decay"):
-        return x, tuple(x.shape[1:])
-    out = layer(torch.zeros_like(x))
-    return out, tuple(out.shape[1:])
-
-
 def _without_common_bits(weight: Tensor) -> tuple[Tensor, int]:
     """Return weights divided by the largest power of two that divides all of them, and that power."""
     scale = 1
     while scale < 2**31 and bool((weight % (2 * scale) == 0).all()) and bool(weight.any()):
         scale *= 2
     return weight // scale, scale
-
-
-def _windows(pool: Any) -> tuple[Any, ...]:
-    return pool.kernel_size, pool.stride, pool.padding, pool.dilation
 
 
 def _type(where: str, largest: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from snn_core.neurons.axonaldelay import AxonalDelay
 from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
 from snn_core.sequence.calls import name_of
 from snn_core.sequence.plan import Held, Named, Place, Step
-from snn_export.c.arguments import Arguments, operands
+from snn_export.c.arguments import argument, operands
 from snn_export.c.calls import Calls
 from snn_export.c.convolutions import Convolution, axes_of
 from snn_export.c.delays import Axonal, Delayed
@@ -33,7 +34,7 @@ from snn_export.c.pooling import Pool, Reduction
 from snn_export.c.products import Linear, Product
 from snn_export.c.routine import Buffer, Field, Refusal, View, place_of
 
-__all__ = ["Lowering", "each", "zeros_before"]
+__all__ = ["Lowering"]
 
 # functions that do not change any number, except to a condition
 _SAME = {*"flatten reshape view view_as reshape_as squeeze unsqueeze unflatten contiguous clone detach".split()}
@@ -106,18 +107,15 @@ class Lowering:
         weighted = whole != shape or not all(broadcasts(c.shape, whole) for c in constants_of(module).values())
         known = _program(module, len(shape), x.shape, weighted)
         shape = tuple(whole[1:])
-        members, buffers = {}, {}
-        for name in module.State._fields:
-            members[name] = Field(self.names.new(step.path, name), "float", math.prod(shape), name)
-            buffers[name] = Buffer(math.prod(shape), place=f"state->{members[name].name}", meaning=name)
-        outputs = dict(zip(step.places, module.output_names, strict=True))
-        spk = next(number for number, name in outputs.items() if name == "spk")
-        y = self._new(spk, spikes=True)
-        for number, name in outputs.items():
-            if name != "spk":
-                self._views[number] = View(buffers[name], shape)
+        size = math.prod(shape)
+        members = {n: Field(self.names.new(step.path, n), "float", size, n) for n in module.State._fields}
+        outputs = dict(zip(module.output_names, step.places, strict=True))
+        y = self._new(outputs.pop("spk"), spikes=True)
+        for name, number in outputs.items():
+            state = Buffer(size, place=f"state->{members[name].name}", meaning=name)
+            self._views[number] = View(state, shape)
         kind = type_before_parametrizations(module).__name__
-        self.nodes.append(Neuron(step.path, kind, x, y, module, known, members, buffers, shape))
+        self.nodes.append(Neuron(step.path, kind, x, y, module, known, members, shape))
 
     def _delayed(self, step: Step, module: Any, x: View) -> None:
         if module.training:
@@ -130,10 +128,10 @@ class Lowering:
                 raise Refusal(f"its input is {x.shape}; it takes [batch, features]")
             product: Any = Linear(*of_layer)
         else:
-            padding = zeros_before(module.padding, module.weight.shape[2:], module.dilation)
-            axes = axes_of(x, y, module.weight.shape[2:], module.stride, padding, module.dilation)
+            options = module.stride, module.padding, module.dilation
+            axes = axes_of(x, y, module.weight.shape[2:], *options)
             product = Convolution(*of_layer, axes=axes, groups=module.groups)
-        self.nodes.append(Delayed(step.path, step.kind, product, delay, module.max_delay))
+        self.nodes.append(Delayed(step.path, step.kind, x, y, product, delay, module.max_delay))
 
     def _function(self, step: Step) -> None:
         func = getattr(step.compute, "func", None)
@@ -143,7 +141,7 @@ class Lowering:
             name = "contiguous"
         name = _OPERATORS.get(name, name.strip("_") if name.startswith("__") else name)
         name = name[1:] if name.startswith("r") and name[1:] in ("add", "mul") else name
-        arguments = Arguments(step)
+        arguments = functools.partial(argument, step)
         if not step.args and name in (_SAME | {*_RULES}):
             raise Refusal(f"'{name}' has no argument 'input'")
         if name in _SAME:
@@ -178,7 +176,7 @@ class Lowering:
                 values[named] = self._views[value.number]
             else:
                 values[named] = self.calls.constant(value)
-            return Register(-len(values))
+            return Register(len(values) - 1)
 
         positional, options = operands(step, name)
         args = [operand(v) for v in positional]
@@ -188,36 +186,31 @@ class Lowering:
             instructions.append(Instruction(kind, tuple(map(_as_number, operands))))
             return Register(len(values) + len(instructions) - 1)
 
-        def placed(value: Any) -> Any:
-            return Register(-value.number - 1) if isinstance(value, Register) and value.number < 0 else value
-
         if name == "relu6":
             name, args = "hardtanh", [args[0], 0.0, 6.0]
         if name == "rdiv":  # like PyTorch
-            name, args = "mul", [emit("reciprocal", placed(args[0])), args[1]]
-        out = lowered(name, tuple(map(placed, args)), options, emit)
+            name, args = "mul", [emit("reciprocal", args[0]), args[1]]
+        out = lowered(name, tuple(args), options, emit)
         if out is None:
             raise Refusal(f"'{name}' with these options is not a function that can be written in C")
         made = Program(tuple(values), tuple(instructions), {"y": out})
         self.nodes.append(Elementwise(step.path, step.kind, self._new(step.places[0]), made, values))
 
-    def linear(self, step: Step, arguments: Arguments, name: str) -> None:
+    def linear(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
         """Lower a linear layer."""
         x = self._views[step.args[0].number]
         weight, bias = self._weights(arguments)
         self.nodes.append(Linear(step.path, step.kind, x, self._new(step.places[0]), weight, bias))
 
-    def convolution(self, step: Step, arguments: Arguments, name: str) -> None:
+    def convolution(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
         """Lower a convolution."""
         x, y = self._views[step.args[0].number], self._new(step.places[0])
         weight, bias = self._weights(arguments)
-        taps = weight.shape[2:]
-        stride, dilation = (each(arguments(i, n, 1), taps) for i, n in ((3, "stride"), (5, "dilation")))
-        padding = zeros_before(arguments(4, "padding", 0), taps, dilation)
-        axes, groups = axes_of(x, y, taps, stride, padding, dilation), arguments(6, "groups", 1)
+        options = arguments(3, "stride", 1), arguments(4, "padding", 0), arguments(5, "dilation", 1)
+        axes, groups = axes_of(x, y, weight.shape[2:], *options), arguments(6, "groups", 1)
         self.nodes.append(Convolution(step.path, step.kind, x, y, weight, bias, axes=axes, groups=groups))
 
-    def batch_norm(self, step: Step, arguments: Arguments, name: str) -> None:
+    def batch_norm(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
         """Fold a batch normalization into the layer before it, or scale and shift by it."""
         number = step.args[0].number
         x = self._views[number]
@@ -245,31 +238,27 @@ class Lowering:
         y = self._new(step.places[0])
         self.nodes.append(Elementwise(step.path, step.kind, y, made, {"a": x, **constants}))
 
-    def pool(self, step: Step, arguments: Arguments, name: str) -> None:
+    def pool(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
         """Lower a pooling layer."""
         x = self._views[step.args[0].number]
         largest = "max" in name
         y = self._new(step.places[0], spikes=largest and x.buffer.spikes)
-        axes = x.shape[1:]
         if name.startswith("adaptive"):
-            zeros = [0] * len(axes)
-            kernel = axes_of(x, y, zeros, [1] * len(axes), zeros, [1] * len(axes))
-            if len(axes) == 1:
+            kernel = axes_of(x, y, 0, 1, 0, 1)
+            if len(x.shape) == 2:
                 kernel = kernel[0]._replace(taps=0), kernel[1]
             self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest))
             return
-        taps = each(arguments(1, "kernel_size"), axes)
-        stride = each(arguments(2, "stride") or taps, axes)
-        padding = each(arguments(3, "padding", 0), axes)
-        dilation = each(arguments(4, "dilation", 1) if largest else 1, axes)
         if largest and arguments(6, "return_indices", False):
             raise Refusal("return_indices is True; a pooling in C returns numbers alone")
+        taps = arguments(1, "kernel_size")
+        dilation = arguments(4, "dilation", 1) if largest else 1
+        kernel = axes_of(x, y, taps, arguments(2, "stride") or taps, arguments(3, "padding", 0), dilation)
         padded = largest or arguments(5, "count_include_pad", True)
         divisor = None if largest else arguments(6, "divisor_override")
-        kernel = axes_of(x, y, taps, stride, padding, dilation)
         self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest, padded, divisor))
 
-    def concatenation(self, step: Step, arguments: Arguments, name: str) -> None:
+    def concatenation(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
         """Lower a concatenation."""
         parts = [self._views[place.number] for place in arguments(0, "tensors")]
         number = step.places[0]
@@ -277,7 +266,7 @@ class Lowering:
         y = self._new(number, spikes=all(part.buffer.spikes for part in parts))
         self.nodes.append(Concatenation(step.path, step.kind, parts, y, axis))
 
-    def reduction(self, step: Step, arguments: Arguments, name: str) -> None:
+    def reduction(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
         """Lower a sum, mean or maximum over the last axes."""
         x, dims = self._views[step.args[0].number], arguments(1, "dim")
         axes = len(x.shape) + 1
@@ -286,14 +275,14 @@ class Lowering:
             raise Refusal(f"it reduces the axes {dims}; in C only the last axes can be reduced")
         self.nodes.append(Reduction(step.path, name, x, self._new(step.places[0])))
 
-    def _weights(self, arguments: Arguments) -> tuple[Tensor, Tensor | None]:
+    def _weights(self, arguments: Callable[..., Any]) -> tuple[Tensor, Tensor | None]:
         weight, bias = arguments(1, "weight"), arguments(2, "bias")
         if isinstance(weight, Place) and weight.number in self._views:
             raise Refusal("its weights are computed in every step")
         return self.calls.constant(weight), None if bias is None else self.calls.constant(bias)
 
 
-_RULES: dict[str, Callable[[Lowering, Step, Arguments, str], None]] = {
+_RULES: dict[str, Callable[[Lowering, Step, Callable[..., Any], str], None]] = {
     "linear": Lowering.linear,
     "conv1d": Lowering.convolution,
     "conv2d": Lowering.convolution,
@@ -318,18 +307,3 @@ def _program(module: Any, axes: int, sample: tuple[int, ...], weighted: bool) ->
 
 def _as_number(value: Any) -> Any:
     return float(value) if isinstance(value, int | float) else value
-
-
-def each(value: Any, axes: Any) -> tuple[int, ...]:
-    """Return an option for each axis."""
-    values = tuple(value) if isinstance(value, tuple | list) else (value,)
-    return values * len(axes) if len(values) == 1 else values
-
-
-def zeros_before(value: Any, taps: Any, dilation: Any) -> tuple[int, ...]:
-    """Return the zeros before the first entry of each axis."""
-    if value == "valid":
-        return (0,) * len(taps)
-    if value == "same":
-        return tuple(d * (k - 1) // 2 for k, d in zip(taps, dilation, strict=True))
-    return each(value, taps)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from snn_export.c.arrays import BYTES
+from snn_export.c.arrays import BYTES, Array
 from snn_export.c.names import comment
 from snn_export.c.routine import Buffer, Field, Refusal, Routine, View
 
@@ -125,7 +125,7 @@ def placed(routines: Sequence[Routine], inputs: Buffer, outputs: Sequence[View],
     arenas: dict[str, _Arena] = {}
     for k, routine in enumerate(routines):
         for arena in arenas.values():
-            arena.free([b for b in arena.live if last.get(b, -1) < k])
+            arena.live = {buffer: first for buffer, first in arena.live.items() if last.get(buffer, -1) >= k}
         if not routine.writes.place:
             arena = arenas.setdefault(routine.writes.ctype, _Arena(_array_of(routine.writes.ctype)))
             own = [b for b in routine.reads if routine.in_place and last[b] == k and b.size == routine.writes.size]
@@ -167,11 +167,6 @@ class _Arena:
         self._put(new, self.live.pop(old))
         return True
 
-    def free(self, buffers: Sequence[Buffer]) -> None:
-        """Release values."""
-        for buffer in buffers:
-            del self.live[buffer]
-
     def _put(self, buffer: Buffer, first: int) -> None:
         self.live[buffer] = first
         buffer.place = f"state->{self._name} + {first}" if first else f"state->{self._name}"
@@ -187,16 +182,18 @@ def members(routines: Sequence[Routine], placement: Placement) -> list[Field]:
 
 def reported(routines: Sequence[Routine], placement: Placement) -> MemoryReport:
     """Return the memory and operations of a net."""
-    layers = tuple(
-        LayerReport(r.path, r.kind, r.flash, sum(field.bytes for field in r.fields), r.operations) for r in routines
-    )
+    layers = tuple(LayerReport(r.path, r.kind, _bytes(r.arrays), _bytes(r.fields), r.operations) for r in routines)
     fields = members(routines, placement)
     widest = BYTES[fields[0].ctype]
-    ram = -(-sum(field.bytes for field in fields) // widest) * widest
+    ram = -(-_bytes(fields) // widest) * widest
     state = sum(layer.ram for layer in layers)
     scratch = sum(size * BYTES[ctype] for ctype, size in placement.scratch.items())
-    flash = sum(array.bytes for array in dict.fromkeys(a for routine in routines for a in routine.arrays))
+    flash = _bytes(dict.fromkeys(array for routine in routines for array in routine.arrays))
     for name, size in (("RAM", ram), ("flash", flash)):
         if size >= _MOST_BYTES:
             raise Refusal(f"the net takes {size} bytes of {name}; a net in C must take less than {_MOST_BYTES}")
     return MemoryReport(flash, state, scratch, ram, sum(layer.operations for layer in layers), layers)
+
+
+def _bytes(parts: Iterable[Array | Field]) -> int:
+    return sum(part.bytes for part in parts)

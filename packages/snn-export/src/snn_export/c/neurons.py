@@ -48,20 +48,12 @@ class Elementwise:
                 local[name] = loop.load(f"x{self.reads.index(value.buffer)}", name, value.shape)
             else:
                 local[name] = loop.constant(name, value)
-        out = loop.compute(self.program, local)
+        out = loop.lines.computed(self.program, local)
         loop.store("y", out["y"])
         operations = self.writes.size * len(self.program.instructions)
         whole = all(not isinstance(v, View) or v.buffer.size == self.writes.size for v in self.values.values())
-        return Routine(
-            self.path,
-            self.kind,
-            self.reads,
-            self.writes,
-            loop.body(),
-            loop.arrays,
-            operations=operations,
-            in_place=whole,
-        )
+        of_layer = self.path, self.kind, self.reads, self.writes
+        return Routine(*of_layer, loop.body(), loop.arrays, operations=operations, in_place=whole)
 
 
 @dataclass(eq=False)
@@ -71,7 +63,6 @@ class Neuron(Layer):
     module: Any
     program: StepProgram
     fields: Mapping[str, Field]
-    states: Mapping[str, Buffer]
     shape: tuple[int, ...]
 
     def routine(self, names: Names) -> Routine:
@@ -92,7 +83,7 @@ class Neuron(Layer):
                 local[name] = loop.load(f"state->{self.fields[name].name}", name)
             else:
                 local[name] = loop.constant(name, torch.as_tensor(coefficients[name]))
-        out = loop.compute(self.program.forward, local)
+        out = loop.lines.computed(self.program.forward, local)
         spk = out["emitted"]
         graded = self.module.graded_spikes_factor.detach()
         if not bool((graded == 1).all()):
@@ -100,27 +91,18 @@ class Neuron(Layer):
         loop.store("y", spk)
         for name, member in self.fields.items():
             loop.store(f"state->{member.name}", out[name])
-        sizes = math.prod(self.shape) * len(self.program.forward.instructions)
-        operations = sizes + sum(array.values.numel() for array in arrays if array.values.dim() > 1)
+        size = math.prod(self.shape)
+        products = sum(array.values.numel() for array in arrays if array.values.dim() > 1)
+        of_layer = self.path, self.kind, self.reads, self.writes
         return Routine(
-            self.path,
-            self.kind,
-            self.reads,
-            self.writes,
-            [*lines, *loop.body()],
-            [*arrays, *loop.arrays],
-            [*self.fields.values()],
-            self._temporaries(),
-            operations,
+            *of_layer,
+            body=[*lines, *loop.body()],
+            arrays=[*arrays, *loop.arrays],
+            fields=[*self.fields.values()],
+            temporaries=[Buffer(size * len(inputs)) for inputs in self.program.arriving],
+            operations=size * len(self.program.forward.instructions) + products,
             in_place=True,
         )
-
-    def _features(self) -> tuple[int, int]:
-        return math.prod(self.shape[:-1]), self.shape[-1] if self.shape else 1
-
-    def _temporaries(self) -> list[Buffer]:
-        rows, features = self._features()
-        return [Buffer(rows * features * len(inputs)) for inputs in self.program.arriving]
 
     def _connections(
         self, constants: Mapping[str, Tensor], names: Names
@@ -129,7 +111,7 @@ class Neuron(Layer):
         sums: dict[str, tuple[str, str]] = {}
         lines: list[str] = []
         arrays: list[Array] = []
-        rows, features = self._features()
+        rows, features = math.prod(self.shape[:-1]), self.shape[-1] if self.shape else 1
         for k, (inputs, connections) in enumerate(self.program.arriving.items()):
             outputs = features * len(inputs)
             for part, name in enumerate(inputs):
@@ -144,22 +126,20 @@ class Neuron(Layer):
                 start = f"{bias.name}[o]" if rows == 1 else f"{bias.name}[o % {outputs}]"
             body = [f"for (int o = 0; o < {rows * outputs}; o++) {{", f"t{k}[o] = {start};", "}"]
             for connection in connections:
-                weight = names.array(
-                    self.path,
-                    connection.weight,
-                    "float",
-                    constants[connection.weight].detach().t(),
-                    f"{comment(connection.weight)} [in][out]",
-                )
+                title = f"{comment(connection.weight)} [in][out]"
+                values = constants[connection.weight].detach().t()
+                weight = names.array(self.path, connection.weight, "float", values, title)
                 arrays.append(weight)
                 first = 0
                 for source in connection.sources:
                     of_input = source in ("x", "input")
                     width = self.x.shape[-1] if of_input else features
                     pointer = "x0" if of_input else f"state->{self.fields[source].name}"
-                    body += added_over_spikes(f"t{k}", pointer, weight.name, (rows, outputs, width), first)
+                    place = f"(i + {first}) * {outputs} + o" if first else f"i * {outputs} + o"
+                    term = f"{weight.name}[{place}] * spike"
+                    body += added_over_spikes(f"t{k}", pointer, (rows, outputs, width), term)
                     first += width
-                if first != weight.values.shape[0]:
-                    raise Refusal(f"{connection.weight} has {weight.values.shape[0]} inputs, but gets {first}")
+                if first != len(values):
+                    raise Refusal(f"{connection.weight} has {len(values)} inputs, but gets {first}")
             lines += blocks(*body)
         return sums, lines, arrays

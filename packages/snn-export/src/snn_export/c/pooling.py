@@ -16,10 +16,6 @@ class Pool(Layer):
     """A pooling layer of images or sequences.
 
     Args:
-        path: The layer's path.
-        kind: Class of the layer.
-        x: Its input.
-        y: Its output.
         axes: Its rows and columns; ``taps`` is 0 if windows divide the input among the outputs.
         largest: True for the largest number, False for the mean.
         padded: True if a mean counts zeros of the padding.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -18,10 +19,6 @@ class Product(Layer):
     """A layer of weighted sums, each of which adds its terms in the order of the inputs to its bias.
 
     Args:
-        path: The layer's path.
-        kind: Class of the layer.
-        x: Its input.
-        y: Its output.
         weight: Its weights, outputs first.
         bias: Its biases, if it has any.
         types: The types of weights and of sums.
@@ -83,8 +80,16 @@ class Product(Layer):
         """Return the number of products in a step."""
         raise NotImplementedError
 
+    def entry(self, source: str) -> str:
+        """Return the index of a weight between the output ``o`` and an input."""
+        raise NotImplementedError
+
     def dense(self, weight: str, bias: str) -> list[str]:
         """Return the lines that read every input."""
+        return self.gathered(f"{weight}[{self.entry('i')}]", bias, "x0[%s]")
+
+    def gathered(self, weight: str, bias: str, x: str, before: Sequence[str] = ()) -> list[str]:
+        """Return the lines that compute each output from its inputs; ``%s`` in ``x`` is the place of an input."""
         raise NotImplementedError
 
     def over_spikes(self, weight: str, bias: str) -> list[str]:
@@ -106,14 +111,18 @@ class Linear(Product):
     def multiply_adds(self) -> int:
         return math.prod(self._sizes)
 
-    def dense(self, weight: str, bias: str) -> list[str]:
+    def entry(self, source: str) -> str:
+        return f"o * {self.weight.shape[1]} + {source}"
+
+    def gathered(self, weight: str, bias: str, x: str, before: Sequence[str] = ()) -> list[str]:
         rows, outputs, inputs = self._sizes
         return [
             *_each_row(rows),
             f"for (int o = 0; o < {outputs}; o++) {{",
             f"{self.types[1]} sum = {self.start(bias, 'o')};",
             f"for (int i = 0; i < {inputs}; i++) {{",
-            f"sum += {self.times(f'{weight}[o * {inputs} + i]', f'x0[{_in_row(rows, inputs)}i]')};",
+            *before,
+            f"sum += {self.times(weight, x % f'{_in_row(rows, inputs)}i')};",
             "}",
             f"y[{_in_row(rows, outputs)}o] = {self.end('sum', bias, 'o')};",
             "}",
@@ -121,40 +130,33 @@ class Linear(Product):
         ]
 
     def over_spikes(self, weight: str, bias: str) -> list[str]:
-        rows, outputs, inputs = self._sizes
+        rows, outputs, _ = self._sizes
         index = "o" if rows == 1 else f"o % {outputs}"
-        spike = f"x0[{_in_row(rows, inputs)}i]"
         term = self.times(f"{weight}[i * {outputs} + o]", "spike")
         return [
             *self.begun(bias, index),
-            *_each_row(rows),
-            f"for (int i = 0; i < {inputs}; i++) {{",
-            *spike_of(self.x.buffer.ctype, spike),
-            f"for (int o = 0; o < {outputs}; o++) {{",
-            f"y[{_in_row(rows, outputs)}o] += {term};",
-            *["}"] * (2 + (rows > 1)),
+            *added_over_spikes("y", "x0", self._sizes, term, self.x.buffer.ctype),
             *self.ended(bias, index),
         ]
 
 
-def added_over_spikes(sums: str, x: str, weight: str, sizes: tuple[int, int, int], first: int = 0) -> list[str]:
+def added_over_spikes(sums: str, x: str, sizes: tuple[int, int, int], term: str, ctype: str = "float") -> list[str]:
     """Return the lines that add products to sums, for the nonzero inputs.
 
     Args:
         sums: The sums, ``[rows][out]``.
         x: The inputs, ``[rows][in]``.
-        weight: The array of weights, ``[in][out]``.
         sizes: Numbers of rows, outputs and inputs.
-        first: Index of the first input among the weights.
+        term: The product of a weight and ``spike``, of input ``i`` for output ``o``.
+        ctype: The type of an input.
     """
     rows, outputs, inputs = sizes
-    place = f"(i + {first}) * {outputs} + o" if first else f"i * {outputs} + o"
     return [
         *_each_row(rows),
         f"for (int i = 0; i < {inputs}; i++) {{",
-        *spike_of("float", f"{x}[{_in_row(rows, inputs)}i]"),
+        *spike_of(ctype, f"{x}[{_in_row(rows, inputs)}i]"),
         f"for (int o = 0; o < {outputs}; o++) {{",
-        f"{sums}[{_in_row(rows, outputs)}o] += {weight}[{place}] * spike;",
+        f"{sums}[{_in_row(rows, outputs)}o] += {term};",
         *["}"] * (2 + (rows > 1)),
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from snn_export.c.arrays import listing, number
@@ -20,14 +19,14 @@ class Replay:
     Args:
         given: Inputs ``[samples, steps, numbers]``.
         expected: Outputs ``[samples, steps, numbers]``.
-        exact: For each output number, True if it must be the same, False if it may be rounded differently.
+        exact: Begin and end of each part of the output that must be the same; the rest may be rounded differently.
         ctypes: The types of input and output.
         net: Name of the net in C.
     """
 
     given: Tensor
     expected: Tensor
-    exact: Sequence[bool]
+    exact: Sequence[tuple[int, int]]
     ctypes: tuple[str, str]
     net: str
 
@@ -35,11 +34,10 @@ class Replay:
         """Return the text of the program."""
         samples, steps, _ = self.given.shape
         input_type, out = self.ctypes
-        near = "" if all(self.exact) else _NEAR
-        compared = "out[k] != wanted"
-        if near:
-            spans = " || ".join(f"(k >= {a} && k < {b})" for a, b in _spans(self.exact)) or "0"
-            compared = f"({spans}) ? out[k] != wanted : !near(out[k], wanted)"
+        near, compared = "", "out[k] != wanted"
+        if sum(end - begin for begin, end in self.exact) < self.expected.shape[-1]:
+            parts = " || ".join(f"(k >= {begin} && k < {end})" for begin, end in self.exact) or "0"
+            near, compared = _NEAR, f"({parts}) ? out[k] != wanted : !near(out[k], wanted)"
         return _MAIN.format(
             samples=samples,
             steps=steps,
@@ -110,15 +108,3 @@ def _array(name: str, values: Tensor, ctype: str) -> str:
     texts = map(number, flat) if ctype == "float" and not small else map(str, map(int, flat))
     stored = "signed char" if small else ctype
     return listing(f"static const {stored} {name}[{len(flat)}] = {{", texts)
-
-
-def _spans(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return the beginning and end of each run of True.
-
-    Example:
-        >>> _spans([True, True, False, True])
-        [(0, 2), (3, 4)]
-    """
-    edges = torch.tensor([0, *map(int, flags), 0]).diff()
-    begins, ends = ((edges == sign).nonzero().flatten().tolist() for sign in (1, -1))
-    return [*zip(begins, ends, strict=True)]

@@ -33,11 +33,6 @@ class Buffer:
     place: str = ""
     meaning: str = ""
 
-    @property
-    def bytes(self) -> int:
-        """The bytes that it takes."""
-        return self.size * BYTES[self.ctype]
-
 
 class View(NamedTuple):
     """A buffer as a tensor of one sample, row-major."""
@@ -91,16 +86,6 @@ class Routine:
     operations: int = 0
     in_place: bool = False
     name: str = ""
-
-    @property
-    def where(self) -> str:
-        """The layer, for messages."""
-        return place_of(self.path, self.kind)
-
-    @property
-    def flash(self) -> int:
-        """The bytes of its constants."""
-        return sum(array.bytes for array in self.arrays)
 
     def parameters(self, net: str) -> list[str]:
         """Return the declarations of its parameters, in a net of this name."""

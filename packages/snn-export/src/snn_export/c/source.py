@@ -12,7 +12,7 @@ from snn_export.c.memory import MemoryReport, Placement, members, placed, report
 from snn_export.c.names import Names, comment
 from snn_export.c.routine import Refusal, Routine, View, place_of
 
-__all__ = ["Source", "routines_of", "source_of"]
+__all__ = ["Source", "source_of"]
 
 _PROMISE = {
     "float": (
@@ -65,11 +65,6 @@ class Source:
     def _integer(self) -> bool:
         return self.bounds is not None
 
-    @property
-    def output_size(self) -> int:
-        """The number of values that a step returns."""
-        return sum(view.buffer.size for view in self.outputs)
-
     def header(self) -> str:
         """Return the text of the header."""
         net = self.names.net
@@ -105,9 +100,9 @@ class Source:
                 *["", "#include <stdint.h>"] * any("int" in t for t in (input_type, *(f.ctype for f in fields))),
                 "",
                 f"#define {net.upper()}_INPUTS {self.given.buffer.size}",
-                f"#define {net.upper()}_OUTPUTS {self.output_size}",
+                f"#define {net.upper()}_OUTPUTS {first}",
                 "",
-                *_CPP,
+                "#ifdef __cplusplus",
                 'extern "C" {',
                 "#endif",
                 "",
@@ -121,7 +116,7 @@ class Source:
                 "/* Compute one time step: all of in to all of out, which do not overlap. */",
                 f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state);",
                 "",
-                *_CPP,
+                "#ifdef __cplusplus",
                 "}",
                 "#endif",
                 "",
@@ -156,7 +151,7 @@ class Source:
         )
 
     def _function(self, routine: Routine) -> str:
-        title = f"/* {comment(routine.where)} */"
+        title = f"/* {comment(place_of(routine.path, routine.kind))} */"
         head = f"static void {routine.name}({', '.join(routine.parameters(self.names.net))})"
         return "\n".join([title, head, "{", *(f"    {line}" for line in routine.body), "}", ""])
 
@@ -183,13 +178,13 @@ class Source:
             source = buffer.place if buffer.place.isidentifier() else f"({buffer.place})"
             calls += [f"    for (int i = 0; i < {size}; i++) {{", f"        {to} = {source}[i];", "    }"]
         text = "\n".join(calls)
-        unused = [f"    (void){name};" for name in ("in", "state") if not _mentions(text, name)]
+        unused = [f"    (void){name};" for name in ("in", "state") if not re.search(rf"\b{name}\b", text)]
         net = self.names.net
         head = f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state)"
         return [head, "{", *unused, *calls, "}"]
 
 
-def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
+def _routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
     """Return the functions that compute a net, without those whose results nothing reads."""
     needed = {view.buffer for view in outputs}
     kept: list[Any] = []
@@ -207,19 +202,15 @@ def routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> 
 
 
 def source_of(
-    routines: list[Routine], inputs: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
+    nodes: Sequence[Any], inputs: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
 ) -> Source:
-    """Return the source of functions that compute a net."""
+    """Return the source of a net, given the layers that compute it."""
+    routines = _routines_of(nodes, outputs, names)
     placement = placed(routines, inputs.buffer, outputs, ctypes[1])
     return Source(routines, placement, reported(routines, placement), inputs, outputs, ctypes, names, **more)
 
 
-_CPP = ("#ifdef __cplusplus",)
 _MATH = ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "rint", "fabs", "pow")
-
-
-def _mentions(text: str, name: str) -> bool:
-    return re.search(rf"\b{name}\b", text) is not None
 
 
 def _declared(ctype: str, name: str, size: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Callable
 
 from snn_ipu.device.compiled_op import load_op
@@ -16,10 +18,10 @@ __all__ = ["Place", "Settings", "placed"]
 class Place:
     """The place of a program: PopTorch and its options (None for the CPU), its operator, the stage of each node."""
 
-    poptorch: Any
-    options: Any
-    op: Any
-    stage: Callable[[str], Any]
+    poptorch: Any = None
+    options: Any = None
+    op: Any = None
+    stage: Callable[[str], Any] = nullcontext
 
 
 def placed(graph: Graph, settings: Settings) -> Place:
@@ -42,9 +44,9 @@ def placed(graph: Graph, settings: Settings) -> Place:
     poptorch = _poptorch(settings.target)
     if poptorch is None:
         if settings.half or settings.ops == "custom":
-            what = "half=True runs" if settings.half else "ops='custom' runs"
-            raise IpuUnavailable(f"{what} on an IPU only, but this program runs on the CPU; leave it out")
-        return Place(None, None, None, Graph.no_stage)
+            what = "half=True" if settings.half else "ops='custom'"
+            raise IpuUnavailable(f"{what} runs on an IPU only, but this program runs on the CPU; leave it out")
+        return Place()
     op = None
     if settings.ops != "primitives":
         try:
@@ -52,7 +54,7 @@ def placed(graph: Graph, settings: Settings) -> Place:
         except IpuUnavailable:
             if settings.ops == "custom":
                 raise
-    stage = Graph.no_stage if settings.pipeline is None else _stages(poptorch, graph, settings.pipeline)
+    stage = nullcontext if settings.pipeline is None else _stages(poptorch, graph, settings.pipeline)
     if settings.half:
         graph.half()
     return Place(poptorch, _options(poptorch, settings), op, stage)
@@ -76,27 +78,28 @@ def _poptorch(target: str) -> Any:
         return None
     try:
         poptorch = import_poptorch()
+        if target in ("auto", "hw") and not poptorch.ipuHardwareIsAvailable():
+            raise IpuUnavailable(
+                "no IPU attached; target='model' runs the SDK's IPU Model, target='offline' only compiles, "
+                "target='cpu' runs the program here"
+            )
     except IpuUnavailable:
         if target == "auto":
             return None
         raise
-    if target in ("auto", "hw") and not poptorch.ipuHardwareIsAvailable():
-        if target == "auto":
-            return None
-        raise IpuUnavailable(
-            "no IPU attached; target='model' runs the SDK's IPU Model, target='offline' only compiles, target='cpu' "
-            "runs the program here"
-        )
     return poptorch
 
 
 def _stages(poptorch: Any, graph: Graph, pipeline: dict[str, int]) -> Callable[[str], Any]:
     """Assign nodes to blocks by path: a node that is not named goes where the previous one went."""
-    where, ipu = {}, 0
+    ipus, ipu = {}, 0
     for node in graph.description["nodes"]:
-        ipu = pipeline.get(node["path"], ipu)
-        where[node["path"]] = ipu
-    return lambda path: poptorch.Block(f"ipu{where[path]}", ipu_id=where[path])
+        ipu = ipus[node["path"]] = pipeline.get(node["path"], ipu)
+    return partial(_block, poptorch.Block, ipus)  # which can be pickled with a model, unlike a lambda
+
+
+def _block(block: Callable[..., Any], ipus: dict[str, int], path: str) -> Any:
+    return block(f"ipu{ipus[path]}", ipu_id=ipus[path])
 
 
 _TARGETS = ("auto", "cpu", "hw", "model", "offline")

@@ -27,12 +27,6 @@ class _Run:
         self.settings = settings
         self.model = model
         self._place = place
-        self._called = False
-
-    def fetch_weights(self) -> None:
-        """Copy the weights from the device to the program, if a device has them."""
-        if self._place.poptorch is not None and self._called:
-            self.model.copyWeightsToHost()
 
     def _checked(self, x: Tensor) -> Tensor:
         expected = DTYPES[self.graph.description["input"]["dtype"]]
@@ -46,8 +40,6 @@ class _Run:
             )
         if self.settings.target == "offline":
             raise IpuUnavailable("target='offline' only compiles: call .model.compileAndExport(file, ...)")
-        self._called = True
-        self.graph.op, self.graph.stage = self._place.op, self._place.stage
         return x.half() if self.settings.half else x
 
 
@@ -57,6 +49,7 @@ class Training(_Run):
     def __init__(self, graph: Graph, settings: Settings, place: Place, model: Any, optimizer: Any) -> None:
         super().__init__(graph, settings, place, model)
         self.optimizer = optimizer
+        self._is_ahead = False  # True if a device has newer weights than the program
 
     def __call__(self, x: Tensor, labels: Tensor) -> tuple[Any, Tensor]:
         """Take the training steps of one batch.
@@ -79,7 +72,9 @@ class Training(_Run):
         x = self._checked(x)
         self.graph.train()
         if self._place.poptorch is not None:
-            return self.model(x, labels)
+            result = self.model(x, labels)
+            self._is_ahead = True
+            return result
         parts = list(zip(x.chunk(self.settings.split), labels.chunk(self.settings.split)))
         step = self.settings.gradient_accumulation * self.settings.replication_factor
         flat, value = [], x.new_zeros(())
@@ -103,9 +98,21 @@ class Training(_Run):
                 f"labels holds {labels[unknown][0].item()}; with {classes} classes a label lies in [0, {classes - 1}]"
             )
 
+    def fetch_weights(self) -> bool:
+        """Copy the weights from the device to the program if the device has newer ones; return True if it had."""
+        is_ahead, self._is_ahead = self._is_ahead, False
+        if is_ahead:
+            self.model.copyWeightsToHost()
+        return is_ahead
+
 
 class Inference(_Run):
     """Outputs of a program; made by ``Program.inference``."""
+
+    def __init__(self, graph: Graph, settings: Settings, place: Place, model: Any, update: Callable[[], None]) -> None:
+        super().__init__(graph, settings, place, model)
+        self._update = update
+        self._is_compiled = False
 
     def __call__(self, x: Tensor) -> Any:
         """Return the outputs of a batch.
@@ -120,21 +127,43 @@ class Inference(_Run):
             ValueError: If the batch is not divisible (IPU008), or the dtype (IPU009) or T (IPU010) is wrong.
         """
         x = self._checked(x)
+        self._update()
         self.graph.eval()
         if self._place.poptorch is not None:
+            self._is_compiled = True
             return self.model(x)
         with torch.no_grad():
             parts = [self.graph.flat(part) for part in x.chunk(self.settings.split)]
         return structured(self.graph.description["output"], [torch.cat(column) for column in zip(*parts)])
 
+    def send_weights(self) -> None:
+        """Copy the weights of the program to the device, if it has older ones."""
+        if self._is_compiled:
+            self.model.copyWeightsToDevice()
 
-class _WithLoss(nn.Module):
-    """A program that also returns its loss, by which PopTorch finds the value to differentiate."""
 
-    def __init__(self, graph: Graph, poptorch: Any) -> None:
+class _Placed(nn.Module):
+    """The base of programs as PopTorch compiles them, with the operator and the stages of their place."""
+
+    def __init__(self, graph: Graph, place: Place) -> None:
         super().__init__()
         self.graph = graph
-        self._mark: Callable[..., Tensor] | None = None if poptorch is None else poptorch.identity_loss
+        self._op, self._stage = place.op, place.stage
+
+
+class _Outputs(_Placed):
+    """A program that returns its outputs."""
+
+    def forward(self, x: Tensor) -> Any:
+        return self.graph(x, self._op, self._stage)
+
+
+class _WithLoss(_Placed):
+    """A program that also returns its loss, by which PopTorch finds the value to differentiate."""
+
+    def __init__(self, graph: Graph, place: Place) -> None:
+        super().__init__(graph, place)
+        self._mark: Callable[..., Tensor] | None = None if place.poptorch is None else place.poptorch.identity_loss
 
     def forward(self, x: Tensor, labels: Tensor) -> tuple[Any, Tensor]:
         flat, value = self.flat(x, labels)
@@ -142,7 +171,7 @@ class _WithLoss(nn.Module):
 
     def flat(self, x: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the outputs as a list, and the loss."""
-        flat = self.graph.flat(x)
+        flat = self.graph.flat(x, self._op, self._stage)
         value = loss(flat, labels, self.graph.description["loss"])
         return flat, value if self._mark is None else self._mark(value, reduction="none")
 
@@ -157,19 +186,19 @@ def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
     if name not in OPTIMIZERS:
         raise ValueError(f"IPU007: PopTorch cannot compile the optimizer {name}; take one of {', '.join(OPTIMIZERS)}")
     place = placed(graph, settings)
-    model: Any = _WithLoss(graph, place.poptorch)
+    model: Any = _WithLoss(graph, place)
     if place.poptorch is not None:
         place.options.Training.gradientAccumulation(settings.gradient_accumulation)
         model = place.poptorch.trainingModel(model, options=place.options, optimizer=optimizer)
     return Training(graph, settings, place, model, optimizer)
 
 
-def inference(graph: Graph, settings: Settings) -> Inference:
-    """Return the function of ``Program.inference``."""
+def inference(graph: Graph, settings: Settings, update: Callable[[], None]) -> Inference:
+    """Return the function of ``Program.inference``; ``update`` fetches the weights that devices have trained."""
     if settings.gradient_accumulation != 1:
         raise ValueError(f"gradient_accumulation is {settings.gradient_accumulation}; inference has no gradients")
     place = placed(graph, settings)
     model: Any = graph
     if place.poptorch is not None:
-        model = place.poptorch.inferenceModel(graph.eval(), options=place.options)
-    return Inference(graph, settings, place, model)
+        model = place.poptorch.inferenceModel(_Outputs(graph, place).eval(), options=place.options)
+    return Inference(graph, settings, place, model, update)

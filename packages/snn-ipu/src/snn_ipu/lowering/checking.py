@@ -58,18 +58,18 @@ def check(
         IPU008
     """
     issues = []
+    sizes: list[int | None] | None = None
     try:
-        described_net(net, example)
+        sizes = described_net(net, example)[2]
     except Found as problem:
         issues.append(problem.issue)
     if training or loss is not None:
-        issues += _loss_issues(loss)
+        issues += _loss_issues(loss, sizes)
     if optimizer is not None:
         name = (optimizer if isinstance(optimizer, type) else type(optimizer)).__name__
         if name not in OPTIMIZERS:
-            issues.append(
-                IpuIssue("IPU007", "", f"PopTorch cannot compile {name}", f"take one of {', '.join(OPTIMIZERS)}")
-            )
+            remedy = f"take one of {', '.join(OPTIMIZERS)}"
+            issues.append(IpuIssue("IPU007", "", f"PopTorch cannot compile {name}", remedy))
     if example.shape[1] % split:
         message = f"a batch of {example.shape[1]} cannot be split into {split} parts"
         issues.append(IpuIssue("IPU008", "", message, f"take a multiple of {split}"))
@@ -79,11 +79,11 @@ def check(
     return issues + _silent_casts(net, example)
 
 
-def _loss_issues(loss: Any) -> list[IpuIssue]:
+def _loss_issues(loss: Any, sizes: list[int | None] | None) -> list[IpuIssue]:
     if loss is None:
         return [IpuIssue("IPU006", "", "training needs a loss inside the program", "pass loss='ce_rate', for example")]
     try:
-        chosen_loss(loss, 1)
+        chosen_loss(loss, 1 if sizes is None else len(sizes), sizes=sizes)
     except ValueError as error:
         message, _, remedy = str(error).replace("IPU006: ", "").rpartition("; ")
         return [IpuIssue("IPU006", "", message, remedy)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.issues import Found
 
 __all__ = ["merged", "once_and_step", "without_dead"]
 
@@ -29,7 +29,7 @@ def merged(first: Any, second: Any, batch: int, path: str = "") -> Any:
     if (type(first), first, second) == (int, batch, batch + 1):
         return {"batch": True}
     remedy = "let sizes depend on the batch only as x.shape[0], and decide outside of forward"
-    raise Found(IpuIssue("IPU002", path, "the computation depends on the batch's size or values", remedy))
+    raise Found("IPU002", path, "the computation depends on the batch's size or values", remedy)
 
 
 def once_and_step(node: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from torch.utils._pytree import tree_flatten
 
 from snn_core import utils
 from snn_core.backends import BackendError
-from snn_core.neuron.temporal import Temporal
-from snn_core.sequence.surroundings import copied
+from snn_core.sequence.surroundings import copied, version_of
 from snn_ipu._version import __version__
-from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.issues import Found
 from snn_ipu.lowering.description import merged, once_and_step, without_dead
 from snn_ipu.lowering.recording import HAND_KEPT
 from snn_ipu.lowering.samplewise import must_act_on_samples
@@ -102,14 +101,14 @@ def _recorded(net: nn.Module, x: Tensor) -> Step:
         own = copied(net)
     except ValueError as why:
         remedy = "pass a net that copy.deepcopy copies with all that its forward calls"
-        raise Found(IpuIssue("IPU004", "", f"the net is recorded on a copy, but {why}", remedy)) from why
+        raise Found("IPU004", "", f"the net is recorded on a copy, but {why}", remedy) from why
     utils.reset(own)
     before = _kept(own)
     step = record_step(own, x)
     after = _kept(own)
     for path, name in {**before, **after}:
         if not _same(before.get((path, name)), after.get((path, name))):
-            raise Found(IpuIssue("IPU005", path, *HAND_KEPT, _forward_line(own, path)))
+            raise Found("IPU005", path, *HAND_KEPT, _forward_line(own, path))
     return step
 
 
@@ -118,7 +117,7 @@ class _Held:
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
-        self.version = -1 if tensor.is_inference() else tensor._version  # inference tensors have no version
+        self.version = version_of(tensor)
         self.values = tensor.detach().clone()
 
     def equals(self, other: Tensor) -> bool:
@@ -127,11 +126,10 @@ class _Held:
 
 
 def _kept(net: nn.Module) -> dict[tuple[str, str], list[Any]]:
-    """Return the attributes of a net's modules, except those of neurons and other layers with a time of their own."""
+    """Return the attributes and buffers of a net's modules."""
     return {
         (path, name): _parts(value)
         for path, module in net.named_modules()
-        if not isinstance(module, Temporal)
         for name, value in (*vars(module).items(), *module._buffers.items())
         if isinstance(value, (Tensor, *_PLAIN, list, dict, deque)) and name not in _OF_EVERY_MODULE
     }
@@ -161,8 +159,9 @@ def _same_part(before: Any, after: Any) -> bool:
 
 def _forward_line(net: nn.Module, path: str) -> str:
     try:
-        forward = type(net.get_submodule(path)).forward
-        return f"{Path(inspect.getfile(forward)).name}:{inspect.getsourcelines(forward)[1]}"
+        kind = type(net.get_submodule(path))
+        step = getattr(kind, "integrate", kind.forward)
+        return f"{Path(inspect.getfile(step)).name}:{inspect.getsourcelines(step)[1]}"
     except (OSError, TypeError):
         return ""
 
@@ -170,9 +169,7 @@ def _forward_line(net: nn.Module, path: str) -> str:
 def _check_dtype(net: nn.Module, example: Tensor) -> None:
     for name, value in (("the input", example), *net.named_parameters(), *net.named_buffers()):
         if value.dtype not in _DTYPE_NAMES or (value is example and not value.is_floating_point()):
-            raise Found(
-                IpuIssue("IPU009", "", f"{name} is {value.dtype}, which PopTorch does not take", "pass it as float32")
-            )
+            raise Found("IPU009", "", f"{name} is {value.dtype}, which PopTorch does not take", "pass it as float32")
 
 
 def _described(
@@ -181,11 +178,8 @@ def _described(
     constants = _equal_constants(first.constants, second.constants)
     nodes = [merged(a, b, batch) for a, b in zip(first.nodes, second.nodes)]
     if len(first.nodes) != len(second.nodes) or first.output != second.output:
-        raise Found(
-            IpuIssue(
-                "IPU001", "", "the net computes something different for another input", "decide outside of forward"
-            )
-        )
+        message = "the net computes something different for another input"
+        raise Found("IPU001", "", message, "decide outside of forward")
     outputs = output_names(first.output)
     must_act_on_samples(nodes, first.axes, outputs, {name for name, rows in first.rows.items() if rows == batch})
     nodes = without_dead([once_and_step(node) for node in nodes], outputs)
@@ -220,20 +214,20 @@ def _described(
 
 
 def _weights(net: nn.Module) -> tuple[dict[str, Tensor], dict[str, str], set[str]]:
-    """Return parameters and buffers by name, names that share one of them, and the names that are learned."""
+    """Return parameters and buffers by name, further names in the ``state_dict``, and the names that are learned."""
     tensors: dict[str, Tensor] = {}
     aliases: dict[str, str] = {}
     owners: dict[int, str] = {}
     learned = set()
-    for named in (net.named_parameters(remove_duplicate=False), net.named_buffers(remove_duplicate=False)):
-        for name, value in named:
-            if id(value) in owners:
-                aliases[name] = owners[id(value)]
-                continue
-            owners[id(value)] = name
+    saved = net.state_dict().keys()
+    for name, value in (*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)):
+        owner = owners.setdefault(id(value), name)
+        if owner == name:
             tensors[name] = value.detach().clone()
             if isinstance(value, nn.Parameter) and value.requires_grad:
                 learned.add(name)
+        elif name in saved:
+            aliases[name] = owner
     return tensors, aliases, learned
 
 
@@ -241,22 +235,14 @@ def _equal_constants(first: dict[str, Tensor], second: dict[str, Tensor]) -> dic
     for name in {**first, **second}:
         a, b = first.get(name), second.get(name)
         if a is None or b is None or a.shape != b.shape:
-            raise Found(
-                IpuIssue(
-                    "IPU002", "", "forward makes a tensor for one batch size", "make it like the input: x.new_zeros"
-                )
-            )
+            message = "forward makes a tensor for one batch size"
+            raise Found("IPU002", "", message, "make it like the input: x.new_zeros")
         if a.dtype not in _DTYPE_NAMES:
-            raise Found(IpuIssue("IPU009", "", f"forward makes a tensor of {a.dtype}", "make it float32"))
+            raise Found("IPU009", "", f"forward makes a tensor of {a.dtype}", "make it float32")
         if not torch.equal(a, b):
-            raise Found(
-                IpuIssue(
-                    "IPU004",
-                    "",
-                    "forward computes a tensor in a way that cannot be followed, or draws new numbers",
-                    "use torch's own functions on tensors; draw with torch.bernoulli or rand_like of the input",
-                )
-            )
+            message = "forward computes a tensor in a way that cannot be followed, or draws new numbers"
+            remedy = "use torch's own functions on tensors; draw with torch.bernoulli or rand_like of the input"
+            raise Found("IPU004", "", message, remedy)
     return first
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, NoReturn
@@ -13,8 +14,8 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 import snn_core
-from snn_core.sequence.calls import first_by_position
-from snn_ipu.issues import Found, IpuIssue
+from snn_core.sequence.calls import READS, first_by_position, tensors_in
+from snn_ipu.issues import Found
 from snn_ipu.program.operations import TABLE, encoded
 
 __all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "REMEDIES", "RENAMED", "Recorder", "SAME"]
@@ -27,10 +28,7 @@ HAND_KEPT = (
 """The message and remedy of IPU005."""
 
 _LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.__file__ or "", Path(__file__).parent))
-
-
-class _Training:
-    """A placeholder for the mode of the program, training or not, when it runs."""
+_TRAINING = torch.empty(())  # stands for the mode of the program, training or not, when it runs
 
 
 class Recorder(TorchFunctionMode):
@@ -58,7 +56,7 @@ class Recorder(TorchFunctionMode):
         self.constants: dict[str, Tensor] = {}
         self.axes: dict[str, int] = {}
         self.rows: dict[str, int] = {}  # the size of axis 0
-        self._names = dict(weights)
+        self._names = {id(_TRAINING): "training", **weights}
         self._live = set(learned)  # names of values that are not known before a call
         self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another tensor
         self._count = 0
@@ -74,7 +72,7 @@ class Recorder(TorchFunctionMode):
 
     def name_of(self, value: Tensor) -> str:
         """Return the name of a tensor; a tensor that no recorded operation returned is a constant."""
-        self._not_opaque(value)
+        self.must_be_followed(value)
         if id(value) not in self._names:
             name = f"_constant.{len(self.constants)}"
             self.constants[name] = value.detach().clone()
@@ -85,8 +83,8 @@ class Recorder(TorchFunctionMode):
     def write(self, op: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool = True, **more: Any) -> None:
         """Append an operation and name its results."""
         try:
-            args = [self._encoded(a) for a in args]
-            kwargs = {k: self._encoded(v) for k, v in kwargs.items()}
+            args = encoded(args, self.name_of, self.floating)
+            kwargs = {k: encoded(v, self.name_of, self.floating) for k, v in kwargs.items()}
         except TypeError as error:
             self.refuse("IPU004", f"{op} has an argument that no program can hold: {error}", "pass tensors and numbers")
         outs = []
@@ -105,34 +103,36 @@ class Recorder(TorchFunctionMode):
         finally:
             self.ops, self._inside = outer, False
 
-    def must_be_followed(self, out: Any) -> None:
-        """Check that the recorder knows the outputs of a module."""
-        for tensor in _tensors(out):
-            self._not_opaque(tensor)
+    def must_be_followed(self, values: Any) -> None:
+        """Check that no tensor among the values comes from an autograd.Function."""
+        for value in tensors_in(values):
+            if isinstance(value.grad_fn, BackwardCFunction):
+                name = value.grad_fn.name().replace("Backward", "")
+                remedy = "use a surrogate of snn_core.surrogate, or plain operations with detach"
+                self.refuse("IPU003", f"{name} is an autograd.Function, whose backward PopTorch ignores", remedy)
 
     def refuse(self, code: str, message: str, remedy: str) -> NoReturn:
         """Stop the recording at the current module and line."""
-        raise Found(IpuIssue(code, self.paths[-1], message, remedy, _user_line()))
+        raise Found(code, self.paths[-1], message, remedy, _user_line())
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        tensors = list(_tensors((args, kwargs)))
+        tensors = tensors_in((args, kwargs))
         live = any(self._names.get(id(t)) in self._live for t in tensors)
         if live:
             self._check_host(name, args, len(args) + len(kwargs))
         out = func(*args, **kwargs)
         writes = name == "__setitem__" and (live or id(args[0]) in self._names)  # it returns nothing
-        if writes or (any(id(t) in self._names for t in tensors) and any(True for _ in _tensors(out))):
-            for tensor in tensors:
-                self._not_opaque(tensor)
+        if writes or (any(id(t) in self._names for t in tensors) and tensors_in(out)):
+            self.must_be_followed(tensors)
             if func is Tensor.where:  # a method of the input, not of the condition
                 named = {**dict(zip(("input", "condition", "other"), args)), **kwargs}
                 args, kwargs = (named["condition"], named["input"], named["other"]), {}
             args, kwargs = self._as_in_functional(func, *first_by_position(args, kwargs))
             self._record(_renamed(name, args, kwargs), args, dict(kwargs), out, live)
             if live and not torch.is_grad_enabled():  # a program has no gradient mode
-                for tensor in _tensors(out):
+                for tensor in tensors_in(out):
                     if all(tensor is not t for t in tensors):
                         self.write("detach", [tensor], {}, tensor)
         return out
@@ -152,7 +152,7 @@ class Recorder(TorchFunctionMode):
         if name in HOST_READS:
             remedy = "select with torch.where, or decide outside of forward"
             self.refuse("IPU001", f"{name.strip('_')}() reads a value on the host while the net runs", remedy)
-        masked = name == "__getitem__" and any(t.dtype == torch.bool for t in _tensors(args[1:]))
+        masked = name == "__getitem__" and any(t.dtype == torch.bool for t in tensors_in(args[1:]))
         if name in DYNAMIC or masked or (name == "where" and count == 1):
             what = "a boolean index" if masked else name.strip("_")
             self.refuse(
@@ -165,7 +165,7 @@ class Recorder(TorchFunctionMode):
         if (
             (kwargs.pop("inplace", False) and not idle)
             or kwargs.pop("out", None) is not None
-            or (name.endswith("_") and name not in SAME and name != "__get__")
+            or (name not in SAME and _OVERWRITES.fullmatch(name))
         ):
             if args and isinstance(args[0], Tensor) and self.name_of(args[0]).startswith("w:"):
                 self.refuse("IPU005", *HAND_KEPT)
@@ -180,7 +180,9 @@ class Recorder(TorchFunctionMode):
             name, args = "to", (args[0], args[1].dtype)
         elif name == "dropout":
             p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
-            args, kwargs = args[:1], {"p": p, "training": _Training()}
+            args, kwargs = args[:1], {"p": p, "training": _TRAINING}
+        elif name == "getitem" and isinstance(args[1], list):  # a program takes a list for a tuple of indices
+            args = (args[0], (args[1],))
         if name == "batch_norm" and kwargs.get("training"):
             what = "BatchNorm changes its running statistics in every step while training"
             self.refuse("IPU005", what, "call .eval() on it, or use GroupNorm or LayerNorm")
@@ -190,17 +192,6 @@ class Recorder(TorchFunctionMode):
             remedy = REMEDIES.get(name, "write it with other operations")
             self.refuse("IPU004", f"{name.strip('_')} is not among the operations lowered for PopTorch", remedy)
         self.write(name, args, kwargs, out, live)
-
-    def _not_opaque(self, value: Tensor) -> None:
-        if isinstance(value.grad_fn, BackwardCFunction):
-            name = value.grad_fn.name().replace("Backward", "")
-            remedy = "use a surrogate of snn_core.surrogate, or plain operations with detach"
-            self.refuse("IPU003", f"{name} is an autograd.Function, whose backward PopTorch ignores", remedy)
-
-    def _encoded(self, value: Any) -> Any:
-        if isinstance(value, _Training):
-            return {"v": "training"}
-        return encoded(value, self.name_of, self.floating)
 
     def _new_name(self) -> str:
         self._count += 1
@@ -212,16 +203,6 @@ class Recorder(TorchFunctionMode):
         self._kept.append(value)
         if live:
             self._live.add(name)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
 
 
 def _user_line() -> str:
@@ -242,14 +223,12 @@ def _renamed(name: str, args: Any, kwargs: dict[str, Any]) -> str:
     return RENAMED.get(name, name)
 
 
+_OVERWRITES = re.compile(r"__(i\w+|setitem)__|(?!__)\w+_")
 _BITWISE = {"__and__", "__invert__", "__or__", "bitwise_and"}
 _AXES = {"axis": "dim", "axis0": "dim0", "axis1": "dim1"}
 _SOFTMAX = (torch.softmax, Tensor.softmax, torch.log_softmax, Tensor.log_softmax)
 _WITH_CUDNN = (torch.group_norm, torch.layer_norm)
-HOST_READS = {
-    *("__bool__", "__float__", "__int__", "__index__", "__array__", "__contains__"),
-    *("allclose", "equal", "is_nonzero", "item", "numpy", "tolist"),
-}
+HOST_READS = {*READS, "__contains__", "is_nonzero"}
 DYNAMIC = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "__iter__"}
 SAME = {"clone", "contiguous", "requires_grad_"}
 RENAMED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.issues import Found
 
 __all__ = ["must_act_on_samples"]
 
@@ -35,27 +35,23 @@ def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outpu
             _must_not_compute_with_batch(node)
             _check(node, node["path"], axes, batched)
             continue
-        if node["input"] not in batched:
-            raise Found(IpuIssue("IPU004", node["path"], *_WITHOUT))
-        if not {node["input"], *node["outs"]} <= rows:
-            raise Found(IpuIssue("IPU004", node["path"], *_OTHER_ROWS))
+        batched.update(node["outs"])
+        _must_hold_samples({node["input"], *node["outs"]}, node["path"], batched, rows)
         states = [f"s{i}" for i in range(len(node["states"]))]
         inner = {**axes, "in": axes[node["input"]], **dict.fromkeys(states, len(node["state_shape"]) + 1)}
         followed = batched | {"in", *states}
         for op in node["step"]:
             _check(op, node["path"], inner, followed)
-        batched.update(node["outs"])
-    if not set(outputs) <= batched:
-        raise Found(IpuIssue("IPU004", "", *_WITHOUT))
-    if not set(outputs) <= rows:
-        raise Found(IpuIssue("IPU004", "", *_OTHER_ROWS))
+    _must_hold_samples(set(outputs), "", batched, rows)
 
 
-_WITHOUT = ("a tensor without samples is passed on or returned", "compute it from the input, or read it from the net")
-_OTHER_ROWS = (
-    "a tensor that has another size than the batch along axis 0 is passed on or returned",
-    "give it one row per sample: x.view(x.shape[0], -1)",
-)
+def _must_hold_samples(names: set[str], path: str, batched: set[str], rows: set[str]) -> None:
+    if not names <= batched:
+        remedy = "compute it from the input, or read it from the net"
+        raise Found("IPU004", path, "a tensor without samples is passed on or returned", remedy)
+    if not names <= rows:
+        message = "a tensor that has another size than the batch along axis 0 is passed on or returned"
+        raise Found("IPU004", path, message, "give it one row per sample: x.view(x.shape[0], -1)")
 
 
 def _must_not_compute_with_batch(node: dict[str, Any]) -> None:
@@ -64,7 +60,7 @@ def _must_not_compute_with_batch(node: dict[str, Any]) -> None:
     sizes = _sizes(node) if node["op"] in ("reshape", "view") or node["op"].startswith("new_") else []
     if _count(values) > (sizes[:1] == [_BATCH]):
         remedy = "use it only as a size, in x.view(x.shape[0], ...) or x.new_zeros"
-        raise Found(IpuIssue("IPU004", node["path"], f"{node['op']} computes with the batch size", remedy))
+        raise Found("IPU004", node["path"], f"{node['op']} computes with the batch size", remedy)
 
 
 _BATCH = {"batch": True}
@@ -85,8 +81,7 @@ def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str
     try:
         _RULES.get(op["op"], _elementwise)(op, axes, batched)
     except _Mixes as why:
-        issue = IpuIssue("IPU004", path, f"{op['op']} {why}", "let it act on each sample alone")
-        raise Found(issue) from why
+        raise Found("IPU004", path, f"{op['op']} {why}", "let it act on each sample alone") from why
     batched.update(op["outs"])
 
 
@@ -109,7 +104,7 @@ def _elementwise(node: dict[str, Any], axes: dict[str, int], batched: set[str]) 
     counts = {axes[name] for name in names if name in batched}
     if len(counts) != 1:
         raise _Mixes("combines tensors whose axes of samples are not the same")
-    if any(axes[name] >= max(counts) for name in names if name not in batched and name in axes):
+    if any(axes[name] >= max(counts) for name in names if name not in batched):
         raise _Mixes("combines the axis of samples with a tensor that has none")
 
 

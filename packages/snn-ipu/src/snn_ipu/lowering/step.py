@@ -14,7 +14,7 @@ from snn_core.neuron.stepping import complete
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.sequence.watching import Watch
 from snn_core.surrogate import Surrogate
-from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.issues import Found
 from snn_ipu.lowering.recording import Recorder
 from snn_ipu.lowering.surrogates import Recorded, described
 
@@ -70,10 +70,8 @@ def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:
     except Found:
         raise
     except Exception as error:
-        where = recorder.paths[-1]
-        raise Found(
-            IpuIssue("IPU004", where, f"forward fails on the example ({error})", "pass an example that the net takes")
-        ) from error
+        message = f"forward fails on the example ({error})"
+        raise Found("IPU004", recorder.paths[-1], message, "pass an example that the net takes") from error
 
 
 def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
@@ -95,12 +93,7 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
     module.register_forward_pre_hook(enter)
     module.register_forward_hook(leave)
     if isinstance(module, SpikingNeuron) and isinstance(module.spike_grad, Surrogate):
-        try:
-            description = described(module.spike_grad, recorder.floating)
-        except Found as problem:
-            issue = problem.issue
-            raise Found(IpuIssue(issue.code, path, issue.message, issue.remedy, issue.line)) from problem
-        module.spike_grad = Recorded(recorder, description)
+        module.spike_grad = Recorded(recorder, described(module.spike_grad, recorder.floating, path))
 
 
 class _Neurons(Watch):
@@ -136,7 +129,7 @@ def _step_of(neuron: SpikingNeuron, recorder: Recorder, input_: Tensor, *states:
         names = [recorder.name_of(t) for t in results]
         states_after = [recorder.name_of(t) for t in state]
     with torch._C.DisableTorchFunction():
-        fresh = [recorder.enter(t.detach()) for t in results]
+        fresh = [recorder.enter(t) for t in results]
     node = {"kind": "neuron", "path": recorder.paths[-1], "input": fed, "states": states_after, "results": names}
     node["state_shape"] = list(rest[0].shape[1:])
     recorder.ops.append({**node, "step": ops, "outs": [recorder.name_of(t) for t in fresh]})
@@ -159,4 +152,4 @@ def _structure(out: Any, recorder: Recorder) -> dict[str, Any]:
         kind = "list" if isinstance(out, list) else "tuple"
         return {kind: [_structure(value, recorder) for value in out]}
     remedy = "return tensors, or a tuple, list or dict of them"
-    raise Found(IpuIssue("IPU004", "", f"the net returns a {type(out).__name__}", remedy))
+    raise Found("IPU004", "", f"the net returns a {type(out).__name__}", remedy)

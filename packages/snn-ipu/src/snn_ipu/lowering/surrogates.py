@@ -10,19 +10,13 @@ from torch import Tensor
 
 from snn_core import surrogate
 from snn_core.surrogate import Surrogate
-from snn_ipu.issues import Found, IpuIssue
+from snn_ipu.issues import Found
 from snn_ipu.lowering.recording import Recorder
 from snn_ipu.program.spiking import CLOSED_FORMS
 
 __all__ = ["Recorded", "described"]
 
-_CLOSED = (
-    surrogate.fast_sigmoid,
-    surrogate.atan,
-    surrogate.sigmoid,
-    surrogate.triangular,
-    surrogate.straight_through_estimator,
-)
+_CLOSED = tuple(getattr(surrogate, name) for name in CLOSED_FORMS)
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,8 @@ class Recorded(Surrogate):
         return spk
 
 
-def described(spike_grad: Surrogate, floating: torch.dtype) -> dict[str, Any]:
-    """Return the description of a surrogate for a program.
+def described(spike_grad: Surrogate, floating: torch.dtype, path: str = "") -> dict[str, Any]:
+    """Return the description of a surrogate for a program; ``path`` is that of its neuron.
 
     Returns:
         ``{"name", "params"}`` for a closed form, ``{"name": "injected", "ops", "out"}`` for another derivative,
@@ -58,38 +52,39 @@ def described(spike_grad: Surrogate, floating: torch.dtype) -> dict[str, Any]:
         >>> described(surrogate.fast_sigmoid(slope=10), torch.float32)
         {'name': 'fast_sigmoid', 'params': [10.0]}
     """
+    name = type(spike_grad).__name__
     if type(spike_grad) is surrogate.no_gradient:
         return {"name": "none"}
     if type(spike_grad) in _CLOSED:
-        assert type(spike_grad).__name__ in CLOSED_FORMS
-        return {"name": type(spike_grad).__name__, "params": list(spike_grad.params)}
+        return {"name": name, "params": list(spike_grad.params)}
+
+    def refusal(why: str) -> Found:
+        message = f"the surrogate {name} cannot be lowered: {why}"
+        return Found("IPU003", path, message, "use one of snn_core.surrogate")
+
     u = torch.linspace(-2, 2, 30, dtype=floating).reshape(5, 6)
-    _must_be_a_derivative(spike_grad, u)
+    if not _is_derivative(spike_grad, u):
+        raise refusal("its gradient is not a derivative times the incoming gradient")
     recorder = Recorder({}, set(), floating)
+    recorder.paths = [path]
     u = recorder.enter(u, "u")
     with recorder, torch.random.fork_rng(devices=[]):
         out = recorder.name_of(spike_grad.backward(u, torch.ones_like(u), (u > 0).to(u.dtype)))
     if recorder.constants:
-        raise Found(_refused(spike_grad, "its derivative uses tensors of its own"))
+        raise refusal("its derivative uses tensors of its own")
     return {"name": "injected", "ops": recorder.ops, "out": out}
 
 
-def _must_be_a_derivative(spike_grad: Surrogate, u: Tensor) -> None:
-    """Check that the gradient is the incoming one times a function of u alone, element by element."""
+def _is_derivative(spike_grad: Surrogate, u: Tensor) -> bool:
+    """Return True if the gradient is the incoming one times a function of u alone, element by element."""
     spk = (u > 0).to(u.dtype)
     incoming = torch.linspace(-3, 5, u.numel(), dtype=u.dtype).reshape(u.shape)
     with torch.no_grad():
         gradient, unit = (_backward(spike_grad, u, grad, spk) for grad in (incoming, torch.ones_like(u)))
-    if not torch.allclose(gradient, incoming * unit, rtol=1e-3, atol=1e-6):
-        raise Found(_refused(spike_grad, "its gradient is not a derivative times the incoming gradient"))
+    return torch.allclose(gradient, incoming * unit, rtol=1e-3, atol=1e-6)
 
 
 def _backward(spike_grad: Surrogate, u: Tensor, grad: Tensor, spk: Tensor) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return spike_grad.backward(u, grad, spk)
-
-
-def _refused(spike_grad: Surrogate, why: str) -> IpuIssue:
-    name = type(spike_grad).__name__
-    return IpuIssue("IPU003", "", f"the surrogate {name} cannot be lowered: {why}", "use one of snn_core.surrogate")

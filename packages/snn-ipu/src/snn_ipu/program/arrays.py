@@ -65,7 +65,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(str(path)) as file:
             return {_name(info.filename): _array(file, info, Path(path).stat().st_size) for info in file.infolist()}
-    except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, struct.error, RuntimeError) as error:  # RuntimeError if it is encrypted
         raise ArrayError(f"{path} is not a readable .npz file: {error}") from error
 
 

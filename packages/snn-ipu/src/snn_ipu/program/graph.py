@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, Callable, ContextManager, Iterator
+from contextlib import nullcontext
+from typing import Any, Callable, ContextManager, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from snn_ipu.program.operations import run
 from snn_ipu.program.spiking import spike
 
 __all__ = ["Graph", "output_names", "structured"]
+
+_Op = Callable[..., Tensor]
+_Stage = Callable[[str], ContextManager[Any]]
 
 
 class Graph(nn.Module):
@@ -45,14 +48,18 @@ class Graph(nn.Module):
         self.net: nn.Module = nn.Module()
         for name, details in description["weights"].items():
             self._place(name, weights[name], details["learned"])
-        self.op: Callable[..., Tensor] | None = None
-        self.stage: Callable[[str], ContextManager[Any]] = self.no_stage
 
-    def forward(self, x: Tensor) -> Any:
-        return structured(self.description["output"], self.flat(x))
+    def forward(self, x: Tensor, op: _Op | None = None, stage: _Stage = nullcontext) -> Any:
+        return structured(self.description["output"], self.flat(x, op, stage))
 
-    def flat(self, x: Tensor) -> list[Tensor]:
-        """Return the outputs ``[batch, T, ...]`` as a list, in the order of the structure."""
+    def flat(self, x: Tensor, op: _Op | None = None, stage: _Stage = nullcontext) -> list[Tensor]:
+        """Return the outputs ``[batch, T, ...]`` as a list, in the order of the structure.
+
+        Args:
+            x: The input.
+            op: A compiled operator for surrogates in closed form, as for ``spike``.
+            stage: Function that returns the context of a node, given its path.
+        """
         description, steps = self.description["input"], self.description["input"]["num_steps"]
         self.must_fit(x)
         if description["encoding"] == "rate":
@@ -60,9 +67,9 @@ class Graph(nn.Module):
         batch = x.shape[0]
         env: dict[str, Any] = {"training": self.training, "x": x.flatten(0, 1), **self.weights()}
         for node in self.description["nodes"]:
-            with self.stage(node["path"]):
+            with stage(node["path"]):
                 if node["kind"] == "neuron":
-                    self._neuron(node, env, batch, steps)
+                    self._neuron(node, env, batch, steps, op)
                 else:
                     run([node], env, batch * steps, x.dtype)
         outs = [env[name] for name in output_names(self.description["output"])]
@@ -71,20 +78,21 @@ class Graph(nn.Module):
     def must_fit(self, x: Tensor) -> None:
         """Check that input has the shape for which the program was made."""
         description = self.description["input"]
-        expected = [*([] if description["encoding"] == "rate" else [description["num_steps"]]), *description["shape"]]
+        steps = [] if description["encoding"] == "rate" else [description["num_steps"]]
+        expected = [*steps, *description["shape"]]
         if list(x.shape[1:]) != expected:
-            rule = "IPU010: " if x.dim() == len(expected) + 1 and list(x.shape[2:]) == expected[1:] else ""
+            rule = "IPU010: " if steps and x.dim() > 1 and list(x.shape[2:]) == description["shape"] else ""
             raise ValueError(
                 f"{rule}the program was made for input [batch, {', '.join(map(str, expected))}], got {list(x.shape)}; "
                 "export the net again with an example of this length and shape, batch axis second"
             )
 
-    def _neuron(self, node: dict[str, Any], env: dict[str, Any], batch: int, steps: int) -> None:
+    def _neuron(self, node: dict[str, Any], env: dict[str, Any], batch: int, steps: int, op: _Op | None) -> None:
         xs = env[node["input"]]
         xs = xs.reshape(batch, steps, *xs.shape[1:])
 
         def fire(u: Tensor, surrogate: dict[str, Any]) -> Tensor:
-            return spike(u, surrogate, batch, self.op)
+            return spike(u, surrogate, batch, op)
 
         scope = dict(env)
         run(node["once"], scope, batch, xs.dtype, fire)
@@ -111,11 +119,6 @@ class Graph(nn.Module):
         else:
             owner.register_buffer(last, value.clone())
 
-    @staticmethod
-    def no_stage(path: str) -> ContextManager[Any]:
-        """Return a context that does nothing, for a node when there is only one device."""
-        return contextlib.nullcontext()
-
     def weights(self) -> dict[str, Tensor]:
         """Return the tensors of the net, under the names that its operations use."""
         return {f"w:{name}": t for name, t in (*self.net.named_parameters(), *self.net.named_buffers())}
@@ -138,21 +141,18 @@ def output_names(structure: dict[str, Any]) -> list[str]:
     return [name for part in parts for name in output_names(part)]
 
 
-def structured(structure: dict[str, Any], flat: list[Tensor]) -> Any:
+def structured(structure: dict[str, Any], flat: Iterable[Tensor]) -> Any:
     """Return tensors in a structure of outputs.
 
     Example:
         >>> structured({"tuple": [{"v": "spk"}, {"v": "mem"}]}, [torch.zeros(1), torch.ones(1)])
         (tensor([0.]), tensor([1.]))
     """
-    return _filled(structure, iter(flat))
-
-
-def _filled(structure: dict[str, Any], flat: Iterator[Tensor]) -> Any:
+    rest = iter(flat)  # an iterator stays the same, so that each part takes those that follow
     ((kind, content),) = structure.items()
     if kind == "v":
-        return next(flat)
+        return next(rest)
     if kind == "dict":
-        return {key: _filled(part, flat) for key, part in content.items()}
-    parts = [_filled(part, flat) for part in content]
+        return {key: structured(part, rest) for key, part in content.items()}
+    parts = [structured(part, rest) for part in content]
     return tuple(parts) if kind == "tuple" else parts

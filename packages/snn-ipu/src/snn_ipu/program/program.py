@@ -43,9 +43,11 @@ class Program:
     def __init__(self, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         self.description = description
         self.graph: Graph = Graph(description, tensors)
-        self._runs: list[Any] = []
+        self._trainings: list[Training] = []
+        self._inferences: list[Inference] = []
 
     def __call__(self, x: Tensor) -> Any:
+        self._fetch_weights()
         return self.graph(x)
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -66,8 +68,9 @@ class Program:
 
         Raises:
             IpuUnavailable: If the target, or the requested compiled operator, is not available here.
+            TypeError: If there is no such setting.
             ValueError: If the program has no loss (IPU006), the optimizer is not supported (IPU007), or a setting is
-                unknown.
+                out of range.
 
         Example:
             >>> import snn_core as snn
@@ -77,8 +80,9 @@ class Program:
             >>> step = program.training(torch.optim.SGD(program.parameters(), 0.1), target="cpu")
             >>> outputs, loss = step(torch.rand(4, 5, 3), torch.tensor([0, 1, 1, 0]))
         """
+        self._fetch_weights()
         result = training(self.graph, optimizer, Settings.of(settings))
-        self._runs.append(result)
+        self._trainings.append(result)
         return result
 
     def inference(self, **settings: Any) -> Inference:
@@ -92,7 +96,8 @@ class Program:
 
         Raises:
             IpuUnavailable: If the target, or the requested compiled operator, is not available here.
-            ValueError: If a setting is unknown.
+            TypeError: If there is no such setting.
+            ValueError: If a setting is out of range.
 
         Example:
             >>> import snn_core as snn
@@ -101,8 +106,8 @@ class Program:
             >>> program.inference(target="cpu", device_iterations=2)(torch.rand(4, 5, 3)).shape
             torch.Size([4, 5, 3])
         """
-        result = inference(self.graph, Settings.of(settings))
-        self._runs.append(result)
+        result = inference(self.graph, Settings.of(settings), self._fetch_weights)
+        self._inferences.append(result)
         return result
 
     def save(self, path: str | Path) -> None:
@@ -114,9 +119,15 @@ class Program:
         Raises:
             OSError: If it cannot be written.
         """
-        for run in self._runs:
-            run.fetch_weights()
+        self._fetch_weights()
         arrays.write(path, self.state())
+
+    def _fetch_weights(self) -> None:
+        """Copy weights that a device has trained to the program, and on to the devices that infer."""
+        fetched = [run.fetch_weights() for run in self._trainings]
+        if any(fetched):
+            for run in self._inferences:
+                run.send_weights()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that the description names, in its dtype."""
@@ -125,9 +136,9 @@ class Program:
 
     def state(self) -> dict[str, Tensor]:
         """Return the weights under the names, and in the dtypes, of the original net's ``state_dict``."""
-        description = self.description["weights"]
-        kept = {name: tensor for name, tensor in self.tensors().items() if not description[name]["constant"]}
-        return {**kept, **{alias: kept[name] for alias, name in self.description["aliases"].items()}}
+        description, tensors = self.description["weights"], self.tensors()
+        kept = {name: tensor for name, tensor in tensors.items() if not description[name]["constant"]}
+        return {**kept, **{alias: tensors[name] for alias, name in self.description["aliases"].items()}}
 
 
 def load(path: str | Path) -> Program:
