@@ -111,8 +111,9 @@ def test_every_peer_has_an_environment_and_a_module():
 
 def test_a_worker_needs_no_torch_of_a_library_without_it():
     code = "import sys; sys.modules['torch'] = None; import bench.worker"
-    worker = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True, check=False)
-    assert worker.returncode == 0, worker.stderr
+    worker = [sys.executable, "-c", code]
+    done = subprocess.run(worker, cwd=ROOT / "tools", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_worker_that_ends_or_hangs_is_a_reason():
