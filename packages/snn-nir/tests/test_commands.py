@@ -242,6 +242,7 @@ def test_more_steps_than_memory_are_refused(tmp_path: Path, capsys):
         (["dance"], "invalid choice: 'dance'"),
         (["check", "x.nir", "--profile", "loihi"], "invalid choice: 'loihi'"),
         (["run", "x.nir", "--steps", "0"], "expected a whole number of at least 1, got '0'"),
+        (["run", "x.nir", "--steps", "2147483648"], "at most 2147483647, got '2147483648'"),
         (["run", "x.nir", "--rate", "2"], "expected a number from 0 to 1, got '2'"),
         (["run", "x.nir", "--rate", "nan"], "expected a number from 0 to 1, got 'nan'"),
         (["convert", "x.nir", "y.nir", "--compat", "nir<=0.9"], "invalid choice"),

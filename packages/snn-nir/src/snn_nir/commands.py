@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
     ran = command("run", _run, "run a file and count its spikes", "file")
     ran.add_argument("--input", metavar="ARRAY.npy", help="input [T, batch, ...]; random spikes if left out")
-    ran.add_argument("--steps", type=partial(_whole, least=1), default=100, help="steps of random input (default 100)")
+    steps = partial(_whole, least=1, most=2**31 - 1)
+    ran.add_argument("--steps", type=steps, default=100, help="steps of random input (default 100)")
     ran.add_argument("--rate", type=_share, default=0.1, help="spikes a step of random input, 0 to 1 (default 0.1)")
     ran.add_argument("--seed", type=partial(_whole, least=0), default=0, help="seed of random input (default 0)")
     ran.add_argument("--dt", type=float, help="time step in seconds; found in the file if left out")
@@ -91,9 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(text: str, least: int) -> int:
+def _whole(text: str, least: int, most: float = math.inf) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+    if int(text) > most:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at most {most}, got {text!r}")
     return int(text)
 
 
