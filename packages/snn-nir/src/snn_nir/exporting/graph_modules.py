@@ -94,18 +94,18 @@ def _drawn(net: GraphModule, name: str, signal: Signal, drawing: Drawing) -> Any
     if name in net.output_names:
         drawing.add(name, port("Output", shape), signal)
         return signal
-    if name in net._attributes:
-        module: Any = net[name]
+    module: Any = net[name] if name in net._attributes else None
+    if module is not None:
         node = draw_primitive(module, name, drawing)
     elif net._places:
-        module, node = None, port(net._places[name].kind, shape)  # an Input or Output of a nested graph
+        node = port(net._places[name].kind, shape)  # an Input or Output of a nested graph
     else:
-        module, node = None, nir.Scale(np.ones(shape, field_type(dtype)))  # where a cycle is closed in a flat graph
+        node = nir.Scale(np.ones(shape, field_type(dtype)))  # where a cycle is closed in a flat graph
     if node is not None:
         return Signal((drawing.add(name, node, signal),), shape, dtype)
     value = torch.empty(1, *shape, dtype=dtype, device="meta")
     if not isinstance(module, SpikingNeuron):
-        return draw_module(module, name, signal, value, drawing)  # pyrefly: ignore  (it has a node if it is None)
+        return draw_module(module, name, signal, value, drawing)
     names = module.output_names
     taps = (tap for tap in net._wiring.nodes if tap.name in net._taps and tap.sources[0] == name)
     used = frozenset(names[net._taps[tap.name]] for tap in taps) | {"spk"}
@@ -151,11 +151,12 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
     if isinstance(module, primitives.BatchedLinear):
         weight = stored(module.weight)
         return nir.Linear(weight) if module.bias is None else nir.Affine(weight, stored(module.bias))
-    if type(module) is not getattr(primitives, kind, None):
+    primitive: Any = getattr(primitives, kind, None)
+    if type(module) is not primitive:
         return None
     if getattr(module, "method", settings.method) != settings.method:
-        problem = f"it was made for method={module.method!r}, which is not the export's"  # pyrefly: ignore
-        raise refusal("NIR402", f"{name!r} ({kind})", problem, f"pass method={module.method!r}")  # pyrefly: ignore
+        problem = f"it was made for method={module.method!r}, which is not the export's"
+        raise refusal("NIR402", f"{name!r} ({kind})", problem, f"pass method={module.method!r}")
     stretch = settings.dt / module.dt if hasattr(module, "dt") else 1.0
     fields = {}
     for field in PRIMITIVES[kind]:
