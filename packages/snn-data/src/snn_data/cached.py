@@ -56,9 +56,9 @@ class CachedDataset(Dataset[Any]):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
-        index %= len(self)
-        load = functools.cache(lambda: self.dataset[index])
-        content = (self.dataset_key, index) if self.dataset_key is not None else load()
+        place = index % len(self)
+        load = functools.cache(lambda: self.dataset[place])
+        content = (self.dataset_key, place) if self.dataset_key is not None else load()
         # the transforms are read each time, as one that was changed in place makes different samples from then on
         key = fingerprint((FORMAT, content, self.transform, self.target_transform))
         path = self.folder / key[:2] / f"{key[2:]}.npz"
@@ -83,7 +83,7 @@ class CachedDataset(Dataset[Any]):
         before = _content(sample)
         data = data if self.transform is None else self.transform(data)
         target = target if self.target_transform is None else self.target_transform(target)
-        if _content(sample) != before and _content(self.dataset[index]) != before:
+        if _content(sample) != before and _content(self.dataset[index % len(self)]) != before:
             raise ValueError(
                 f"a transform of cached() overwrote sample {index} of the data set; let it change a copy, "
                 "such as data.clone() or data.copy(), and load the data set again"

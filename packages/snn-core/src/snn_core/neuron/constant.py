@@ -139,10 +139,11 @@ def must_be_one_or_each(what: str, value: Tensor, count: int, each: str) -> None
         )
 
 
-def must_be_a_count(what: str, value: Any) -> None:
-    """Raise unless a value is a whole number of at least 1, of Python or NumPy."""
+def must_be_a_count(what: str, value: Any, of: str = "") -> None:
+    """Raise unless a value is a whole number of at least 1, of Python or NumPy; ``of`` is what is counted."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{what} must be a whole number, 1 or more, got {value!r}")
+        number = f"whole number of {of}" if of else "whole number"
+        raise ValueError(f"{what} must be a {number}, 1 or more, got {value!r}")
 
 
 def as_constant(what: str, value: Any) -> Tensor:

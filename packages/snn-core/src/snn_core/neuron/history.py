@@ -22,7 +22,7 @@ class History(Temporal):
 
     def __init__(self, max_delay: int) -> None:
         super().__init__()
-        must_be_a_count(f"{type(self).__name__}: max_delay", max_delay)
+        must_be_a_count(f"{type(self).__name__}: max_delay", max_delay, of="steps")
         self.max_delay: int = int(max_delay)
 
     def over(self, window: Tensor) -> Tensor:

@@ -135,7 +135,7 @@ class Recurrent(Queued):
         if not learn_recurrent:
             self.recurrent.requires_grad_(False)
         if max_delay is not None:
-            must_be_a_count(f"{owner}: max_delay", max_delay)
+            must_be_a_count(f"{owner}: max_delay", max_delay, of="steps")
             max_delay = int(max_delay)
             self._delay(max_delay, delay, learn_delay, delay_sigma)
         elif delay is not None:

@@ -103,10 +103,8 @@ def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     return tree_map(lambda part: part.unsqueeze(0), out)
 
 
-def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:
-    """Run all steps, or ``chunk`` at a time; all but the last run again in the backward pass, or their graph is cut."""
-    if chunk is None:
-        return run(net, xs, folding)
+def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
+    """Run ``chunk`` steps at a time; all but the last run again in the backward pass, or their graph is cut."""
 
     def outs() -> Iterator[Any]:
         parts = list(folding.parts(xs.split(chunk)))

@@ -153,7 +153,8 @@ def unroll(
             if how is None:
                 out, how = _recorded(net, xs, folding, schedule == "layers", chunk, truncate, cuts, explain)
             else:
-                out = chunks(_run(how), net, xs, folding, chunk, truncate)
+                run = _run(how)
+                out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
         except (TypeError, RuntimeError) as error:
             point_out(error, net, xs)
             raise
@@ -210,7 +211,8 @@ def _recorded(
     if plan is not None:
         how = schedule_of(plan, net, record, len(xs), explain)
         _check_whole_sequences(net, how, cuts)
-        return chunks(plan.run, net, xs, folding, chunk, truncate), how
+        out = plan.run(net, xs, folding) if chunk is None else chunks(plan.run, net, xs, folding, chunk, truncate)
+        return out, how
     how = Schedule("steps", reason)
     if asserted:
         loop.leave()
