@@ -33,12 +33,6 @@ def test_arrays_are_taken_as_tensors() -> None:
     assert lif.beta.dtype == lif.threshold.dtype == torch.get_default_dtype()
 
 
-@pytest.mark.parametrize("kind", ["float64", "float32", "int64"])
-def test_a_number_of_numpy_is_a_number_like_any_other(kind: str) -> None:
-    number = getattr(pytest.importorskip("numpy"), kind)(1)
-    assert snn.Leaky(beta=number).beta.dtype == torch.get_default_dtype()
-
-
 @pytest.mark.parametrize("value", [1, 1.0, Fraction(1), torch.tensor(1), torch.tensor([1, 1, 1])], ids=str)
 def test_constants_may_be_learned_whatever_number_they_are_given_as(value) -> None:
     lif = snn.Leaky(

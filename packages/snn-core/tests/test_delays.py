@@ -327,14 +327,6 @@ def test_input_of_integers_and_booleans_is_taken() -> None:
     assert snn.unroll(snn.AxonalDelay(1, 1.0), xs).flatten().tolist() == [0, 1]
 
 
-def test_the_largest_delay_may_be_a_number_of_numpy() -> None:
-    most = pytest.importorskip("numpy").int64(3)
-    recurrent = snn.RLeaky(0.9, linear_features=2, max_delay=most, init_hidden=True)
-    for layer in (snn.AxonalDelay(most), snn.DelayedLinear(2, 2, most), recurrent):
-        assert type(layer.max_delay) is int
-        assert snn.unroll(layer, torch.rand(5, 3, 2)).shape == (5, 3, 2)
-
-
 WRONG = {
     "no steps": (lambda: snn.AxonalDelay(0), r"AxonalDelay: max_delay must be a whole number .* got 0"),
     "half steps": (lambda: snn.DelayedLinear(3, 2, 1.5), r"DelayedLinear: max_delay must be a whole .* got 1.5"),

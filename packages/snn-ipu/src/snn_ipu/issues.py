@@ -36,5 +36,5 @@ class Found(Exception):
     """Error for a net that cannot be lowered; ``issue`` says why."""
 
     def __init__(self, code: str, where: str, message: str, remedy: str, line: str = "") -> None:
-        self.issue = IpuIssue(code, where, message, remedy, line)
+        self.issue: IpuIssue = IpuIssue(code, where, message, remedy, line)
         super().__init__(str(self.issue))
