@@ -57,9 +57,8 @@ def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
     recorded.add(tree.root, {"snn-core": "0.5.0", "snn-functional": "0.5.0"}, recorded.committed(tree.root, {}))
     unbroken = tree.session("released(snn-functional)", "-k", "test_acc")
     assert unbroken.returncode == 0, unbroken.stdout
-    (tree.root / "packages/snn-core/src/snn_core/temporal.py").rename(
-        tree.root / "packages/snn-core/src/snn_core/times.py"
-    )
+    states = tree.root / "packages" / "snn-core" / "src" / "snn_core" / "neuron" / "temporal.py"
+    states.rename(states.with_name("times.py"))
     broken = tree.session("released(snn-functional)", "-x")
     assert broken.returncode == 1
     assert "No module named 'snn_core.neuron.temporal'" in broken.stdout
