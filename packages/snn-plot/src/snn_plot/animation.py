@@ -150,7 +150,7 @@ class Animation(FuncAnimation):
     def _encode(self, form: str, fps: float | None, dpi: float | None) -> bytes:
         if fps is not None and not (is_number(fps) and fps > 0):
             raise ValueError(f"a film needs fps in frames a second, greater than 0, got {fps}")
-        delay = self.interval if fps is None else 1000 / fps
+        delay = float(self.interval if fps is None else 1000 / fps)
         tick = 10 if form == "GIF" else 1  # GIF counts hundredths of a second, the others milliseconds
         # the end of each frame is rounded, not its duration, so that the film's length is right
         ends = np.round(np.arange(self.num_frames + 1) * delay / tick).astype(int) * tick

@@ -98,7 +98,7 @@ def event_frames(
     sheet = np.zeros((rows * pitch_y, in_a_row * pitch_x - (pitch_x - width), 4))
     for i, step in enumerate(chosen):
         top, left = i // in_a_row * pitch_y + pitch_y - height, i % in_a_row * pitch_x
-        sheet[top : top + height, left : left + width, :3] = _colors(counts[step] / full)
+        sheet[top : top + height, left : left + width, :3] = _colors(counts[step] / float(full))
         sheet[top : top + height, left : left + width, 3] = 1
         name = f"step {step}" if dt is None else f"{step * unit:g} s"
         ax.text(left - 0.5, top - 0.6, name, ha="left", va="bottom", fontsize="small")

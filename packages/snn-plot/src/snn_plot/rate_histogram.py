@@ -81,7 +81,7 @@ def rate_histogram(
     ax = given_or_current(ax, "rate_histogram")
 
     # a float32 rate of 0.9 is below the Python number 0.9
-    limit = saturated if array.dtype.kind != "f" else array.dtype.type(saturated)
+    limit = float(saturated) if array.dtype.kind != "f" else array.dtype.type(saturated)
     dead, full = values == 0, values >= limit
     edges = np.linspace(0, values.max() or 1.0, bars + 1)
     counts, _ = np.histogram(values[~dead & ~full], edges)

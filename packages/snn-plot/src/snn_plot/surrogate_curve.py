@@ -99,7 +99,7 @@ def _distances(mem: Any, threshold: float) -> np.ndarray:
     require_finite(potentials, "mem")
     if not is_number(threshold):
         raise ValueError(f"surrogate_curve needs a finite threshold, got {threshold}")
-    return potentials.astype(np.float64).ravel() - threshold
+    return potentials.astype(np.float64).ravel() - float(threshold)
 
 
 def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> tuple[float, float]:
@@ -108,7 +108,7 @@ def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> 
     low, high = pair(limits)
     if not (is_number(low) and is_number(high) and low < high):
         raise ValueError(f"surrogate_curve needs limits (first, last) in rising order, got {limits}")
-    return low, high
+    return float(low), float(high)
 
 
 def _curve(surrogate: Callable[[Tensor], Tensor], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -121,6 +121,8 @@ def traces(
         )
     if threshold is not None and not is_number(threshold):
         raise ValueError(f"traces needs threshold in the unit of data, a finite number, got {threshold!r}")
+    if not is_number(spk_height):
+        raise ValueError(f"traces needs spk_height in the unit of data, a finite number, got {spk_height!r}")
     time = np.arange(len(mem)) * unit
 
     if in_grid or (ax is None and mem.shape[1] > len(DISTINCT)):
