@@ -20,6 +20,13 @@ ROW = (CONV1, torch.ones(4, 2, 5), torch.ones(4, 3, 3))
 IMAGE = (CONV2, torch.ones(4, 2, 5, 6), torch.ones(4, 3, 3, 4))
 
 
+class Elementwise:
+    """A value that compares entry by entry, as an array of NumPy does."""
+
+    def __eq__(self, other):
+        return torch.zeros(2, dtype=torch.bool)
+
+
 def scales():
     """Rows of the two functions of the weights."""
     for name in ("f_pre", "f_post"):
@@ -151,6 +158,7 @@ CASES = {
         [
             Row("eligibility", [1.0], TypeError, r"eligibility is a list; pass a torch\.Tensor"),
             Row("trace", 0.0, TypeError, r"trace is a float; pass a torch\.Tensor"),
+            Row("trace", Elementwise(), TypeError, r"trace is a Elementwise; pass a torch\.Tensor"),
             Row("trace", torch.ones(2), ValueError, r"trace has shape \(2,\), eligibility \(3,\); start"),
             Row("trace", torch.ones(3, device="meta"), ValueError, "trace is on meta, eligibility on cpu; move"),
             *taus("tau_trace", least=0),

@@ -159,6 +159,7 @@ CASES = {
         *times("off_target"),
         Row("tolerance", -1, ValueError, "tolerance is -1; it is a number of steps, at least 0"),
         Row("tolerance", math.nan, ValueError, "tolerance is nan"),
+        Row("tolerance", math.inf, ValueError, "tolerance is inf; it must be finite: pass a number of steps"),
         Row("tolerance", "1", TypeError, "tolerance is '1'; pass a number of steps"),
         Row("weight", [1.0], ValueError, "weight is given with target_is_time=True; ", "weight is given", TIMES),
         Row("targets", torch.zeros(5, 3), ValueError, r"targets has shape \(5, 3\); .* broadcast to", others=TIMES),

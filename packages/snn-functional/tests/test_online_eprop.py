@@ -205,6 +205,14 @@ def test_random_feedback_is_drawn_from_the_generator_and_saved():
     assert [name for name, _ in drawn_twice[0].named_parameters()] == ["weight", "bias"]
 
 
+def test_random_feedback_lies_where_the_weights_lie():
+    generator = torch.Generator()
+    with torch.device("meta"):
+        layer = RandomFeedbackLinear(3, 2, generator=generator)
+    assert layer.weight.is_meta
+    assert layer.feedback.is_meta
+
+
 ROUNDING = 2**-6  # of 8 bits, in some products one after the other
 
 

@@ -175,6 +175,13 @@ def test_a_whole_number_of_frames_may_be_of_any_kind(num_frames):
     assert (animation.num_frames, type(animation.num_frames)) == (3, int)
 
 
+def test_a_delay_and_a_rate_may_be_numbers_of_torch(tmp_path):
+    film(torch.tensor(30.0)).save(tmp_path / "interval.gif")
+    film().save(tmp_path / "fps.gif", fps=torch.tensor(20.0))
+    durations = [[duration for _, duration in frames_of(tmp_path / name)] for name in ("interval.gif", "fps.gif")]
+    assert durations == [[30] * FRAMES, [50] * FRAMES]
+
+
 def test_the_figure_keeps_its_canvas_its_size_and_its_resolution():
     animation = film()
     canvas = FigureCanvasSVG(animation.figure)

@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from torch.utils._pytree import tree_map
 
 import snn_plot
 
-from .pictures import PLOTS
+from .pictures import EVENTS, MEM, PLOTS
 
 # A membrane that diverged and a loss that did are worth seeing: NaN is a gap in the line.
 GAPS = {"traces", "training_curve"}
@@ -310,6 +311,23 @@ def test_a_whole_number_of_any_kind_is_that_number(name, argument, options, numb
         # which may be among the arguments of the call already
         monkeypatch.setattr(snn_plot, name, lambda *args, _chosen=chosen, **kwargs: function(*args, **kwargs | _chosen))
         both.append(pictures(name, PLOTS[name].data))
+    assert same(*both)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "options"),
+    [
+        ("event_frames", EVENTS, {"vmax": 3.0}),
+        ("rate_histogram", [0, 1, 1], {"saturated": 0.5}),
+        ("surrogate_curve", MEM, {"threshold": 0.5}),
+        ("surrogate_curve", MEM, {"limits": (-1.0, 2.0)}),
+    ],
+)
+def test_a_number_of_torch_is_that_number(name, data, options, monkeypatch):
+    function, both = getattr(snn_plot, name), []
+    for chosen in (options, tree_map(torch.tensor, options)):
+        monkeypatch.setattr(snn_plot, name, functools.partial(function, **chosen))
+        both.append(pictures(name, data))
     assert same(*both)
 
 

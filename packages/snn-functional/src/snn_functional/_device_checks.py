@@ -13,16 +13,14 @@ def answers_at_once(values: Tensor) -> bool:
     return values.device.type == "cpu" or not _can_check(values.device.type)
 
 
-def leave_to_device(every: Tensor, message: str) -> None:
-    """Let a device check a condition when it gets there; waiting for its answer would make a capture impossible."""
-    torch._assert_async(every, message)
-
-
 def is_any(wrong: Tensor, message: str) -> bool:
-    """Return True if an entry is True and a check answers at once; else let the device stop with a message."""
+    """Return True if an entry is True and a check answers at once; else let the device stop with a message.
+
+    The device checks when it gets there: waiting for its answer would make a capture impossible.
+    """
     if answers_at_once(wrong):
         return bool(wrong.any())
-    leave_to_device(~wrong.any(), message)
+    torch._assert_async(~wrong.any(), message)
     return False
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_functional._device_checks import answers_at_once, leave_to_device
+from snn_functional._device_checks import answers_at_once, is_any
 
 
 def check_real(steps: Any, name: str, remedy: str) -> None:
@@ -59,20 +59,14 @@ def checked_labels(
     # A graph cannot branch on data; compiled code leaves the check to the gather that follows.
     if torch.compiler.is_compiling():
         return labels
-    if answers_at_once(labels):
+    if answers_at_once(labels):  # their range alone takes a third of the time
         lowest, highest = map(int, labels.aminmax())
-        if lowest < 0 or highest >= num_classes:
-            unknown = (labels < 0) | (labels >= num_classes)
-            raise ValueError(
-                f"targets holds {labels[unknown][0].item()}; with {num_classes} classes a label lies in "
-                f"[0, {num_classes - 1}]"
-            )
-    else:
-        message = (
-            f"targets holds a label that is not a class; with {num_classes} classes a label lies in "
-            f"[0, {num_classes - 1}]"
-        )
-        leave_to_device(((labels >= 0) & (labels < num_classes)).all(), message)
+        if lowest >= 0 and highest < num_classes:
+            return labels
+    unknown = (labels < 0) | (labels >= num_classes)
+    remedy = f"with {num_classes} classes a label lies in [0, {num_classes - 1}]"
+    if is_any(unknown, f"targets holds a label that is not a class; {remedy}"):
+        raise ValueError(f"targets holds {labels[unknown][0].item()}; {remedy}")
     return labels
 
 

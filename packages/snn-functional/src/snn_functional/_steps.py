@@ -15,13 +15,8 @@ class Steps:
     """The steps of the samples of a recording ``[T, B, ...]``.
 
     A step that does not count is treated as absent: each result is, sample by sample, what it would be for the steps
-    that count, without the others between them.
-
-    Args:
-        recording: The recording.
-        lengths: Number of steps of each sample ``[B]``, in [1, T]; its first steps count.
-        mask: Steps that count ``[T, B]``, bool, at least one in each sample; replaces ``lengths``.
-        name: The recording's name, for messages.
+    that count, without the others between them. ``lengths[B]`` are in [1, T], and ``mask[T, B]`` has a step in each
+    sample; ``name`` is that of the recording, for messages.
     """
 
     def __init__(self, recording: Tensor, lengths: Any, mask: Any, name: str = "spk_out") -> None:
@@ -31,49 +26,44 @@ class Steps:
             mask = _first(recording, checked_lengths(lengths, recording, name))
         elif mask is not None:
             mask = _checked_mask(mask, recording, name)
-        self._mask: Tensor | None = mask
+        self.counted: Tensor | None = mask  # the steps that count [T, B]; None if all do
         self._recorded = recording.shape[0]
-
-    @property
-    def counted(self) -> Tensor | None:
-        """The steps that count ``[T, B]``, bool; None if all do."""
-        return self._mask
 
     @property
     def number(self) -> Tensor | int:
         """The number of steps, ``[B]`` or one for all."""
-        return self._recorded if self._mask is None else self._mask.sum(0)
+        return self._recorded if self.counted is None else self.counted.sum(0)
 
     def numbers(self, device: torch.device) -> Tensor:
         """Return the number of steps on a device, ``[B]`` or ``[]``."""
-        return torch.full((), self._recorded, device=device) if self._mask is None else self._mask.sum(0)
+        return torch.full((), self._recorded, device=device) if self.counted is None else self.counted.sum(0)
 
     def only(self, recording: Tensor, otherwise: float = 0.0) -> Tensor:
         """Return a recording ``[T, B, ...]`` with a constant in the steps that do not count."""
-        if self._mask is None:
+        if self.counted is None:
             return recording
-        aside = ~self._mask
+        aside = ~self.counted
         return recording.masked_fill(aside.reshape(*aside.shape, *[1] * (recording.dim() - 2)), otherwise)
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the mean over the steps of ``[T, B, ...]``."""
-        if self._mask is None:
+        if self.counted is None:
             return values.mean(0)
-        number = self._mask.sum(0).reshape(-1, *[1] * (values.dim() - 2))
+        number = self.counted.sum(0).reshape(-1, *[1] * (values.dim() - 2))
         return self.only(values).sum(0) / number
 
     def time(self, index: Tensor) -> Tensor:
         """Return how many steps of its sample come before an index along T, for indices ``[B, C]``."""
-        if self._mask is None:
+        if self.counted is None:
             return index
-        before = (self._mask.cumsum(0) - 1).unsqueeze(-1).expand(-1, *index.shape)
+        before = (self.counted.cumsum(0) - 1).unsqueeze(-1).expand(-1, *index.shape)
         return before.gather(0, index.unsqueeze(0)).squeeze(0)
 
     def last(self, like: Tensor) -> Tensor:
         """Return the index along T of the last step of each sample, for each entry of ``[B, C]``."""
-        if self._mask is None:
+        if self.counted is None:
             return torch.full_like(like, self._recorded - 1)
-        last = self._recorded - 1 - self._mask.flip(0).to(torch.uint8).argmax(0)
+        last = self._recorded - 1 - self.counted.flip(0).to(torch.uint8).argmax(0)
         return last.unsqueeze(-1).expand_as(like)
 
 

@@ -11,11 +11,9 @@ from matplotlib.axes import Axes
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron
 from snn_plot.axes import step_seconds
-from snn_plot.numbers import whole
+from snn_plot.numbers import checked_whole
 from snn_plot.palette import VERMILION
 from snn_plot.raster import raster
-
-__all__ = ["animated_raster"]
 
 
 def animated_raster(
@@ -63,9 +61,7 @@ def animated_raster(
     """
     spk = time_by_neuron(data, time_first=time_first)
     num_steps = len(spk)
-    pace = whole(steps_per_frame)
-    if pace is None:
-        raise ValueError(f"animated_raster needs steps_per_frame of 1 or more whole steps, got {steps_per_frame}")
+    pace = checked_whole(steps_per_frame, "animated_raster needs steps_per_frame of 1 or more whole steps")
     unit = step_seconds(dt, "animated_raster")
     ax = raster(spk, ax, dt=dt, labels=labels, order=order, **artist)
     marks = ax.collections[-1]

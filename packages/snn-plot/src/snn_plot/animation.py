@@ -18,16 +18,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snn_plot.frames import Show, drawn_anew, drawn_in_layers
-from snn_plot.numbers import is_number, whole
-
-__all__ = ["Animation"]
+from snn_plot.numbers import checked_whole, is_number
 
 # The writer of each suffix, under its name in Pillow or in matplotlib's registry of writers.
 PILLOW_FORMAT = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".png": "PNG"}
 VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
-
-# GIF counts hundredths of a second, the others milliseconds.
-TICK_MS = {"GIF": 10, "WEBP": 1, "PNG": 1}
 
 
 class Animation(FuncAnimation):
@@ -69,9 +64,7 @@ class Animation(FuncAnimation):
         *,
         blit: bool = False,
     ) -> None:
-        count = whole(num_frames)
-        if count is None:
-            raise ValueError(f"Animation needs num_frames of 1 or more, got {num_frames}")
+        count = checked_whole(num_frames, "Animation needs num_frames of 1 or more")
         if not (is_number(interval) and interval > 0):
             raise ValueError(f"Animation needs interval in milliseconds, greater than 0, got {interval}")
         super().__init__(figure, show, frames=count, interval=interval, cache_frame_data=False)
@@ -128,7 +121,7 @@ class Animation(FuncAnimation):
         if suffix == ".html":
             title = html.escape(pathlib.PurePath(filename).stem)
             page = f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            page += f"<body>\n{self._image_element(fps, dpi)}\n</body>\n</html>\n"
+            page += f"<body>\n{self._repr_html_(fps, dpi)}\n</body>\n</html>\n"
             pathlib.Path(filename).write_text(page, encoding="utf-8")
         elif suffix in PILLOW_FORMAT:
             pathlib.Path(filename).write_bytes(self._encode(PILLOW_FORMAT[suffix], fps, dpi))
@@ -147,11 +140,8 @@ class Animation(FuncAnimation):
         """
         return super().to_html5_video(embed_limit) if writers.is_available("ffmpeg") else self._repr_html_()
 
-    def _repr_html_(self) -> str:
-        """Return the film for a notebook: an animated image, the same with and without ffmpeg."""
-        return self._image_element()
-
-    def _image_element(self, fps: float | None = None, dpi: float | None = None) -> str:
+    def _repr_html_(self, fps: float | None = None, dpi: float | None = None) -> str:
+        """Return the film for a notebook or a page: an animated image, the same with and without ffmpeg."""
         # every browser plays animated PNG, and every Pillow writes it
         data = base64.b64encode(self._encode("PNG", fps, dpi)).decode("ascii")
         alt = f"Animation of {self.num_frames} frames"
@@ -160,8 +150,8 @@ class Animation(FuncAnimation):
     def _encode(self, form: str, fps: float | None, dpi: float | None) -> bytes:
         if fps is not None and not (is_number(fps) and fps > 0):
             raise ValueError(f"a film needs fps in frames a second, greater than 0, got {fps}")
-        delay = self.interval if fps is None else 1000 / fps
-        tick = TICK_MS[form]
+        delay = float(self.interval if fps is None else 1000 / fps)
+        tick = 10 if form == "GIF" else 1  # GIF counts hundredths of a second, the others milliseconds
         # the end of each frame is rounded, not its duration, so that the film's length is right
         ends = np.round(np.arange(self.num_frames + 1) * delay / tick).astype(int) * tick
         first, *others = self._drawn(dpi)

@@ -13,8 +13,6 @@ from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current
 from snn_plot.numbers import whole
 
-__all__ = ["animator"]
-
 
 def animator(
     data: Any,

@@ -8,24 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["require_finite", "time_by_neuron", "to_array"]
-
 
 def to_array(data: Any, name: str = "data") -> np.ndarray:
-    """Copy or view a recording as a real numpy array that matplotlib can draw.
+    """Copy or view a recording as an array of booleans, integers, float32 or float64, which matplotlib can draw.
 
-    Args:
-        data: A tensor (on any device, needing grad or not, any real dtype), a numpy array, a number, or a list or
-            tuple of these, such as the list of outputs that a loop over time collects.
-        name: Name of the argument in the caller, for the message.
-
-    Returns:
-        An array of booleans, integers, float32 or float64, of the shape of `data`; a list adds one leading axis.
-
-    Example:
-        >>> to_array([torch.ones(2, requires_grad=True), torch.zeros(2, dtype=torch.bfloat16)])
-        array([[1., 1.],
-               [0., 0.]], dtype=float32)
+    It is a tensor on any device, of any real dtype, a numpy array, a number, or a list or tuple of these, such as the
+    outputs that a loop over time collects, which adds a leading axis. `name` is the caller's, for messages.
     """
     if isinstance(data, Tensor):
         return _from_tensor(data, name)
@@ -43,20 +31,10 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
 
 
 def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", finite: bool = True) -> np.ndarray:
-    """Bring a recording to the shape ``[time, neuron]``.
+    """Return a recording of one sample as ``[time, neuron]``, with at least one step and one neuron.
 
-    Args:
-        data: A recording of one sample, ``[time, neuron]`` or ``[time]``; see `to_array`.
-        time_first: Whether axis 0 is time; if not, the data are ``[neuron, time]``.
-        name: Name of the argument in the caller, for the message.
-        finite: Whether NaN and infinity are refused.
-
-    Returns:
-        An array of shape ``[time, neuron]``, with at least one step and one neuron.
-
-    Example:
-        >>> time_by_neuron([0, 1, 1]).shape
-        (3, 1)
+    It has that shape or ``[time]``, or ``[neuron, time]`` without `time_first`; NaN and infinity are refused if it has
+    to be `finite`.
     """
     array = to_array(data, name)
     expected = "[time, neuron] or [time]" if time_first else "[neuron, time] or [time]"
@@ -86,11 +64,8 @@ def require_finite(array: np.ndarray, name: str) -> None:
 def _from_tensor(data: Tensor, name: str) -> np.ndarray:
     if data.is_complex():
         raise TypeError(f"{name} must hold real numbers, got a tensor of {data.dtype}: take .abs() or .real")
-    data = data.detach()
-    if data.layout != torch.strided:
-        data = data.to_dense()
+    data = data.detach().to_dense()
     # numpy lacks bfloat16 and the 8-bit floats
     if data.is_floating_point() and data.dtype != torch.float64:
         data = data.float()
-    # the imaginary part of a conjugated tensor is a view whose sign is not yet applied
-    return data.cpu().resolve_neg().numpy()
+    return data.numpy(force=True)

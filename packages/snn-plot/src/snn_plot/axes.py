@@ -1,4 +1,4 @@
-"""The axes for a plot, and the labels along them."""
+"""The axes for a plot, the labels along them, and the scale of colors beside them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from snn_plot.numbers import is_number
-
-__all__ = ["given_or_current", "label_across", "label_time", "label_value", "rate_label", "step_seconds", "whole_ticks"]
 
 
 def given_or_current(ax: Any, caller: str) -> Axes:
@@ -24,15 +23,7 @@ def given_or_current(ax: Any, caller: str) -> Axes:
 
 
 def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
-    """Check the duration of a step; without one, time is counted in steps.
-
-    Returns:
-        The factor from steps to the unit on the time axis.
-
-    Example:
-        >>> step_seconds(1e-3, "raster"), step_seconds(None, "raster")
-        (0.001, 1.0)
-    """
+    """Return the checked duration of a step; without one, time is counted in steps of 1."""
     if dt is None:
         return 1.0
     if not (is_number(dt) and dt > 0):
@@ -40,39 +31,33 @@ def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
     return float(dt)
 
 
-def label_time(ax: Axes, dt: float | None) -> None:
-    """Write time and its unit under the axes, unless the user has written something there."""
+def label_axes(ax: Axes, across: str, up: str) -> None:
+    """Write the quantities of the x and the y axis, unless the user has written something there."""
+    if not ax.get_xlabel():
+        ax.set_xlabel(across)
+    if not ax.get_ylabel():
+        ax.set_ylabel(up)
+
+
+def label_time(ax: Axes, dt: float | None, up: str) -> None:
+    """Label the x axis with time and its unit, and the y axis as `label_axes` does."""
     if dt is None:
         whole_ticks(ax.xaxis)
-    label_across(ax, "Time step" if dt is None else "Time (s)")
-
-
-def label_across(ax: Axes, text: str, **place: Any) -> None:
-    """Write the quantity of the x axis, unless the user has written something there."""
-    if not ax.get_xlabel():
-        ax.set_xlabel(text, **place)
+    label_axes(ax, "Time step" if dt is None else "Time (s)", up)
 
 
 def whole_ticks(axis: Axis) -> None:
-    """Put ticks at whole numbers, unless the user has placed them.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> whole_ticks(ax.xaxis)
-        >>> [float(tick) for tick in ax.get_xticks()]
-        [0.0, 1.0]
-    """
+    """Put ticks at whole numbers, unless the user has placed them."""
     if not isinstance(axis.get_major_locator(), FixedLocator):
         axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-
-
-def label_value(ax: Axes, text: str) -> None:
-    """Write the quantity of the y axis, unless the user has written something there."""
-    if not ax.get_ylabel():
-        ax.set_ylabel(text)
 
 
 def rate_label(dt: float | None) -> str:
     """Return the name of a firing rate with its unit."""
     return "Firing rate (spikes per step)" if dt is None else "Firing rate (Hz)"
+
+
+def color_bar(ax: Axes, image: ScalarMappable, text: str) -> None:
+    """Draw the color scale of an image on an inset of its axes, which takes no space from other axes."""
+    scale = ax.inset_axes((1.02, 0.0, 0.03, 1.0))
+    ax.figure.colorbar(image, cax=scale, label=text)

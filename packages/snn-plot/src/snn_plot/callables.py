@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["named_callables"]
-
 
 def named_callables(functions: Any, name: str, takes: str) -> dict[str, Callable[..., Any]]:
-    """Check that every curve has a callable.
-
-    Returns:
-        The callables by name; a single one has the empty name.
-
-    Example:
-        >>> list(named_callables(abs, "respond", "turns inputs into spikes"))
-        ['']
-    """
+    """Return a callable for each curve by its name, after a check; a single one has the empty name."""
     named = {str(key): value for key, value in functions.items()} if isinstance(functions, Mapping) else {"": functions}
     if not named:
         raise ValueError(f"{name} is empty: pass a callable that {takes}, or several by name")

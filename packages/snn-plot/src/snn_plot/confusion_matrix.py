@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 
 from snn_plot.arrays import to_array
-from snn_plot.axes import given_or_current, label_across, label_value
-from snn_plot.keywords import completed
+from snn_plot.axes import given_or_current, label_axes
+from snn_plot.keywords import image_style
 from snn_plot.rows import names_for
-
-__all__ = ["confusion_matrix"]
 
 # More cells than this leave no room for a readable number.
 WRITE_COUNTS_UP_TO = 20
@@ -66,8 +63,7 @@ def confusion_matrix(
 
     # a class without samples has no shares; its row stays at 0
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    style: dict[str, Any] = {"cmap": "Blues", "vmin": 0, "vmax": 1, "origin": "upper", "interpolation": "nearest"}
-    image = ax.imshow(shares, **completed(artist, AxesImage, style))
+    image = ax.imshow(shares, **image_style(artist, cmap="Blues", vmin=0, vmax=1))
     if classes <= WRITE_COUNTS_UP_TO:
         for i, j in zip(*np.nonzero(table), strict=True):
             red, green, blue, _ = image.to_rgba(shares[i : i + 1, j : j + 1])[0, 0]
@@ -78,6 +74,5 @@ def confusion_matrix(
         names = [str(i) for i in range(classes)] if names is None else names
         ax.set_xticks(range(classes), names)
         ax.set_yticks(range(classes), names)
-    label_across(ax, "Predicted class")
-    label_value(ax, "True class")
+    label_axes(ax, "Predicted class", "True class")
     return ax

@@ -10,12 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, label_value
+from snn_plot.axes import given_or_current, label_axes
 from snn_plot.keywords import completed
 from snn_plot.palette import line_colors
 from snn_plot.rows import names_for
-
-__all__ = ["energy_bars"]
 
 # prefixes of the unit, each for a thousandth of the one before
 PREFIXES = ("", "m", "µ", "n", "p", "f")
@@ -73,12 +71,11 @@ def energy_bars(
     for place, ((name, values), color) in enumerate(zip(series.items(), line_colors(len(series)), strict=True)):
         label = f"{name}, {values.sum() * factor:.3g} {unit}"
         left = np.arange(layers) + (place - (len(series) - 1) / 2) * width
-        style: dict[str, Any] = {"color": color, "width": width, "label": label}
-        ax.bar(left, values * factor, **completed(artist, Rectangle, style))
+        ax.bar(left, values * factor, **completed(artist, Rectangle, color=color, width=width, label=label))
     slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, names)) > LEVEL_UP_TO else {}
     ax.set_xticks(range(layers), names, **slanted)
-    label_across(ax, f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer")
-    label_value(ax, f"Energy of a sample ({unit})")
+    across = f"Layer (not counted: {', '.join(uncounted)})" if uncounted else "Layer"
+    label_axes(ax, across, f"Energy of a sample ({unit})")
     ax.legend()
     return ax
 

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, step_seconds
-from snn_plot.keywords import completed
-from snn_plot.numbers import is_number, whole
+from snn_plot.axes import given_or_current, step_seconds
+from snn_plot.keywords import image_style
+from snn_plot.numbers import checked_whole, is_number
 from snn_plot.palette import BLUE, VERMILION
-
-__all__ = ["event_frames"]
 
 # Frames shown, and frames in a row, when the user names neither.
 SHOWN = 8
@@ -86,9 +83,9 @@ def event_frames(
         )
     unit = step_seconds(dt, "event_frames")
     chosen = _chosen(steps, len(counts))
-    in_a_row = whole(min(len(chosen), IN_A_ROW) if columns is None else columns)
-    if in_a_row is None:
-        raise ValueError(f"event_frames needs columns of 1 or more, a whole number, got {columns}")
+    default = min(len(chosen), IN_A_ROW)
+    expected = "event_frames needs columns of 1 or more, a whole number"
+    in_a_row = checked_whole(default if columns is None else columns, expected)
     full = float(counts[chosen].max()) or 1.0 if vmax is None else vmax
     if not (is_number(full) and full > 0):
         raise ValueError(f"event_frames needs vmax in events per pixel, greater than 0, got {vmax}")
@@ -101,19 +98,19 @@ def event_frames(
     sheet = np.zeros((rows * pitch_y, in_a_row * pitch_x - (pitch_x - width), 4))
     for i, step in enumerate(chosen):
         top, left = i // in_a_row * pitch_y + pitch_y - height, i % in_a_row * pitch_x
-        sheet[top : top + height, left : left + width, :3] = _colors(counts[step] / full)
+        sheet[top : top + height, left : left + width, :3] = _colors(counts[step] / float(full))
         sheet[top : top + height, left : left + width, 3] = 1
         name = f"step {step}" if dt is None else f"{step * unit:g} s"
         ax.text(left - 0.5, top - 0.6, name, ha="left", va="bottom", fontsize="small")
-    style: dict[str, Any] = {"interpolation": "nearest", "origin": "upper"}
-    ax.imshow(sheet, **completed(artist, AxesImage, style))
+    ax.imshow(sheet, **image_style(artist))
     if counts.shape[1] == 2:
         handles = [Patch(color=color, label=label) for label, color in POLARITIES.items()]
         ax.legend(handles=handles, loc="upper right", bbox_to_anchor=(1, 0), ncols=2, frameon=False)
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)
-    label_across(ax, f"{width} × {height} pixels", loc="left")
+    if not ax.get_xlabel():
+        ax.set_xlabel(f"{width} × {height} pixels", loc="left")
     return ax
 
 

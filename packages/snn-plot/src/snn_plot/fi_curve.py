@@ -12,13 +12,11 @@ from matplotlib.lines import Line2D
 from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds
+from snn_plot.axes import given_or_current, label_axes, rate_label, step_seconds
 from snn_plot.callables import named_callables
 from snn_plot.keywords import completed
-from snn_plot.numbers import whole
+from snn_plot.numbers import checked_whole
 from snn_plot.palette import line_colors
-
-__all__ = ["fi_curve"]
 
 
 def fi_curve(
@@ -71,18 +69,14 @@ def fi_curve(
     if currents.ndim != 1 or currents.size == 0:
         raise ValueError(f"inputs must have shape [inputs], one value or more, got {list(currents.shape)}")
     require_finite(currents, "inputs")
-    steps = whole(num_steps)
-    if steps is None:
-        raise ValueError(f"fi_curve needs num_steps of 1 or more whole steps, got {num_steps}")
+    steps = checked_whole(num_steps, "fi_curve needs num_steps of 1 or more whole steps")
     unit = step_seconds(dt, "fi_curve")
     rates = {name: _rates(response, currents, steps) / unit for name, response in responses.items()}
     ax = given_or_current(ax, "fi_curve")
 
     for (name, rate), color in zip(rates.items(), line_colors(len(rates)), strict=True):
-        style: dict[str, Any] = {"linewidth": 1.5, "color": color} | ({"label": name} if name else {})
-        ax.plot(currents, rate, **completed(artist, Line2D, style))
-    label_across(ax, "Input (membrane units per step)")
-    label_value(ax, rate_label(dt))
+        ax.plot(currents, rate, **completed(artist, Line2D, linewidth=1.5, color=color, label=name))
+    label_axes(ax, "Input (membrane units per step)", rate_label(dt))
     if len(rates) > 1:
         ax.legend()
     return ax

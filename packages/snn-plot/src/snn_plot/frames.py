@@ -11,33 +11,20 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
-
-__all__ = ["drawn_anew", "drawn_in_layers"]
+from PIL import Image
 
 Show = Callable[[int], Sequence[Artist]]
 
 
 class Run(NamedTuple):
-    """Artists that move and are drawn one after another, and the layer above them, which is drawn once.
-
-    ``above`` is the distance of its pixels from the left and from the bottom, and the pixels from the bottom up.
-    """
+    """Artists that move and are drawn one after another, and the layer above them, which is drawn once."""
 
     moving: list[Artist]
-    above: tuple[int, int, np.ndarray] | None
+    above: tuple[int, int, np.ndarray] | None  # its distance from left and bottom, and its pixels from the bottom up
 
 
 def drawn_anew(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> Iterator[np.ndarray]:
-    """Draw the whole figure for each frame.
-
-    Returns:
-        RGBA of each frame, ``[height, width, 4]``; the next one replaces it.
-
-    Example:
-        >>> figure = Figure(figsize=(3, 2), dpi=10)
-        >>> [pixels.shape for pixels in drawn_anew(FigureCanvasAgg(figure), lambda frame: [], range(2))]
-        [(20, 30, 4), (20, 30, 4)]
-    """
+    """Yield the pixels of the whole figure for each frame, RGBA ``[height, width, 4]``; the next ones replace them."""
     for frame in frames:
         show(frame)
         canvas.draw()
@@ -45,15 +32,9 @@ def drawn_anew(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> It
 
 
 def drawn_in_layers(canvas: FigureCanvasAgg, show: Show, frames: Sequence[int]) -> Iterator[np.ndarray]:
-    """Draw the artists that ``show`` returns for each frame, between layers of all others, which are drawn once.
+    """Draw the artists that ``show`` returns for each frame between layers of all others, which are drawn once.
 
-    Returns:
-        RGBA of each frame as in `drawn_anew`, up to rounding; the layout is that of the first frame.
-
-    Example:
-        >>> figure = Figure(figsize=(3, 2), dpi=10)
-        >>> [pixels.shape for pixels in drawn_in_layers(FigureCanvasAgg(figure), lambda frame: [], range(2))]
-        [(20, 30, 4), (20, 30, 4)]
+    The pixels are those of `drawn_anew`, up to rounding; the layout is that of the first frame.
     """
     moving = show(frames[0])
     # this settles the layout and the limits
@@ -114,14 +95,8 @@ def _layers(
             artist.draw(renderer)
         if not runs:
             ground = pixels.copy()
-        elif pixels[..., 3].any():
-            runs[-1] = runs[-1]._replace(above=_cropped(pixels))
+        elif box := Image.fromarray(pixels).getbbox():  # of what is not transparent
+            left, top, right, bottom = box
+            above = left, len(pixels) - bottom, pixels[top:bottom, left:right][::-1].copy()
+            runs[-1] = runs[-1]._replace(above=above)
     return ground, runs
-
-
-def _cropped(pixels: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """Return the opaque part of a layer, with its distance in pixels from the left and from the bottom."""
-    inked = pixels[..., 3] > 0
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    return int(left), int(len(pixels) - bottom), pixels[top:bottom, left:right][::-1].copy()

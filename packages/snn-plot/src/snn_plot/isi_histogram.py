@@ -10,12 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_across, label_value, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_axes, step_seconds, whole_ticks
 from snn_plot.keywords import completed
-from snn_plot.numbers import whole
+from snn_plot.numbers import checked_whole
 from snn_plot.palette import BLUE
-
-__all__ = ["isi_histogram"]
 
 # Largest number of bars if the user gives no number of bins.
 MOST_BARS = 50
@@ -64,9 +62,7 @@ def isi_histogram(
     """
     spikes = time_by_neuron(spk, time_first=time_first, name="spk")
     unit = step_seconds(dt, "isi_histogram")
-    most = whole(MOST_BARS if bins is None else bins)
-    if most is None:
-        raise ValueError(f"isi_histogram needs bins of 1 or more, a whole number, got {bins}")
+    most = checked_whole(MOST_BARS if bins is None else bins, "isi_histogram needs bins of 1 or more, a whole number")
     ax = given_or_current(ax, "isi_histogram")
 
     intervals = np.concatenate([np.diff(np.flatnonzero(neuron)) for neuron in spikes.T])
@@ -75,13 +71,11 @@ def isi_histogram(
         width = math.ceil((longest - shortest + 1) / most)
         borders = np.arange(shortest, longest + width + 1, width) - 0.5
         counts, _ = np.histogram(intervals, borders)
-        style: dict[str, Any] = {"fill": True, "color": BLUE}
-        ax.stairs(counts, borders * unit, **completed(artist, StepPatch, style))
+        ax.stairs(counts, borders * unit, **completed(artist, StepPatch, fill=True, color=BLUE))
     else:
         ax.text(0.5, 0.5, "no neuron fired twice", transform=ax.transAxes, ha="center", va="center")
     whole_ticks(ax.yaxis)
     if dt is None:
         whole_ticks(ax.xaxis)
-    label_across(ax, f"Interval between spikes ({'steps' if dt is None else 's'})")
-    label_value(ax, "Number of intervals")
+    label_axes(ax, f"Interval between spikes ({'steps' if dt is None else 's'})", "Number of intervals")
     return ax

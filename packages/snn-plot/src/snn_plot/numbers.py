@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["is_number", "pair", "whole"]
-
 
 def is_number(value: Any) -> bool:
-    """Return True if a value is one finite number, of Python, numpy or torch.
-
-    Example:
-        >>> is_number(1.5), is_number(float("nan")), is_number("abc")
-        (True, False, False)
-    """
+    """Return True if a value is one finite number, of Python, numpy or torch."""
     try:
         return math.isfinite(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):  # each library refuses in its own way
@@ -22,22 +15,20 @@ def is_number(value: Any) -> bool:
 
 
 def whole(value: Any, least: int = 1) -> int | None:
-    """Return a whole number of at least ``least``, of Python, numpy or torch, as an int; None if a value is none.
-
-    Example:
-        >>> whole(3), whole(3.0), whole(2.5), whole(0), whole("3")
-        (3, 3, None, None, None)
-    """
+    """Return a whole number of at least ``least``, of Python, numpy or torch, as an int; None if a value is none."""
     return int(value) if is_number(value) and value == int(value) and value >= least else None
 
 
-def pair(value: Any) -> tuple[Any, Any]:
-    """Return the two entries of a value; if it does not have two, return two that are not numbers.
+def checked_whole(value: Any, expected: str, most: float = math.inf) -> int:
+    """Return a whole number from 1 to ``most`` as an int; ``expected`` begins the error for any other value."""
+    number = whole(value)
+    if number is None or number > most:
+        raise ValueError(f"{expected}, got {value}")
+    return number
 
-    Example:
-        >>> pair((2, 3)), pair(5)
-        ((2, 3), (nan, nan))
-    """
+
+def pair(value: Any) -> tuple[Any, Any]:
+    """Return the two entries of a value; if it does not have two, return two that are not numbers."""
     try:
         first, second = value
     except (TypeError, ValueError):

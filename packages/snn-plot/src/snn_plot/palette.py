@@ -5,8 +5,6 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 
-__all__ = ["BLUE", "BAND", "DISTINCT", "ORANGE", "VERMILION", "line_colors"]
-
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
 ORANGE = "#E69F00"
@@ -20,10 +18,6 @@ BAND = (0.5, 0.5, 0.5, 0.12)
 
 def line_colors(count: int) -> list[str | tuple[float, ...]]:
     """Return one color per line: the distinct set while it lasts, else evenly spaced colors of a sequential map.
-
-    Example:
-        >>> line_colors(2)
-        ['#0072B2', '#D55E00']
 
     Source: Okabe and Ito, Color Universal Design (2008); viridis is matplotlib's.
     """

@@ -8,12 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.axes import given_or_current, label_time, step_seconds
 from snn_plot.binning import binned_rate, whole_window
 from snn_plot.keywords import completed
 from snn_plot.palette import BLUE
-
-__all__ = ["population_activity"]
 
 
 def population_activity(
@@ -63,11 +61,10 @@ def population_activity(
     ax = given_or_current(ax, "population_activity")
 
     rates, edges = binned_rate(spikes, window, unit)
-    style: dict[str, Any] = {"linewidth": 1.2, "baseline": None, "color": BLUE}
-    line = ax.stairs(rates.mean(axis=1), edges, **completed(artist, StepPatch, style))
+    style = completed(artist, StepPatch, linewidth=1.2, baseline=None, color=BLUE)
+    line = ax.stairs(rates.mean(axis=1), edges, **style)
     # the axis starts at zero activity, but the line does not fall to it at its ends
     ax.update_datalim([(edges[0], 0)])
     line.sticky_edges.y[:] = [0]
-    label_time(ax, dt)
-    label_value(ax, "Activity (spikes per neuron and step)" if dt is None else "Population activity (Hz)")
+    label_time(ax, dt, "Activity (spikes per neuron and step)" if dt is None else "Population activity (Hz)")
     return ax

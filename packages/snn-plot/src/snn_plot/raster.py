@@ -12,11 +12,9 @@ from matplotlib.cbook import normalize_kwargs
 from matplotlib.collections import Collection
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.axes import given_or_current, label_time, step_seconds
 from snn_plot.keywords import completed
 from snn_plot.rows import label_rows, names_for, row_order
-
-__all__ = ["raster"]
 
 # Above this many spikes a vector file gets too heavy to open, so the marks are stored as pixels.
 RASTERISE_ABOVE = 5_000
@@ -75,8 +73,7 @@ def raster(
     # scatter alone would show only the span between the first and the last spike
     ax.update_datalim([(-0.5 * unit, -0.5), ((num_steps - 0.5) * unit, neurons - 0.5)])
     ax.scatter(steps * unit, heights, **_marks(ax, artist, num_steps, neurons, len(steps)))
-    label_time(ax, dt)
-    label_value(ax, "Neuron")
+    label_time(ax, dt, "Neuron")
     label_rows(ax, names, rows)
     return ax
 
@@ -92,4 +89,4 @@ def _marks(ax: Axes, artist: dict[str, Any], num_steps: int, neurons: int, spike
         row_height, step_width = ax.bbox.height * points / neurons, ax.bbox.width * points / num_steps
         style |= {"marker": "|", "s": float(np.clip(0.8 * row_height, 1.5, 14)) ** 2}
         style["linewidths"] = float(np.clip(0.6 * step_width, 0.5, 1.5))
-    return completed(artist, Collection, style)
+    return completed(artist, Collection, **style)

@@ -11,13 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_time, label_value, rate_label, step_seconds
+from snn_plot.axes import color_bar, given_or_current, label_time, rate_label, step_seconds
 from snn_plot.binning import binned_rate, whole_window
-from snn_plot.color_bar import color_bar
 from snn_plot.keywords import completed
 from snn_plot.rows import label_rows, names_for, row_order
-
-__all__ = ["rate_heatmap"]
 
 # Number of windows of a recording if the user gives no window.
 STRETCHES = 50
@@ -78,11 +75,10 @@ def rate_heatmap(
 
     rates, edges = binned_rate(spikes[:, rows], window, unit)
     # a silent recording has the color of 0, not of the middle of the scale
-    style: dict[str, Any] = {"cmap": "viridis", "rasterized": True, "vmin": 0, "vmax": rates.max() or 1 / unit}
-    cells = ax.pcolormesh(edges, np.arange(neurons + 1) - 0.5, rates.T, **completed(artist, QuadMesh, style))
+    style = completed(artist, QuadMesh, cmap="viridis", rasterized=True, vmin=0, vmax=rates.max() or 1 / unit)
+    cells = ax.pcolormesh(edges, np.arange(neurons + 1) - 0.5, rates.T, **style)
     if colorbar:
         color_bar(ax, cells, rate_label(dt))
-    label_time(ax, dt)
-    label_value(ax, "Neuron")
+    label_time(ax, dt, "Neuron")
     label_rows(ax, names, rows)
     return ax

@@ -9,12 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_axes, rate_label, step_seconds, whole_ticks
 from snn_plot.keywords import completed
-from snn_plot.numbers import is_number, whole
+from snn_plot.numbers import checked_whole, is_number
 from snn_plot.palette import BLUE, ORANGE, VERMILION
-
-__all__ = ["rate_histogram"]
 
 # Bars between the rate 0 and the highest one if the user gives no number of bins.
 BARS = 25
@@ -77,20 +75,17 @@ def rate_histogram(
             f"rates must be spikes per step in [0, 1], got {outside[0]:g}: divide counts by the number of steps"
         )
     unit = step_seconds(dt, "rate_histogram")
-    bars = whole(BARS if bins is None else bins)
-    if bars is None:
-        raise ValueError(f"rate_histogram needs bins of 1 or more, a whole number, got {bins}")
+    bars = checked_whole(BARS if bins is None else bins, "rate_histogram needs bins of 1 or more, a whole number")
     if not (is_number(saturated) and 0 < saturated <= 1):
         raise ValueError(f"rate_histogram needs saturated in spikes per step, in (0, 1], got {saturated}")
     ax = given_or_current(ax, "rate_histogram")
 
     # a float32 rate of 0.9 is below the Python number 0.9
-    limit = saturated if array.dtype.kind != "f" else array.dtype.type(saturated)
+    limit = float(saturated) if array.dtype.kind != "f" else array.dtype.type(saturated)
     dead, full = values == 0, values >= limit
     edges = np.linspace(0, values.max() or 1.0, bars + 1)
     counts, _ = np.histogram(values[~dead & ~full], edges)
-    style: dict[str, Any] = {"fill": True, "color": BLUE}
-    ax.stairs(counts, edges / unit, **completed(artist, StepPatch, style))
+    ax.stairs(counts, edges / unit, **completed(artist, StepPatch, fill=True, color=BLUE))
     width = edges[1] / unit
     for chosen, left, color, text in (
         (dead, -width, VERMILION, ("dead: never fires", "dead: never fire")),
@@ -102,6 +97,5 @@ def rate_histogram(
     if dead.any() or full.any():
         ax.legend()
     whole_ticks(ax.yaxis)
-    label_across(ax, rate_label(dt))
-    label_value(ax, "Number of neurons")
+    label_axes(ax, rate_label(dt), "Number of neurons")
     return ax

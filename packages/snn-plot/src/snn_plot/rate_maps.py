@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, label_value, rate_label, step_seconds
-from snn_plot.color_bar import color_bar
-from snn_plot.keywords import completed
-from snn_plot.numbers import whole
-
-__all__ = ["rate_maps"]
+from snn_plot.axes import color_bar, given_or_current, label_axes, rate_label, step_seconds
+from snn_plot.keywords import image_style
+from snn_plot.numbers import checked_whole
 
 
 def rate_maps(
@@ -66,10 +62,9 @@ def rate_maps(
     require_finite(spikes, "spk")
     unit = step_seconds(dt, "rate_maps")
     num_steps, channels, height, width = spikes.shape
-    in_a_row = whole(math.ceil(math.sqrt(channels * height / width)) if columns is None else columns)
-    if in_a_row is None:
-        raise ValueError(f"rate_maps needs columns of 1 or more, a whole number, got {columns}")
-    in_a_row = min(in_a_row, channels)
+    square = math.ceil(math.sqrt(channels * height / width))
+    expected = "rate_maps needs columns of 1 or more, a whole number"
+    in_a_row = min(checked_whole(square if columns is None else columns, expected), channels)
     ax = given_or_current(ax, "rate_maps")
 
     rates = np.count_nonzero(spikes, axis=0) / (num_steps * unit)
@@ -79,15 +74,13 @@ def rate_maps(
     for i, rate in enumerate(rates):
         top, left = i // in_a_row * (height + 1), i % in_a_row * (width + 1)
         sheet[top : top + height, left : left + width] = rate
-    style: dict[str, Any] = {"cmap": "viridis", "interpolation": "nearest", "origin": "upper"}
     # a silent layer has the color of 0, not of the middle of the scale
-    style |= {"vmin": 0, "vmax": rates.max() or 1 / unit}
-    image = ax.imshow(sheet, **completed(artist, AxesImage, style))
+    style = image_style(artist, cmap="viridis", vmin=0, vmax=rates.max() or 1 / unit)
+    image = ax.imshow(sheet, **style)
     ax.set_xticks(np.arange(in_a_row) * (width + 1) + (width - 1) / 2, [str(i) for i in range(in_a_row)])
     starts = [str(row * in_a_row) for row in range(rows)]
     ax.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, starts)
     if colorbar:
         color_bar(ax, image, rate_label(dt))
-    label_across(ax, "Channels after the first of the row")
-    label_value(ax, "First channel of the row")
+    label_axes(ax, "Channels after the first of the row", "First channel of the row")
     return ax

@@ -10,19 +10,9 @@ from matplotlib.axes import Axes
 from snn_plot.arrays import to_array
 from snn_plot.axes import whole_ticks
 
-__all__ = ["label_rows", "names_for", "row_order", "texts"]
-
 
 def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
-    """Check that there is one label per neuron or class.
-
-    Returns:
-        The labels as text, or None.
-
-    Example:
-        >>> names_for(range(3), 3, "raster")
-        ['0', '1', '2']
-    """
+    """Return labels as texts, after checking that there is one per neuron or class; None if there are none."""
     if labels is None:
         return None
     names = texts(labels, caller, "labels")
@@ -42,16 +32,7 @@ def texts(several: Any, caller: str, name: str) -> list[str]:
 
 
 def row_order(order: Any, neurons: int) -> list[int]:
-    """Check that an order names every neuron once.
-
-    Args:
-        order: Neuron of each row from the bottom, or None for the neurons as they are.
-        neurons: Number of neurons.
-
-    Example:
-        >>> row_order(None, 2), row_order([1, 0], 2)
-        ([0, 1], [1, 0])
-    """
+    """Return the neuron of each row from the bottom, after checking that an order, if any, names each once."""
     if order is None:
         return list(range(neurons))
     rows = to_array(order, "order")
@@ -61,15 +42,7 @@ def row_order(order: Any, neurons: int) -> list[int]:
 
 
 def label_rows(ax: Axes, names: list[str] | None, rows: list[int]) -> None:
-    """Write the name of each row's neuron, or its index, along the y axis.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> ax = Figure().subplots()
-        >>> label_rows(ax, ["a", "b"], [1, 0])
-        >>> [tick.get_text() for tick in ax.get_yticklabels()]
-        ['b', 'a']
-    """
+    """Write the name of each row's neuron, or its index, along the y axis."""
     if names is not None:
         ax.set_yticks(range(len(rows)), [names[row] for row in rows])
         return

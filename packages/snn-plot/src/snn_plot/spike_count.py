@@ -12,13 +12,11 @@ from matplotlib.patches import Rectangle
 
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron, to_array
-from snn_plot.axes import given_or_current, label_across, label_value, step_seconds, whole_ticks
+from snn_plot.axes import given_or_current, label_axes, step_seconds, whole_ticks
 from snn_plot.keywords import completed
-from snn_plot.numbers import whole
+from snn_plot.numbers import checked_whole, whole
 from snn_plot.palette import BAND, BLUE, VERMILION
 from snn_plot.rows import names_for
-
-__all__ = ["spike_count"]
 
 # More bars than this leave no room for counts and, unless the user asks for them, names.
 WRITE_COUNTS_UP_TO = 20
@@ -125,9 +123,7 @@ def spike_count(
     steps = whole(num_steps or len(spk))
     if steps is None or steps > len(spk):
         raise ValueError(f"num_steps does not fit: spike_count cannot count {num_steps} steps of data with {len(spk)}")
-    frames = whole(interpolate)
-    if frames is None:
-        raise ValueError(f"spike_count needs interpolate of 1 frame per step or more, got {interpolate}")
+    frames = checked_whole(interpolate, "spike_count needs interpolate of 1 frame per step or more")
     seconds = step_seconds(dt, "spike_count", "time_step" if time_step else "dt")
     duration = f"{steps * seconds:g} {'steps' if dt is None else 's'}"
     neurons = spk.shape[1]
@@ -140,8 +136,7 @@ def spike_count(
 
     # counts[t] are the spikes of the first t steps
     counts = np.concatenate([np.zeros((1, neurons), dtype=int), np.cumsum(spk[:steps], axis=0)])
-    style: dict[str, Any] = {"height": 0.7, "color": BLUE}
-    bars = ax.barh(range(neurons), counts[-1], **completed(artist, Rectangle, style))
+    bars = ax.barh(range(neurons), counts[-1], **completed(artist, Rectangle, height=0.7, color=BLUE))
     if gridshader:
         for row in range(1, neurons, 2):
             ax.axhspan(row - 0.5, row + 0.5, color=BAND, linewidth=0, zorder=0)
@@ -151,8 +146,8 @@ def spike_count(
         whole_ticks(ax.yaxis)
     ax.set_ylim(-0.5, neurons - 0.5)
     whole_ticks(ax.xaxis)
-    label_across(ax, "Spikes (bars), time step (line)" if animate else f"Spikes in {duration}")
-    label_value(ax, "Neuron" if labels is None else "Label")
+    across = "Spikes (bars), time step (line)" if animate else f"Spikes in {duration}"
+    label_axes(ax, across, "Neuron" if labels is None else "Label")
     if animate:
         return _animation(ax, bars, counts, frames, interval)
     if neurons <= WRITE_COUNTS_UP_TO:

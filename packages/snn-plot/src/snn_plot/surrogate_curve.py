@@ -13,13 +13,11 @@ from matplotlib.patches import StepPatch
 from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, label_value
+from snn_plot.axes import given_or_current, label_axes
 from snn_plot.callables import named_callables
 from snn_plot.keywords import completed
 from snn_plot.numbers import is_number, pair
 from snn_plot.palette import line_colors
-
-__all__ = ["surrogate_curve"]
 
 # Odd, so that the middle of symmetric limits, the threshold itself, is one of the points.
 POINTS = 801
@@ -88,10 +86,8 @@ def surrogate_curve(
     for i, (spk, _) in enumerate(curves.values()):
         ax.plot(x, spk, color="0.4", linestyle="--", linewidth=1.2, label="_" if i else "spike S")
     for (name, (_, slope)), color in zip(curves.items(), line_colors(len(curves)), strict=True):
-        style: dict[str, Any] = {"linewidth": 1.8, "label": name or "derivative ∂S/∂U", "color": color}
-        ax.plot(x, slope, **completed(artist, Line2D, style))
-    label_across(ax, "U − ϑ, membrane above threshold (membrane units)")
-    label_value(ax, "S, and ∂S/∂U (per membrane unit)")
+        ax.plot(x, slope, **completed(artist, Line2D, linewidth=1.8, color=color, label=name or "derivative ∂S/∂U"))
+    label_axes(ax, "U − ϑ, membrane above threshold (membrane units)", "S, and ∂S/∂U (per membrane unit)")
     ax.legend()
     return ax
 
@@ -103,7 +99,7 @@ def _distances(mem: Any, threshold: float) -> np.ndarray:
     require_finite(potentials, "mem")
     if not is_number(threshold):
         raise ValueError(f"surrogate_curve needs a finite threshold, got {threshold}")
-    return potentials.astype(np.float64).ravel() - threshold
+    return potentials.astype(np.float64).ravel() - float(threshold)
 
 
 def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> tuple[float, float]:
@@ -112,7 +108,7 @@ def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> 
     low, high = pair(limits)
     if not (is_number(low) and is_number(high) and low < high):
         raise ValueError(f"surrogate_curve needs limits (first, last) in rising order, got {limits}")
-    return low, high
+    return float(low), float(high)
 
 
 def _curve(surrogate: Callable[[Tensor], Tensor], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,17 +9,14 @@ from typing import Any, overload
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import given_or_current, label_time, label_value, step_seconds
+from snn_plot.axes import given_or_current, label_time, step_seconds
 from snn_plot.keywords import completed
 from snn_plot.numbers import is_number, pair, whole
 from snn_plot.palette import BLUE, DISTINCT, line_colors
 from snn_plot.rows import names_for, texts
-
-__all__ = ["traces"]
 
 GRID = (3, 3)
 
@@ -124,6 +121,8 @@ def traces(
         )
     if threshold is not None and not is_number(threshold):
         raise ValueError(f"traces needs threshold in the unit of data, a finite number, got {threshold!r}")
+    if not is_number(spk_height):
+        raise ValueError(f"traces needs spk_height in the unit of data, a finite number, got {spk_height!r}")
     time = np.arange(len(mem)) * unit
 
     if in_grid or (ax is None and mem.shape[1] > len(DISTINCT)):
@@ -131,26 +130,24 @@ def traces(
             mem = mem + float(spk_height) * spikes
         titled = names if titles is None else texts(titles, "traces", "titles")
         axes = _grid(mem.shape[1], dim, titled)
-        artist = _line_style(artist, BLUE)
+        style = completed(artist, Line2D, color=BLUE, linewidth=1.2)
         for each, trace in zip(axes.flat, mem.T, strict=False):
-            each.plot(time, trace, **artist)
+            each.plot(time, trace, **style)
             _draw_threshold(each, threshold)
-            label_time(each, dt)
-            label_value(each, "Membrane")
+            label_time(each, dt, "Membrane")
             each.label_outer()
         return axes
 
     ax = given_or_current(ax, "traces")
     for i, color in enumerate(line_colors(mem.shape[1])):
-        (line,) = ax.plot(time, mem[:, i], **_line_style(artist, color))
+        (line,) = ax.plot(time, mem[:, i], **completed(artist, Line2D, color=color, linewidth=1.2))
         if names:
             line.set_label(names[i])
         if spikes is not None:
             fired = np.flatnonzero(spikes[:, i])
             ax.plot(time[fired], mem[fired, i], "^", color=line.get_color(), markersize=5)
     _draw_threshold(ax, threshold)
-    label_time(ax, dt)
-    label_value(ax, "Membrane potential")
+    label_time(ax, dt, "Membrane potential")
     if names or threshold is not None:
         ax.legend()
     return ax
@@ -169,17 +166,10 @@ def _grid(neurons: int, dim: tuple[int, int] | None, titles: list[str] | None) -
             f"a grid of {rows} by {columns} needs {rows * columns} traces, but data has {neurons} neurons: "
             "pass dim=(rows, columns) that fits, or ax for one axes"
         )
-    figure = plt.gcf()
-    axes = np.empty(rows * columns, dtype=object)
-    for i, cell in enumerate(GridSpec(rows, columns, figure=figure)):
-        axes[i] = figure.add_subplot(cell, sharex=axes[0], sharey=axes[0])
-        if titles is not None and i < len(titles):
-            axes[i].set_title(titles[i])
-    return axes.reshape(rows, columns)
-
-
-def _line_style(artist: dict[str, Any], color: Any) -> dict[str, Any]:
-    return completed(artist, Line2D, {"color": color, "linewidth": 1.2})
+    axes = plt.gcf().subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for each, title in zip(axes.flat, titles or (), strict=False):
+        each.set_title(title)
+    return axes
 
 
 def _draw_threshold(ax: Axes, threshold: float | None) -> None:

@@ -10,11 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from snn_plot.arrays import to_array
-from snn_plot.axes import given_or_current, label_across, label_value, whole_ticks
+from snn_plot.axes import given_or_current, label_axes, whole_ticks
 from snn_plot.keywords import completed
 from snn_plot.palette import line_colors
-
-__all__ = ["training_curve"]
 
 
 def training_curve(
@@ -62,16 +60,14 @@ def training_curve(
             )
     ax = given_or_current(ax, "training_curve")
     for (name, values), color in zip(series.items(), line_colors(len(series)), strict=True):
-        style: dict[str, Any] = {"linewidth": 1.5, "color": color} | ({"label": name} if name else {})
         # a line of one point is invisible, and few points are easier to read as points
-        style |= {"marker": "o", "markersize": 3} if len(values) <= 30 else {}
-        ax.plot(np.arange(1, len(values) + 1), values, **completed(artist, Line2D, style))
+        points: dict[str, Any] = {"marker": "o", "markersize": 3} if len(values) <= 30 else {}
+        style = completed(artist, Line2D, linewidth=1.5, color=color, label=name, **points)
+        ax.plot(np.arange(1, len(values) + 1), values, **style)
     whole_ticks(ax.xaxis)
-    label_across(ax, xlabel)
     if ylabel is None and len(series) == 1:
         (ylabel,) = series
-    if ylabel:
-        label_value(ax, ylabel)
+    label_axes(ax, xlabel, ylabel or "")
     if len(series) > 1:
         ax.legend()
     return ax

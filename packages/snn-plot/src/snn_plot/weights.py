@@ -6,14 +6,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 
 from snn_plot.arrays import require_finite, to_array
-from snn_plot.axes import given_or_current, label_across, label_value, whole_ticks
-from snn_plot.color_bar import color_bar
-from snn_plot.keywords import completed
-
-__all__ = ["weights"]
+from snn_plot.axes import color_bar, given_or_current, label_axes, whole_ticks
+from snn_plot.keywords import image_style
 
 
 def weights(
@@ -60,9 +56,8 @@ def weights(
 
     # as floats, since int8 has no 128
     largest = float(np.abs(matrix.astype(np.float64)).max()) or 1.0
-    style: dict[str, Any] = {"cmap": "RdBu_r", "interpolation": "nearest", "origin": "upper"}
-    style |= {"vmin": -largest, "vmax": largest} | ({"aspect": "auto"} if matrix.ndim == 2 else {})
-    style = completed(artist, AxesImage, style)
+    aspect = "auto" if matrix.ndim == 2 else None
+    style = image_style(artist, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect=aspect)
     if matrix.ndim == 2:
         image = ax.imshow(matrix, **style)
         whole_ticks(ax.xaxis)
@@ -80,6 +75,5 @@ def weights(
         across, down = "Input channel", "Output channel"
     if colorbar:
         color_bar(ax, image, "Weight")
-    label_across(ax, across)
-    label_value(ax, down)
+    label_axes(ax, across, down)
     return ax

@@ -13,7 +13,6 @@ from snn_core.sequence.layers import known_ahead
 from snn_core.utils import detach, reset
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective
-from snn_functional.backprop._progress import Progress
 from snn_functional.backprop._timing import Timing
 
 _FEW = 2**16  # numbers in a step's input; with fewer a loop over single steps is faster
@@ -31,12 +30,27 @@ def epoch(
     """Train over one pass of a data loader; return the mean loss over steps and batches, off the graph."""
     _check(net, dataloader, optimizer)
     place = _device(device)
-    batches = Progress(dataloader, progress)
+    batches: Any = _bar(dataloader) if progress else dataloader
     net.to(place).train()
+    losses: list[Tensor] = []
     for batch in batches:
         data, targets, lengths = _parts(batch, place)
-        batches.add(_train(net, timing.sequence(data), targets, lengths, optimizer, objective, timing))
-    return batches.mean()
+        losses.append(_train(net, timing.sequence(data), targets, lengths, optimizer, objective, timing))
+        if progress:  # without a bar, nothing waits for the value of a loss
+            batches.set_postfix(loss=f"{torch.stack(losses).mean():.3g}")
+    if not losses:
+        raise ValueError("dataloader gave no batch; an iterator lasts for one epoch, a DataLoader for any number")
+    return torch.stack(losses).mean()
+
+
+def _bar(dataloader: Iterable[Any]) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError(
+            "progress=True shows its bar with tqdm: pip install 'snn-functional[progress]', or pass progress=False"
+        ) from error
+    return tqdm(dataloader, unit="batch")
 
 
 def _train(

@@ -12,10 +12,8 @@ from torch import Tensor, nn
 class Objective:
     """The loss of a net's outputs, in which each function gets the spikes or the membranes that it needs.
 
-    Args:
-        criterion: Function of a recording ``[T, batch, ...]`` and targets. Its attribute ``recording`` says whether it
-            takes ``"mem_out"``, and ``time_var_targets`` whether its targets have a time axis.
-        regularization: Function of a recording, added to the loss; None or False for none.
+    An attribute ``recording`` of the criterion or the penalty says if it takes ``"mem_out"``; ``time_var_targets`` of
+    the criterion, if its targets have a time axis.
     """
 
     def __init__(self, criterion: Any, regularization: Any) -> None:

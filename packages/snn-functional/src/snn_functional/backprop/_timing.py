@@ -8,22 +8,13 @@ from torch import Tensor
 
 from snn_functional._numbers import whole
 
-_POSITIVE = "a number of time steps, a positive int"
-_TOO_FEW = "it must be at least 1 time step"
-
 
 class Timing(NamedTuple):
-    """The time axis of a batch, and the number of steps between updates of the net.
+    """The time axis of a batch, and the number of steps between updates of the net."""
 
-    Args:
-        num_steps: Number of steps for which to show data without time; None if the data has its own.
-        time_first: Whether time is the first axis; otherwise it is the second.
-        length: Steps between updates; None for all.
-    """
-
-    num_steps: int | None
-    time_first: bool
-    length: int | None
+    num_steps: int | None  # for how many steps to show data without time; None if the data has its own
+    time_first: bool  # whether time is the first axis; otherwise it is the second
+    length: int | None  # steps between updates; None for all
 
     def sequence(self, data: Tensor) -> Tensor:
         """Return the data of a batch over time, ``[T, batch, ...]``."""
@@ -58,20 +49,20 @@ class Timing(NamedTuple):
 
 def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
     """Combine the arguments of an epoch function and check them together."""
-    is_set = num_steps is not False and num_steps is not None
-    if is_set:
-        whole("num_steps", num_steps, _POSITIVE, least=1, remedy=_TOO_FEW)
-    if K is not None:
-        whole("K", K, _POSITIVE, least=1, remedy=_TOO_FEW)
-    if is_set and time_var:
+    num_steps = None if num_steps is False else num_steps
+    for name, steps in (("num_steps", num_steps), ("K", K)):
+        if steps is not None:
+            expected = "a number of time steps, a positive int"
+            whole(name, steps, expected, least=1, remedy="it must be at least 1 time step")
+    if num_steps is not None and time_var:
         raise ValueError(
             f"num_steps is {num_steps} with time_var=True, where the data has its own number of steps; leave it out, "
             "or pass time_var=False for data without time"
         )
-    if not is_set and not time_var:
+    if num_steps is None and not time_var:
         raise ValueError("num_steps is not given with time_var=False; say for how many steps to show the data")
     if not time_var and not time_first:
         raise ValueError("time_first is False with time_var=False, where the data has no time; leave it out")
-    if is_set and K is not None and num_steps < K:
+    if num_steps is not None and K is not None and num_steps < K:
         raise ValueError(f"K is {K} with num_steps={num_steps}; a segment between updates has at most all steps")
-    return Timing(num_steps if is_set else None, bool(time_first), K)
+    return Timing(num_steps, bool(time_first), K)

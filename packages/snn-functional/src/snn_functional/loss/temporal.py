@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_functional._device_checks import is_any
-from snn_functional._numbers import as_tensor, real
+from snn_functional._numbers import as_tensor, finite
 from snn_functional._placed import placed
 from snn_functional._spike_times import spike_times
 from snn_functional._steps import Steps
@@ -73,10 +73,10 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         super().__init__(reduction=reduction, weight=weight)
         if target_is_time and weight is not None:
             raise ValueError("weight is given with target_is_time=True; a class weight needs labels as targets")
-        if not real("tolerance", tolerance, "a number of steps") >= 0:
+        self.tolerance: float = finite("tolerance", tolerance, "a number of steps")
+        if self.tolerance < 0:
             raise ValueError(f"tolerance is {tolerance}; it is a number of steps, at least 0")
         self.target_is_time = target_is_time
-        self.tolerance = tolerance
         self.multi_spike = multi_spike
         if not target_is_time:
             self.on_target: Tensor = _times("on_target", on_target, multi_spike)
@@ -97,10 +97,8 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         if targets.is_complex() or targets.dtype == torch.bool:
             raise TypeError(f"targets has dtype {targets.dtype}; spike times are real numbers")
         times = targets.to(outputs)
-        count = 1
         if self.multi_spike:
-            count = times.shape[0] if times.dim() else 0
-            if times.dim() and not count:
+            if times.shape[:1] == (0,):
                 raise ValueError(
                     f"targets has shape {tuple(targets.shape)}; with multi_spike=True there is at least one spike "
                     "time: pass [F, batch, num_outputs]"
@@ -108,7 +106,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
             if 0 < times.dim() < 3:
                 times = times.unflatten(0, (-1, *[1] * (3 - times.dim())))
         try:
-            times = times.expand(count or -1, *outputs.shape[1:])
+            times = times.expand(-1 if self.multi_spike else 1, *outputs.shape[1:])
         except RuntimeError:
             axes = "[F, batch, num_outputs]" if self.multi_spike else "[batch, num_outputs]"
             raise ValueError(

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-from snn_core import Recurrent, SpikingNeuron
-from snn_core.neuron.recurrence import OneToOne
+from snn_core import SpikingNeuron
 from snn_core.sequence.random_states import RandomStates
 
 
@@ -25,11 +24,7 @@ def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) 
 def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[int], owner: str) -> None:
     """Check that outputs and states of neurons depend only on their own input and states.
 
-    Args:
-        neuron: The neurons.
-        like: A tensor ``[N, ...]`` of their number, dtype and device.
-        through: Fields of the state that count.
-        owner: The layer's class, for the message.
+    ``like[N, ...]`` has their number, dtype and device; ``through`` are the fields of the state that count.
     """
     if like.is_meta:
         return  # without values there is nothing to check
@@ -54,11 +49,6 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
             f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so traces of single "
             "neurons do not have the gradient; backprop.TBPTT trains them"
         )
-
-
-def is_dense(neuron: SpikingNeuron) -> bool:
-    """Return True if neurons receive the spikes of others."""
-    return isinstance(neuron, Recurrent) and not isinstance(neuron.recurrent, OneToOne)
 
 
 def _own(output: Tensor, inputs: list[Tensor], weights: Tensor) -> bool:

@@ -10,15 +10,10 @@ from torch import Tensor
 
 
 class Learned(NamedTuple):
-    """A tensor that is learned, as it enters a step.
+    """A tensor that is learned, as it enters a step."""
 
-    Args:
-        value: Weights ``[N, P]``, or a constant with one entry per neuron ``[B, N]``.
-        inputs: The inputs of the weights ``[B, P]``; None for a constant.
-    """
-
-    value: Tensor
-    inputs: Tensor | None = None
+    value: Tensor  # weights [N, P], or a constant with one entry per neuron [B, N]
+    inputs: Tensor | None = None  # those of the weights [B, P]; None for a constant
 
 
 def carry(fields: Sequence[Tensor], traces: Mapping[str, Tensor], learned: Mapping[str, Learned]) -> tuple[Tensor, ...]:

@@ -58,7 +58,7 @@ class RandomFeedbackLinear(nn.Linear):
         super().__init__(in_features, out_features, bias)
         device = None if generator is None else generator.device
         drawn = torch.randn(out_features, in_features, generator=generator, device=device) / math.sqrt(in_features)
-        self.register_buffer("feedback", drawn)
+        self.register_buffer("feedback", drawn.to(self.weight.device))
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the layer's output.

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from snn_functional.online._independence import is_dense
+from snn_core import Recurrent
+from snn_core.neuron.recurrence import OneToOne
 from snn_functional.online._local_layer import LocalLayer
 
 
@@ -60,7 +61,7 @@ class RTRLLayer(LocalLayer):
 
     def check_connections(self) -> None:
         """Refuse neurons that receive the spikes of others."""
-        if is_dense(self.neuron):
+        if isinstance(self.neuron, Recurrent) and not isinstance(self.neuron.recurrent, OneToOne):
             raise ValueError(
                 f"RTRLLayer: the neurons of {type(self.neuron).__name__} receive each other's spikes, and the exact "
                 "gradient would cost the square of their number; EPropLayer learns such connections"

@@ -92,7 +92,14 @@ class SpikeLearner(nn.Module):
             )
             yield change
 
-    def _number_of_steps(self) -> int:
+    def _checked_steps(self, on_grad: bool) -> int:
+        """Return the number of recorded steps, after checks that there are some and that the weights take a change."""
+        if on_grad and not isinstance(self.synapse.weight, nn.Parameter):
+            raise ValueError(
+                f"the weight of the synapse, a {type(self.synapse).__name__}, is computed in each call, as by a "
+                "parametrization or pruning, and has no gradient of its own; pass on_grad=False and apply the returned "
+                "change of the computed weight yourself, or learn before that"
+            )
         steps = len(self.in_spike_monitor[""])
         if not steps:
             raise RuntimeError(
@@ -100,15 +107,6 @@ class SpikeLearner(nn.Module):
                 "the learner enabled"
             )
         return steps
-
-    def _check_receiver(self, on_grad: bool) -> None:
-        """Check that a change can be subtracted from a gradient of the weights."""
-        if on_grad and not isinstance(self.synapse.weight, nn.Parameter):
-            raise ValueError(
-                f"the weight of the synapse, a {type(self.synapse).__name__}, is computed in each call, as by a "
-                "parametrization or pruning, and has no gradient of its own; pass on_grad=False and apply the returned "
-                "change of the computed weight yourself, or learn before that"
-            )
 
     def _hand_over(self, change: Tensor, on_grad: bool, scale: float) -> Tensor | None:
         """Return a scaled change of the weights, or subtract it from their gradient."""

@@ -38,15 +38,10 @@ def exponential_decay(name: str, tau: Any) -> float:
 
 
 class Rule(NamedTuple):
-    """The rule of plasticity for one time step.
+    """The rule of plasticity for one time step."""
 
-    Args:
-        decay: Function from the name and value of a time constant to the factor of a trace per step.
-        each: True if samples are kept separate.
-    """
-
-    decay: Callable[[str, Any], float]
-    each: bool
+    decay: Callable[[str, Any], float]  # from the name and value of a time constant to the factor of a trace per step
+    each: bool  # whether samples are kept separate
 
     def step(
         self,

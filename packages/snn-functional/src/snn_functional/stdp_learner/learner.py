@@ -70,7 +70,6 @@ class STDPLearner(SpikeLearner):
                 are computed, as by a parametrization or pruning, and have no gradient of their own.
         """
         factor = finite("scale", scale)
-        self._check_receiver(on_grad)
-        self._number_of_steps()
+        self._checked_steps(on_grad)
         weight: Any = self.synapse.weight
         return self._hand_over(sum(self._changes(), torch.zeros_like(weight)), on_grad, factor)

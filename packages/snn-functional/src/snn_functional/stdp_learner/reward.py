@@ -74,9 +74,9 @@ class MSTDPLearner(SpikeLearner):
                 gradient of their own.
         """
         factor = finite("scale", scale)
-        self._check_receiver(on_grad)
+        steps = self._checked_steps(on_grad)
         weight: Any = self.synapse.weight
-        steps, in_spike = self._number_of_steps(), self.in_spike_monitor[""][0]
+        in_spike = self.in_spike_monitor[""][0]
         if in_spike.dim() != weight.dim():  # for a convolution, both have two axes and the spatial ones
             raise ValueError(
                 f"the synapse was passed the shape {tuple(in_spike.shape)}; a reward belongs to a sample, so "

@@ -88,8 +88,8 @@ def eligibility_trace(trace: Tensor | None, eligibility: Tensor, tau_trace: floa
     Source: Florian, Reinforcement Learning Through Modulation of Spike-Timing-Dependent Synaptic Plasticity (2007).
     """
     decay = exponential_decay("tau_trace", tau_trace)
-    for name, value in (("eligibility", eligibility), ("trace", trace)):
-        if not isinstance(value, Tensor) and (name, value) != ("trace", None):
+    for name, value in (("eligibility", eligibility), ("trace", eligibility if trace is None else trace)):
+        if not isinstance(value, Tensor):
             raise TypeError(f"{name} is a {type(value).__name__}; pass a torch.Tensor")
     if trace is None:
         return eligibility / tau_trace
