@@ -40,8 +40,7 @@ def activity(evidence: Evidence) -> Iterator[Finding]:
     """
     if evidence.reported("nonfinite_activity", "zero_input", "no_loop"):
         return
-    visible = [(trace, trace.spikes()) for trace in evidence.traces() if evidence.heard.get(trace.path, True)]
-    heard = [(trace, spikes) for trace, spikes in visible if spikes is not None]
+    heard = [(t, spikes) for t in evidence.traces() if t.heard and (spikes := t.spikes()) is not None]
     silent = [trace.path for trace, spikes in heard if not bool(spikes.any())]
     for trace, spikes in heard:
         if trace.path not in silent:
