@@ -58,8 +58,7 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
 
 
 def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
-    trace = evidence.neurons.get(path)
-    steps = len(evidence.batch) if trace is None else trace.steps
+    steps = next((trace.steps for trace in evidence.traces() if trace.path == path), len(evidence.batch))
     for name in ("alpha", "beta"):
         decay = _of(neuron, name)
         if name == "beta":  # in some equations beta is not the decay of the membrane in a step

@@ -28,7 +28,7 @@ class Evidence:
     limits: Limits
     own_loop: bool  # True if the user's function runs the net
     findings: list[Finding] = field(default_factory=list)
-    neurons: dict[str, Trace] = field(default_factory=dict)  # layers of neurons, in the order of their first call
+    neurons: dict[Any, Trace] = field(default_factory=dict)  # layers of neurons, in the order of their first call
     uses: dict[str, Use] = field(default_factory=dict)  # other modules with parameters
     loss: Tensor = field(init=False)
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # of parameters, by name

@@ -138,7 +138,7 @@ def _of_module(evidence: Evidence, path: str, gradients: dict[str, Tensor | None
         remedy = "Look for a surrogate or a function whose derivative overflows; use a wider dtype than float16."
         yield Finding("nonfinite_gradient", "error", path, len(broken), message, remedy)
     if unreached:
-        owners = (*evidence.uses, *evidence.neurons)
+        owners = (*evidence.uses, *(trace.path for trace in evidence.traces()))
         is_called = any(path == owner or path.startswith(f"{owner}." if owner else "") for owner in owners)
         why = _disabled(evidence) if is_called else ": its module is not called"
         message = f"The loss does not depend on {listed(unreached)}{why}."

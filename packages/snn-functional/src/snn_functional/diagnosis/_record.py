@@ -82,7 +82,7 @@ class Record(Watch):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__(net)
-        self.neurons: dict[str, Trace] = {}
+        self.neurons: dict[Any, Trace] = {}  # by path and the shape of a row of input
         self.uses: dict[str, Use] = {}
         self._order = 0
         inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
@@ -124,15 +124,17 @@ class Record(Watch):
         is_one = isinstance(neuron, Firing) and neuron in self.paths
         if in_backward() or not is_one or not isinstance(x, Tensor):
             return
-        path = self.paths[neuron]
-        trace = self.neurons.setdefault(path, Trace(path, neuron))
+        path, is_folded = self.paths[neuron], folding is not None
+        trace = Trace(path, neuron, folded=is_folded)
+        rows = trace.rows(_driving(neuron, x.detach()))
+        trace = self.neurons.setdefault((path, rows.shape[1:]), trace)  # one neuron may serve layers of several widths
         self._order += 1
         trace.order = self._order
         leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        trace.folded = folding is not None
-        trace.stepwise = not trace.folded and not isinstance(neuron, WholeSequence)
+        trace.folded = is_folded
+        trace.stepwise = not is_folded and not isinstance(neuron, WholeSequence)
         trace.steps += 1 if trace.stepwise else len(x) if folding is None else folding.steps
-        trace.inputs.append(trace.rows(_driving(neuron, x.detach())))
+        trace.inputs.append(rows)
         trace.spks.append(leaves[0] if "spk" in neuron.output_names else None)
         trace.mems.append(None)
         if trace.stepwise:

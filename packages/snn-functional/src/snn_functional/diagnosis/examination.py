@@ -193,10 +193,8 @@ def _layer(trace: Trace, evidence: Evidence) -> Layer:
 
 def _kernel(trace: Trace) -> tuple[str | None, str]:
     """Return the kernel that would run a layer over the steps of the batch, and why."""
-    if not isinstance(trace.neuron, SpikingNeuron) or not trace.inputs:
-        return None, ""
     rows = torch.cat(trace.inputs)
-    if not rows.numel() or len(rows) % trace.steps:
+    if not isinstance(trace.neuron, SpikingNeuron) or not rows.numel() or len(rows) % trace.steps:
         return None, ""
     choice = kernels.choose(trace.neuron, rows.unflatten(0, (trace.steps, -1)))
     return choice.name, choice.reason
