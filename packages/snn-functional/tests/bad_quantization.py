@@ -58,6 +58,7 @@ def limit(name):
         Row(name, math.nan, ValueError, f"{name} is nan; pass a finite number"),
         Row(name, math.inf, ValueError, f"{name} is inf; pass a finite"),
         Row(name, torch.ones(3), TypeError, f"{name} is a Tensor; pass a number"),
+        Row(name, True, TypeError, f"{name} is a bool; pass a number"),
     ]
 
 
@@ -154,6 +155,7 @@ CASES = {
             Row("multiplier", 0, ValueError, r"multiplier is 0; .* in \(0, 1\]", others=GEOMETRIC),
             Row("multiplier", 1.5, ValueError, r"multiplier is 1\.5; ", others=GEOMETRIC),
             Row("multiplier", "0.5", TypeError, "multiplier is a str; pass a number or None", others=GEOMETRIC),
+            Row("multiplier", True, TypeError, "multiplier is a bool; pass a number or None", others=GEOMETRIC),
             *numbers("x"),
             Row(
                 "x",
@@ -213,6 +215,7 @@ CASES = {
             Row("x", [1], TypeError, r"x is a list; pass a torch\.Tensor of integers"),
             Row("x", torch.ones(1, 3), TypeError, r"x has dtype torch\.float32; pass int32 or int64"),
             Row("x", torch.ones(1, 3, dtype=torch.uint8), TypeError, r"x has dtype torch\.uint8; "),
+            Row("x", torch.full((1, 3), 2**64 - 1, dtype=torch.uint64), TypeError, r"x has dtype torch\.uint64; "),
             Row(
                 "x",
                 torch.full((1, 3), -2),

@@ -63,6 +63,7 @@ def test_accuracies_are_those_of_the_nets():
     for steps, accuracy in report.accuracy.items():
         assert accuracy == (outs[:steps].mean(0).argmax(1) == labels).double().mean().item()
     assert [*report.accuracy] == [2, 9]
+    assert from_ann(ann, (x, labels.to(torch.uint16)), num_steps=(2, 9)).report == report
     alone = from_ann(ann, x, num_steps=(2, 9)).report
     assert (alone.accuracy, alone.ann_accuracy) == ({}, None)
     assert alone.layers == report.layers

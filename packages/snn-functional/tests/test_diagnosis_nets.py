@@ -368,3 +368,23 @@ def test_a_loop_over_time_inside_another_is_found(targets):
     assert "nested_loop" not in [
         finding.code for finding in diagnose(net, batch(), run=lambda net, xs: net(xs)).findings
     ]
+
+
+def test_a_neuron_of_passed_states_may_serve_layers_of_several_widths():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.last, self.lif = nn.Linear(4, 9), nn.Linear(9, 3), snn.Leaky(0.8, threshold=0.1)
+
+        def forward(self, xs):
+            hidden, output, spks = None, None, []
+            for x in xs:
+                spk, hidden = self.lif(self.first(x), hidden)
+                spk, output = self.lif(self.last(spk), output)
+                spks.append(spk)
+            return torch.stack(spks)
+
+    diagnosis = diagnose(Shared(), batch(), LABELS, run=lambda net, xs: net(xs))
+    assert [(layer.module, layer.neurons) for layer in diagnosis.layers] == [("lif", 9), ("lif", 3)]
+    assert all(len(layer.gradient) == STEPS for layer in diagnosis.layers)

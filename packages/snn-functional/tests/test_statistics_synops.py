@@ -192,6 +192,16 @@ def test_a_net_with_a_time_loop_of_its_own_is_counted_too():
     assert monitor.count.total == Ops(int(xs.sum()) * 2, 0, 5 * 2 * 3 * 2)
 
 
+def test_the_input_is_counted_wherever_its_name_is_passed():
+    class Scaled(nn.Linear):
+        def forward(self, x, scale):
+            return super().forward(x) * scale
+
+    with SynopsMonitor(layer := Scaled(3, 2)) as monitor:
+        layer(scale=torch.full((1, 1), 2.0), x=torch.ones(1, 3))
+    assert monitor.count.layers[""] == Ops(6, 0, 6)
+
+
 def test_one_to_one_recurrence_costs_one_operation_a_spike():
     net = nn.Sequential(snn.RLeaky(0.5, V=0.5, all_to_all=False, init_hidden=True))
     counted = synops(net, torch.full((2, 1, 3), 1.5))

@@ -147,3 +147,22 @@ def test_a_layer_that_mixes_samples_and_others_on_axis_0_is_named():
     message = r"the layer 'fc' \(Linear\) takes or gives a tensor \(10, 3\) in a step of 2 samples; .*: reshape"
     with pytest.raises(ValueError, match=message):
         summary(Flat(), torch.rand(4, 2, 5, 3))
+
+
+class Named(nn.Module):
+    """A net whose neuron gets its state by name, before its input or after it."""
+
+    def __init__(self, *order):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc, self.lif, self.order = nn.Linear(3, 2), snn.Leaky(0.9, threshold=50.0), order
+
+    def forward(self, x):
+        arguments = {"input_": self.fc(x), "mem": torch.zeros(0)}
+        return self.lif(**{name: arguments[name] for name in self.order})[0]
+
+
+@pytest.mark.parametrize("function", [snn_functional.summary, snn_functional.energy, snn_functional.diagnose])
+def test_the_order_of_named_arguments_does_not_matter(function):
+    xs = torch.rand(5, 2, 3)
+    assert str(function(Named("mem", "input_"), xs)) == str(function(Named("input_", "mem"), xs))

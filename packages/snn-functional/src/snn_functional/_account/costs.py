@@ -28,9 +28,9 @@ class Costs:
         self._tally = tally
         self._steps = steps
         self.instructions: dict[str, int] | None = _instructions(tally) if tally.is_neuron else {}
-        has_bias = tally.is_counted and getattr(tally.module, "bias", None) is not None
+        bias = getattr(tally.module, "bias", None) if tally.is_counted else None
         none = torch.zeros_like(tally.acs)
-        self.biases: Tensor = tally.outputs if has_bias else none
+        self.biases: Tensor = none if bias is None else tally.outputs
         self.updates: Tensor = tally.outputs if tally.is_neuron and self.instructions else none
         fields: int = len(tally.module.State._fields) if self.instructions else 0
         activations: Tensor = tally.inputs_used if tally.is_counted else none
@@ -40,8 +40,9 @@ class Costs:
             "activations": activations + tally.outputs_used if tally.is_neuron else activations,
         }
         outputs = math.prod(tally.shape or ())  # of one sample in one step
+        weights = [weight_of(tally.module), bias] if tally.is_counted else []
         self._sizes = {
-            "weights": _parameters(tally) if tally.is_counted else 0,
+            "weights": sum(part.numel() for part in weights if part is not None),
             "states": fields * outputs,
             "activations": outputs,
         }
@@ -75,11 +76,6 @@ class Costs:
                 for name, number in accesses.items()
             },
         }
-
-
-def _parameters(tally: Tally) -> int:
-    bias = getattr(tally.module, "bias", None)
-    return weight_of(tally.module).numel() + (0 if bias is None else bias.numel())
 
 
 def _instructions(tally: Tally) -> dict[str, int] | None:

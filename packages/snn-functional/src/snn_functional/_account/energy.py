@@ -94,22 +94,10 @@ class Energy(Table):
 
     def rows(self) -> list[Row]:
         head = ("layer", "type", "sparsity", "MACs", "ACs", "dense", "updates", "instructions", "accesses", "energy")
-        numbers = [(*layer.operations.values(), sum(layer.accesses.values())) for layer in self.layers]
-        total = [sum(column) for column in zip(*numbers, strict=True)]
-        return [
-            head,
-            *(
-                (
-                    layer.name or "the net",
-                    layer.kind,
-                    share(layer.sparsity),
-                    *_counts(row),
-                    _joules(sum(layer.energy.values())),
-                )
-                for layer, row in zip(self.layers, numbers, strict=True)
-            ),
-            ("all", "", share(self.metrics["ActivationSparsity"]), *_counts(total), _joules(self.total)),
-        ]
+        operations = _sums([layer.operations for layer in self.layers])
+        accesses = _sums([layer.accesses for layer in self.layers])
+        total = Layer("all", "", self.metrics["ActivationSparsity"], operations, accesses, self.parts, {})
+        return [head, *map(_cells, (*self.layers, total))]
 
     def notes(self) -> list[str]:
         parts, accesses = self.parts, _sums([layer.accesses for layer in self.layers])
@@ -264,9 +252,10 @@ def _sums(rows: list[Numbers]) -> Numbers:
     return {name: sum(row[name] for row in rows) for name in (rows[0] if rows else {})}
 
 
-def _counts(numbers: Any) -> list[str]:
-    macs, acs, dense, _, updates, instructions, accesses = numbers
-    return [*map(count, (macs, acs, dense, updates, instructions, accesses))]
+def _cells(layer: Layer) -> Row:
+    numbers = [number for cause, number in layer.operations.items() if cause != "Biases"]
+    counts = map(count, (*numbers, sum(layer.accesses.values())))
+    return (layer.name or "the net", layer.kind, share(layer.sparsity), *counts, _joules(sum(layer.energy.values())))
 
 
 def _joules(energy: float) -> str:

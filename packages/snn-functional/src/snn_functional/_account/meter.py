@@ -17,11 +17,12 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.plan import Product, Step, Whole
 from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.surroundings import unhook
 from snn_core.sequence.watching import Watch
-from snn_core.utils import reset
 from snn_functional._recording import check_sequence
 from snn_functional._replica import check_net, replica
 from snn_functional._steps import checked_lengths
+from snn_functional.probe._hook import input_of
 from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind
 
 Lengths = Tensor | Sequence[int] | None
@@ -34,6 +35,8 @@ class Tally:
     def __init__(self, path: str, module: nn.Module, batch: int) -> None:
         self.path = path
         self.module: Any = module
+        self.is_counted: bool = isinstance(module, COUNTED)  # a layer with weights whose products are counted
+        self.is_neuron: bool = isinstance(module, Firing)
         self.taken: Tensor | None = None  # the last call's input
         self.shape: tuple[int, ...] | None = None  # of its output for one sample in one step
         self.acs, self.macs, self.dense = torch.zeros(3, batch, **_NUMBERS)
@@ -41,16 +44,6 @@ class Tally:
         self.outputs, self.outputs_used = torch.zeros(2, batch, **_NUMBERS)
         self.spikes: Tensor | None = None  # of each neuron, over all steps and samples
         self.rows: int = 0  # steps of all samples
-
-    @property
-    def is_counted(self) -> bool:
-        """True for a layer with weights whose products are counted."""
-        return isinstance(self.module, COUNTED)
-
-    @property
-    def is_neuron(self) -> bool:
-        """True for a layer of neurons."""
-        return isinstance(self.module, Firing)
 
     def add(self, x: Any, out: Any, samples: Tensor) -> None:
         """Add a call with the input ``x[rows, ...]``; ``samples[rows]`` says which sample each row belongs to."""
@@ -95,18 +88,19 @@ class Meter:
         number = None if lengths is None else checked_lengths(lengths, xs, "xs").cpu()
         self._folding = Folding(len(xs)) if number is None else folding_of(number, xs)
         self.batch: int = xs.shape[1]
-        self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number.long()
-        self.tallies: list[Tally] = []
-        self._by_path: dict[str, Tally] = {}
+        self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number
+        # the samples that the rows of each step belong to, if all run
+        self.samples: Tensor = torch.arange(self.batch, device="cpu").expand(self._folding.steps, -1)
+        self._tallies: dict[str, Tally] = {}
         with RandomStates(), torch.inference_mode(False), torch.no_grad():
             twin = replica(net, by)
-            reset(twin)
             modules = _modules(twin)
             if any(isinstance(module, WholeSequence) for module in twin.modules()):
                 with _Watch(twin, self, modules).watching():  # it cannot be run step by step
                     unroll(twin, xs.detach(), lengths=number, explain=True)
             else:
                 self._step_by_step(twin, xs.detach(), number, modules)
+        self.tallies: list[Tally] = [*self._tallies.values()]
         called = {id(tally.module) for tally in self.tallies if tally.rows}
         self.uncounted: tuple[str, ...] = tuple(
             path
@@ -115,34 +109,30 @@ class Meter:
         )
 
     def _step_by_step(self, net: nn.Module, xs: Tensor, lengths: Tensor | None, modules: dict[nn.Module, str]) -> None:
-        running = iter(self._folding.running or [self.batch] * self._folding.steps)
-        order = torch.arange(self.batch, device="cpu") if self._folding.order is None else self._folding.order
-        samples = order[:0]
+        running, samples = iter(self._folding.steps_of(self.samples)), self.samples[0]
 
         def begin(net: nn.Module, args: Any) -> None:
             nonlocal samples
-            samples = order[: next(running)]
+            samples = next(running)
 
         def before(path: str, module: nn.Module, args: Any) -> None:
             self.tally(path, module)
 
         def after(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-            self.tally(path, module).add(next(iter((*args, *kwargs.values())), None), out, samples)
+            self.tally(path, module).add(input_of(module, args, kwargs), out, samples)
 
-        hooks = [net.register_forward_pre_hook(begin)]
+        net.register_forward_pre_hook(begin)
         for module, path in modules.items():
-            hooks.append(module.register_forward_pre_hook(partial(before, path)))
-            hooks.append(module.register_forward_hook(partial(after, path), with_kwargs=True))
+            module.register_forward_pre_hook(partial(before, path))
+            module.register_forward_hook(partial(after, path), with_kwargs=True)
         unroll(net, xs, lengths=lengths, schedule="steps")
-        for hook in hooks:
-            hook.remove()
+        unhook(net)
 
     def tally(self, path: str, module: nn.Module) -> Tally:
         """Return the tally of a module; the first call makes it."""
-        if path not in self._by_path:
-            self._by_path[path] = Tally(path, module, self.batch)
-            self.tallies.append(self._by_path[path])
-        return self._by_path[path]
+        if path not in self._tallies:
+            self._tallies[path] = Tally(path, module, self.batch)
+        return self._tallies[path]
 
 
 class _Watch(Watch):
@@ -158,13 +148,7 @@ class _Watch(Watch):
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
         if module in self._modules and isinstance(step.compute, Whole | Product):
             tally = self._meter.tally(self._modules[module], module)
-            tally.add(args[0], out, _samples_of_rows(folding, len(args[0])))
-
-
-def _samples_of_rows(folding: Folding, rows: int) -> Tensor:
-    if folding.order is None or folding.running is None:
-        return torch.arange(rows // folding.steps, device="cpu").repeat(folding.steps)
-    return torch.cat([folding.order[:count] for count in folding.running])
+            tally.add(args[0], out, folding.fold(self._meter.samples[: folding.steps]))
 
 
 def _modules(net: nn.Module) -> dict[nn.Module, str]:

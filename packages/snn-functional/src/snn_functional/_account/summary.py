@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -125,7 +126,7 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
     how = explain(net, xs.detach())
     runs = {layer.path: layer.how for layer in how.layers}
     owners = _owners(net, {tally.path for tally in meter.tallies})
-    layers = tuple(_layer(tally, owners.get(tally.path, 0), runs.get(tally.path)) for tally in meter.tallies)
+    layers = tuple(_layer(tally, owners[tally.path], runs.get(tally.path)) for tally in meter.tallies)
     sizes = [(p.numel(), p.requires_grad) for p in net.parameters()]
     return Summary(
         layers,
@@ -143,15 +144,14 @@ def neurobench(tallies: list[Tally]) -> dict[str, float]:
     return {name: float(sum(getattr(t, of).mean() for t in tallies)) for name, of in names.items()}
 
 
-def _owners(net: nn.Module, paths: set[str]) -> dict[str, int]:
+def _owners(net: nn.Module, paths: set[str]) -> Counter[str]:
     """Return the numbers of parameters by path, each counted for the innermost module that has a row."""
-    sizes: dict[str, int] = {}
+    sizes: Counter[str] = Counter()
     for name, parameter in net.named_parameters():
-        parts = name.split(".")[:-1]
-        inner_first = (".".join(parts[:n]) for n in range(len(parts), -1, -1))
-        owner = next((path for path in inner_first if path in paths), None)
-        if owner is not None:
-            sizes[owner] = sizes.get(owner, 0) + parameter.numel()
+        owner = name.rpartition(".")[0]
+        while owner and owner not in paths:
+            owner = owner.rpartition(".")[0]
+        sizes[owner] += parameter.numel()
     return sizes
 
 

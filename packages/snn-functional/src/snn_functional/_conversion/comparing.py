@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -60,10 +61,10 @@ class Comparison:
         self._thresholds = thresholds
         self._steps = steps
         self._agreements = {name: {t: _Agreement() for t in steps} for name in (*thresholds, "")}
-        self._above = dict.fromkeys(thresholds, 0.0)
+        self._above = dict.fromkeys(thresholds, 0)
         self._number = dict.fromkeys(thresholds, 0)
-        self._active: dict[str, Tensor] = {}  # neurons above 0 in some sample; below, those that fired
-        self._fired: dict[str, Tensor] = {}
+        self._active: dict[str, Any] = dict.fromkeys(thresholds, False)  # neurons above 0 in some sample
+        self._fired: dict[str, Any] = dict.fromkeys(thresholds, False)  # neurons that fired in some sample
         self._right = dict.fromkeys((0, *steps), 0)
         tensors = (samples,) if labels is None else (samples, labels)
         for x, *classes in parts(*tensors):
@@ -78,25 +79,24 @@ class Comparison:
         values, expected = seen(ann, self._thresholds, x)
         self._count_right(0, expected, labels)
         for name, (taken, out) in values.items():
-            self._above[name] += float((taken > self._thresholds[name]).double().sum())
+            self._above[name] += int((taken > self._thresholds[name]).sum())
             self._number[name] += taken.numel()
-            _mark(self._active, name, out)
-        sums: dict[str, Tensor] = {}
+            self._active[name] |= (out > 0).any(0)
+        sums: dict[str, Any] = dict.fromkeys(self._thresholds, 0)
         total = torch.zeros_like(expected)
         reset(net)
         for step in range(1, max(self._steps) + 1):
             spikes, out = seen(net, self._thresholds, x)
             total += out
             for name, (_, spk) in spikes.items():
-                fired = (spk != 0).to(spk.dtype)
-                sums[name] = sums[name] + fired if name in sums else fired
+                sums[name] += (spk != 0).to(spk.dtype)
             if step in self._steps:
                 self._agreements[""][step].add(expected, total / step)
                 for name, (_, activation) in values.items():
                     self._agreements[name][step].add(activation / self._thresholds[name], sums[name] / step)
                 self._count_right(step, total, labels)
         for name, counts in sums.items():
-            _mark(self._fired, name, counts)
+            self._fired[name] |= (counts > 0).any(0)
 
     def _count_right(self, step: int, out: Tensor, labels: Tensor | None) -> None:
         if labels is not None:
@@ -113,12 +113,6 @@ class Comparison:
         return Layer(
             name, self._thresholds[name], self._above[name] / self._number[name], float(lost), correlation, error
         )
-
-
-def _mark(marks: dict[str, Tensor], name: str, values: Tensor) -> None:
-    """Mark which neurons are above 0 in some sample."""
-    here = (values > 0).any(0)
-    marks[name] = marks[name] | here if name in marks else here
 
 
 def check_labels(out: Tensor, labels: Tensor) -> None:

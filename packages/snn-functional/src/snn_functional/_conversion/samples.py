@@ -24,20 +24,18 @@ def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
         raise ValueError(f"data has shape {tuple(samples.shape)}; it must be [samples, ...], none of them 0")
     if not samples.isfinite().all():
         raise ValueError("data holds NaN or infinity; leave those samples out")
-    if labels is not None:
-        _check_labels(labels, len(samples))
-    return samples.detach(), labels
-
-
-def _check_labels(labels: Any, samples: int) -> None:
+    if labels is None:
+        return samples.detach(), None
     if not isinstance(labels, Tensor):
         raise TypeError(f"the labels of data are a {type(labels).__name__}; pass an integer tensor [samples]")
     if labels.is_floating_point() or labels.is_complex():
         raise TypeError(f"the labels of data have dtype {labels.dtype}; pass integers: labels.long()")
-    if labels.shape != (samples,):
+    needed = (len(samples),)
+    if labels.shape != needed:
         raise ValueError(
-            f"the labels of data have shape {tuple(labels.shape)}; with {samples} samples it must be ({samples},)"
+            f"the labels of data have shape {tuple(labels.shape)}; with {len(samples)} samples it must be {needed}"
         )
+    return samples.detach(), labels.long()  # torch does not compare all unsigned integers
 
 
 def parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
-from torch.nn.utils.spectral_norm import SpectralNorm
-from torch.nn.utils.weight_norm import WeightNorm
+from torch.nn.utils import parametrize
 
 from snn_core.neuron.temporal import Temporal
 from snn_functional._replica import check_net, replica
@@ -104,52 +101,29 @@ def traced(net: Any, samples: Tensor, by: str, settle: bool = True) -> fx.GraphM
 
 def _settle(net: nn.Module) -> None:
     """Turn weights that torch computes, those of pruning, norms and parametrizations, into parameters."""
-    for module, name in product([*net.modules()], ("weight", "bias")):
-        if parametrize.is_parametrized(module, name):
-            sources = [*getattr(module.parametrizations, name).parameters()]
-            value = getattr(module, name)
-            _unparametrize(module, name)
-        elif remove := _removal(module, name):
-            stored = {key: p for key, p in module._parameters.items() if key in _stored(name) and p is not None}
-            for key, p in stored.items():  # pruning overwrites it, and another layer may share it
-                module._parameters[key] = nn.Parameter(p.detach().clone())
-            remove(module, name)
-            sources, value = [*stored.values()], getattr(module, name)
-        else:
-            continue
-        setattr(module, name, nn.Parameter(value.detach().clone(), any(p.requires_grad for p in sources)))
+    for module in net.modules():
+        kind = parametrize.type_before_parametrizations(module)
+        if kind in (*WEIGHTED, *NORMS) and (module._forward_pre_hooks or type(module) is not kind):
+            _settle_layer(module, kind)
 
 
-def _unparametrize(module: Any, name: str) -> None:
-    # torch's function would take the weight from all copies of the module, which share its class, and overwrite
-    # parameters that another layer may share
-    kind = type(module)
-    own = {key: value for key, value in vars(kind).items() if key != name}
-    module.__class__ = type(kind.__name__, kind.__bases__, own)
-    del module.parametrizations[name]
-    if not module.parametrizations:
-        del module.parametrizations
-        module.__class__ = kind.__bases__[0]
-
-
-def _removal(module: nn.Module, name: str) -> Callable[[nn.Module, str], object] | None:
-    """Return the function that stops torch's hook from computing a weight; None if there is no such hook."""
-    for hook in module._forward_pre_hooks.values():
-        for kind, (attribute, remove) in _REMOVALS.items():
-            if isinstance(hook, kind) and getattr(hook, attribute) == name:
-                return remove
-    return None
-
-
-def _stored(name: str) -> set[str]:
-    return {name + end for end in ("_orig", "_g", "_v")}
-
-
-_REMOVALS: dict[type, tuple[str, Callable[[nn.Module, str], object]]] = {
-    prune.BasePruningMethod: ("_tensor_name", prune.remove),
-    WeightNorm: ("name", remove_weight_norm),
-    SpectralNorm: ("name", remove_spectral_norm),
-}
+def _settle_layer(layer: Any, kind: type[nn.Module]) -> None:
+    # torch's functions would overwrite parameters that another layer may share, and change the class of all copies
+    for hook in layer._forward_pre_hooks.values():
+        hook(layer, ())  # sets a weight, as before each call
+    plain = nn.Module().eval()
+    for name in ("weight", "bias"):
+        value = getattr(layer, name)
+        own = (p for key, p in layer.named_parameters() if key.removeprefix("parametrizations.").startswith(name))
+        learns = any(p.requires_grad for p in own)
+        plain.register_parameter(name, None if value is None else nn.Parameter(value.detach().clone(), learns))
+    for key, value in vars(layer).items():
+        if key not in vars(plain) and key not in ("weight", "bias"):
+            setattr(plain, key, value)
+    for key, buffer in layer._buffers.items():
+        if not key.startswith(("weight_", "bias_")):  # what a weight is computed from
+            plain.register_buffer(key, buffer)
+    layer.__class__, layer.__dict__ = kind, vars(plain)
 
 
 def _rewrite(graph: fx.GraphModule) -> None:
@@ -237,7 +211,7 @@ def _unknown(graph: fx.GraphModule) -> Iterator[str]:
             module = graph.get_submodule(node.target)
             kind = parametrize.type_before_parametrizations(module)
             if kind not in known and not is_activation(module):
-                yield f"'{node.target}' ({type(module).__name__})"
+                yield f"'{node.target}' ({kind.__name__})"
             elif isinstance(module, NORMS) and module.running_mean is None:
                 yield f"'{node.target}' ({type(module).__name__} without running statistics)"
             elif isinstance(module, MAX_POOLS) and module.return_indices:

@@ -40,15 +40,14 @@ def activity(evidence: Evidence) -> Iterator[Finding]:
     """
     if evidence.reported("nonfinite_activity", "zero_input", "no_loop"):
         return
-    visible = [(trace, trace.spikes()) for trace in evidence.traces() if evidence.heard.get(trace.path, True)]
-    heard = [(trace, spikes) for trace, spikes in visible if spikes is not None]
-    silent = [trace.path for trace, spikes in heard if not bool(spikes.any())]
+    heard = [(t, spikes) for t in evidence.traces() if t.heard and (spikes := t.spikes()) is not None]
+    silent = [trace for trace, spikes in heard if not bool(spikes.any())]
     for trace, spikes in heard:
-        if trace.path not in silent:
+        if bool(spikes.any()):
             yield from _shares(trace, spikes, evidence)
             yield from _reset(trace)
-        elif trace.path == silent[0]:
-            yield silence(evidence, trace, silent[1:], trace is evidence.output())
+        elif trace is silent[0]:
+            yield silence(evidence, trace, [other.path for other in silent[1:]], trace is evidence.output())
 
 
 def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Finding]:

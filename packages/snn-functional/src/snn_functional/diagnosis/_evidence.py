@@ -19,30 +19,19 @@ SILENT = ("silent_layer", "silent_output", "unreachable_threshold")
 
 @dataclass
 class Evidence:
-    """A net, its input, and the results of its run, which are empty before it.
+    """A net, its input, and the results of its run, which are empty before it."""
 
-    Args:
-        net: The net itself, which is never run.
-        batch: Its input ``[T, batch, ...]``.
-        targets: The targets of ``loss_fn``, or None.
-        optimizer: The optimizer of the net, or None.
-        limits: The limits beyond which findings are reported.
-        own_loop: True if the user's function runs the net.
-    """
-
-    net: nn.Module
-    batch: Tensor
-    targets: Any
+    net: nn.Module  # the net itself, which is never run
+    batch: Tensor  # its input [T, batch, ...]
+    targets: Any  # of loss_fn
     optimizer: torch.optim.Optimizer | None
     limits: Limits
-    own_loop: bool
+    own_loop: bool  # True if the user's function runs the net
     findings: list[Finding] = field(default_factory=list)
-    neurons: dict[str, Trace] = field(default_factory=dict)  # layers of neurons, in the order of their first call
+    neurons: dict[Any, Trace] = field(default_factory=dict)  # layers of neurons, in the order of their first call
     uses: dict[str, Use] = field(default_factory=dict)  # other modules with parameters
     loss: Tensor = field(init=False)
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # of parameters, by name
-    over_time: dict[str, list[Tensor | None]] = field(default_factory=dict)  # of membranes, call by call
-    heard: dict[str, bool] = field(default_factory=dict)  # True if the loss depends on a layer's spikes
     faults: int | None = None  # page faults of a step of training, if they were measured
 
     def reported(self, *codes: str, module: str | None = None) -> bool:
@@ -64,10 +53,6 @@ class Evidence:
         """Return the layer of neurons after which no module with parameters is called."""
         last = max(self.traces(), key=lambda trace: trace.order, default=None)
         return None if last is None or any(use.order > last.order for use in self.uses.values()) else last
-
-    def steps(self, path: str) -> int:
-        """Return the number of steps that a layer ran, or is going to run."""
-        return self.neurons[path].steps if path in self.neurons else len(self.batch)
 
     def gradients_by_module(self) -> dict[str, dict[str, Tensor | None]]:
         """Return the gradients of parameters by name, by the path of their module."""

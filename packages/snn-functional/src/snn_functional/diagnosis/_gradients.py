@@ -1,15 +1,73 @@
-"""The gradients of a loss, computed once for all checks; do they reach the first steps and the first layers?"""
+"""The gradients of a loss, computed once for all checks: do they reach membranes, steps, layers and parameters?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import hypot, isfinite
+from math import hypot
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_functional.diagnosis._evidence import Evidence
+from snn_functional.diagnosis._evidence import SILENT, Evidence, listed
+from snn_functional.diagnosis._record import Trace
 from snn_functional.diagnosis.finding import Finding
+
+
+def take(evidence: Evidence, net: nn.Module) -> None:
+    """Fill in the gradients of the parameters of the net that ran, and of its membranes and spikes."""
+    traces = evidence.traces()
+    named = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    watched = [trace.watched() for trace in traces]
+    spikes = [[spk for spk in trace.spks if spk is not None and spk.requires_grad] for trace in traces]
+    tensors, structure = tree_flatten((named, watched, spikes))
+    if not evidence.loss.requires_grad or not tensors:
+        return
+    # the user's own loop may have cut the graph, so that part of it is no longer used
+    gradients = torch.autograd.grad(evidence.loss, tensors, allow_unused=True)
+    evidence.gradients, of_watched, of_spikes = tree_unflatten(gradients, structure)
+    for trace, own, group in zip(traces, of_watched, of_spikes, strict=True):
+        trace.gradients = own
+        trace.heard = not group or any(gradient is not None for gradient in group)
+
+
+def surrogates(evidence: Evidence) -> Iterator[Finding]:
+    """Yield layers in which most membranes are so far from the threshold that the surrogate's derivative underflows."""
+    if evidence.reported("nonfinite_activity"):
+        return
+    for trace in evidence.traces():
+        if not trace.membranes or not trace.heard or trace.neuron.surrogate_disable or trace.neuron.inhibition:
+            continue
+        if evidence.reported("unreachable_threshold", module=trace.path) or evidence.cannot_fire(trace.path):
+            continue  # another check reports it
+        lost = derivative(trace) < evidence.limits.underflow
+        share = float(lost.double().mean())
+        if share >= evidence.limits.share:
+            message = (
+                f"In {100 * share:.0f} % of the neurons no step has a membrane near enough to the threshold for "
+                f"{trace.neuron.spike_grad!r} to have a gradient."
+            )
+            remedy = (
+                "Take a surrogate with a smaller slope or a heavier tail, such as surrogate.atan(); or bring the "
+                "membranes nearer to the threshold by scaling the weights."
+            )
+            yield Finding("surrogate_underflow", "warning", trace.path, share, message, remedy)
+
+
+def derivative(trace: Trace) -> Tensor:
+    """Return the largest surrogate derivative of each neuron in any step of any sample."""
+    neuron = trace.neuron
+    mem = torch.cat(trace.membranes).requires_grad_()
+    spk = neuron.fire(mem)
+    if not spk.requires_grad:
+        return torch.zeros_like(mem[0])
+    gradients = torch.autograd.grad(spk.sum(), mem)[0].abs().amax(0)
+    if not neuron.reset_delay and neuron.reset_name != "none":
+        # for a neuron that fired, only the membrane after its reset is visible, but it was at the threshold
+        spikes = trace.spikes()
+        if spikes is not None and spikes.shape[2:] == gradients.shape:
+            gradients = torch.where((spikes != 0).any(1)[0], 1.0, gradients)
+    return gradients
 
 
 def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
@@ -18,7 +76,7 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
     For a membrane that is read only in the last step, :math:`|dL/dU[0]| = \beta^{T-1} |dL/dU[T-1]|`.
     """
     for trace in evidence.traces():
-        result = norms(evidence, trace.path)
+        result = trace.norms()
         if result is None or len(result) < 2 or not any(result) or not trace.stepwise:
             continue
         largest = max(result)
@@ -44,8 +102,7 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
     """Yield layers whose membranes have a gradient so small that it is lost in rounding beside another layer's."""
-    results = {trace.path: norms(evidence, trace.path) for trace in evidence.traces()}
-    sizes = {path: hypot(*steps) for path, steps in results.items() if steps}
+    sizes = {trace.path: hypot(*steps) for trace in evidence.traces() if (steps := trace.norms())}
     largest = max(sizes.values(), default=0.0)
     for path, size in sizes.items():
         if 0 < size < evidence.limits.vanishing * largest and not evidence.cannot_fire(path):
@@ -54,30 +111,72 @@ def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("vanishing_in_depth", "warning", path, size / largest, message, remedy)
 
 
-def take(evidence: Evidence, net: nn.Module) -> None:
-    """Fill in the gradients of the parameters of the net that ran, and of its membranes and spikes."""
-    named = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    traces = evidence.traces()
-    watched = [trace.watched() for trace in traces]
-    spikes = [[spk for spk in trace.spks if spk is not None and spk.requires_grad] for trace in traces]
-    flat = [*named.values(), *(tensor for group in (*watched, *spikes) for tensor in group)]
-    if not evidence.loss.requires_grad or not flat:
+def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:
+    """Yield parameters that the graph does not reach, with a gradient of 0, or with one that is NaN or infinite."""
+    if evidence.reported("nonfinite_activity"):
         return
-    # the user's own loop may have cut the graph, so that part of it is no longer used
-    gradients_ = iter(torch.autograd.grad(evidence.loss, flat, allow_unused=True))
-    evidence.gradients = {name: next(gradients_) for name in named}
-    for trace, group in zip(traces, watched, strict=True):
-        evidence.over_time[trace.path] = [next(gradients_) for _ in group]
-    for trace, group in zip(traces, spikes, strict=True):
-        gradients = [next(gradients_) for _ in group]
-        if gradients:
-            evidence.heard[trace.path] = any(gradient is not None for gradient in gradients)
+    if not torch.isfinite(evidence.loss):
+        message = f"The loss is {float(evidence.loss.detach())}, although its outputs are finite."
+        remedy = "Look for a log of 0 or a division by 0 in the loss."
+        yield Finding("nonfinite_loss", "error", "", None, message, remedy)
+    elif any(gradient is not None for gradient in evidence.gradients.values()):
+        for path, gradients in evidence.gradients_by_module().items():
+            yield from _of_module(evidence, path, gradients)
+    elif any(p.requires_grad for p in evidence.net.parameters()):
+        message = f"The loss depends on no parameter{_disabled(evidence)}."
+        remedy = "Look for detach(), no_grad(), .item() or argmax between net and loss, and for surrogate_disable=True."
+        yield Finding("no_gradient", "error", "", None, message, remedy)
 
 
-def norms(evidence: Evidence, path: str) -> tuple[float, ...] | None:
-    """Return the gradient's norm in each call of a layer, or None if there is none or it is not finite."""
-    result = evidence.over_time.get(path)
-    if not result or all(gradient is None for gradient in result):
-        return None
-    sizes = tuple(0.0 if gradient is None else float(gradient.double().norm()) for gradient in result)
-    return sizes if all(map(isfinite, sizes)) else None
+def _of_module(evidence: Evidence, path: str, gradients: dict[str, Tensor | None]) -> Iterator[Finding]:
+    unreached = [name for name, gradient in gradients.items() if gradient is None]
+    reached = {name: gradient for name, gradient in gradients.items() if gradient is not None}
+    broken = [name for name, gradient in reached.items() if not bool(torch.isfinite(gradient).all())]
+    zero = [name for name, gradient in reached.items() if gradient.numel() and not bool((gradient != 0).any())]
+    if broken:
+        message = f"The gradient of {listed(broken)} is NaN or infinite."
+        remedy = "Look for a surrogate or a function whose derivative overflows; use a wider dtype than float16."
+        yield Finding("nonfinite_gradient", "error", path, len(broken), message, remedy)
+    if unreached:
+        owners = (*evidence.uses, *(trace.path for trace in evidence.traces()))
+        is_called = any(path == owner or path.startswith(f"{owner}." if owner else "") for owner in owners)
+        why = _disabled(evidence) if is_called else ": its module is not called"
+        message = f"The loss does not depend on {listed(unreached)}{why}."
+        remedy = (
+            "Look for detach(), surrogate_disable=True or an output that the loss leaves out; freeze what is not "
+            "learned by requires_grad_(False)."
+        )
+        yield Finding("unreached_parameter", "warning", path, len(unreached), message, remedy)
+    if zero and not _explained(evidence, path):
+        why = " Its input is 0 in every step." if _is_fed_nothing(evidence, path) else ""
+        message = f"The gradient of {listed(zero)} is 0 for the whole batch.{why}"
+        remedy = (
+            "Look at the layer after it: a membrane far from the threshold, a surrogate without a tail, a clamp or a "
+            "ReLU that lets nothing pass."
+        )
+        yield Finding("zero_gradient", "warning", path, len(zero), message, remedy)
+
+
+def _disabled(evidence: Evidence) -> str:
+    paths = [trace.path for trace in evidence.traces() if trace.neuron.surrogate_disable]
+    return f": {listed(paths)} has surrogate_disable=True" if paths else ""
+
+
+def _explained(evidence: Evidence, path: str) -> bool:
+    """Return True if earlier findings explain a gradient of 0."""
+    if evidence.reported("surrogate_underflow") or evidence.reported("decay_out_of_range", module=path):
+        return True
+    if evidence.cannot_fire():
+        return True
+    return evidence.reported(*SILENT, "zero_input") and _is_fed_nothing(evidence, path)
+
+
+def _is_fed_nothing(evidence: Evidence, path: str) -> bool:
+    use = evidence.uses.get(path)
+    if use is not None:
+        return not use.fed
+    for trace in evidence.traces():
+        spikes = trace.spikes()
+        if spikes is not None and path.startswith(f"{trace.path}." if trace.path else ""):
+            return not bool(spikes.any())
+    return False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from snn_core import Recurrent, SpikingNeuron
+from snn_core.init.crossing import equation_of
 from snn_functional.diagnosis._record import Trace
 
 _AGREE = 1e-4  # of the largest membrane: rounding in single precision stays below it, a different equation does not
@@ -28,8 +29,8 @@ def highest(trace: Trace) -> Tensor | None:
     """
     if math.isfinite(ceiling(trace)):
         return torch.tensor(ceiling(trace))
-    response = measured(trace)
-    return response.reached if response is not None and response.is_positive else None
+    reached, is_positive = measured(trace) or (None, False)
+    return reached if is_positive else None
 
 
 def ceiling(trace: Trace) -> float:
@@ -39,26 +40,14 @@ def ceiling(trace: Trace) -> float:
     return vars(equation_of(trace.neuron)).get("ceiling", math.inf)
 
 
-def equation_of(neuron: Any) -> type:
-    """Return the class whose ``integrate`` a neuron runs."""
-    kinds = (k for k in type(neuron).__mro__ if "integrate" in vars(k) and k is not Recurrent)
-    return next(kinds, type(neuron))
-
-
-class Response(NamedTuple):
-    """The response of a neuron whose membrane is a sum of its input: its largest value, and the sign of its weights."""
-
-    reached: Tensor
-    is_positive: bool
-
-
 @torch.no_grad()
-def measured(trace: Trace) -> Response | None:
+def measured(trace: Trace) -> tuple[Tensor, bool] | None:
     """Run the equation of a layer, without a reset, on its largest input and on probes.
 
     Returns:
-        The response; None if the membrane is not a sum of its own neuron's input, that is, if twice the input does not
-        give twice the membrane, or a sum of inputs does not give the sum of their membranes.
+        The largest membrane of each neuron, and True if no weight of its past input is negative; None if the membrane
+        is not a sum of its own neuron's input, that is, if twice the input does not give twice the membrane, or a sum
+        of inputs does not give the sum of their membranes.
     """
     neuron = trace.neuron
     equation: Any = equation_of(neuron)
@@ -90,7 +79,7 @@ def measured(trace: Trace) -> Response | None:
         wrong = torch.maximum((first + second - total).abs(), (first * factors - scaled).abs()).max()
         if not wrong <= _AGREE * largest:
             return None
-    return Response(reached, bool(lowest >= -_AGREE * largest))
+    return reached, bool(lowest >= -_AGREE * largest)
 
 
 def _drive(trace: Trace) -> Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.plan import Place, Step, Whole
 from snn_core.sequence.watching import Watch
-from snn_functional.probe._hook import in_backward
+from snn_functional.probe._hook import in_backward, input_of
 
 
 @dataclass
@@ -34,10 +35,12 @@ class Trace:
     spks: list[Tensor | None] = field(default_factory=list)
     mems: list[Tensor | None] = field(default_factory=list)
     membranes: list[Tensor] = field(default_factory=list)  # the values compared with the threshold, detached
+    gradients: list[Tensor | None] = field(default_factory=list)  # of the loss, by what is watched in each call
     steps: int = 0
     order: int = 0
     folded: bool = False  # True if steps were in the batch axis
     stepwise: bool = True  # True if a call was one step
+    heard: bool = True  # False if the loss does not depend on the spikes
 
     def spikes(self) -> Tensor | None:
         """Return all spikes as ``[1, rows, ...]``, in the form that statistics take, or None if none are visible."""
@@ -56,6 +59,13 @@ class Trace:
         seen = (spk if mem is None or not mem.requires_grad else mem for mem, spk in pairs)
         return [tensor for tensor in seen if tensor is not None and tensor.requires_grad]
 
+    def norms(self) -> tuple[float, ...] | None:
+        """Return the gradient's norm in each call, or None if there is none or it is not finite."""
+        if all(gradient is None for gradient in self.gradients):
+            return None
+        sizes = tuple(0.0 if gradient is None else float(gradient.double().norm()) for gradient in self.gradients)
+        return sizes if all(map(isfinite, sizes)) else None
+
 
 @dataclass
 class Use:
@@ -72,7 +82,7 @@ class Record(Watch):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__(net)
-        self.neurons: dict[str, Trace] = {}
+        self.neurons: dict[Any, Trace] = {}  # by path and the shape of a row of input
         self.uses: dict[str, Use] = {}
         self._order = 0
         inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
@@ -87,7 +97,7 @@ class Record(Watch):
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = forward(module, *args, **kwargs)
-        self._neuron(module, (*args, *kwargs.values())[0], out)
+        self._neuron(module, input_of(module, args, kwargs), out)
         return out
 
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
@@ -114,15 +124,17 @@ class Record(Watch):
         is_one = isinstance(neuron, Firing) and neuron in self.paths
         if in_backward() or not is_one or not isinstance(x, Tensor):
             return
-        path = self.paths[neuron]
-        trace = self.neurons.setdefault(path, Trace(path, neuron))
+        path, is_folded = self.paths[neuron], folding is not None
+        trace = Trace(path, neuron, folded=is_folded)
+        rows = trace.rows(_driving(neuron, x.detach()))
+        trace = self.neurons.setdefault((path, rows.shape[1:]), trace)  # one neuron may serve layers of several widths
         self._order += 1
         trace.order = self._order
         leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        trace.folded = folding is not None
-        trace.stepwise = not trace.folded and not isinstance(neuron, WholeSequence)
+        trace.folded = is_folded
+        trace.stepwise = not is_folded and not isinstance(neuron, WholeSequence)
         trace.steps += 1 if trace.stepwise else len(x) if folding is None else folding.steps
-        trace.inputs.append(trace.rows(_driving(neuron, x.detach())))
+        trace.inputs.append(rows)
         trace.spks.append(leaves[0] if "spk" in neuron.output_names else None)
         trace.mems.append(None)
         if trace.stepwise:

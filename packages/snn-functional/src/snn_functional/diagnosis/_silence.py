@@ -9,9 +9,9 @@ import torch
 from snn_core import Recurrent, SpikingNeuron
 from snn_core.init.crossing import NotReached, firing_factor
 from snn_functional.diagnosis._evidence import Evidence, listed
+from snn_functional.diagnosis._gradients import derivative
 from snn_functional.diagnosis._reach import ceiling, highest, measured
 from snn_functional.diagnosis._record import Trace
-from snn_functional.diagnosis._surrogates import derivative
 from snn_functional.diagnosis.finding import Finding
 
 MORE = "Scale the weights before it or its input up, or lower its threshold; a larger decay adds up more of the input."
@@ -52,7 +52,7 @@ def _has_gradient(evidence: Evidence, trace: Trace) -> bool:
     if trace.membranes:
         if trace.neuron.surrogate_disable or not bool((derivative(trace) >= evidence.limits.underflow).any()):
             return False
-        gradients = evidence.over_time.get(trace.path, [])
+        gradients = trace.gradients
     else:
         # membranes within a sequence are not visible, but their parameters are
         before = [path for path, use in evidence.uses.items() if use.order < trace.order]

@@ -48,7 +48,7 @@ def _too_many(evidence: Evidence, shares: Iterator[_Row]) -> list[_Row]:
 def _of_the_run(evidence: Evidence) -> Iterator[_Row]:
     for trace in evidence.traces():
         yield _share(trace.membranes), trace.path, "its membranes"
-        yield _share(evidence.over_time.get(trace.path, ())), trace.path, "the gradient of its membranes"
+        yield _share(trace.gradients), trace.path, "the gradient of its membranes"
     for path, gradients in evidence.gradients_by_module().items():
         yield _share(gradients.values()), path, "the gradient of its parameters"
 

@@ -18,17 +18,20 @@ from snn_functional._recording import check_real
 from snn_functional._replica import check_net, replica
 from snn_functional.diagnosis._activity import activity, finite
 from snn_functional.diagnosis._batch import axes, inputs, repeated, swapped
-from snn_functional.diagnosis._bounds import bounds
-from snn_functional.diagnosis._decays import decays
+from snn_functional.diagnosis._constants import bounds, decays
 from snn_functional.diagnosis._evidence import Check, Evidence
-from snn_functional.diagnosis._gradient_of_parameters import gradient_of_parameters
-from snn_functional.diagnosis._gradients import gradient_in_depth, gradient_in_time, norms, take
+from snn_functional.diagnosis._gradients import (
+    gradient_in_depth,
+    gradient_in_time,
+    gradient_of_parameters,
+    surrogates,
+    take,
+)
 from snn_functional.diagnosis._loop import loops, states
 from snn_functional.diagnosis._page_faults import may_cost, of_a_step, page_faults
 from snn_functional.diagnosis._parameters import untrained, weights
 from snn_functional.diagnosis._record import Record, Trace
 from snn_functional.diagnosis._subnormals import subnormals
-from snn_functional.diagnosis._surrogates import surrogates
 from snn_functional.diagnosis.limits import Limits
 from snn_functional.diagnosis.report import Diagnosis, Layer
 from snn_functional.loss import ce_rate_loss
@@ -180,7 +183,7 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
 
 def _layer(trace: Trace, evidence: Evidence) -> Layer:
     spikes, ran = trace.spikes(), _kernel(trace)
-    kind, gradient = type(trace.neuron).__name__, norms(evidence, trace.path) if trace.stepwise else None
+    kind, gradient = type(trace.neuron).__name__, trace.norms() if trace.stepwise else None
     if spikes is None or not spikes.numel() or bool(spikes.isnan().any()):
         return Layer(trace.path, kind, None, None, None, None, gradient, *ran)
     rate, dead = firing_rate(spikes), dead_neurons(spikes)
@@ -190,10 +193,8 @@ def _layer(trace: Trace, evidence: Evidence) -> Layer:
 
 def _kernel(trace: Trace) -> tuple[str | None, str]:
     """Return the kernel that would run a layer over the steps of the batch, and why."""
-    if not isinstance(trace.neuron, SpikingNeuron) or not trace.inputs:
-        return None, ""
     rows = torch.cat(trace.inputs)
-    if not rows.numel() or len(rows) % trace.steps:
+    if not isinstance(trace.neuron, SpikingNeuron) or not rows.numel() or len(rows) % trace.steps:
         return None, ""
     choice = kernels.choose(trace.neuron, rows.unflatten(0, (trace.steps, -1)))
     return choice.name, choice.reason

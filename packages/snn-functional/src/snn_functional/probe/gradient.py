@@ -44,10 +44,8 @@ class _GradientMonitor(BaseMonitor):
         count, arrived = len(leaves), weakref.WeakMethod(self._arrived)
 
         def known(gradients: Sequence[Tensor | None]) -> None:
-            record = arrived()
-            if record is not None:
-                results = dict(zip(places, gradients, strict=True))
-                record(name, tree_unflatten([results.get(i) for i in range(count)], structure))
+            results = dict(zip(places, gradients, strict=True))
+            _call(arrived(), name, tree_unflatten([results.get(i) for i in range(count)], structure))
 
         if places:
             for place, alias in zip(places, _Arrival.apply(known, *(leaves[i] for i in places)), strict=True):
@@ -158,6 +156,6 @@ class GradInputMonitor(_GradientMonitor):
         return args, dict(zip(kwargs, self._awaited(name, tuple(kwargs.values())), strict=True))
 
 
-def _call(arrived: Callable[[str, Any], None] | None, name: str, gradient: Tensor) -> None:
+def _call(arrived: Callable[[str, Any], None] | None, name: str, gradients: Any) -> None:
     if arrived is not None:
-        arrived(name, gradient)
+        arrived(name, gradients)

@@ -6,6 +6,7 @@ import copy
 from collections import OrderedDict
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
@@ -57,7 +58,7 @@ class IntegerNet(nn.Module):
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"x is a {type(x).__name__}; pass a torch.Tensor of integers")
-        if x.is_floating_point() or x.is_complex() or x.element_size() < 4:
+        if x.dtype not in (torch.int32, torch.int64):
             raise TypeError(f"x has dtype {x.dtype}; pass int32 or int64, as fixed_point.integers(x) or spk.long()")
         result = largest_of(x.long())
         if result > self.entering.largest:

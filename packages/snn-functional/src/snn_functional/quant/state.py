@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from snn_functional._numbers import real
+from snn_functional._placed import placed
 from snn_functional.quant._levels import base_of, borders, geometric, nearest_to_zero
 from snn_functional.quant._straight_through import straight_through
 from snn_functional.quant.grid import check_bits
@@ -68,9 +70,9 @@ class state_quant:  # noqa: N801
         check_bits(self.num_bits, 1, 16)
         for name in ("threshold", "lower_limit", "upper_limit"):
             value = getattr(self, name)
-            if not isinstance(value, int | float):
+            if not _is_number(value):
                 raise TypeError(f"{name} is a {type(value).__name__}; pass a number, as float({name})")
-            if not isfinite(real(name, +value, "a finite number")):
+            if not isfinite(real(name, value, "a finite number")):
                 raise ValueError(f"{name} is {value}; pass a finite number")
         if self.threshold <= 0:
             raise ValueError(f"threshold is {self.threshold}; levels need one greater than 0")
@@ -80,11 +82,11 @@ class state_quant:  # noqa: N801
                 raise ValueError(f"{name} is {getattr(self, name)}; these levels need at least {least}")
         if self.lower_limit == self.upper_limit == -1:
             raise ValueError("lower_limit and upper_limit are both -1; that leaves no range, raise one of them")
-        if self.multiplier is not None and not isinstance(self.multiplier, int | float):
+        if self.multiplier is not None and not _is_number(self.multiplier):
             raise TypeError(f"multiplier is a {type(self.multiplier).__name__}; pass a number or None")
         if self.multiplier is not None and not 0 < self.multiplier <= 1:
             raise ValueError(f"multiplier is {self.multiplier}; steps shrink by a factor in (0, 1]")
-        _ = self._tables  # so that copies and other threads need not make them
+        _ = self._tables_by_dtype  # so that copies and other threads need not make them
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the levels nearest to ``x``, with the same shape, dtype and device."""
@@ -93,30 +95,26 @@ class state_quant:  # noqa: N801
     @property
     def levels(self) -> Tensor:
         """The levels, ascending, in the default dtype."""
-        return self._table(torch.get_default_dtype(), torch.device("cpu"))[0][:-1].clone()
+        return self._tables(torch.get_default_dtype())[0][:-1].clone()
 
     def _nearest(self, x: Tensor) -> Tensor:
-        levels, ends = self._table(x.dtype, x.device)
+        levels, ends = self._tables(x.dtype)
+        if x.device != levels.device:
+            levels, ends = placed(levels, x), placed(ends, x)
         index = torch.bucketize(x.contiguous(), ends, out_int32=True)
         return levels.index_select(0, index.flatten()).view(x.shape)
 
-    def _table(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-        if (dtype, device) in self._tables:
-            return self._tables[dtype, device]
-        if (dtype, torch.device("cpu")) not in self._tables:
+    def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        if dtype not in self._tables_by_dtype:
             raise ValueError(f"state_quant: levels up to {self._ends[1]:g} do not fit {dtype}; pass a wider state")
-        levels, ends = self._tables[dtype, torch.device("cpu")]
-        table = levels.to(device), ends.to(device)
-        if not torch.compiler.is_compiling():
-            self._tables[dtype, device] = table
-        return table
+        return self._tables_by_dtype[dtype]
 
     @property
     def _ends(self) -> tuple[float, float]:
         return -self.threshold - self.threshold * self.lower_limit, self.threshold + self.threshold * self.upper_limit
 
     @cached_property
-    def _tables(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
+    def _tables_by_dtype(self) -> dict[torch.dtype, tuple[Tensor, Tensor]]:
         """The levels of every dtype, and the largest number that is rounded to each level."""
         zero = nearest_to_zero(self._ladder(torch.float64))
         tables = {}
@@ -128,7 +126,7 @@ class state_quant:  # noqa: N801
                 # numbers above every end belong to the highest level, up to infinity, and NaN comes after that
                 ends = torch.cat([borders(levels), levels.new_tensor([torch.inf])])
                 levels = torch.cat([levels, levels.new_tensor([torch.nan])])
-                tables[dtype, torch.device("cpu")] = levels, ends
+                tables[dtype] = levels, ends
         return tables
 
     def _ladder(self, dtype: torch.dtype) -> Tensor:
@@ -140,3 +138,7 @@ class state_quant:  # noqa: N801
         center = float(self.threshold) if self.thr_centered else 0.0
         base = base_of(self.num_bits) if self.multiplier is None else self.multiplier
         return torch.tensor(geometric(count, low, center, high, base), dtype=dtype, device="cpu")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from snn_functional._device_checks import is_any
 from snn_functional.quant._levels import borders
+from snn_functional.quant._straight_through import IdentityGradient
 
 
-class StateQuant(torch.autograd.Function):
+class StateQuant(IdentityGradient):
     """States rounded to the nearest of some levels, with the gradient of the identity: ``StateQuant.apply(x, levels)``.
 
     Halfway between two levels the lower one is taken. NaN stays NaN. :class:`state_quant` makes the levels itself.
@@ -25,8 +24,6 @@ class StateQuant(torch.autograd.Function):
         >>> x.grad
         tensor([1., 1., 1., 1.])
     """
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(input_: Tensor, levels: Tensor) -> Tensor:
@@ -59,12 +56,3 @@ class StateQuant(torch.autograd.Function):
         index = torch.bucketize(input_.contiguous(), borders(ascending))
         nearest = ascending.index_select(0, index.flatten()).view(input_.shape)
         return torch.where(input_.isnan(), input_, nearest)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Save nothing for the backward pass."""
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        """Return the gradient unchanged, and none for the levels."""
-        return grads[0], None

@@ -44,24 +44,18 @@ class CostModel:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise TypeError(f"name is {self.name!r}; pass a str that says where the numbers are from")
-        for kind in ("", "int8_"):
-            costs = {f"{kind}{name}": getattr(self, f"{kind}{name}") for name in ("ac", "mac")}
-            missing = [name for name, cost in costs.items() if cost is None and kind]
-            if len(missing) == 1:
-                raise ValueError(f"{missing[0]} is None; pass both int8_ac and int8_mac, or neither")
-            if not missing:
-                _must_be_energies(**costs)
+        missing = [name for name in ("int8_ac", "int8_mac") if getattr(self, name) is None]
+        if len(missing) == 1:
+            raise ValueError(f"{missing[0]} is None; pass both int8_ac and int8_mac, or neither")
+        for name in ("ac", "mac", *(() if missing else ("int8_ac", "int8_mac"))):
+            cost = getattr(self, name)
+            if finite(name, cost, "an energy in joules") < 0:
+                raise ValueError(f"{name} is {cost}; an energy in joules is at least 0")
         _must_be_memories(self.memories)
 
     def access(self, size: float) -> float:
         """Return the energy of an access to 32 bits in the smallest memory that holds a number of bytes, in joules."""
         return next((energy for holds, energy in self.memories if holds >= size), 0.0)
-
-
-def _must_be_energies(**costs: float) -> None:
-    for name, cost in costs.items():
-        if finite(name, cost, "an energy in joules") < 0:
-            raise ValueError(f"{name} is {cost}; an energy in joules is at least 0")
 
 
 def _must_be_memories(memories: Any) -> None:

@@ -15,6 +15,7 @@ from snn_core import SpikingNeuron, unroll
 from snn_core.neuron.recurrence import OneToOne
 from snn_functional._numbers import whole
 from snn_functional.probe import BaseMonitor
+from snn_functional.probe._hook import input_of
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class SynopsMonitor(BaseMonitor):
 
     def _before(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.sees_a_call():
-            products = Products(name, module, (*args, *kwargs.values())[0].detach())
+            products = Products(name, module, input_of(module, args, kwargs).detach())
             acs, macs = (round(float(number.sum())) for number in (products.acs, products.macs))
             self.record(name, SynapticOperations(acs, macs, products.samples * products.dense))
 

@@ -1,4 +1,4 @@
-"""Checks of decays, time constants and thresholds: are they in their range?"""
+"""Checks of decays, time constants, thresholds and delays: are they in their range, or learned up to an end of it?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from snn_core import Alpha
+from snn_core.neuron.bounds import Bounded
 from snn_core.neuron.firing import Firing
 from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis.finding import Finding
@@ -56,7 +58,7 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
 
 
 def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
-    steps = evidence.steps(path)
+    steps = next((trace.steps for trace in evidence.traces() if trace.path == path), len(evidence.batch))
     for name in ("alpha", "beta"):
         decay = _of(neuron, name)
         if name == "beta":  # in some equations beta is not the decay of the membrane in a step
@@ -99,3 +101,47 @@ def _threshold(path: str, neuron: Any) -> Iterator[Finding]:
 def _of(neuron: Any, name: str, otherwise: Tensor | None = None) -> Tensor | None:
     value = getattr(neuron, name, None)
     return value.detach() if isinstance(value, Tensor) else otherwise
+
+
+def bounds(evidence: Evidence) -> Iterator[Finding]:
+    """Yield constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
+    limit = evidence.limits.bound
+    for path, module in evidence.net.named_modules():
+        for name, value, low, high in _bounded(module):
+            share = (value - low) / (high - low)
+            counts = {low: int((share < limit).sum()), high: int((share > 1 - limit).sum())}
+            count = sum(counts.values())
+            if not count:
+                continue
+            ends = " and ".join(f"{number} at {end:g}" for end, number in counts.items() if number)
+            message = (
+                f"{count} of {value.numel()} values of {name!r} lie within {100 * limit:g} % of an end of their range, "
+                f"{ends}: they go no farther, and have hardly any gradient to return."
+            )
+            remedy = (
+                f"Widen the range, if the best value may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) "
+                "of a new neuron; start farther inside, or give them a smaller learning rate."
+            )
+            if name == "delay":
+                remedy = (
+                    "Pass a larger max_delay, if the best delay may be longer; start between the ends, or give the "
+                    "delays a smaller learning rate."
+                )
+            yield Finding("constant_at_bound", "warning", path, count, message, remedy)
+
+
+def _bounded(module: nn.Module) -> Iterator[tuple[str, Tensor, float, float]]:
+    """Yield the learned constants of a module that have a range, with its ends."""
+    if parametrize.is_parametrized(module):
+        for name, steps in module.parametrizations.items():  # pyrefly: ignore[not-callable, missing-attribute]
+            value = getattr(steps, "original", None)
+            if not isinstance(value, Tensor) or not value.requires_grad:
+                continue
+            value = value.detach()
+            for step in steps:
+                value = step(value)
+                if isinstance(step, Bounded):
+                    yield name, value.detach(), step.low, step.high
+    delay, longest = module._parameters.get("delay"), getattr(module, "max_delay", None)
+    if delay is not None and delay.requires_grad and isinstance(longest, int | float) and longest > 0:
+        yield "delay", delay.detach(), 0.0, float(longest)
