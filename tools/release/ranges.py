@@ -40,7 +40,7 @@ def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
 
 
 def tightened(project: str, final: Mapping[str, str]) -> str:
-    """Raise floors on development versions to the final versions of packages that have come of them, or of later ones.
+    """Make floors final whose development versions led to the final version of a package, or to one before it.
 
     Example:
         >>> tightened('["snn-core>=0.5.0.dev0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]', {"snn-core": "0.5.0"})
