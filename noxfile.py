@@ -32,7 +32,6 @@ from matrix.covering import covering
 from sessions import (
     APART_EXTRAS,
     INDEX,
-    NATIVE,
     NEEDS_DEPLOY,
     NEEDS_EXECUTORCH,
     NEEDS_MORE,
@@ -55,7 +54,7 @@ from sessions import (
     same_files,
 )
 from subsets import closed_subsets
-from workspace import NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
+from workspace import NATIVE, NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
 
 nox.needs_version = ">=2025.11"
 nox.options.default_venv_backend = "uv"

@@ -53,3 +53,9 @@ def test_the_tables_of_the_page_are_between_the_marks():
 def test_a_page_without_marks_is_refused():
     with pytest.raises(ValueError, match=r"\.md needs the lines"):
         choose_settings.PART.put("# Choose", str)
+
+
+def test_no_seeds_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        choose_settings.main(["--seeds", "0"])
+    assert "argument --seeds: 0 is not at least 1" in capsys.readouterr().err

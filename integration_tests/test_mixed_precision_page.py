@@ -43,3 +43,18 @@ def test_one_seed_has_no_spread(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
     assert mixed_precision.accuracies(1).rows == [["digits", "90.0", "91.0", "+1.00", "–"]]
     assert mixed_precision.accuracies(2).rows == [["digits", "90.0, 91.0", "91.0, 92.0", "+1.00", "0.71"]]
+
+
+def test_one_step_has_its_ratio_for_all_quartiles(monkeypatch):
+    monkeypatch.setattr(mixed_precision, "NETS", {"small": (lambda: mixed_precision._dense(5, 7, 3), (4, 5))})
+    monkeypatch.setattr(mixed_precision, "_step", lambda *arguments: 0.004 if arguments[-1] else 0.002)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    (row,) = mixed_precision.times(1).rows
+    assert row[:4] == ["small", "2.0 ms", "4.0 ms", "2.00 (2.00 to 2.00)"]
+
+
+def test_no_steps_and_no_seeds_are_refused(capsys):
+    for words in (["--repeats", "0"], ["--seeds", "0"]):
+        with pytest.raises(SystemExit):
+            mixed_precision.main(words)
+        assert f"argument {words[0]}: 0 is not at least 1" in capsys.readouterr().err

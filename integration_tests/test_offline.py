@@ -18,6 +18,7 @@ LINK = '<link rel="canonical" href="//b.org"><link rel="stylesheet" href="//b.or
         ('<a href="https://b.org">b</a><img src="a.png?v=1#top">', []),
         (f'{LINK}<script src="https://b.org/a.js"></script>', ["//b.org/a.css", "https://b.org/a.js"]),
         ('<video src="//b.org/a.webm" poster="//b.org/a.png"></video>', ["//b.org/a.webm", "//b.org/a.png"]),
+        ('<img srcset="a.png 1x, //b.org/a.png 2x"><object data="//b.org/a.svg">', ["//b.org/a.png", "//b.org/a.svg"]),
         ('<p style="background: url(//b.org/a.png)">a</p>', ["//b.org/a.png"]),
         ("<style>@import '//b.org/a.css'; p { background: url(a.png) }</style>", ["//b.org/a.css"]),
         ('<img src="../outside.png"><img src="missing.png">', ["../outside.png", "missing.png"]),

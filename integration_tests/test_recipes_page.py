@@ -67,3 +67,17 @@ def test_a_page_without_marks_is_refused():
 def test_a_failed_run_shows_its_output():
     with pytest.raises(RuntimeError, match=r"(?s)--neuron cable ended with code [12]: .*\S"):
         recipes.trained("vowels", "cable")
+
+
+def test_new_results_stand_beside_earlier_ones_of_the_same_versions_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(recipes, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(recipes, "trained", lambda task, neuron: {"task": task, "neuron": neuron})
+    monkeypatch.setattr(recipes.machine, "versions", lambda *names: {"torch": "1"})
+    for tasks in ([*recipes.NETWORKS], ["plaid"]):
+        results = recipes.results(tasks)
+        assert [run["task"] for run in results["runs"]] == [task for task in recipes.NETWORKS for _ in range(2)]
+        recipes.RESULTS.write_text(json.dumps(results), encoding="utf-8")
+    monkeypatch.setattr(recipes.machine, "versions", lambda *names: {"torch": "2"})
+    with pytest.raises(ValueError, match="of other versions or of another machine: train all tasks"):
+        recipes.results(["plaid"])
+    assert recipes.results([*recipes.NETWORKS])["versions"] == {"torch": "2"}

@@ -24,11 +24,7 @@ _kernels: list[torch.library.Library] = []  # which are there as long as they ar
 
 
 class OnlyOn(TorchDispatchMode):
-    """Fails where an operation reads or makes numbers on another device.
-
-    Args:
-        device: The device's type, as ``"meta"``.
-    """
+    """Fails where an operation reads or makes numbers on another type of device."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -77,11 +73,7 @@ def register() -> None:
 
 
 def moved(net: nn.Module) -> nn.Module:
-    """Put a net's parameters and buffers on the accelerator, in place.
-
-    Args:
-        net: A net on the CPU, made outside of the mode.
-    """
+    """Put the parameters and buffers of a net, which was made outside of the mode, on the accelerator, in place."""
     for module in net.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
@@ -99,12 +91,7 @@ def of(tensor: Tensor) -> Tensor:
 
 
 def run(config: Any, file: Path) -> None:
-    """Run tests in a process of their own, in which there is the accelerator.
-
-    Args:
-        config: The configuration of pytest here.
-        file: The file of the tests, which calls ``register`` first.
-    """
+    """Run the tests of a file, which calls ``register`` first, in a process in which there is the accelerator."""
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(config.inipath), "--rootdir", str(config.rootpath)]
     process = subprocess.run(
         [*command, "-p", "no:cacheprovider", str(file)], capture_output=True, text=True, check=False

@@ -7,9 +7,11 @@ of validation parts; the test parts are not looked at.
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,8 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn
-from bench import machine
-from bench.report import today
+from bench.report import positive, what_ran
 from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
@@ -61,13 +62,7 @@ class Settings:
 
 
 class Result(NamedTuple):
-    """The result of a training.
-
-    Attributes:
-        accuracy: Share of the validation part that is answered right.
-        firing: Share of its steps in which the last hidden layer's neurons fire.
-        seconds: Time of the processor for an epoch.
-    """
+    """The accuracy on the validation part, share of steps in which the last hidden layer fires, seconds of an epoch."""
 
     accuracy: float
     firing: float
@@ -118,48 +113,40 @@ _HEADS = {
 
 
 def main(arguments: list[str]) -> None:
-    """Run it.
-
-    Args:
-        arguments: Of the command line.
-    """
+    """Train every setting, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="choose_settings.py", allow_abbrev=False)
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on; 3 without")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, from 0 on; 3 without")
+    seeds = parser.parse_args(arguments).seeds
     torch.set_num_threads(1)
     began = time.process_time()
-    result = tables(options.seeds)
-    result.append(_ran(options.seeds, time.process_time() - began))
-    PART.write(PAGE, lambda: sections(result, "###"))
+    results = tables(seeds)
+    minutes = (time.process_time() - began) / 60
+    facts = ["seeds", str(seeds)], ["time of the processor", f"{minutes:.0f} min"]
+    results.append(what_ran("python tools/choose_settings.py", _PACKAGES, 1, *facts))
+    PART.write(PAGE, lambda: sections(results, "###"))
 
 
 def tables(seeds: int, grids: dict[str, dict[str, list[Settings]]] | None = None) -> list[Table]:
-    """Train every setting of the grids with some seeds.
-
-    Args:
-        seeds: Number of seeds.
-        grids: What to train; :data:`GRIDS` without.
+    """Train every setting of the grids, :data:`GRIDS` without any, with seeds from 0 on.
 
     Returns:
         A table of each grid: mean and standard deviation of the validation accuracy in percent, and the share of steps
         in which a hidden neuron fires.
     """
-    cache: dict[Settings, list[Result]] = {}  # the settings from which each table starts are those of all of them
+
+    @functools.cache  # the settings from which each table starts are those of all of them
+    def runs(settings: Settings) -> list[Result]:
+        return [trained(settings, seed) for seed in range(seeds)]
+
     tables = []
     for title, rows in (GRIDS if grids is None else grids).items():
-        cells = []
-        for name, row in rows.items():
-            results = []
-            for settings in row:
-                if settings not in cache:
-                    cache[settings] = [trained(settings, seed) for seed in range(seeds)]
-                results.append(cache[settings])
-            cells.append([name, *_cells(results, timed=title == "Number of steps T")])
+        timed = title == "Number of steps T"
+        cells = [[name, *_cells(map(runs, row), timed)] for name, row in rows.items()]
         tables.append(Table(title, _HEADS[title], cells))
     return tables
 
 
-def _cells(results: list[list[Result]], timed: bool) -> list[str]:
+def _cells(results: Iterable[list[Result]], timed: bool) -> list[str]:
     cells = []
     for runs in results:
         shares = [100 * run.accuracy for run in runs]
@@ -174,13 +161,7 @@ def _cells(results: list[list[Result]], timed: bool) -> list[str]:
 def trained(settings: Settings, seed: int, epochs: int = 0) -> Result:
     """Train a net and measure it on the validation part.
 
-    Args:
-        settings: The settings.
-        seed: Of the weights, of random spikes and of the order of the samples.
-        epochs: Passes over the training part; 0 for as many as the tables take.
-
-    Returns:
-        What it gave.
+    The seed is that of weights, random spikes and the order of the samples; 0 epochs are as many as the tables take.
 
     Example:
         >>> 0.1 < trained(Settings("digits", num_steps=2), seed=0, epochs=1).accuracy < 1
@@ -248,19 +229,6 @@ def _net(settings: Settings) -> nn.Sequential:
                     for parameter in module.parameters():
                         parameter *= settings.scale
     return net
-
-
-def _ran(seeds: int, seconds: float) -> Table:
-    described = machine.described()
-    rows = [
-        ["versions", machine.listed(machine.versions(*_PACKAGES))],
-        ["processor, threads of torch", f"{described['processor']} ({described['instructions']}), 1"],
-        ["seeds", str(seeds)],
-        ["time of the processor", f"{seconds / 60:.0f} min"],
-        ["date", today()],
-        ["command", "`python tools/choose_settings.py`"],
-    ]
-    return Table("What ran", ["", ""], rows)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,7 @@ SESSIONS_OF_THEIR_OWN = {"snn-export": ("executorch", "onnx"), "snn-functional":
 
 
 def closure(*requirements: str) -> set[str]:
-    """Our distributions that some requirements bring, through dependencies and extras.
-
-    Args:
-        requirements: Requirements, as in a pyproject.toml; of other distributions too.
-
-    Returns:
-        Names of distributions.
+    """Our distributions that some requirements, on others too, bring through dependencies and extras.
 
     Raises:
         ValueError: If an extra is asked for that a distribution does not have.
@@ -52,11 +46,7 @@ def closure(*requirements: str) -> set[str]:
 
 
 def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
-    """One of our distributions with those of its extras that bring nothing else of ours and have no session.
-
-    Args:
-        package: Its name.
-        without: Extras to leave out all the same.
+    """One of our distributions with its extras that bring nothing else of ours and have no session, without some.
 
     Example:
         >>> with_foreign_extras("snn-functional")
@@ -69,14 +59,7 @@ def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
 
 
 def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Version]:
-    """The oldest versions of others' distributions that one of ours says it works with.
-
-    Args:
-        package: Its name.
-        extras: Extras to count in.
-
-    Returns:
-        For each distribution with a floor, the highest of its floors.
+    """The oldest versions of others' distributions that one of ours, with some extras, says it works with.
 
     Example:
         >>> foreign_floors("snn-spikegen")

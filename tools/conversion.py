@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import snn
-from bench import machine
-from bench.report import say, today
+from bench.report import say, what_ran
 from bench.tables import Table, sections
 from marked import Part
 from workspace import ROOT
@@ -31,11 +30,7 @@ LEVELS, EPOCHS = 16, 5
 
 
 class Block(nn.Module):
-    """Two convolutions, beside which the input is added.
-
-    Args:
-        channels: Of input and output.
-    """
+    """Two convolutions, beside which the input is added."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -77,27 +72,19 @@ TASKS: dict[str, tuple[str, int, Callable[[], nn.Module]]] = {
 
 
 def main(arguments: list[str]) -> None:
-    """Run it.
-
-    Args:
-        arguments: Of the command line.
-    """
+    """Train and convert, and write the tables of the page if that was all."""
     parser = argparse.ArgumentParser(prog="python tools/conversion.py", allow_abbrev=False)
     parser.add_argument("--tasks", nargs="+", choices=[*TASKS], default=[*TASKS], help="all without")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="0 to 2 without")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    runs = {task: [_said(task, seed, trained(task, seed)) for seed in options.seeds] for task in options.tasks}
+    runs = {task: [trained(task, seed) for seed in options.seeds] for task in options.tasks}
     if (options.tasks, options.seeds) == ([*TASKS], [0, 1, 2]):
         PART.write(PAGE, lambda: sections(tables(runs)))
 
 
 def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
-    """Train a network and convert it.
-
-    Args:
-        task: One of ``TASKS``.
-        seed: Of weights and order; the split of the data is always the same.
+    """Train a network with a seed of weights and order, and convert it.
 
     Returns:
         For each method the accuracy on the test part by number of steps; that of the network by 0, as ``"network"``.
@@ -116,7 +103,9 @@ def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
             ann = snn.QCFS.replace_relu(net, sample, levels=LEVELS)
             _train(ann, train[:], EPOCHS, 1e-3)
         converted, _ = snn.from_ann(ann, sample, method=method, num_steps=8)
-        results[method] = _told(converted, *test[:])
+        results[method] = _by_steps(converted, *test[:])
+    text = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in of.values())}" for name, of in results.items())
+    say(f"{task}, seed {seed}: {text}")
     return results
 
 
@@ -134,8 +123,8 @@ def _train(net: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float
 
 
 @torch.no_grad()
-def _told(net: nn.Module, x: Tensor, targets: Tensor) -> dict[int, float]:
-    """Return the share of samples told right, by number of steps."""
+def _by_steps(net: nn.Module, x: Tensor, targets: Tensor) -> dict[int, float]:
+    """Return the share of samples that are answered right, by number of steps."""
     outs = torch.cat([snn.unroll(net, rows.expand(max(STEPS), *rows.shape)) for rows in x.split(100)], 1)
     return {steps: _share(outs[:steps].mean(0), targets) for steps in STEPS}
 
@@ -144,34 +133,20 @@ def _share(out: Tensor, targets: Tensor) -> float:
     return float((out.argmax(1) == targets).double().mean())
 
 
-def _said(task: str, seed: int, run: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
-    text = "; ".join(f"{name} {' '.join(f'{100 * v:.2f}' for v in shares.values())}" for name, shares in run.items())
-    say(f"{task}, seed {seed}: {text}")
-    return run
-
-
 def tables(runs: dict[str, Any]) -> Sequence[Table]:
-    """Return the tables of the page.
-
-    Args:
-        runs: For each task what :func:`trained` returned with each seed.
-    """
+    """Return the tables of the page, from what :func:`trained` returned for each task with each seed."""
     head = ["network", "its accuracy", "method", *(f"T = {steps}" for steps in STEPS)]
     rows = [
         [task, _percent([run["network"][0] for run in of]), method, *(_lost(of, method, steps) for steps in STEPS)]
         for task, of in runs.items()
         for method in METHODS
     ]
-    facts = {"machine": machine.described(), "date": today(), "command": "python tools/conversion.py"}
-    ran = [
-        ["versions", machine.listed(machine.versions("python", "torch", "snn"))],
-        *machine.rows(facts, "torch", 1),
-    ]
-    return Table("Points of accuracy lost", head, rows), Table("What ran", ["", ""], ran)
+    ran = what_ran("python tools/conversion.py", ("python", "torch", "snn"), 1)
+    return Table("Points of accuracy lost", head, rows), ran
 
 
 def _lost(runs: list[dict[str, Any]], method: str, steps: int) -> str:
-    """Return how many points fewer are told right than by the network, the mean over seeds and the most."""
+    """Return how many points fewer are answered right than by the network, the mean over seeds and the most."""
     lost = [100 * (run["network"][0] - run[method][steps]) for run in runs]
     return f"{statistics.fmean(lost):.2f} (≤ {max(lost):.2f})"
 

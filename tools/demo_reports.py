@@ -20,13 +20,7 @@ SPEAKERS = tuple(f"speaker {i}" for i in range(1, 10))
 
 
 def run_of(task: str) -> tuple[dict[str, Any], Recording]:
-    """A result and a recording of a task.
-
-    Args:
-        task: ``"digits"``, ``"mnist"`` or ``"vowels"``.
-
-    Returns:
-        What ``snn.demo.report.write_report`` takes.
+    """Return what ``snn.demo.report.write_report`` takes of a task: its result and its recording.
 
     Example:
         >>> result, recording = run_of("mnist")

@@ -20,10 +20,7 @@ MOST = 14
 
 
 def entered(call: Callable[[], object]) -> list[str]:
-    """List the files of snn-core whose functions a call runs.
-
-    Returns:
-        The files' paths within the package, in order of their names.
+    """List the files of snn-core whose functions a call runs, by their paths within the package, in order.
 
     Example:
         >>> entered(lambda: snn_core.decay(tau=20e-3, dt=1e-3))
@@ -48,8 +45,7 @@ def entered(call: Callable[[], object]) -> list[str]:
 def main() -> int:
     """Print the files that ``unroll(Sequential(Linear, Leaky))`` enters.
 
-    Returns:
-        The exit status: 1 if there are more than ``MOST``, or kernels that would leave some out.
+    The exit status is 1 if there are more than ``MOST``, or kernels that would leave some out.
     """
     if snn_core.kernels.choose(snn_core.Leaky(beta=0.9), torch.zeros(2, 1, 3)).name != "reference":
         print("kernels are installed; set SNN_DISABLE_NATIVE=1 to run without")

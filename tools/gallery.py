@@ -31,11 +31,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def draw(folder: pathlib.Path) -> None:
-    """Run the programs one after the other, and save what each section draws: its film, or else its figure.
-
-    Args:
-        folder: Where the pictures go, each by the title of its section; made if it is not there.
-    """
+    """Run the programs one after the other; save what each section draws, its film or else its figure, by its title."""
     folder.mkdir(parents=True, exist_ok=True)
     program: dict[str, Any] = {}
     for name, section in sections(PAGE.read_text(encoding="utf-8")).items():

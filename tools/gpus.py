@@ -12,10 +12,7 @@ PROGRAMS = ("nvidia-smi", "rocm-smi")
 
 
 def missing() -> str | None:
-    """Look for a GPU without torch, which need not be installed yet.
-
-    Returns:
-        What is missing, or None if a driver of NVIDIA or AMD is there.
+    """Return what is missing where no driver of NVIDIA or AMD is there, as far as is seen without torch.
 
     Example:
         >>> missing() is None or missing().startswith("no GPU: ")
@@ -27,10 +24,7 @@ def missing() -> str | None:
 
 
 def unseen() -> str | None:
-    """Ask torch for a GPU.
-
-    Returns:
-        Why it sees none, or None if it sees one.
+    """Return why torch sees no GPU, or None if it sees one.
 
     Example:
         >>> unseen() is None or unseen().startswith("no GPU: ")

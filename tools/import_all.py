@@ -13,10 +13,7 @@ import warnings
 
 
 def import_all(package: str) -> list[str]:
-    """Import a package and all modules under it.
-
-    Raises:
-        ImportError: If a module needs something that is not installed.
+    """Import a package and all modules under it; an ImportError if one needs something that is not installed.
 
     Example:
         >>> import_all("wsgiref")[:2]

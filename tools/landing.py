@@ -56,11 +56,7 @@ def times_faster(page: str) -> dict[str, float]:
 
 
 def draw_answer(program: str) -> Figure:
-    """Run the program of the page, and draw what its network does with one digit.
-
-    Args:
-        program: Python that makes ``net`` of layers ``hidden`` and ``output``, and ``test``.
-    """
+    """Run the program of the page, which makes ``net`` and ``test``, and draw what the net does with one digit."""
     torch.manual_seed(0)
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):

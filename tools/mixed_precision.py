@@ -8,7 +8,6 @@ and the digits of tutorial 5. Time is that of whole training steps.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
 import statistics
@@ -24,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn
-from bench import machine
-from bench.report import positive, today
+from bench.ratios import ratios
+from bench.report import positive, what_ran
 from bench.tables import NOTHING, Table, sections
 from marked import Part
 from workspace import ROOT
@@ -89,23 +88,23 @@ def main(arguments: list[str]) -> None:
     """Train, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="mixed_precision.py", allow_abbrev=False)
     parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, from 0 on; 3 without")
-    parser.add_argument("--repeats", type=int, default=15, help="training steps of each net and precision; 15 without")
+    parser.add_argument("--repeats", type=positive, default=15, help="steps of each net and precision; 15 without")
     options = parser.parse_args(arguments)
-    load = os.getloadavg()
-    tables = [times(options.repeats), accuracies(options.seeds), _ran(load)]
+    load, policy = os.getloadavg(), os.environ.get("OMP_WAIT_POLICY")
+    command = f"{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py"
+    loads = ["load of the machine before", ", ".join(f"{item:.1f}" for item in load)]
+    tables = [times(options.repeats), accuracies(options.seeds)]
+    threads = f"{THREADS} for the times, 1 for the accuracies"
+    tables.append(what_ran(command, _PACKAGES, threads, loads))
     PART.write(PAGE, lambda: sections(tables, "###"))
 
 
-def _precision(autocast: bool) -> contextlib.AbstractContextManager[Any]:
+def _precision(autocast: bool) -> torch.autocast:
     return torch.autocast("cpu", AUTOCAST, enabled=autocast)
 
 
 def times(repeats: int) -> Table:
-    """Time whole training steps, in float32 and under autocast in turn: forward pass, loss, backward pass, optimizer.
-
-    Args:
-        repeats: Steps of each net and precision, behind two that do not count.
-    """
+    """Time whole training steps of each net, in float32 and under autocast in turn, after two that do not count."""
     head = ["net", "float32", "bfloat16", "bfloat16 / float32, quartiles", "tensors, float32", "tensors, bfloat16"]
     return Table("Time of a training step", head, [_timed(name, repeats) for name in NETS])
 
@@ -117,13 +116,14 @@ def _timed(name: str, repeats: int) -> list[str]:
     labels, optimizer = torch.randint(0, 10, shape[:1]), torch.optim.Adam(net.parameters(), lr=5e-4)
     torch.set_num_threads(THREADS)
     both = [[_step(net, xs, labels, optimizer, autocast) for autocast in (False, True)] for _ in range(repeats + 2)]
-    single, mixed = (statistics.median(column) for column in zip(*both[2:], strict=True))
-    low, middle, high = statistics.quantiles([b / a for a, b in both[2:]], n=4)
+    single, mixed = zip(*both[2:], strict=True)
+    low, middle, high = ratios(single, mixed)
     sizes = []
     for autocast in (False, True):
         with _precision(autocast):
             sizes.append(f"{snn.plan_memory(net, xs).predicted_bytes / 2**20:.0f} MiB")
-    return [name, f"{1e3 * single:.1f} ms", f"{1e3 * mixed:.1f} ms", f"{middle:.2f} ({low:.2f} to {high:.2f})", *sizes]
+    milliseconds = [f"{1e3 * statistics.median(column):.1f} ms" for column in (single, mixed)]
+    return [name, *milliseconds, f"{middle:.2f} ({low:.2f} to {high:.2f})", *sizes]
 
 
 def _step(net: nn.Module, xs: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer, autocast: bool) -> float:
@@ -154,7 +154,7 @@ def accuracies(seeds: int) -> Table:
 
 def _tested(training: Any, recipe: Any, parts: Any, seed: int, autocast: bool) -> float:
     options = argparse.Namespace(epochs=recipe.epochs, validate=False)
-    answer = torch.autocast("cpu", AUTOCAST, enabled=autocast)(training.answer)
+    answer = _precision(autocast)(training.answer)
     with mock.patch.object(training, "answer", answer):
         run = training.trained(recipe, "lif", recipe.networks["lif"], parts, seed, options)
     return 100 * float(run.test or 0)
@@ -162,19 +162,6 @@ def _tested(training: Any, recipe: Any, parts: Any, seed: int, autocast: bool) -
 
 def _listed(shares: list[float]) -> str:
     return ", ".join(f"{share:.1f}" for share in shares)
-
-
-def _ran(load: tuple[float, ...]) -> Table:
-    described, policy = machine.described(), os.environ.get("OMP_WAIT_POLICY")
-    rows = [
-        ["versions", machine.listed(machine.versions(*_PACKAGES))],
-        ["processor", f"{described['processor']} ({described['instructions']})"],
-        ["cores, threads of torch", f"{described['cores']}, {THREADS} for the times, 1 for the accuracies"],
-        ["load of the machine before", ", ".join(f"{item:.1f}" for item in load)],
-        ["date", today()],
-        ["command", f"`{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py`"],
-    ]
-    return Table("What ran", ["", ""], rows)
 
 
 if __name__ == "__main__":

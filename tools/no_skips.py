@@ -9,26 +9,19 @@ from collections.abc import Generator
 
 import pytest
 
+Report = pytest.TestReport | pytest.CollectReport
 
-def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Report, Report]:
+    """Turn a skip inside a test or fixture into a failure, and so that of a whole module."""
+    report = yield
     if report.skipped or hasattr(report, "wasxfail"):
         reason = getattr(report, "wasxfail", None) or report.longrepr
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} did not run to a pass ({reason}): make it run, or delete it"
         report.__dict__.pop("wasxfail", None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip inside a test or fixture into a failure."""
-    report = yield
-    _fail_if_skipped(report)
     return report
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Turn a skip of a whole module into a failure."""
-    report = yield
-    _fail_if_skipped(report)
-    return report
+pytest_make_collect_report = pytest_runtest_makereport

@@ -25,6 +25,9 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         addresses = [attributes.get("src", ""), attributes.get("poster", "")]
+        addresses += [image.split()[0] for image in attributes.get("srcset", "").split(",") if image.strip()]
+        if tag == "object":
+            addresses.append(attributes.get("data", ""))
         if tag == "link" and not set(attributes.get("rel", "").split()) & NOT_LOADED:
             addresses.append(attributes.get("href", ""))
         self.loads += [*filter(None, addresses), *STYLE.findall(attributes.get("style", ""))]
@@ -35,10 +38,7 @@ class Page(html.parser.HTMLParser):
 
 
 def requests(site: pathlib.Path) -> list[str]:
-    """Return what the pages and styles of a site load from outside its folder.
-
-    Returns:
-        ``"file: address"`` for each.
+    """Return ``"file: address"`` for what the pages and styles of a site load from outside its folder.
 
     Example:
         >>> import tempfile

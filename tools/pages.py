@@ -77,10 +77,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def pages() -> list[str]:
-    """Every Markdown page of the tree that readers are led to.
-
-    Returns:
-        Paths from the root of the tree.
+    """Every Markdown page of the tree that readers are led to, by its path from the root.
 
     Example:
         >>> "README.md" in pages()
@@ -91,15 +88,7 @@ def pages() -> list[str]:
 
 
 def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
-    r"""Run a page in a process and an empty working folder of its own, and keep the record.
-
-    Args:
-        page: Its path from the root of the tree.
-        folder: Where records are kept; this one goes to ``folder / page``.
-        root: The root of the tree.
-
-    Returns:
-        The record, whose pictures lie in ``folder / page``.
+    r"""Run a page in a process and an empty working folder of its own; keep record and pictures in ``folder / page``.
 
     Raises:
         PageError: If the page does not run to its end; the message is its traceback.
@@ -122,41 +111,22 @@ def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
     return _read(into)
 
 
-def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
-    r"""The kept record of a page as it is now; where there is none, run it.
-
-    Raises:
-        PageError: If it had to be run and did not run to its end.
+def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT, anew: bool = True) -> Record | None:
+    r"""Return the kept record of a page as it is now; where there is none, run the page, or return None if not anew.
 
     Example:
         >>> root = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (root / "sum.md").write_text("```python\nprint(1 + 1)\n```\n")
-        >>> first = recorded("sum.md", root / "records", root)
-        >>> recorded("sum.md", root / "records", root) == first
+        >>> recorded("sum.md", root / "records", root, anew=False) is None
+        True
+        >>> recorded("sum.md", root / "records", root) == recorded("sum.md", root / "records", root, anew=False)
         True
     """
-    record = earlier_record(page, folder, root)
-    return run(page, folder, root) if record is None else record
-
-
-def earlier_record(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record | None:
-    r"""Return the kept record of a page as it is now.
-
-    Returns:
-        The record; None if the page has not run, or has changed since.
-
-    Example:
-        >>> root = pathlib.Path(tempfile.mkdtemp())
-        >>> _ = (root / "sum.md").write_text("```python\nprint(1 + 1)\n```\n")
-        >>> earlier_record("sum.md", root / "records", root) is None
-        True
-        >>> run("sum.md", root / "records", root) == earlier_record("sum.md", root / "records", root)
-        True
-    """
-    if not (folder / page / "record.json").exists():
-        return None
-    record = _read(folder / page)
-    return record if record.text == (root / page).read_text(encoding="utf-8") else None
+    if (folder / page / "record.json").exists():
+        record = _read(folder / page)
+        if record.text == (root / page).read_text(encoding="utf-8"):
+            return record
+    return run(page, folder, root) if anew else None
 
 
 def _read(folder: pathlib.Path) -> Record:

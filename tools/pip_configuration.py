@@ -27,11 +27,7 @@ _LEFT_OUT_FRESH = ("find-links", "constraint")
 
 
 def settings() -> dict[str, list[str]]:
-    """The settings of this machine that matter for installing.
-
-    Returns:
-        For each setting that is made, its values in rising order of precedence. Empty if there is no pip.
-    """
+    """The settings of this machine that matter for installing, each with its values in rising order of precedence."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = parse(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     if os.environ.get("SNN_FRESH"):
@@ -43,13 +39,9 @@ def settings() -> dict[str, list[str]]:
 
 
 def parse(listed: str) -> dict[str, list[str]]:
-    r"""Read what ``pip config list`` prints; ``pip config get`` misses some settings.
+    r"""Read what ``pip config list`` prints, a line ``source.key='values'`` for each setting of each source.
 
-    Args:
-        listed: Its standard output: a line ``source.key='values'`` for each setting of each source.
-
-    Returns:
-        For each of find-links, constraint, index-url and cert that occurs, its values, each once.
+    Of each setting that matters it gives all values, each once; ``pip config get`` misses some settings.
 
     Example:
         >>> parse("global.find-links='/a\\n/b'\n:env:.find-links='/a'\nglobal.timeout='9'\n")

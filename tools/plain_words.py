@@ -62,10 +62,7 @@ def phrases(text: str) -> list[str]:
 
 
 def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    r"""Find docstrings that begin with a noun clause, such as that of whether a class is known.
-
-    Yields:
-        Number and text of their first lines; questions are left out.
+    r"""Find first lines of docstrings that begin with a noun clause, with their number; questions are left out.
 
     Example:
         >>> list(first_lines(ast.parse("def f():\n    'What it does.'\ndef g():\n    'Return it.'")))
@@ -79,20 +76,14 @@ def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def names(tree: ast.Module, words: Collection[str] = frozenset(NAMES)) -> Iterator[tuple[int, str]]:
-    r"""Find variables and parameters whose name is a participle or a pronoun; fields of a class are left out.
-
-    Args:
-        tree: A program.
-        words: The participles and pronouns.
-
-    Yields:
-        Number of the line and name.
+    r"""Find variables and parameters whose name is a participle or a pronoun, by line; fields of a class are left out.
 
     Example:
         >>> list(names(ast.parse("def f(given):\n    found = given")))
         [(1, 'given'), (2, 'found')]
     """
-    fields = {id(node.target) for cls in ast.walk(tree) if isinstance(cls, ast.ClassDef) for node in _annotated(cls)}
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    fields = {id(node.target) for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields:
             name = node.id
@@ -107,10 +98,7 @@ def names(tree: ast.Module, words: Collection[str] = frozenset(NAMES)) -> Iterat
 
 
 def names_of_tests(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    r"""Find tests whose name is not a sentence in plain order, such as one that begins with a noun clause.
-
-    Yields:
-        Number of the line and name.
+    r"""Find tests whose name is not a sentence in plain order, such as one that begins with a noun clause, by line.
 
     Example:
         >>> list(names_of_tests(ast.parse("def test_what_fails_is_told(): ...\ndef test_a_failure_is_reported(): ...")))
@@ -121,15 +109,8 @@ def names_of_tests(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.name
 
 
-def _annotated(cls: ast.ClassDef) -> list[ast.AnnAssign]:
-    return [node for node in cls.body if isinstance(node, ast.AnnAssign)]
-
-
 def of_text(text: str) -> Iterator[tuple[int, str]]:
     r"""Find what is to be mended in a text, by line.
-
-    Yields:
-        Number of the line and problem.
 
     Example:
         >>> list(of_text("Plain.\nIt is no colour."))
@@ -143,14 +124,7 @@ def of_text(text: str) -> Iterator[tuple[int, str]]:
 
 
 def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
-    r"""Find what is to be mended in a program, by line.
-
-    Args:
-        text: The program.
-        path: Its path from the root of the workspace; tests and tools have a longer list of names.
-
-    Yields:
-        Number of the line and problem.
+    r"""Find what is to be mended in a program, by line; tests and tools have a longer list of names.
 
     Example:
         >>> list(of_program("def f(one):\n    'Where it is.'", "tools/f.py"))
@@ -167,11 +141,7 @@ def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
 
 
 def main(root: pathlib.Path = ROOT) -> int:
-    """Print each sentence and name to be mended.
-
-    Returns:
-        The exit status: 1 if there is any.
-    """
+    """Print each sentence and name to be mended; the exit status is 1 if there is any."""
     count = 0
     for path in sorted(set(itertools.chain.from_iterable(root.glob(pattern) for pattern in (*TEXTS, *PROGRAMS)))):
         inside = path.relative_to(root)

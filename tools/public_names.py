@@ -62,11 +62,7 @@ def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
 
 
 def main(most: int = MOST) -> int:
-    """Print how many public names each package has.
-
-    Returns:
-        The exit status: 1 if there are more.
-    """
+    """Print how many public names each package has; the exit status is 1 if there are more."""
     counts = {package: len(things) for package, things in once().items()}
     total = sum(counts.values())
     for name, count in [*counts.items(), (f"all, at most {most}", total)]:

@@ -12,7 +12,7 @@ import shlex
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from bench import machine
@@ -42,20 +42,27 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--tables", action="store_true", help="write the page's tables from the results that are there")
     options = parser.parse_args(arguments)
     if not options.tables:
-        runs = [trained(task, neuron) for task in options.tasks for neuron in NETWORKS[task]]
-        earlier = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"] if RESULTS.exists() else []
-        runs += [run for run in earlier if run["task"] not in options.tasks]
-        results = {
-            "runs": sorted(runs, key=lambda run: [*NETWORKS].index(run["task"])),
-            "machine": machine.described(),
-            "versions": machine.versions("python", *PACKAGES, *SOURCES),
-            "date": today(),
-        }
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        RESULTS.write_text(json.dumps(results(options.tasks), indent=1) + "\n", encoding="utf-8")
     PART.write(PAGE, lambda: sections(tables(json.loads(RESULTS.read_text(encoding="utf-8")))))
 
 
-def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
+def results(tasks: Collection[str]) -> dict[str, Any]:
+    """Train the nets of some tasks, and add the results of the others that are in the file.
+
+    Raises:
+        ValueError: If those are of other versions or of another machine, which the page says once for all.
+    """
+    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
+    earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+    others = [run for run in earlier["runs"] if run["task"] not in tasks]
+    if others and any(earlier[name] != value for name, value in facts.items()):
+        raise ValueError(f"{RESULTS.name} is of other versions or of another machine: train all tasks")
+    runs = [trained(task, neuron) for task in tasks for neuron in NETWORKS[task]]
+    runs = sorted([*runs, *others], key=lambda run: [*NETWORKS].index(run["task"]))
+    return {"runs": runs, **facts, "date": today()}
+
+
+def trained(task: str, neuron: str) -> dict[str, Any]:
     """Train one net of a recipe with every seed, in a process of its own, as a reader does.
 
     Returns:
@@ -64,7 +71,7 @@ def trained(task: str, neuron: str, *options: str) -> dict[str, Any]:
     Raises:
         RuntimeError: If it fails, with what it said.
     """
-    command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron, *options]
+    command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron]
     say(shlex.join(command))
     process = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     if process.returncode:

@@ -25,11 +25,7 @@ class Release(NamedTuple):
 
 
 def last(root: pathlib.Path) -> dict[str, Release]:
-    """Return the last release of each package that has one.
-
-    Returns:
-        For each package its highest version with its commit.
-    """
+    """Return the highest version of each package that has a release, with its commit."""
     return {
         package: Release(*max(versions.items(), key=lambda pair: Version(pair[0])))
         for package, versions in _read(root).items()
@@ -61,10 +57,9 @@ def committed(repository: pathlib.Path, versions: Mapping[str, str]) -> str:
 
 
 def wrong(repository: pathlib.Path) -> dict[str, str]:
-    """Find recorded releases and tags that do not lead to what they name.
+    """Return, of recorded releases and tags such as ``snn-core-v0.5.0``, what they lead to if it is something else.
 
-    Returns:
-        For each, such as ``snn-core-v0.5.0``, what it leads to instead. What this clone does not have is left out.
+    What this clone does not have is left out.
     """
     results = {}
     tags = dict(_tags(repository))
@@ -85,10 +80,7 @@ def wrong(repository: pathlib.Path) -> dict[str, str]:
 
 
 def version_in(source: str) -> str:
-    """The version that a ``_version.py`` states.
-
-    Raises:
-        ValueError: If it states none.
+    """The version that a ``_version.py`` states; a ValueError if it states none.
 
     Example:
         >>> version_in('__version__ = "0.5.0"')

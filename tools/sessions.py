@@ -19,9 +19,8 @@ from packaging.version import Version
 import pip_configuration
 from closure import closure, foreign_floors, with_foreign_extras
 from matrix import releases, results
-from workspace import NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
+from workspace import NATIVE, NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
 
-NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
@@ -118,13 +117,7 @@ def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pa
     # a release knows nothing of what later ones warn about, its own tests would take that for errors
     quiet = () if tree == ROOT else ("-W", "default")
     tests = (str(tree / "packages" / package / "tests"), *ignoring(tree / folder for folder in NEEDS_MORE))
-    pytest(session, *quiet, *short_tests(tree), *tests, tree=tree)
-
-
-def short_tests(tree: pathlib.Path) -> tuple[str, ...]:
-    """``SHORT``, or nothing for the tests of a release from before there was that mark, which pytest would refuse."""
-    marks = load_toml(tree / "pyproject.toml")["tool"]["pytest"]["ini_options"]["markers"]
-    return SHORT if any(mark.startswith("exhaustive:") for mark in marks) else ()
+    pytest(session, *quiet, *SHORT, *tests, tree=tree)
 
 
 def compiled(session: nox.Session) -> Collection[str]:

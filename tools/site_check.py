@@ -24,14 +24,7 @@ _NAME = re.compile(r"\bsnn_[a-z]+(?:\.[A-Za-z_]\w*)+")
 
 
 def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | None]:
-    """Search a site as a browser does.
-
-    Args:
-        site: The folder with the built pages.
-        queries: What is searched for.
-
-    Returns:
-        The page that is shown first by query, without its ending; None where nothing is shown.
+    """Search a site as a browser does: of each query the page shown first, without its ending, or None.
 
     Raises:
         subprocess.CalledProcessError: If the search does not run.
@@ -45,11 +38,7 @@ def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | N
 
 
 def misplaced(answers: Mapping[str, str | None], expected: Mapping[str, Sequence[str]]) -> list[str]:
-    """Say which searches do not find their page first.
-
-    Args:
-        answers: The page that is shown first, by query.
-        expected: The queries by page.
+    """Say which searches do not find their page first, by the pages shown first and the queries of each page.
 
     Example:
         >>> misplaced({"gpu": "docs/install", "cuda": "docs/gpu"}, {"docs/gpu": ["gpu", "cuda"]})
@@ -64,11 +53,7 @@ def misplaced(answers: Mapping[str, str | None], expected: Mapping[str, Sequence
 
 
 def internal_names(text: str, public: Collection[str]) -> list[str]:
-    """Return the full names in a text that are not public, nor of a public thing, nor of a module that lists any.
-
-    Args:
-        text: HTML.
-        public: The full names of what is public.
+    """Return the full names in HTML that are not public, nor of a public thing, nor of a module that lists any.
 
     Example:
         >>> text = "<p>See <code>snn_core.Leaky.step</code> of snn_core.neurons.leaky.Leaky.</p>"
@@ -100,11 +85,7 @@ def undescribed(site: pathlib.Path) -> list[str]:
 
 
 def main(site: pathlib.Path) -> int:
-    """Print what is wrong with a site.
-
-    Returns:
-        The exit status: 1 if anything is.
-    """
+    """Print what is wrong with a site; the exit status is 1 if anything is."""
     expected = runpy.run_path(str(ROOT / "docs" / "conf.py"))["found_first"]
     lines = misplaced(first_found(site, [query for queries in expected.values() for query in queries]), expected)
     packages = map(importlib.import_module, public_names.PACKAGES)

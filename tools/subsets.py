@@ -42,13 +42,7 @@ def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
 
 
 def closed_subsets(requirements: dict[str, set[str]]) -> list[tuple[str, ...]]:
-    """All non-empty sets in which every member's requirements are members too.
-
-    Args:
-        requirements: For each name the names it requires.
-
-    Returns:
-        The sets as sorted tuples, smaller ones first.
+    """All non-empty sets in which every member's requirements are members too, sorted, smaller ones first.
 
     Example:
         >>> closed_subsets({"core": set(), "plot": set(), "top": {"core"}})
@@ -60,12 +54,7 @@ def closed_subsets(requirements: dict[str, set[str]]) -> list[tuple[str, ...]]:
 
 
 def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path) -> None:
-    """Put one set on the path and hold it to its promises.
-
-    Raises:
-        RuntimeError: If something is importable that is not in the set, or an entry point or a message is wrong.
-        ImportError: If a member does not import.
-    """
+    """Put one set on the path and hold it to its promises, by a RuntimeError or an ImportError."""
     sys.path[:0] = [str(overlay / name) for name in chosen]
     importlib.invalidate_caches()
     for name in chosen:
@@ -86,11 +75,7 @@ def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path)
 
 
 def check_piece(piece: str, extra: str, distribution: str, present: bool) -> None:
-    """A piece of the namespace is its module where installed, and elsewhere an ImportError that says what to install.
-
-    Raises:
-        RuntimeError: If a missing piece is found, or its error does not name distribution and extra.
-    """
+    """A piece of the namespace is its module where installed, or else an ImportError that says what to install."""
     namespace = importlib.import_module("snn")
     if present:
         getattr(namespace, piece)
@@ -135,11 +120,7 @@ def ended_badly() -> bool:
 
 
 def main(overlay: pathlib.Path) -> int:
-    """Check every closed set of an overlay and print the count.
-
-    Returns:
-        Exit code: 1 if any set failed.
-    """
+    """Check every closed set of an overlay and print the count; the exit status is 1 if any set failed."""
     everything = sorted(folder.name for folder in overlay.iterdir())
     sets = closed_subsets({name: needs(name, overlay) for name in everything})
     preload(everything, overlay)

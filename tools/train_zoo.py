@@ -75,11 +75,7 @@ TASKS: dict[str, Task[Any]] = {
 
 
 def trained(name: str) -> nn.Module:
-    """Train a net of the zoo.
-
-    Returns:
-        The net, which takes the data as they are.
-    """
+    """Train a net of the zoo, which takes the data as they are."""
     task = TASKS[name]
 
     def progress(done: int, loss: float, accuracy: float) -> None:
@@ -99,11 +95,6 @@ def folded(layer: nn.Linear, mean: Tensor, std: Tensor) -> None:
     r"""Have a layer take features as they are that it has seen standardized.
 
     .. math:: W\,\frac{x - \mu}{\sigma} + b = \frac{W}{\sigma}\,x + \Bigl(b - \frac{W}{\sigma}\,\mu\Bigr)
-
-    Args:
-        layer: The layer, which is changed.
-        mean: Means of the features.
-        std: Their standard deviations.
 
     Example:
         >>> layer, x = nn.Linear(2, 3), torch.tensor([5.0, 1.0])

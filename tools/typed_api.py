@@ -17,10 +17,7 @@ from typing import Any
 
 
 def report(package: str) -> dict[str, Any]:
-    """Return pyright's report on the types of a package that is installed beside it.
-
-    Returns:
-        The report of ``--outputjson``.
+    """Return pyright's report, in ``--outputjson``, on the types of a package that is installed beside it.
 
     Raises:
         RuntimeError: If pyright gives none.
@@ -38,10 +35,7 @@ def report(package: str) -> dict[str, Any]:
 
 
 def untyped(result: Mapping[str, Any]) -> list[str]:
-    """Return what a report finds missing in the package's public names and in the types they use.
-
-    Returns:
-        A line for each name whose type is unknown or inferred, and for each reason why there is no verdict.
+    """Return a line for each public name whose type is unknown or inferred, and for each reason without a verdict.
 
     Example:
         >>> reason = {"severity": "error", "message": "Return type is missing", "file": "a.py"}
@@ -64,11 +58,7 @@ def untyped(result: Mapping[str, Any]) -> list[str]:
 
 
 def main(packages: list[str]) -> int:
-    """Print what is missing in each package, or how many names it has.
-
-    Returns:
-        The exit status: 1 if anything is missing.
-    """
+    """Print what is missing in each package, or how many names it has; the exit status is 1 if anything is missing."""
     missing = 0
     for package in packages:
         result = report(package)

@@ -12,10 +12,7 @@ STAMP = "sources.json"
 
 
 def digest(folder: pathlib.Path) -> str:
-    """One number for the names and contents of all files that a build may read.
-
-    Returns:
-        A SHA-256 in hexadecimal digits.
+    """A SHA-256 of the names and contents of all files that a build may read.
 
     Example:
         >>> digest(ROOT / "packages" / "snn-core") == digest(ROOT / "packages" / "snn-plot")
@@ -31,9 +28,6 @@ def digest(folder: pathlib.Path) -> str:
 
 def sources() -> dict[str, str]:
     """The digest of every distribution, as its files are now.
-
-    Returns:
-        For each name its digest.
 
     Example:
         >>> sources().keys() == PROJECTS.keys()

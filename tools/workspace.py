@@ -9,6 +9,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).parent.parent
 WHEELHOUSE = ROOT / "dist" / "wheels"
 NATIVE_WHEELHOUSE = ROOT / "dist" / "native"
+NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
 PROJECTS: dict[str, dict[str, Any]] = {
     file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))["project"]
     for file in sorted(ROOT.glob("packages/*/pyproject.toml"))
@@ -36,12 +37,7 @@ def source(distribution: str) -> pathlib.Path:
 
 
 def built(distribution: str, suffix: str = ".whl", wheelhouse: pathlib.Path = WHEELHOUSE) -> pathlib.Path:
-    """The one built file of a distribution in a wheelhouse.
-
-    Args:
-        distribution: Its name.
-        suffix: ``".whl"`` or ``".tar.gz"``.
-        wheelhouse: Folder with the files: the native wheels have one of their own.
+    """The one built file of a distribution in a wheelhouse, a ``".whl"`` or a ``".tar.gz"``.
 
     Raises:
         FileNotFoundError: If there is none, or more than one.

@@ -27,13 +27,14 @@ def show(app: Sphinx, doctree: nodes.document) -> None:
     page = f"{app.env.docname}.md"
     if not (ROOT / page).exists() or not pages.blocks((ROOT / page).read_text(encoding="utf-8")):
         return
-    if os.environ.get("SNN_PAGES_KEPT") and pages.earlier_record(page, RECORDS) is None:
-        return
     try:
-        waiting = pages.recorded(page, RECORDS).blocks
+        record = pages.recorded(page, RECORDS, anew=not os.environ.get("SNN_PAGES_KEPT"))
     except pages.PageError as error:
         LOGGER.warning("%s", error, location=app.env.docname, type="executed")
         return
+    if record is None:
+        return
+    waiting = record.blocks
     for node in list(doctree.findall(nodes.literal_block)):
         # a block that is read only is none of those that ran
         if waiting and node.astext().strip() == waiting[0].code.strip():

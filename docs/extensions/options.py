@@ -21,13 +21,7 @@ _SECTION = re.compile(r"(?:Shape|Returns|Raises|Example|Source):")
 
 
 def entries(docstring: str) -> dict[str, list[str]]:
-    r"""Return the lines that describe each argument.
-
-    Args:
-        docstring: A docstring in Google's style, without its indentation.
-
-    Returns:
-        The lines by the argument's name.
+    r"""Return the lines that describe each argument, by its name, from a docstring in Google's style.
 
     Example:
         >>> entries("Do it.\n\nArgs:\n    x: A number,\n        or two.\n\nReturns:\n    None.")
@@ -47,14 +41,7 @@ def entries(docstring: str) -> dict[str, list[str]]:
 
 
 def inherited(thing: type) -> list[str]:
-    """Return the lines that describe what a class takes and only its bases describe.
-
-    Args:
-        thing: The class.
-
-    Returns:
-        Lines of a section ``Args``.
-    """
+    """Return the lines of a section ``Args`` that describe what a class takes and only its bases describe."""
     own = entries(inspect.cleandoc(thing.__doc__ or ""))
     known: dict[str, list[str]] = {}
     for base in thing.__mro__[1:]:

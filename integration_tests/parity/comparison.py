@@ -121,12 +121,10 @@ def gradients(neuron: nn.Module, outputs: Iterable[Tensor], leaves: dict[str, Te
     """Gradient of a fixed random projection of ``outputs`` to ``leaves`` and to every parameter, by name."""
     generator = torch.Generator().manual_seed(7)
     loss = sum((out * torch.randn(out.shape, generator=generator)).sum() for out in outputs)
-    parameters = {"V" if name == "recurrent.V" else name: p for name, p in neuron.named_parameters()}
-    tensors = {**leaves, **parameters}
-    gradients = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
-    return {
-        name: torch.zeros_like(tensors[name]) if g is None else g for name, g in zip(tensors, gradients, strict=True)
-    }
+    learned = {name: p for name, p in neuron.named_parameters() if p.requires_grad}
+    tensors = {**leaves, **{"V" if name == "recurrent.V" else name: p for name, p in learned.items()}}
+    gradients = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(tensors, gradients, strict=True))
 
 
 def clear_margin(case: Case, peer_neuron: nn.Module, start: Draw) -> bool:

@@ -13,19 +13,9 @@ from torch import Tensor, nn
 import snn_core as ours
 
 from .cases import spread
-from .comparison import MARGIN, assert_close
+from .comparison import MARGIN, assert_close, gradients
 
 T, B = 11, 3
-
-
-def grads(module: nn.Module, outputs: tuple[Tensor, ...], xs: Tensor) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(7)
-    loss = sum((out * torch.randn(out.shape, generator=generator)).sum() for out in outputs)
-    tensors = {"input": xs, **{name: p for name, p in module.named_parameters() if p.requires_grad}}
-    gradients = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
-    return {
-        name: torch.zeros_like(tensors[name]) if g is None else g for name, g in zip(tensors, gradients, strict=True)
-    }
 
 
 def assert_same(neuron: nn.Module, expected: nn.Module, xs: Tensor) -> None:
@@ -35,7 +25,7 @@ def assert_same(neuron: nn.Module, expected: nn.Module, xs: Tensor) -> None:
         leaf = xs.clone().requires_grad_()
         outputs = module(leaf)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        result.append((outputs, grads(module, outputs, leaf)))
+        result.append((outputs, gradients(module, outputs, {"input": leaf})))
     (left, left_grads), (right, right_grads) = result
     for index, (mine_out, theirs_out) in enumerate(zip(left, right, strict=True)):
         assert_close(mine_out, theirs_out, 1e-5, f"output {index}")
@@ -131,7 +121,7 @@ def compare_numbers(neuron: nn.Module, expected: nn.Module, xs: Tensor, output: 
         leaf = xs.clone().requires_grad_()
         outputs = module(leaf)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        result.append((outputs, grads(module, outputs, leaf)))
+        result.append((outputs, gradients(module, outputs, {"input": leaf})))
     (left, left_grads), (right, right_grads) = result
     assert len(left) == len(right) == 1 + output
     assert float((right[-1] - 1).detach().abs().min()) > MARGIN

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import latency, machine, processes, report, tables
+from bench import latency, processes, report, tables
 from bench.accuracy import command as accuracy
 from bench.functions import command as functions
 from bench.measure import Bench
@@ -43,23 +43,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=(), help="run only these beside ours")
     options = report.parse(parser, session.words)
     is_whole = options.names == options.known and not (options.quick or options.peers)
-    described = machine.described()
     anew, sizes = 0 if options.quick else options.rounds, (10, 100, 1000, 10000) if is_whole else ()
-    plan = report.plan(options, 0.3, int(described["cores"]), anew=anew, sizes=sizes)
+    plan = report.plan(options, 0.3, anew=anew, sizes=sizes)
 
     def measure() -> dict[str, Any]:
         with Bench(session.python, session.absent, plan, options.peers) as bench:
             return {
-                "command": session.command,
-                "machine": described | {"threads": plan.threads, "limits": bench.limits()},
+                "machine": {"threads": plan.threads, "limits": bench.limits()},
                 "peers": bench.peers,
                 "rounds": plan.rounds,
                 "workloads": {name: bench.workload(WORKLOADS[name]) for name in options.names},
                 "scaling": [bench.scaling(axis) for axis in "TBN"] if plan.sizes else [],
-                "date": report.today(),
             }
 
-    report.run(options, measure, tables.every, lambda text, results: page(results, PROGRAMS.part(text)))
+    report.run(session, options, measure, tables.every, lambda text, results: page(results, PROGRAMS.part(text)))
 
 
 if __name__ == "__main__":

@@ -12,15 +12,7 @@ Mark = float | torch.cuda.Event
 
 
 def mark(device: torch.device) -> Mark:
-    """Note this point of the work of a device.
-
-    Returns:
-        The time, or for a GPU an event, which comes when the work before it is done.
-
-    Example:
-        >>> isinstance(mark(torch.device("cpu")), float)
-        True
-    """
+    """Return the time, or for a GPU an event, which comes when the work before it is done."""
     if device.type != "cuda":
         return time.perf_counter()
     event = torch.cuda.Event(enable_timing=True)
@@ -37,7 +29,7 @@ def seconds(*marks: Mark) -> tuple[float, ...]:
     """
     if isinstance(marks[-1], torch.cuda.Event):
         marks[-1].synchronize()
-    return tuple(_between(first, second) for first, second in itertools.pairwise(marks))
+    return tuple(itertools.starmap(_between, itertools.pairwise(marks)))
 
 
 def _between(first: Any, second: Any) -> float:

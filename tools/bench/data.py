@@ -71,9 +71,6 @@ def save(folder: pathlib.Path, arrays: Arrays) -> None:
 def load(folder: pathlib.Path) -> Arrays:
     """Read what `save` wrote.
 
-    Returns:
-        The arrays by name.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:

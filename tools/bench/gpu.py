@@ -44,11 +44,7 @@ in one call, in its own process.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and write both files, with the arguments of this process unless others are given.
-
-    Returns:
-        Exit code: 3 if there is no GPU to measure.
-    """
+    """Measure and write both files; the exit code is 3 if there is no GPU to measure."""
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist/bench-gpu.json"), help="the JSON file")
     parser.add_argument("--page", type=pathlib.Path, default=pathlib.Path("docs/gpu-results.md"), help="the page")
@@ -63,12 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN) -> dict[str, Any]:
-    """Run every workload through every peer.
-
-    Args:
-        pythons: The interpreter of each environment by name; "" is that of ours.
-        absent: Why an environment is not there, by name.
-        plan: How thoroughly; all threads of the processor where it names none.
+    """Run every workload through every peer, on all threads of the processor where the plan names none.
 
     Returns:
         What the JSON file holds.
@@ -121,10 +112,7 @@ def _machine(results: dict[str, Any]) -> Table:
         ["its memory", f"{at['gpu_memory_gb']} GiB"],
         ["PyTorch's toolkit", at["toolkit"]],
         ["kernels", "; ".join(results["peers"]["snn"].get("kernels", [])) or tables.NOTHING],
-        ["processor", f"{at['processor']}, {at['cores']} cores"],
-        ["system", at["system"]],
-        ["date", results["date"]],
-        ["command", f"`{results['command']}`"],
+        *machine.rows(results, "each library", at["threads"]),
     ]
     return Table("The machine", ["", ""], rows)
 

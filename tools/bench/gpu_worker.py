@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from importlib import metadata
 from typing import Any
 
+from bench import machine
 from bench.peers.registry import PEERS
 from bench.worker import Worker, answer
 
@@ -15,17 +15,12 @@ _KERNELS = ("snn-triton", "triton", "triton-rocm", "pytorch-triton-rocm", "cupy-
 
 
 class GpuWorker(Worker):
-    """Answers the requests about one peer; times are those of events on the device, memory that of its allocator.
-
-    Args:
-        peer: Its name.
-        threads: How many threads of the processor it may use.
-    """
+    """Answers the requests about one peer; times are those of events on the device, memory that of its allocator."""
 
     def hello(self) -> dict[str, Any]:
         """Import the library; the versions that matter, those of what compiles kernels among them."""
         answer = super().hello()
-        answer["versions"] |= dict(filter(None, map(_installed, _KERNELS)))
+        answer["versions"] |= {name: version for name in _KERNELS if (version := machine.version(name))}
         return answer
 
     def prepare(self, workload: dict[str, Any], data: str, **options: Any) -> dict[str, Any]:
@@ -63,13 +58,6 @@ class GpuWorker(Worker):
     def stages(self) -> dict[str, Any]:
         """No profile is taken on a GPU."""
         raise NotImplementedError("no profile is taken on a GPU")
-
-
-def _installed(distribution: str) -> tuple[str, str] | None:
-    try:
-        return distribution, metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

@@ -49,17 +49,10 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 
 
 def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
-    """Seconds of every step but the first ones, of a stream and of the loop, which take turns.
-
-    Args:
-        net: A net.
-        xs: Its input ``[T, batch, ...]``, T > 100.
-
-    Returns:
-        The seconds by ``"stream"`` and ``"loop"``.
+    """Return the seconds of every step after the first 100, of a stream and of the loop, which take turns.
 
     Raises:
-        ValueError: If there are too few steps.
+        ValueError: If there are no more steps than those.
     """
     if len(xs) <= _FIRST:
         raise ValueError(f"latency is measured after {_FIRST} steps, got xs of {len(xs)}; pass more")

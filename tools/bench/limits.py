@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,12 +60,7 @@ def measured() -> dict[str, float]:
 
 
 def _fastest(call: Callable[[], object]) -> float:
-    times = []
-    for _ in range(9):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(timeit.repeat(call, number=1, repeat=9))
 
 
 def floor_seconds(work: Work, limits: dict[str, float]) -> float:

@@ -38,13 +38,7 @@ def described() -> dict[str, str | int]:
 
 
 def rows(results: dict[str, Any], who: str, threads: object) -> list[list[str]]:
-    """Return the rows of a table that say where, when and by which command something was measured.
-
-    Args:
-        results: With ``machine``, as from `described`, ``date`` and ``command``.
-        who: Whose threads are counted.
-        threads: How many.
-    """
+    """Return the rows of a table that say where, when, by which command and with whose threads something ran."""
     at = results["machine"]
     return [
         ["processor", f"{at['processor']} ({at['instructions']})"],
@@ -53,6 +47,14 @@ def rows(results: dict[str, Any], who: str, threads: object) -> list[list[str]]:
         ["date", results["date"]],
         ["command", f"`{results['command']}`"],
     ]
+
+
+def version(name: str) -> str | None:
+    """Return the version of a distribution, or None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def versions(*names: str) -> dict[str, str]:

@@ -50,15 +50,7 @@ class Process:
         )
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Send a request and wait for its answer.
-
-        Args:
-            do: What to do, a method of the module's worker.
-            arguments: Its arguments.
-
-        Returns:
-            The answer; with ``reason`` where the worker could not, or is no longer there.
-        """
+        """Have the worker call a method; return its answer, with a ``reason`` where it could not or is gone."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         ended = threading.Event()
@@ -112,13 +104,10 @@ class Plan:
 
 
 def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, list[dict[str, Any]]]:
-    """Ask all processes in rounds.
+    """Ask all processes in rounds, and return the answers of each in the rounds that count.
 
     Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state than
     others.
-
-    Returns:
-        By name the answers in the rounds that count.
     """
     names = list(processes)
     answer: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -129,10 +118,7 @@ def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, li
 
 
 def by_way(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Join what rounds answered.
-
-    Returns:
-        What was timed with its times by round; the first answer that has a ``reason`` where one has.
+    """Join what rounds answered by what was timed; the first answer that has a ``reason`` where one has.
 
     Example:
         >>> by_way([{"forward": 1.0, "backward": 2.0}, {"forward": 1.5, "backward": 2.5}])

@@ -23,15 +23,7 @@ _MORE = (4, 8, 16, 64)
 
 
 def modeled(alone: float, exchanged: float, processes: int) -> float:
-    """Seconds of a step of several processes.
-
-    Args:
-        alone: Seconds of a step without an exchange.
-        exchanged: Seconds of an exchange between two processes.
-        processes: How many there are.
-
-    Returns:
-        The seconds; nothing of the exchange is hidden behind the backward pass.
+    """Return the seconds of a step of several processes, none of whose exchange is hidden behind the backward pass.
 
     Example:
         >>> modeled(alone=1.0, exchanged=0.5, processes=1), modeled(alone=1.0, exchanged=0.5, processes=2)
@@ -43,11 +35,7 @@ def modeled(alone: float, exchanged: float, processes: int) -> float:
 
 
 def tables(results: dict[str, Any]) -> list[Table]:
-    """Return the measurements and the model.
-
-    Args:
-        results: ``one`` and ``two``: what one process and two measured, ``machine``.
-    """
+    """Return the tables of what one process and two measured, and of the model."""
     single, double = results["one"], results["two"]
     whole, half = str(_BATCH), str(_BATCH // 2)
     first = single[whole]["together"]

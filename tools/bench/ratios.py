@@ -26,17 +26,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """Return how many times longer the other took, round by round, as quartiles.
-
-    Args:
-        own: Our times of the rounds.
-        other: The other's times of the same rounds.
-
-    Returns:
-        Lower quartile, median and upper quartile of ``other / own``.
-
-    Raises:
-        ValueError: If there is no round, or not the same number of both.
+    """Return how many times longer the other took in the same rounds, as quartiles; a ValueError if those differ.
 
     Example:
         >>> ratios([1.0, 2.0, 1.0], [3.0, 6.0, 5.0])
@@ -46,10 +36,7 @@ def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, 
 
 
 def totals(times: Iterable[Sequence[float]]) -> list[float]:
-    """Return the time of each round.
-
-    Args:
-        times: Times of the rounds, of each part of what was timed.
+    """Return the time of each round, from those of each part of what was timed.
 
     Example:
         >>> totals([[1.0, 2.0], [10.0, 10.0]])

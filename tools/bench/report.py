@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bench import machine
 from bench.peers.registry import PEERS, Peer
 from bench.process import Plan
 from bench.programs.contestants import CONTESTANTS, Contestant
@@ -36,9 +37,6 @@ class Session(NamedTuple):
 
 def session(arguments: Sequence[str] | None) -> Session:
     """Take what the session adds, ``--python NAME=PATH`` and ``--absent NAME=WHY``, out of a command line.
-
-    Args:
-        arguments: Of the command line; those of this process when None.
 
     Example:
         >>> session(["--absent", "spyx=no wheel", "W2"])[1:]
@@ -104,11 +102,7 @@ def positive(text: str) -> int:
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Read a command line, and end with an error where it names what there is not.
-
-    Returns:
-        The options, ``names`` and ``rounds`` as they are without any named.
-    """
+    """Read a command line; fill in ``names`` and ``rounds``, and end with an error where a name is not known."""
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in options.known]:
         parser.error(f"no {options.kind} {', '.join(unknown)}: choose from {', '.join(options.known)}")
@@ -118,20 +112,18 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse
     return options
 
 
-def plan(options: argparse.Namespace, seconds: float, threads: int, **more: Any) -> Plan:
-    """Return the effort that a command line asks for.
+def plan(options: argparse.Namespace, seconds: float, threads: int = 0, **more: Any) -> Plan:
+    """Return the effort that the options of `parse` ask for, with so many seconds a turn if it is not to be quick.
 
-    Args:
-        options: What `parse` returned, of a benchmark with ``--quick``.
-        seconds: Of one turn in a round, if it is not to be quick.
-        threads: Of each library, unless another number is named.
-        more: What else a plan has.
+    Threads are those of each library unless another number is named, as many as there are cores if 0.
     """
     brief = 0.05 if options.quick else seconds
-    return Plan(options.rounds, brief, options.threads or threads, memory=not options.quick, **more)
+    threads = options.threads or threads or int(machine.described()["cores"])
+    return Plan(options.rounds, brief, threads, memory=not options.quick, **more)
 
 
 def run(
+    session: Session,
     options: argparse.Namespace,
     measure: Callable[[], dict[str, Any]],
     tables: Callable[[dict[str, Any]], Iterable[Table]],
@@ -139,20 +131,21 @@ def run(
 ) -> None:
     """Measure, or read what was measured; print the tables, and write the JSON file and, if asked for, the page.
 
-    Args:
-        options: What `parse` returned.
-        measure: Returns what the JSON file is to hold.
-        tables: Makes the tables of it.
-        page: Makes the page, given that which is there.
+    The file also says on which machine, when and by which command. The page is made of the text that is there.
     """
     started = time.monotonic()
-    report = json.loads(options.out.read_text(encoding="utf-8")) if options.again else measure()
+    if options.again:
+        results = json.loads(options.out.read_text(encoding="utf-8"))
+    else:
+        results = measure()
+        results["machine"] = machine.described() | results.get("machine", {})
+        results |= {"command": session.command, "date": today()}
     say(f"took {(time.monotonic() - started) / 60:.1f} minutes")
-    print(sections(tables(report)))
-    texts = {options.out: json.dumps(report, indent=1) + "\n"}
+    print(sections(tables(results)))
+    texts = {options.out: json.dumps(results, indent=1) + "\n"}
     if options.page:
         before = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
-        texts[options.page] = page(before, report)
+        texts[options.page] = page(before, results)
     write(texts)
 
 
@@ -167,6 +160,13 @@ def write(texts: Mapping[pathlib.Path, str]) -> None:
 def say(text: str) -> None:
     """Print what is being done, with the time, where it is in nobody's way."""
     print(f"{datetime.datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
+
+
+def what_ran(command: str, packages: Iterable[str], threads: object, *more: Sequence[str]) -> Table:
+    """Return the table of what has just run on this machine, with further rows behind that of the versions."""
+    versions = ["versions", machine.listed(machine.versions(*packages))]
+    facts = {"machine": machine.described(), "date": today(), "command": command}
+    return Table("What ran", ["", ""], [versions, *more, *machine.rows(facts, "torch", threads)])
 
 
 def today() -> str:

@@ -59,12 +59,7 @@ def sections(tables: Iterable[Table], mark: str = "##") -> str:
 
 
 def every(results: dict[str, Any], last: Table | None = None) -> Iterator[Table]:
-    """All tables of a run, those left out for which nothing was measured.
-
-    Args:
-        results: What ``dist/bench.json`` holds.
-        last: The last table, of what was measured on; that of a processor if None.
-    """
+    """All tables for which something was measured; the last is that of a processor if none is given."""
     tables = [
         _against(results, OWN, "train"),
         _against(results, TUNED, "train"),
@@ -288,11 +283,7 @@ def _floor(workload: dict[str, Any], limits: dict[str, float], directions: Seque
 
 
 def spread(three: tuple[float, float, float], unit: str = "") -> str:
-    """A median with its quartiles.
-
-    Args:
-        three: Lower quartile, median and upper quartile.
-        unit: Written after the median.
+    """A median with its unit and its quartiles.
 
     Example:
         >>> spread((1.0, 2.5, 3.0), "×")

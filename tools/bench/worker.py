@@ -31,12 +31,7 @@ _MOST_CALLS = 10  # of one turn
 
 
 class Worker:
-    """Answers the requests about one peer.
-
-    Args:
-        peer: Its name.
-        threads: How many threads it may use.
-    """
+    """Answers the requests about one library, on so many threads."""
 
     def __init__(self, peer: str, threads: int) -> None:
         self.peer = PEERS[peer]
@@ -127,17 +122,7 @@ def _without_folders(text: str) -> str:
 
 
 def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> list[Any]:
-    """Return the times of calls for a number of seconds, without the first of several.
-
-    Args:
-        call: Returns what it took.
-        seconds: For how long to go on, as far as one call is not longer.
-        total: Seconds of what a call returns.
-        most: How many calls, at most.
-
-    Returns:
-        One result at least.
-    """
+    """Return what calls for a number of seconds took, without the first of several; ``total`` makes seconds of it."""
     results = [call()]
     spent = total(results[0])
     while len(results) < most and spent < seconds:
@@ -147,12 +132,7 @@ def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> lis
 
 
 def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
-    """Answer until the input ends; what the library prints goes to standard error.
-
-    Args:
-        peers: Names that the command line may say.
-        worker_of: Makes what answers, from the peer's name and the number of threads.
-    """
+    """Answer until the input ends; what the library prints goes to standard error."""
     parser = argparse.ArgumentParser()
     parser.add_argument("peer", choices=peers)
     parser.add_argument("--threads", type=int, default=2)

@@ -15,11 +15,7 @@ PARTS = {
 
 
 def written(text: str) -> str:
-    """Return a page with its tables written anew.
-
-    Raises:
-        ValueError: If such a line is not there.
-    """
+    """Return a page with its tables written anew."""
     for name, part in PARTS.items():
         text = part.put(text, getattr(tables, name))
     return text

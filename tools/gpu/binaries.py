@@ -60,12 +60,8 @@ class Binary(NamedTuple):
 def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
     """Compile a launch, specialized for its arguments as it would be where there is a GPU.
 
-    As the engine does, it compiles a kernel again that keeps values in memory, if registers are not named.
-
-    Args:
-        launch: The launch.
-        target: For what.
-        options: What the compiler is told in place of what the engine tells it.
+    As the engine does, it compiles a kernel again that keeps values in memory, if registers are not named. Options
+    stand in place of what the engine tells the compiler.
     """
     binary = _compiled(launch, target, options)
     if binary.spilled and target.backend == "cuda" and "maxnreg" not in options:

@@ -53,13 +53,7 @@ class Launch(NamedTuple):
 
 
 def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bool = False) -> Launch:
-    """Return the launch of a forward pass.
-
-    Args:
-        program: A step program.
-        sizes: Those of the sequence.
-        trace: True if every step's states are given, in place of the last ones.
-        save: True if it keeps what a backward pass needs.
+    """Return the launch of a forward pass, which may give every step's states and save what a backward pass needs.
 
     Example:
         >>> import snn_core as snn
@@ -67,7 +61,7 @@ def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bo
         >>> launch.source.name, launch.grid, launch.options
         ('leaky_forward', (512,), {'BLOCK': 512, 'num_warps': 4, 'enable_fp_fusion': False})
     """
-    value = _given(program, sizes)
+    value = _inputs(program, sizes)
     return _recorded(lambda runs: runs.forward(program, *value, trace=trace, save=save))
 
 
@@ -80,17 +74,8 @@ def backward(
     states: bool = True,
     need_x: bool = True,
 ) -> Launch:
-    """Return the launch of a backward pass.
-
-    Args:
-        program: A step program.
-        sizes: Those of the sequence.
-        trace: True if the gradients are those of every step's states, in place of the last ones.
-        spikes: True if the spikes have a gradient.
-        states: True if the states have one.
-        need_x: True if that of the input is asked for.
-    """
-    value = _given(program, sizes)
+    """Return the launch of a backward pass, from the gradients that there are: of a trace, or of the last states."""
+    value = _inputs(program, sizes)
     runs = engine.Engine("meta")
     with mock.patch.object(engine, "kernel", lambda source, functions: _Recorder(source, [])):
         (of_spikes, *of_states), saved = runs.forward(program, *value, trace=trace, save=True)
@@ -120,7 +105,7 @@ def _recorded(run: Callable[[engine.Engine], Any]) -> Launch:
     return launch
 
 
-def _given(program: StepProgram, sizes: Sizes) -> tuple[torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor]]:
+def _inputs(program: StepProgram, sizes: Sizes) -> tuple[torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor]]:
     """Return input, states and coefficients."""
     steps, shape, dtype, scalar, contiguous = sizes
     wide = torch.empty(steps, math.prod(shape) + (not contiguous), dtype=dtype, device="meta")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -43,15 +42,10 @@ class Loop(NamedTuple):
 
 
 def loop(program: StepProgram, steps: int, size: int = 4) -> Loop:
-    """Return the least that a loop over a neuron's own code, forward and backward, can do.
+    """Return the least that a loop over a neuron's own code, forward and backward, can do with numbers of such a size.
 
     Each operation reads what has a value for each column and writes its result; backward only those count that a
     gradient leads through, as what else they need was saved.
-
-    Args:
-        program: The step program of the neuron.
-        steps: T.
-        size: Bytes of a number.
     """
     total = kernels = 0
     for part, begins in ((program.forward, {"x", *program.states}), (program.backward, None)):
@@ -115,19 +109,11 @@ class _Anything:
     def __and__(self, other: Any) -> Any:
         return other if isinstance(other, bool) else self
 
-    def __eq__(self, other: object) -> Any:
-        return self
-
-    def __ne__(self, other: object) -> Any:
-        return self
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _with(self, other: Any) -> _Anything:
+    def _with(self, other: object) -> Any:
         return self
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _with
-    __lt__ = __le__ = __gt__ = __ge__ = __or__ = __xor__ = _with
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __or__ = __xor__ = _with
 
 
 class _Counter:
@@ -164,4 +150,4 @@ class _Counter:
         return _Anything()
 
     def _range(self, start: int, stop: int, num_stages: int) -> Iterator[_Number]:
-        return map(_Number, itertools.islice(itertools.count(start), max(0, stop - start)))
+        return map(_Number, range(start, stop))

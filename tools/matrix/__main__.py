@@ -10,11 +10,7 @@ from matrix.results import REPORT, RESULT, collect
 
 
 def main() -> int:
-    """Write both files and print what did not pass.
-
-    Returns:
-        Exit code: 1 if any session failed.
-    """
+    """Write both files, print what did not pass, and return 1 if any session failed."""
     result = collect(json.loads(REPORT.read_text(encoding="utf-8")))
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(result), encoding="utf-8")

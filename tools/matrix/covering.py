@@ -9,10 +9,7 @@ Meeting = tuple[str, str, bool, bool]  # two names, and whether each is there
 
 
 def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
-    """Return which of every two names are in a set.
-
-    Returns:
-        For each two names, in alphabetical order, whether the one and whether the other is a member.
+    """Return for each two names, in alphabetical order, whether the one and whether the other is in a set.
 
     Example:
         >>> sorted(meetings(["a"], ["a", "b", "c"]))
@@ -23,13 +20,10 @@ def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
 
 
 def covering(sets: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """A few of some sets that hold every meeting that any of them holds.
+    """A few of some sets, such as those closed under dependencies, that hold every meeting that any of them holds.
 
     Greedy: each turn takes the set with most new meetings, of equal ones the smallest. Two names then occur together,
     neither of them, and each without the other, wherever that is possible at all.
-
-    Args:
-        sets: The sets to choose from, such as those closed under dependencies.
 
     Example:
         >>> covering([("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")])

@@ -20,10 +20,7 @@ INTEGRATION = ROOT / "integration_tests"
 
 
 def declared(program: str) -> frozenset[str]:
-    """Return the needs that a file of tests declares.
-
-    Returns:
-        Names of distributions; all of the workspace if the file says nothing.
+    """Return the distributions that a file of tests says that it needs, all of the workspace if it says nothing.
 
     Raises:
         ValueError: If it names a distribution that the workspace does not have.
@@ -44,9 +41,6 @@ def declared(program: str) -> frozenset[str]:
 
 def missing(needed: frozenset[str]) -> frozenset[str]:
     """Distributions that are needed and not installed.
-
-    Returns:
-        Those of them that this interpreter does not have.
 
     Example:
         >>> missing(frozenset(["pytest"]))

@@ -21,26 +21,14 @@ VERDICTS = {"success": "passed", "failed": "failed"}  # of a session; what never
 def note(
     session: str, tested: Iterable[str], installed: Mapping[str, str], apart: Mapping[str, str] | None = None
 ) -> None:
-    """Note for one session what it tests, and beside what.
-
-    Args:
-        session: Its name, as nox prints it.
-        tested: Distributions whose tests it runs.
-        installed: Version of everything in its environment.
-        apart: Distributions that were exchanged because declared ranges exclude them, with the range.
-    """
+    """Note what a session tests, beside which versions, and what was exchanged for a range that excludes it."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     record = {"tested": sorted(tested), "installed": dict(sorted(installed.items())), "apart": dict(apart or {})}
     (RECORDS / f"{session}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def collect(report: Mapping[str, Any], records: pathlib.Path = RECORDS, today: str | None = None) -> dict[str, Any]:
-    """Join nox's report with what the sessions noted.
-
-    Args:
-        report: What ``nox --report`` wrote.
-        records: Folder of the notes.
-        today: Date of the run, as YYYY-MM-DD; today's if None.
+    """Join what ``nox --report`` wrote with what the sessions noted.
 
     Returns:
         ``cells``, one for each session and each distribution that it tested: package, version, session, verdict,

@@ -62,13 +62,6 @@ def packed_site(root: pathlib.Path, version: str) -> pathlib.Path:
 def pinned_hashes(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:
     """Return the hashes of releases that a release of the umbrella goes on with, from the pins of the ones before.
 
-    Args:
-        root: Folder of the tree.
-        versions: Version of the last release of each package that is not released now.
-
-    Returns:
-        The hashes of the files of each.
-
     Raises:
         ValueError: If no pins name the files of one.
     """
@@ -84,10 +77,7 @@ def pinned_hashes(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hash
 def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[str]]) -> list[pathlib.Path]:
     """Write the pins of a release of the umbrella: ``constraints/snn-VERSION.txt`` and ``-hashes.txt``.
 
-    Args:
-        root: Folder of the tree, with everything built.
-        version: Version of the umbrella.
-        others: Hashes of what is not released now, as from `pinned_hashes`; all else is pinned as it was built.
+    Of what is not released now the hashes are given, as from `pinned_hashes`; all else is pinned as it was built.
 
     Raises:
         subprocess.CalledProcessError: If the versions cannot be resolved.

@@ -15,14 +15,6 @@ def gather(text: str, version: str, date: str) -> str:
 
     A section of the version that has no date yet is unreleased too, and is joined with it.
 
-    Args:
-        text: A CHANGELOG.md.
-        version: The version.
-        date: Day of the release, as YYYY-MM-DD.
-
-    Returns:
-        The new text.
-
     Raises:
         ValueError: If nothing is unreleased, or the version has a section with a date.
 
@@ -53,10 +45,7 @@ def gather(text: str, version: str, date: str) -> str:
 
 
 def reopen(text: str) -> str:
-    r"""Put an empty section for what is unreleased on top.
-
-    Returns:
-        The new text; the same if there is such a section.
+    r"""Put an empty section for what is unreleased on top, if there is none.
 
     Example:
         >>> reopen("# Changes\n\n## [0.5.0] - 2026-01-31\n\n- It.\n").splitlines()[2]

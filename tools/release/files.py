@@ -47,24 +47,13 @@ def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: path
 
 
 def sums(files: Iterable[pathlib.Path]) -> str:
-    """SHA-256 sums, in the form that ``sha256sum --check`` reads.
-
-    Returns:
-        A line for each, by name.
-    """
+    """SHA-256 sums, a line for each file by name, in the form that ``sha256sum --check`` reads."""
     named = sorted(files, key=lambda file: file.name)
     return "".join(f"{_sha256(file)}  {file.name}\n" for file in named)
 
 
 def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[str]] | None = None) -> str:
-    """Requirements with hashes: exactly these files and no others.
-
-    Args:
-        files: Wheels and sdists of one version of each distribution.
-        others: The sums of further files, of distributions that have none among these.
-
-    Returns:
-        A requirements file for ``pip install --no-deps --require-hashes``.
+    """Requirements for ``pip install --no-deps --require-hashes``: exactly these files, and others by their sums.
 
     Raises:
         ValueError: If there are several versions of one.
@@ -83,10 +72,7 @@ def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[
 
 
 def known_hashes(texts: Iterable[str]) -> Hashes:
-    r"""The sums that requirements with hashes name.
-
-    Args:
-        texts: As from `hashes`, after any comments.
+    r"""The sums that requirements name, as from `hashes`, after any comments.
 
     Example:
         >>> known_hashes(["# ours\na==1.0 \\\n    --hash=sha256:12 \\\n    --hash=sha256:ab\n"])

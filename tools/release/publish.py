@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from release import artifacts
-from workspace import ROOT
-
-NATIVE = ("snn-cpu",)  # what is never published without compiled code
+from workspace import NATIVE, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

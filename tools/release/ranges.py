@@ -14,15 +14,7 @@ _FLOOR = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>="
 
 
 def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
-    """Return a package's requirements on ours, in its dependencies and its extras.
-
-    Args:
-        project: Text of its pyproject.toml.
-        ours: Names of our distributions.
-
-    Yields:
-        Requirements, but for those of the package's own extras.
-    """
+    """Yield what the text of a pyproject.toml requires of ours, in dependencies and extras, but for itself."""
     table = tomllib.loads(project)["project"]
     names = {*ours} - {table["name"]}
     for text in chain(table["dependencies"], *table.get("optional-dependencies", {}).values()):
@@ -32,10 +24,7 @@ def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
 
 
 def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
-    """The oldest versions that requirements take.
-
-    Returns:
-        For each distribution with a floor the highest of its floors.
+    """The oldest versions that requirements take: for each distribution with a floor the highest of its floors.
 
     Example:
         >>> floors([Requirement("a>=0.5.0.dev0,<0.6"), Requirement("a>=0.4"), Requirement("b")])
@@ -51,12 +40,7 @@ def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
 
 
 def tightened(project: str, final: Mapping[str, str]) -> str:
-    """Raise floors on development versions to the final versions that have come of them.
-
-    Args:
-        project: Text of a pyproject.toml.
-        final: Final version of each package that has one, such as ``{"snn-core": "0.5.0"}``. A floor is raised if its
-            development version led to that version or to one before it.
+    """Make floors final whose development versions led to the final version of a package, or to one before it.
 
     Example:
         >>> tightened('["snn-core>=0.5.0.dev0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]', {"snn-core": "0.5.0"})

@@ -62,12 +62,9 @@ class Tree:
         return version_in(self._version_file(name).read_text(encoding="utf-8"))
 
     def release(self, names: Collection[str], target: str, date: str) -> dict[str, str]:
-        """Give packages their version, section of changes and floors; nothing is written if one cannot be released.
+        """Give packages a version X.Y.Z, or the ``"final"`` one that each is on the way to, a section and floors.
 
-        Args:
-            names: The packages.
-            target: A version X.Y.Z, or ``"final"`` for the one that each is on the way to.
-            date: Day of the release, as YYYY-MM-DD.
+        Nothing is written if one cannot be released.
 
         Returns:
             The version of each.
@@ -108,10 +105,8 @@ class Tree:
     def reopen(self, names: Collection[str]) -> dict[str, str]:
         """Give released packages their next development version and a section for what comes.
 
-        The ranges of all packages then take these versions.
-
-        Args:
-            names: The packages; the umbrella among them stays as it is, since it carries final versions only.
+        The ranges of all packages then take these versions. The umbrella stays as it is, since it carries final
+        versions only.
 
         Returns:
             The version of each.

@@ -11,15 +11,7 @@ from recorded import version_in
 
 
 def final(current: str, target: str, last: str | None) -> str:
-    """The version of a release.
-
-    Args:
-        current: Version of the tree, such as 0.5.0.dev0.
-        target: The version asked for; ``"final"`` for the one that the tree is on the way to.
-        last: Version of the last release, if there is one.
-
-    Returns:
-        The version.
+    """The version of a release: a target, or ``"final"`` for what the tree is on the way to after its last release.
 
     Raises:
         ValueError: If it is not a final version X.Y.Z, not above the last release, or below the tree's.
@@ -44,10 +36,7 @@ def final(current: str, target: str, last: str | None) -> str:
 
 
 def after(version: str) -> str:
-    """The development version that follows a release.
-
-    Returns:
-        That of the next fix; whoever breaks something raises it further.
+    """The development version of the next fix after a release; whoever breaks something raises it further.
 
     Raises:
         ValueError: If the version is not a final one.

@@ -82,14 +82,11 @@ def _of_equation(table: dict[type, Any], kind: Any) -> Any:
 
 
 def closed_form(neuron: Neuron) -> float | None:
-    """Largest difference of the membrane from a solution on paper, over random input, in float64.
+    """Largest difference of the membrane from a solution on paper, over random input, in float64; None if none is here.
 
     A linear membrane is compared with the sum over all input so far, weighted by the impulse response; LSTMs with
-    ``torch.nn.LSTM``; AssociativeLeaky with the double sum over time.
-
-    Returns:
-        The difference; for LeakyParallel, which shows its spikes alone, the share of spikes that differ. None for an
-        equation of which no solution is written down here.
+    ``torch.nn.LSTM``; AssociativeLeaky with the double sum over time. Of LeakyParallel, which shows its spikes alone,
+    it is the share of spikes that differ.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -167,12 +164,10 @@ _SOLUTIONS: dict[type, Callable[[Neuron, Tensor], float]] = {
 
 
 def convergence_order(neuron: Neuron) -> float | None:
-    """The power of the time step with which the membrane comes to that of the differential equation.
+    """The power of the time step with which the membrane comes to that of the differential equation, if it has any.
 
-    The input is a current that varies smoothly, sampled at the end of each step, and the neuron is silent.
-
-    Returns:
-        The slope over steps from 0.5 ms to 1/32 of it; None where the neuron has no equation in continuous time.
+    The input is a current that varies smoothly, sampled at the end of each step, and the neuron is silent. The steps
+    are from 0.5 ms to 1/32 of it.
 
     Example:
         >>> from trust.neurons import EVERY

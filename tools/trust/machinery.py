@@ -52,10 +52,7 @@ def dtypes(neuron: Neuron) -> list[str]:
 
 
 def kernel(neuron: Neuron) -> str:
-    """The kernel of a sequence of 8 steps and 2,048 samples in float32, or why there is none.
-
-    Returns:
-        Its name, or ``"reference"`` and the reason.
+    """The kernel of a sequence of 8 steps and 2,048 samples in float32, or ``"reference"`` and why there is none.
 
     Example:
         >>> from trust.neurons import EVERY

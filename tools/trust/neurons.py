@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +12,8 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
+from siblings import module_of_tests
 from snn_core.neuron.firing import Firing
-from workspace import ROOT
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,7 @@ class Neuron:
         return 1.2 * torch.randn(num_steps, *self.shape, generator=draw, dtype=torch.float64) + 0.4
 
 
-def _zoo() -> Any:
-    spec = importlib.util.spec_from_file_location("zoo", ROOT / "packages" / "snn-core" / "tests" / "zoo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["zoo"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-zoo: Any = _zoo()
+zoo = module_of_tests("snn-core/tests", "zoo")
 """The module that has a line for every neuron."""
 
 

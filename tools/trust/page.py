@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from bench import machine
 from bench.tables import NOTHING, Table, sections
 from marked import Part
 from trust import equations, machinery, parity, smooth
@@ -41,7 +41,8 @@ def measured(neurons: Iterable[Neuron] = EVERY) -> str:
         Table(title, ["", *columns], [[name, *(cells[c] for c in columns)] for name, cells in rows.items()])
         for title, columns in _TABLES.items()
     ]
-    ran = ", ".join(f"{name} {_version(name)}" for name in ("torch", "snntorch", "onnxruntime"))
+    packages = ("torch", "snntorch", "onnxruntime")
+    ran = machine.listed({name: machine.version(name) or "not installed" for name in packages})
     end = f"Measured with Python {platform.python_version()}, {ran}; {torch.get_num_threads()} thread."
     return f"{sections(tables)}\n\n{end}"
 
@@ -67,10 +68,3 @@ def _pair(pair: tuple[float, float] | str) -> str:
 
 def _listed(names: list[str]) -> str:
     return "all four" if len(names) == 4 else ", ".join(names)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

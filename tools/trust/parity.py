@@ -13,10 +13,7 @@ from trust.neurons import Neuron
 
 
 def parity(neuron: Neuron) -> tuple[float, float] | str:
-    """Measure how far spikes and membranes are from snnTorch's, over 100 steps.
-
-    Args:
-        neuron: The neuron, with the reset that is its default.
+    """Measure how far spikes and membranes are from snnTorch's, over 100 steps, with the reset that is the default.
 
     Returns:
         The share of spikes that differ and the largest difference of a membrane, NaN where snnTorch shows none; or why

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import recorded
-import sessions
-from workspace import ROOT
 
 
 def test_alone_finds_an_import_that_is_not_declared(tree):
@@ -62,13 +60,6 @@ def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
     broken = tree.session("released(snn-functional)", "-x")
     assert broken.returncode == 1
     assert "No module named 'snn_core.neuron.temporal'" in broken.stdout
-
-
-def test_the_tests_of_a_release_that_knows_no_marks_run_whole(tmp_path):
-    file = tmp_path / "pyproject.toml"
-    file.write_text('[tool.pytest.ini_options]\nmarkers = ["needs(*distributions): what it needs"]\n', encoding="utf-8")
-    assert sessions.short_tests(tmp_path) == ()
-    assert sessions.short_tests(ROOT) == sessions.SHORT
 
 
 def test_without_the_commit_of_a_release_its_sessions_say_what_they_need(tree):

@@ -8,10 +8,10 @@ from unittest import mock
 
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_flatten
 
 import snn_core as snn
+from bench.memory import tensors_at_peak
 
 
 def loss_of(out: Any) -> Tensor:
@@ -21,23 +21,18 @@ def loss_of(out: Any) -> Tensor:
 
 def measured(net: nn.Module, xs: Tensor, **options: Any) -> int:
     """The most bytes that tensors take in forward and backward pass, above what was there before."""
-    at_rest(net, xs)
-    gc.collect()  # what is freed during the run would count
-    with (
-        # a list of every operation, which takes longer than all else and is not looked at
-        mock.patch.object(torch.autograd.profiler.profile, "_parse_kineto_results", return_value=[]),
-        profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded,
-    ):
+
+    def run() -> None:
         out = snn.unroll(net, xs, **options)
         loss_of(out).backward()
+
     at_rest(net, xs)
-    assert recorded.profiler is not None
-    events = [e for e in recorded.profiler.kineto_results.events() if e.name() == "[memory]"]
-    live = peak = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        live += event.nbytes()
-        peak = max(peak, live)
-    return peak
+    gc.collect()  # what is freed during the run would count
+    # a list of every operation takes longer than all else and is not looked at
+    with mock.patch.object(torch.autograd.profiler.profile, "_parse_kineto_results", return_value=[]):
+        megabytes = tensors_at_peak(run)
+    at_rest(net, xs)
+    return round(megabytes * 2**20)
 
 
 def at_rest(net: nn.Module, xs: Tensor) -> None:

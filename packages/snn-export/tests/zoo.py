@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pathlib
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from siblings import module_of_tests
 
-_package = sys.modules["tests_of_core"] = ModuleType("tests_of_core")
-_package.__path__ = [str(pathlib.Path(__file__).parents[2] / "snn-core" / "tests")]
-of_core: Any = importlib.import_module("tests_of_core.zoo")
+of_core = module_of_tests("snn-core/tests", "zoo")
 
 
 class Residual(nn.Module):

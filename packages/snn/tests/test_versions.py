@@ -30,3 +30,10 @@ def test_an_extra_adds_what_it_names_and_a_plain_requirement_does_not(monkeypatc
     plain, more = behind("a"), behind("a[more]")
     assert {name: plain[name] for name in plain if name in versions} == {"a": "1", "c": "3"}
     assert {name: more[name] for name in more if name in versions} == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_a_distribution_that_is_written_in_two_ways_is_listed_once(monkeypatch):
+    needs = {"a": ["b-c", "B_c", "b.C"], "b-c": [], "B_c": [], "b.C": []}
+    monkeypatch.setattr(metadata, "version", lambda name: "1")
+    monkeypatch.setattr(metadata, "requires", needs.__getitem__)
+    assert [name for name in behind("a") if name not in ("python", "platform")] == ["a", "b-c"]

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import Any
 
-from bench import machine, report
+from bench import report
 from bench.accuracy import tables
 from bench.tables import sections
 from marked import Part
@@ -23,41 +23,26 @@ def main(session: report.Session) -> None:
     parser = report.parser("--accuracy", "task", TASKS, "dist/bench-accuracy.json")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
     parser.add_argument("--epochs", type=int, help="the task's own without")
-    parser.add_argument("--add", action="store_true", help="keep the other runs of the JSON file that is there")
     options = report.parse(parser, session.words)
 
     def measure() -> dict[str, Any]:
         runs: dict[str, dict[str, Any]] = {name: {} for name in TASKS}
-        if options.add:
-            runs |= json.loads(options.out.read_text(encoding="utf-8"))["runs"]
         for name in options.names:
-            for seed in options.seeds:
+            for seed in sorted(options.seeds):
                 runs[name][str(seed)] = trained(name, seed, options.epochs, options.threads or 1)
                 report.say(f"{name}, seed {seed}: {100 * runs[name][str(seed)]['test_accuracy']:.2f} %")
-        return {
-            "runs": {name: dict(sorted(of.items(), key=lambda item: int(item[0]))) for name, of in runs.items()},
-            "command": session.command,
-            "machine": machine.described(),
-            "date": report.today(),
-        }
+        return {"runs": runs}
 
-    report.run(options, measure, tables.every, page)
+    report.run(session, options, measure, tables.every, page)
 
 
 def page(text: str, results: dict[str, Any]) -> str:
-    """Return the page with the tables of other results.
-
-    Raises:
-        ValueError: If the page has not both lines around the tables.
-    """
+    """Return the page with the tables of other results; a ValueError if it lacks a line around them."""
     return PART.put(text, lambda: sections(tables.every(results)))
 
 
 def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str, Any]:
-    """One run of ``snn demo`` in a process of its own, as a user starts it.
-
-    Returns:
-        What it prints with ``--json``, less the rates of single neurons.
+    """Return what a run of ``snn demo --json`` in a process of its own prints, less the rates of single neurons.
 
     Raises:
         RuntimeError: If it fails, with what it said.

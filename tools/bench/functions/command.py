@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bench import machine, report
+from bench import report
 from bench.functions import tables
 from bench.functions.cases import CASES
 from bench.functions.measure import measured
@@ -28,11 +28,7 @@ def main(session: report.Session) -> None:
     plan = report.plan(options, 0.1, threads=1)
 
     def measure() -> dict[str, Any]:
-        return measured(options.names, pythons, plan) | {
-            "command": session.command,
-            "machine": machine.described() | {"threads": plan.threads},
-            "rounds": plan.rounds,
-            "date": report.today(),
-        }
+        ran = {"machine": {"threads": plan.threads}, "rounds": plan.rounds}
+        return measured(options.names, pythons, plan) | ran
 
-    report.run(options, measure, tables.every, lambda text, results: page(results))
+    report.run(session, options, measure, tables.every, lambda text, results: page(results))

@@ -25,10 +25,6 @@ def _data(draw: Draw) -> torch.Tensor:
     return data
 
 
-def _labels(draw: Draw) -> torch.Tensor:
-    return draw.labels()
-
-
 def _few_labels(draw: Draw) -> torch.Tensor:
     return draw.labels(1, STEPS)
 
@@ -72,12 +68,12 @@ CASES = [
     _case("latency_code_log", _DATA, _data, num_steps=STEPS, normalize=True),
     _case("latency_interpolate", f"times [{BATCH}, {CLASSES}], {STEPS} steps", _times, num_steps=STEPS),
     _case("delta", f"data [{STEPS}, {BATCH}, {CLASSES}]", _varying, threshold=0.5, off_spike=True),
-    _case("targets_convert", f"{_LABELS}, {STEPS} steps", _labels, num_classes=CLASSES, **_RATES),
-    _case("targets_rate", f"{_LABELS}, {STEPS} steps", _labels, num_classes=CLASSES, **_RATES),
+    _case("targets_convert", f"{_LABELS}, {STEPS} steps", Draw.labels, num_classes=CLASSES, **_RATES),
+    _case("targets_rate", f"{_LABELS}, {STEPS} steps", Draw.labels, num_classes=CLASSES, **_RATES),
     _case("targets_convert", f"{_FEW}, {STEPS} steps", _few_labels, ", one label", _AXES, num_classes=STEPS, **_RATES),
     _case("targets_rate", f"{_FEW}, {STEPS} steps", _few_labels, ", one label", _AXES, num_classes=STEPS, **_RATES),
-    _case("targets_rate", f"{_LABELS}, no steps", _labels, ", at full rate", num_classes=CLASSES),
-    _case("targets_latency", f"{_LABELS}, {STEPS} steps", _labels, num_classes=CLASSES, **_TIMED),
+    _case("targets_rate", f"{_LABELS}, no steps", Draw.labels, ", at full rate", num_classes=CLASSES),
+    _case("targets_latency", f"{_LABELS}, {STEPS} steps", Draw.labels, num_classes=CLASSES, **_TIMED),
     _case("target_rate_code", f"{STEPS} steps", None, num_steps=STEPS, rate=0.3, note=_SHORT),
     _case(
         "rate_interpolate",
@@ -85,7 +81,7 @@ CASES = [
         lambda draw: torch.arange(0.0, STEPS, 4),
         num_steps=STEPS,
     ),
-    _case("to_one_hot", _LABELS, _labels, num_classes=CLASSES),
+    _case("to_one_hot", _LABELS, Draw.labels, num_classes=CLASSES),
     _case("to_one_hot_inverse", f"rows [{BATCH}, {CLASSES}]", _rows),
     _case("from_one_hot", f"rows [{BATCH}, {CLASSES}]", _rows, differs="the peer numbers the rows"),
 ]

@@ -38,10 +38,7 @@ DISTRIBUTIONS = {
 
 
 def imported(library: str) -> SimpleNamespace:
-    """The modules of a library.
-
-    Returns:
-        ``functional`` and what is in it, ``spikegen``, ``utils`` (the splits of data sets) and ``neurons``.
+    """The modules of a library: ``utils`` are the splits of data sets.
 
     Example:
         >>> imported("snn").spikegen.__name__

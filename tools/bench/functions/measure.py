@@ -20,12 +20,9 @@ _PAIRS = 6  # what lies where in a process's memory stays for its life, and may 
 
 
 def measured(names: list[str], pythons: dict[str, str], plan: Plan) -> dict[str, dict[str, Any]]:
-    """Time the functions of both libraries, in turns.
+    """Time the functions of cases in both libraries, in turns.
 
-    Args:
-        names: Of the cases.
-        pythons: The interpreter of each library's environment.
-        plan: The plan, whose rounds pairs of processes take in turns; before its first a pair runs one that is dropped.
+    Pairs of processes take the plan's rounds in turns; before its first a pair runs one that is dropped.
 
     Returns:
         ``versions`` by library; ``functions`` by name: ``libraries`` with what each answered, seconds by round, and
@@ -81,11 +78,7 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
 
 
 def difference(own: pathlib.Path, peer: pathlib.Path) -> float:
-    """The largest difference of two results, as a share of the largest number in each of theirs.
-
-    Returns:
-        The difference; infinite where there are not the same number of arrays, of the same sizes.
-    """
+    """Return the largest difference of arrays, as a share of the largest number of each; infinite if sizes differ."""
     with np.load(own) as left, np.load(peer) as right:
         pairs = [(np.ravel(left[key]), np.ravel(right[key])) for key in left.files if key in right.files]
         if len(left.files) != len(right.files) or any(a.shape != b.shape for a, b in pairs):

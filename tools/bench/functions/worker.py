@@ -27,12 +27,7 @@ _MOST_CALLS = 1000  # of one turn: the first ones of a function of microseconds 
 
 
 class Worker:
-    """Answers the requests about one library.
-
-    Args:
-        library: Its name.
-        threads: How many threads it may use.
-    """
+    """Answers the requests about one library, on so many threads."""
 
     call: Call
 

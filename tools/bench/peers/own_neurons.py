@@ -13,10 +13,6 @@ import snn_core as snn
 class Adaptive(snn.SpikingNeuron):
     """A second state follows the membrane and lowers it.
 
-    Args:
-        beta: Membrane decay per step.
-        options: Those of every neuron.
-
     Example:
         >>> neuron = Adaptive(0.9)
         >>> _, last = neuron.unroll(torch.full((2, 1, 1), 0.5))

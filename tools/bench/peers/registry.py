@@ -52,53 +52,43 @@ class Peer:
     note: str = ""
 
 
-_OURS = ("snn-core", "snn-cpu", "torch")
 OWN, TUNED, STEPS, REFERENCE = "snn", "snn-tuned", "snn-steps", "torch"
+
+
+def _ours(name: str, title: str, note: str, **more: Any) -> Peer:
+    return Peer(name, title, "snn_unroll", distributions=("snn-core", "snn-cpu", "torch"), note=note, **more)
+
+
 PEERS = {
     peer.name: peer
     for peer in [
-        Peer(OWN, "snn", "snn_unroll", distributions=_OURS, note="`unroll(net, xs)`"),
-        Peer(
+        _ours(OWN, "snn", "`unroll(net, xs)`"),
+        _ours(
             TUNED,
             "snn, tuned",
-            "snn_unroll",
-            distributions=_OURS,
+            "`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which is for the whole process",
             options={"tune": True},
-            note="`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which is for the whole process",
         ),
-        Peer(
-            LAST,
-            "snn, last release",
-            "snn_unroll",
-            LAST,
-            distributions=_OURS,
-            note="`unroll(net, xs)` of our last release, with its kernels",
-        ),
-        Peer(
+        _ours(LAST, "snn, last release", "`unroll(net, xs)` of our last release, with its kernels", environment=LAST),
+        _ours(
             "snn-chunked",
             "snn, chunk=50",
-            "snn_unroll",
-            distributions=_OURS,
+            "`unroll(net, xs, chunk=50)`: full gradients, computed anew 50 steps at a time",
             options={"chunk": 50},
             only=("stack",),
-            note="`unroll(net, xs, chunk=50)`: full gradients, computed anew 50 steps at a time",
         ),
-        Peer(
+        _ours(
             STEPS,
             "snn, step loop",
-            "snn_unroll",
-            distributions=_OURS,
+            '`unroll(net, xs, schedule="steps")`: what a loop over `net(xs[t])` costs',
             options={"schedule": "steps"},
-            note='`unroll(net, xs, schedule="steps")`: what a loop over `net(xs[t])` costs',
         ),
-        Peer(
+        _ours(
             LAST_STEPS,
             "snn, last release, step loop",
-            "snn_unroll",
-            LAST,
-            distributions=_OURS,
+            "the same of our last release",
+            environment=LAST,
             options={"schedule": "steps"},
-            note="the same of our last release",
         ),
         Peer(REFERENCE, "plain PyTorch loop", "torch_loop", note="the equations written out, a step at a time"),
         Peer(

@@ -49,14 +49,7 @@ def sequential(
 def familiar(
     library: Any, workload: Workload, arrays: Arrays, own: Mapping[str, Callable[[], nn.Module]] | None = None
 ) -> nn.Sequential:
-    """The net of a library that has the neurons of snnTorch, under its names.
-
-    Args:
-        library: The module that has them.
-        workload: The workload.
-        arrays: Its arrays.
-        own: Make neurons that the peer has not, by their names.
-    """
+    """The net of a library that has the neurons of snnTorch, under its names, and ``own`` ones by their kinds."""
     beta = workload.beta
     learned = [torch.from_numpy(arrays[name]) for name in ("beta", "threshold") if name in arrays]
     kinds: dict[str, Callable[[], nn.Module]] = {

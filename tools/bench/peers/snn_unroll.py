@@ -16,14 +16,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays, tune: bool = False, **options: Any) -> TorchTrial:
-    """The workload through ``unroll``.
-
-    Args:
-        workload: The workload.
-        arrays: Its arrays.
-        tune: Have the process keep freed memory, ``snn_cpu.tune_allocator()``.
-        options: Arguments for ``unroll``.
-    """
+    """The workload through ``unroll`` with options, in a process that keeps freed memory if it is to be tuned."""
     if tune:
         import snn_cpu
 

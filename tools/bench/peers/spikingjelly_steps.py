@@ -32,14 +32,7 @@ def make(workload: Workload, arrays: Arrays, mode: str = "m") -> TorchTrial:
 
 
 def lif(beta: float, mode: str, surrogate_function: Any = None, **options: Any) -> nn.Module:
-    """Make neurons that reset by subtraction, without a gradient.
-
-    Args:
-        beta: Membrane decay per step.
-        mode: ``"m"`` or ``"s"``.
-        surrogate_function: Their surrogate; an arc tangent if None.
-        options: Further ones of the library.
-    """
+    """Make neurons that reset by subtraction, without a gradient; their surrogate is an arc tangent if None."""
     gradient = surrogate_function or surrogate.ATan()
     options |= {"decay_input": False, "v_reset": None, "detach_reset": True}
     return neuron.LIFNode(tau=1 / (1 - beta), surrogate_function=gradient, step_mode=mode, **options)

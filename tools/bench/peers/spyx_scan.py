@@ -17,11 +17,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays) -> _Trial:
-    """The workload, compiled.
-
-    Returns:
-        The trial. Each layer's spikes come a step late, and the reset carries a gradient.
-    """
+    """The workload, compiled; each layer's spikes come a step late, and the reset carries a gradient."""
     return _Trial(workload, arrays)
 
 

@@ -161,12 +161,8 @@ _NEURONS = {
 def make(workload: Workload, arrays: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
     """The workload as a loop over its steps.
 
-    Args:
-        workload: The workload.
-        arrays: Its arrays.
-        immediate: A spike lowers the membrane by the threshold at once, and so before the decay; else in the step
-            after, after the decay.
-        attached: The reset carries a gradient.
+    A spike lowers the membrane by the threshold in the step after, after the decay; if the reset is immediate at once,
+    and so before the decay. An attached reset carries a gradient.
     """
     kind, reset = _NEURONS[workload.neuron], Reset(immediate, attached)
     net = nn.Sequential(

@@ -64,11 +64,7 @@ class TorchTrial:
         out.backward(self._upstream)
 
     def train(self) -> tuple[float, float]:
-        """Run once forward and backward.
-
-        Returns:
-            Seconds forward, seconds backward.
-        """
+        """Run once forward and backward, and return the seconds of each."""
         start = mark(self.xs.device)
         out = self.forward()
         between = mark(self.xs.device)
@@ -84,11 +80,7 @@ class TorchTrial:
             return seconds(start, mark(self.xs.device))[0]
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Run once more, for what it computes.
-
-        Returns:
-            Spikes ``[T, B, out]`` as booleans, and the gradient of the input or of the first weights.
-        """
+        """Run once more: spikes ``[T, B, out]`` as booleans, and the gradient of the input or of the first weights."""
         out = self.forward()
         self.backward(out)
         gradient = self._learned[0].grad

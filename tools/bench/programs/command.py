@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import machine, report
+from bench import report
 from bench.programs import tables
 from bench.programs.catalog import PROGRAMS
 from bench.programs.contestants import CONTESTANTS, OWN
@@ -21,18 +21,15 @@ def main(session: report.Session) -> None:
     parser.add_argument("--batch", type=report.positive, help="samples, in place of those of the programs")
     parser.add_argument("--steps", type=report.positive, help="time steps, in place of those of the programs")
     options = report.parse(parser, session.words)
-    described = machine.described()
-    plan = report.plan(options, 0.3, int(described["cores"]))
+    plan = report.plan(options, 0.3)
     sizes = {name: size for name in ("batch", "steps") if (size := getattr(options, name))}
     contestants = [name for name in CONTESTANTS if not options.peers or name in {OWN, *options.peers}]
 
     def measure() -> dict[str, Any]:
         return measured(options.names, contestants, session.python, session.absent, plan, sizes) | {
-            "command": session.command,
-            "machine": described | {"threads": plan.threads},
+            "machine": {"threads": plan.threads},
             "rounds": plan.rounds,
             "sizes": sizes,
-            "date": report.today(),
         }
 
-    report.run(options, measure, tables.every, page)
+    report.run(session, options, measure, tables.every, page)

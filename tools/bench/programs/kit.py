@@ -46,10 +46,15 @@ class Kit:
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer
 
 
-def steps(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
-    """Run a net that keeps its state in a loop over steps; the spikes and membranes that it returns, ``[T, ...]``."""
-    spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
-    return torch.stack(spks), torch.stack(mems)
+def looped(rest: Callable[[nn.Module], object]) -> Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]:
+    """Return what brings a net to rest and runs it in a loop over steps, to its spikes and membranes ``[T, ...]``."""
+
+    def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+        rest(net)
+        spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
+        return torch.stack(spks), torch.stack(mems)
+
+    return run
 
 
 def familiar(library: Any, leaky: Leaky) -> nn.Module:

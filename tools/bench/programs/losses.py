@@ -25,11 +25,7 @@ class Counts:
 
 
 def rate(spk: Tensor, labels: Tensor) -> Tensor:
-    """Average the cross entropy of the spikes of each step.
-
-    Args:
-        spk: Spikes ``[T, batch, classes]``.
-        labels: Labels ``[batch]``.
+    """Average the cross entropy of the spikes ``[T, batch, classes]`` of each step.
 
     Example:
         >>> import torch
@@ -40,12 +36,7 @@ def rate(spk: Tensor, labels: Tensor) -> Tensor:
 
 
 def counts(spk: Tensor, labels: Tensor, shares: Counts) -> Tensor:
-    """Average the squared difference between numbers of spikes and what is wanted, per step.
-
-    Args:
-        spk: Spikes ``[T, batch, neurons]``.
-        labels: Labels ``[batch]``.
-        shares: How often neurons are to fire.
+    """Average the squared difference between numbers of spikes ``[T, batch, neurons]`` and what is wanted, per step.
 
     Example:
         >>> import torch

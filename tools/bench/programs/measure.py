@@ -23,15 +23,7 @@ def measured(
     plan: Plan,
     sizes: dict[str, int],
 ) -> dict[str, Any]:
-    """Measure.
-
-    Args:
-        programs: Names of programs.
-        contestants: Names of contestants.
-        pythons: The interpreter of each environment by name, "" for ours.
-        absent: Why an environment is not there, by name.
-        plan: The plan.
-        sizes: ``batch`` and ``steps`` in place of those of the programs.
+    """Measure programs in the libraries of contestants, with other sizes ``batch`` and ``steps`` if any are given.
 
     Returns:
         ``contestants``: by name title, note and versions, or the ``reason`` why it is not there; ``programs``: by name
@@ -76,9 +68,6 @@ def agreement(answers: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
     A sum in another order moves a membrane over its threshold now and then, and one spike others, so that the loss may
     differ by a thousandth and the gradient by 5 %. All have to learn as many parameters as ours.
-
-    Args:
-        answers: What each contestant answered at its beginning; gets the reasons.
 
     Returns:
         For each pair its names, the relative differences of ``loss`` and ``gradient``, and whether they ``agree``.

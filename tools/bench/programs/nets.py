@@ -74,14 +74,7 @@ class _Block(nn.Module):
 
 
 def gained(net: nn.Module, gains: tuple[float, ...]) -> nn.Module:
-    """Scale the weights and biases of a net, layer by layer.
-
-    Args:
-        net: The net, which changes.
-        gains: A factor for each linear layer and convolution, in the order of ``net.modules()``.
-
-    Raises:
-        ValueError: If there are more layers than factors, or fewer.
+    """Scale weights and biases in place, by a factor for each linear layer and convolution in their order in the net.
 
     Example:
         >>> import torch

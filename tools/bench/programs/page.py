@@ -36,9 +36,5 @@ and backward together can be shorter than that only where zeros are left out.
 
 
 def page(text: str, results: dict[str, Any]) -> str:
-    """Return the page with the section of other results.
-
-    Raises:
-        ValueError: If the page has not both lines around the section.
-    """
+    """Return the page with the section of other results; a ValueError if it lacks a line around the section."""
     return PART.put(text, lambda: f"{_HEAD.format(**results)}\n{sections(tables.every(results), '###')}")

@@ -14,6 +14,7 @@ import math
 import resource
 import statistics
 import time
+import timeit
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,12 +78,7 @@ class Training:
 
 
 class Worker:
-    """Answers the requests about one contestant.
-
-    Args:
-        name: Its name.
-        threads: How many threads it may use.
-    """
+    """Answers the requests about one library, on so many threads."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.contestant = CONTESTANTS[name]
@@ -140,13 +136,7 @@ class Worker:
 
     def _products(self, at_once: bool, seconds: float) -> float:
         compute = products(self.training.net, self.training.xs, self.training.kit.run, at_once)
-
-        def timed() -> float:
-            start = time.perf_counter()
-            compute()
-            return time.perf_counter() - start
-
-        return statistics.median(calls(timed, seconds, lambda item: item))
+        return statistics.median(calls(lambda: timeit.timeit(compute, number=1), seconds, float))
 
     def _timed(self) -> dict[str, float]:
         before, start = _faults(), time.perf_counter()

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import pathlib
-import sys
-from types import ModuleType
-from typing import Any
+from siblings import module_of_tests
 
-_package = sys.modules["tests_of_interpreter"] = ModuleType("tests_of_interpreter")
-_package.__path__ = [str(pathlib.Path(__file__).parents[1] / "interpreted")]
-
-comparison: Any = importlib.import_module("tests_of_interpreter.comparison")
-functions: Any = importlib.import_module("tests_of_interpreter.functions")
-neurons: Any = importlib.import_module("tests_of_interpreter.test_neurons")
+comparison, functions, neurons = (
+    module_of_tests("snn-triton/tests/interpreted", name) for name in ("comparison", "functions", "test_neurons")
+)

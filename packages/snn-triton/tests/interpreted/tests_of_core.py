@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import pathlib
-import sys
-from types import ModuleType
-from typing import Any
+from siblings import module_of_tests
 
-_package = sys.modules["tests_of_core"] = ModuleType("tests_of_core")
-_package.__path__ = [str(pathlib.Path(__file__).parents[3] / "snn-core" / "tests")]
-
-zoo: Any = importlib.import_module("tests_of_core.zoo")
-random_neurons: Any = importlib.import_module("tests_of_core.test_random_neurons")
+zoo = module_of_tests("snn-core/tests", "zoo")
+random_neurons = module_of_tests("snn-core/tests", "test_random_neurons")

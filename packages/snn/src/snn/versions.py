@@ -6,6 +6,7 @@ import platform
 from importlib import metadata
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 __all__ = ["PIECES", "behind", "version"]
 
@@ -36,8 +37,8 @@ def behind(requirement: str) -> dict[str, str]:
     """Return the exact versions of Python, the platform and everything that a requirement installs, directly or not.
 
     Example:
-        >>> found = behind("snn")
-        >>> list(found)[:2], "snn-core" in found, "torch" in found
+        >>> versions = behind("snn")
+        >>> list(versions)[:2], "snn-core" in versions, "torch" in versions
         (['python', 'platform'], True, True)
     """
     seen: dict[str, str] = {}
@@ -45,12 +46,12 @@ def behind(requirement: str) -> dict[str, str]:
     queue = [Requirement(requirement)]
     while queue:
         need = queue.pop()
-        installed = version(need.name)
+        name, installed = canonicalize_name(need.name), version(need.name)
         if installed is None:
             continue
-        seen[need.name.lower()] = installed
-        for extra in {"", *need.extras} - {extra for name, extra in requested if name == need.name}:
-            requested.add((need.name, extra))
+        seen[name] = installed
+        for extra in {"", *need.extras} - {extra for known, extra in requested if known == name}:
+            requested.add((name, extra))
             further = [Requirement(text) for text in metadata.requires(need.name) or ()]
             queue += [
                 requirement

@@ -6,17 +6,11 @@ import functools
 
 import snntorch
 from snntorch import functional, utils
-from torch import Tensor, nn
 
-from bench.programs.kit import Kit, familiar, steps
+from bench.programs.kit import Kit, familiar, looped
 from bench.programs.losses import Losses
 
 
 def kit() -> Kit:
     """The kit."""
-
-    def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
-        utils.reset(net)
-        return steps(net, xs)
-
-    return Kit(functools.partial(familiar, snntorch), run, Losses.of(functional))
+    return Kit(functools.partial(familiar, snntorch), looped(utils.reset), Losses.of(functional))

@@ -8,19 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from bench.peers.torch_loop import Spike
-from bench.programs.kit import Kit, Leaky, steps
+from bench.programs.kit import Kit, Leaky, looped
 
 
 def kit() -> Kit:
     """The kit."""
-    return Kit(_Leaky, _run)
+    return Kit(_Leaky, looped(_rest))
 
 
-def _run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+def _rest(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, _Leaky):
             layer.rest()
-    return steps(net, xs)
 
 
 class _Leaky(nn.Module):
