@@ -198,6 +198,19 @@ def test_a_circuit_that_learned_beta_goes_on_learning_it(reset, more, derived):
     assert torch.equal(twin.beta.grad, neuron.beta.grad)
 
 
+@pytest.mark.parametrize("beta", ["fast", 0.5, 0.0, np.full(4, 0.9)])
+def test_a_recorded_beta_that_is_not_that_of_the_circuit_is_reported_and_not_used(beta):
+    neuron = snn.Lapicque(0.9, learn_beta=True, threshold=THR, reset_mechanism="zero", init_hidden=True)
+    graph = to_nir(neuron, torch.zeros(1, 3))
+    graph.nodes["lapicque"].metadata["snn_nir"]["beta"] = beta
+    with pytest.warns(NIRWarning, match="NIR304: node 'lapicque': .*the learned beta of a Lapicque"):
+        twin = from_nir(graph)
+    assert kinds(twin) == ["Lapicque"]
+    assert list(twin.named_parameters()) == []
+    xs = torch.rand(20, 2, 3, generator=torch.Generator().manual_seed(0)) * 5
+    assert torch.equal(twin.unroll(xs)[0], neuron.unroll(xs)[0])
+
+
 def test_an_edited_circuit_of_one_value_a_neuron_counts():
     neuron = snn.Lapicque(R=torch.full((1, 3), 5.0), C=torch.full((1, 3), 2.0), reset_mechanism="zero")
     graph = to_nir(neuron, torch.zeros(1, 3))
