@@ -306,6 +306,39 @@ def test_text_where_a_constant_was_recorded_is_reported_and_not_used(neuron, nam
     assert net(torch.ones(1, 2)).shape == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("neuron", "name", "record"),
+    [
+        (snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True), "alpha.exc", {"alpha": -0.9}),
+        (snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True), "alpha.exc", {"alpha": 1.0, "beta": 1.0}),
+        (
+            snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True),
+            "alpha.exc",
+            {"alpha": np.full(2, 0.9), "beta": np.full(3, 0.8)},
+        ),
+        (snn.Lapicque(0.9, reset_mechanism="zero", init_hidden=True), "lapicque", {"C": 0.0}),
+        (
+            snn.Lapicque(0.9, reset_mechanism="zero", init_hidden=True),
+            "lapicque",
+            {"R": np.full(2, 1.0), "C": np.full(3, 9.5)},
+        ),
+    ],
+)
+def test_recorded_constants_that_cannot_be_are_reported_and_not_used(neuron, name, record):
+    graph = to_nir(neuron, torch.zeros(1, 2))
+    graph.nodes[name].metadata["snn_nir"] |= record
+    with pytest.warns(NIRWarning, match=f"NIR304: node '{name}'"):
+        net = from_nir(graph)
+    assert net(torch.ones(1, 2)).shape == (1, 2)
+
+
+def test_a_recorded_circuit_of_negative_parts_is_reported_and_not_used():
+    node = lif(3, tau=TAU, r=-2.0, thr=0.2)
+    node.metadata = metadata_of(**{"class": "Lapicque"}, R=-2.0, C=-TAU / 2, time_step=DT)
+    with pytest.warns(NIRWarning, match="NIR304: node 'n0': .*R, C and time step of a Lapicque"):
+        assert "Lapicque" not in kinds(from_nir(chain(node), dt=DT))
+
+
 @pytest.mark.parametrize("part", ["inh", "spk", "reset"])
 def test_a_node_of_another_kind_than_recorded_is_left_alone(part):
     graph = to_nir(snn.Alpha(0.9, 0.8, reset_mechanism="subtract", init_hidden=True), torch.zeros(1, 2))

@@ -58,19 +58,21 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
     text = record.get(field)
     if text is None or field in _OTHERWISE.get(str(record.get("class")), ()):
         return _common(value)
-    exact = numbers(text)
+    (exact,) = numbers(text)
     if agree(exact, value, decays=field in ("alpha", "beta")):
         return exact
     announce("NIR304", f"node {name!r}", f"{field} was {np.ravel(text)[:3]} and is {np.ravel(value)[:3]}")
     return _common(value)
 
 
-def numbers(recorded: Any) -> np.ndarray:
-    """Return a recorded constant as float64; NaN, which agrees with nothing, for anything else than numbers."""
+def numbers(*recorded: Any) -> list[np.ndarray]:
+    """Return recorded constants as float64; NaN, which agrees with nothing, unless all are numbers that broadcast."""
     try:
-        return np.asarray(recorded, dtype=np.float64)
+        arrays = [np.asarray(value, dtype=np.float64) for value in recorded]
+        np.broadcast_shapes(*(array.shape for array in arrays))
     except (TypeError, ValueError):
-        return np.array(np.nan)
+        return [np.array(np.nan) for _ in recorded]
+    return arrays
 
 
 def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False) -> bool:

@@ -27,8 +27,8 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     parts = _parts(draft, draft.group(name))
     if parts.get("exc") != name or not {"inh", "spk"} <= parts.keys():
         return None
-    alpha, beta, threshold = (numbers(metadata[key]) for key in ("alpha", "beta", "threshold"))
-    with np.errstate(divide="ignore"):  # a beta of 0 leaves a tau of 1
+    alpha, beta, threshold = numbers(*(metadata[key] for key in ("alpha", "beta", "threshold")))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a beta of 0 leaves a tau of 1, and a negative one NaN
         tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
     exc, inh = (leak_of(draft.nodes[parts[part]], scheme.step) for part in ("exc", "inh"))
     pairs = [(tau, exc.gain), (-tau, inh.gain), (threshold, draft.values(parts["spk"], "threshold"))]

@@ -94,13 +94,17 @@ def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | Non
     metadata = read_metadata(node)
     if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
         return None
-    circuit = {key: numbers(metadata[key]) for key in ("R", "C", "time_step")}
-    gain = circuit["time_step"] / circuit["C"]
-    if not (agree(1 - gain / circuit["R"], leak.decay, decays=True) and agree(gain, leak.gain)):
+    keys = ("R", "C", "time_step")
+    circuit = dict(zip(keys, numbers(*(metadata[key] for key in keys)), strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = circuit["time_step"] / circuit["C"]
+        decay = 1 - gain / circuit["R"]
+    positive = all((values > 0).all() for values in circuit.values())
+    if not (positive and agree(decay, leak.decay, decays=True) and agree(gain, leak.gain)):
         announce("NIR304", f"node {name!r}", "R, C and time step of a Lapicque")
         return None
     if "beta" in learned(node) and metadata.get("derived") in ("R", "C"):
-        beta = numbers(metadata.get("beta"))
+        (beta,) = numbers(metadata.get("beta"))
         if agree(beta, np.exp(-gain / circuit["R"])):
             del circuit[str(metadata["derived"])]
             circuit["beta"] = beta
