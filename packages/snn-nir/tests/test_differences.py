@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import io
 
 import nir
 import numpy as np
 import pytest
 
+from snn_nir import NIRError, infer, read, write
 from snn_nir.graphs.differences import diff
 
 from .whole_graphs import chain, every_primitive, recurrent
@@ -32,6 +34,14 @@ def test_order_does_not_count():
 
 def test_nan_equals_nan():
     assert diff(scale([np.nan, 1.0]), scale([np.nan, 1.0])) == []
+    assert diff(scale([np.nan, 1.0]), scale([-np.nan, 1.0])) == []
+
+
+def test_the_sign_of_a_zero_survives_a_file():
+    graph, file = scale([-0.0, 0.0]), io.BytesIO()
+    write(graph, file)
+    assert diff(read(file), infer(graph)) == []
+    assert diff(read(file), scale([0.0, 0.0])) != []
 
 
 CASES = {
@@ -40,6 +50,12 @@ CASES = {
         scale(np.array([1.0])),
         scale(np.nextafter(np.array([1.0]), 2)),
         "scale_0: scale: 1 of 1 values differ, by up to 2.22045e-16",
+    ),
+    "the sign of 0": (scale([0.0, 1.0]), scale([-0.0, 1.0]), "scale_0: scale: 1 of 2 values differ in the sign of 0"),
+    "the sign of a recorded 0": (
+        scale([1.0], metadata={"a": 0.0}),
+        scale([1.0], metadata={"a": -0.0}),
+        "scale_0: metadata: a: 0.0 and -0.0",
     ),
     "a type": (scale(np.ones(2, "f4")), scale(np.ones(2)), "scale_0: scale: types float32 and float64"),
     "metadata": (scale([1.0], metadata={"a": {"b": 1}}), scale([1.0]), "scale_0: metadata: a/b: only in the first"),
@@ -83,3 +99,10 @@ def test_a_nested_graph_is_looked_into():
     second.nodes["layer"].nodes["w_rec"].bias[1] += 1
     second.nodes["layer"].metadata["kind"] = "other"
     assert [difference.where for difference in diff(first, second)] == ["layer/w_rec", "layer"]
+
+
+def test_a_graph_in_itself_is_refused():
+    graph = scale([1.0])
+    graph.nodes["again"] = graph
+    with pytest.raises(NIRError, match="NIR107: graph 'again/again"):
+        diff(graph, graph)

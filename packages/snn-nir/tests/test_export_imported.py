@@ -67,6 +67,11 @@ def test_another_step_keeps_the_decays():
     assert run(from_nir(again, simplify=False), (3,)).equal(run(net, (3,)))
 
 
+def test_another_step_keeps_what_an_integrator_adds():
+    net = from_nir(chain(nir.I(np.full(3, 2.0))), dt=1.0, simplify=False)
+    assert to_nir(net, torch.zeros(1, 3), dt=0.5).nodes["n0"].r.tolist() == [4.0] * 3
+
+
 def test_another_method_is_refused_where_time_constants_are_kept():
     net = from_nir(CASES["recurrent CubaLIF"].graph, dt=1e-4, simplify=False)
     with pytest.raises(NIRError, match=r"NIR402: 'lif' \(CubaLIF\): .*made for method='euler'.*pass method='euler'"):

@@ -198,6 +198,19 @@ def test_a_circuit_that_learned_beta_goes_on_learning_it(reset, more, derived):
     assert torch.equal(twin.beta.grad, neuron.beta.grad)
 
 
+@pytest.mark.parametrize("beta", ["fast", 0.5, 0.0, np.full(4, 0.9)])
+def test_a_recorded_beta_that_is_not_that_of_the_circuit_is_reported_and_not_used(beta):
+    neuron = snn.Lapicque(0.9, learn_beta=True, threshold=THR, reset_mechanism="zero", init_hidden=True)
+    graph = to_nir(neuron, torch.zeros(1, 3))
+    graph.nodes["lapicque"].metadata["snn_nir"]["beta"] = beta
+    with pytest.warns(NIRWarning, match="NIR304: node 'lapicque': .*the learned beta of a Lapicque"):
+        twin = from_nir(graph)
+    assert kinds(twin) == ["Lapicque"]
+    assert list(twin.named_parameters()) == []
+    xs = torch.rand(20, 2, 3, generator=torch.Generator().manual_seed(0)) * 5
+    assert torch.equal(twin.unroll(xs)[0], neuron.unroll(xs)[0])
+
+
 def test_an_edited_circuit_of_one_value_a_neuron_counts():
     neuron = snn.Lapicque(R=torch.full((1, 3), 5.0), C=torch.full((1, 3), 2.0), reset_mechanism="zero")
     graph = to_nir(neuron, torch.zeros(1, 3))
@@ -291,6 +304,39 @@ def test_text_where_a_constant_was_recorded_is_reported_and_not_used(neuron, nam
     with pytest.warns(NIRWarning, match=f"NIR304: node '{name}'"):
         net = from_nir(graph)
     assert net(torch.ones(1, 2)).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "name", "record"),
+    [
+        (snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True), "alpha.exc", {"alpha": -0.9}),
+        (snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True), "alpha.exc", {"alpha": 1.0, "beta": 1.0}),
+        (
+            snn.Alpha(0.9, 0.8, reset_mechanism="none", init_hidden=True),
+            "alpha.exc",
+            {"alpha": np.full(2, 0.9), "beta": np.full(3, 0.8)},
+        ),
+        (snn.Lapicque(0.9, reset_mechanism="zero", init_hidden=True), "lapicque", {"C": 0.0}),
+        (
+            snn.Lapicque(0.9, reset_mechanism="zero", init_hidden=True),
+            "lapicque",
+            {"R": np.full(2, 1.0), "C": np.full(3, 9.5)},
+        ),
+    ],
+)
+def test_recorded_constants_that_cannot_be_are_reported_and_not_used(neuron, name, record):
+    graph = to_nir(neuron, torch.zeros(1, 2))
+    graph.nodes[name].metadata["snn_nir"] |= record
+    with pytest.warns(NIRWarning, match=f"NIR304: node '{name}'"):
+        net = from_nir(graph)
+    assert net(torch.ones(1, 2)).shape == (1, 2)
+
+
+def test_a_recorded_circuit_of_negative_parts_is_reported_and_not_used():
+    node = lif(3, tau=TAU, r=-2.0, thr=0.2)
+    node.metadata = metadata_of(**{"class": "Lapicque"}, R=-2.0, C=-TAU / 2, time_step=DT)
+    with pytest.warns(NIRWarning, match="NIR304: node 'n0': .*R, C and time step of a Lapicque"):
+        assert "Lapicque" not in kinds(from_nir(chain(node), dt=DT))
 
 
 @pytest.mark.parametrize("part", ["inh", "spk", "reset"])

@@ -6,6 +6,7 @@ import nir
 import numpy as np
 import pytest
 
+from snn_nir import NIRError
 from snn_nir.graphs.text import to_mermaid, to_text
 
 from .whole_graphs import chain, convolutional, every_primitive, recurrent
@@ -54,3 +55,18 @@ def test_names_cannot_change_the_chart():
     chart = to_mermaid(graph)
     assert len(chart.splitlines()) == 1 + 3 + 2
     assert "x#34;#93;#59;#10;click n0 #34;javascript#58;alert#40;1#41;" in chart
+
+
+@pytest.mark.parametrize("text_of", [to_text, to_mermaid])
+def test_a_graph_in_itself_is_refused(text_of):
+    graph = chain(nir.Scale(np.ones(2)), shape=(2,))
+    graph.nodes["again"] = graph
+    with pytest.raises(NIRError, match="NIR107: graph 'again/again"):
+        text_of(graph)
+
+
+def test_a_chart_with_an_edge_to_a_missing_node_is_refused():
+    graph = chain(nir.Scale(np.ones(2)), shape=(2,))
+    graph.edges.append(("scale_0", "nowhere"))
+    with pytest.raises(NIRError, match=r"NIR201: graph: .*'nowhere'"):
+        to_mermaid(graph)

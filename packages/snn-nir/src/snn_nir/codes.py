@@ -122,7 +122,16 @@ class Finding(Issue):
         return f"{self.severity} {self.code}: {self.text}"
 
 
-class NIRError(ValueError):
+class _Coded(Exception):
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code, text)
+        self.code: str = code
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.args[1]}"
+
+
+class NIRError(_Coded, ValueError):
     """Error for a refused file, graph or network.
 
     Args:
@@ -140,15 +149,8 @@ class NIRError(ValueError):
 
     finding: Finding | None = None
 
-    def __init__(self, code: str, text: str):
-        super().__init__(code, text)
-        self.code = code
 
-    def __str__(self) -> str:
-        return f"{self.args[0]}: {self.args[1]}"
-
-
-class NIRWarning(UserWarning):
+class NIRWarning(_Coded, UserWarning):
     """Warning about a repair or an assumption; ``code`` says which.
 
     Args:
@@ -162,13 +164,6 @@ class NIRWarning(UserWarning):
         >>> str(NIRWarning("NIR211", "node 'lif': output added"))
         "NIR211: node 'lif': output added"
     """
-
-    def __init__(self, code: str, text: str):
-        super().__init__(code, text)
-        self.code = code
-
-    def __str__(self) -> str:
-        return f"{self.args[0]}: {self.args[1]}"
 
 
 def finding(code: str, where: str, problem: str, remedy: str | None = None, *, severity: str = "error") -> Finding:

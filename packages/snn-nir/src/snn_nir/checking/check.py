@@ -9,15 +9,13 @@ import nir
 from snn_nir.checking.predicting import TARGETS, predict
 from snn_nir.codes import CODES, Finding, NIRError, finding, refusal
 from snn_nir.files.writing import COMPAT, newer, unstorable
-from snn_nir.graphs.fields import graph_at, place, repeated_edges, walk
+from snn_nir.graphs.fields import STATEFUL, graph_at, place, repeated_edges, walk
 from snn_nir.graphs.metadata import gathered
 from snn_nir.graphs.ordering import ordered
 from snn_nir.graphs.shapes import infer
 from snn_nir.graphs.values import bad_values
 
 PROFILES = ("nir", COMPAT, *TARGETS)
-
-_STATEFUL = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF, nir.Delay, nir.NIRGraph)
 
 
 def check(graph: nir.NIRGraph, profile: str = "nir") -> list[Finding]:
@@ -83,7 +81,7 @@ def _structure(graph: nir.NIRGraph) -> Iterator[Finding]:
             yield _warning("NIR209", f"node {place(where, name)!r}", "no edge names it")
         for edge, problem in repeated_edges(node, where):
             yield _warning("NIR210", edge, problem)
-        stateless = {name for name, inner in node.nodes.items() if not isinstance(inner, _STATEFUL)}
+        stateless = {name for name, inner in node.nodes.items() if not isinstance(inner, (*STATEFUL, nir.NIRGraph))}
         between = [(start, end) for start, end in node.edges if start in stateless and end in stateless]
         for start, end in sorted(ordered(stateless, between, ()).closing):
             yield finding("NIR215", f"{graph_at(where)}, edge {start!r} -> {end!r}", "this edge closes it")

@@ -95,18 +95,12 @@ def _effects(graph: nir.NIRGraph, where: str, rules: tuple[Rule, ...], dt: float
     inputs = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
     closing = ordered(graph.nodes, graph.edges, inputs).closing
     context = Context(graph, dt, frozenset(closing), nested)
-    yield from _matching(rules, "NIRGraph", graph, "", where, context)
-    for name, node in graph.nodes.items():
-        path = place(where, name)
-        if isinstance(node, nir.NIRGraph):
+    nodes: list[tuple[str, str, Any]] = [(name, place(where, name), node) for name, node in graph.nodes.items()]
+    for name, path, node in [("", where, graph), *nodes]:
+        if isinstance(node, nir.NIRGraph) and node is not graph:
             yield from _effects(node, path, rules, dt, nested=True)
-        else:
-            yield from _matching(rules, type_name(node, path), node, name, path, context)
-
-
-def _matching(
-    rules: tuple[Rule, ...], kind: str, node: Any, name: str, path: str, context: Context
-) -> Iterator[Effect]:
-    for rule in rules:
-        if kind in rule.nodes and CONDITIONS[rule.condition](node, name, context):
-            yield Effect(path, rule.verdict, rule.text)
+            continue
+        kind = "NIRGraph" if node is graph else type_name(node, path)
+        for rule in rules:
+            if kind in rule.nodes and CONDITIONS[rule.condition](node, name, context):
+                yield Effect(path, rule.verdict, rule.text)

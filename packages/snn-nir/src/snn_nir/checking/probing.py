@@ -46,12 +46,8 @@ def probed(graph: nir.NIRGraph, places: Mapping[str, str]) -> nir.NIRGraph:
 def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor | None]]]:
     """Let a network start from rest, and its neurons continue from their own last state, whatever they are passed.
 
-    Args:
-        net: The network. All that it keeps is restored afterwards.
-        neurons: Its neurons by path.
-
-    Yields:
-        Spikes and membrane of the last step, by path; None for the membrane of a neuron without a state ``mem``.
+    The block gets the spikes and the membrane of the last step by path, None for the membrane of a neuron without a
+    state ``mem``. All that the network keeps is restored afterwards.
     """
     seen: dict[str, tuple[Tensor, Tensor | None]] = {}
     states: dict[str, Any] = {}
@@ -91,9 +87,7 @@ def membrane_of(
 
     NIR's resetting node has reset by the end of the step; a neuron that resets in the step after a spike has not.
     So the node's membrane is :math:`v = U\,(1 - \Theta(U - \vartheta))`. Any other node has the neuron's own membrane.
-
-    Returns:
-        Both, or None if the network or the graph's nodes have no such membrane.
+    It is None if the network or the graph's nodes have no such membrane.
     """
     name = node_name(path, neuron)
     twin: Any = next((twins[n] for n in (name, f"{name}.lif", f"{name}.mem") if n in twins), None)

@@ -10,6 +10,7 @@ import torch
 
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal, field_type
+from snn_nir.exporting.layers import convolution
 from snn_nir.graphs.values import array_of, with_axes
 
 
@@ -39,12 +40,7 @@ def draw_batch_norm(layer: Any, signal: Signal, where: str) -> Any:
         return nir.Scale(scale=np.broadcast_to(with_axes(factor, len(signal.shape)), signal.shape).astype(dtype))
     weight = with_axes(np.diag(factor), len(signal.shape) + 1).astype(dtype)
     bias = shift.astype(dtype)
-    axes = len(signal.shape) - 1
-    if axes == 0:
-        return nir.Affine(weight=weight, bias=bias)
-    if axes == 1:
-        return nir.Conv1d(signal.shape[1], weight, stride=1, padding=0, dilation=1, groups=1, bias=bias)
-    return nir.Conv2d(signal.shape[1:], weight, stride=1, padding=0, dilation=1, groups=1, bias=bias)  # pyrefly: ignore
+    return nir.Affine(weight=weight, bias=bias) if weight.ndim == 2 else convolution(weight, bias)
 
 
 def _affine(layer: Any, where: str) -> tuple[np.ndarray, np.ndarray]:

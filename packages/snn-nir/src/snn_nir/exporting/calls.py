@@ -13,27 +13,18 @@ from torch.utils._pytree import tree_leaves
 class Call:
     """A call of a module or function, an input of the net, one of several values, or the final return.
 
-    Args:
-        kind: The path of the module in the net, empty for the net itself; or the name of the function.
-        name: A unique name made from it.
-        args: The arguments, in which results of other calls are replaced by these calls.
-        kwargs: The keyword arguments, likewise.
-        value: The result; if it depends on the input of the step, only shapes and dtypes matter.
-        version: The number of in-place changes to the result by then.
-        module: The module; None for a function.
-        of_step: True if it depends on the input of the step, or on a state.
-        users: The calls that use its value.
+    In its arguments, results of other calls are replaced by these calls.
     """
 
-    kind: str
-    name: str
+    kind: str  # the path of the module in the net, empty for the net itself; or the name of the function
+    name: str  # unique, made from it
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    value: Any
-    version: int
+    value: Any  # the result; if it depends on the input of the step, only shapes and dtypes matter
+    version: int  # the number of in-place changes to the result by then
     module: nn.Module | None = None
-    of_step: bool = True
-    users: list[Call] = field(default_factory=list)
+    of_step: bool = True  # True if it depends on the input of the step, or on a state
+    users: list[Call] = field(default_factory=list)  # the calls that use its value
 
     def leaves(self) -> list[Any]:
         """Return all arguments, including those inside tuples and the like."""
@@ -59,14 +50,8 @@ class Call:
 
 
 class Recording(NamedTuple):
-    """The calls of a step.
+    """The calls of a step, in order."""
 
-    Args:
-        inputs: The calls that stand for the inputs; None for a state that is at rest.
-        calls: The other calls, in order, except the last.
-        output: The last call, which returns the outputs.
-    """
-
-    inputs: list[Call | None]
+    inputs: list[Call | None]  # calls that stand for the inputs; None for a state that is at rest
     calls: list[Call]
-    output: Call
+    output: Call  # the last call, which returns the outputs

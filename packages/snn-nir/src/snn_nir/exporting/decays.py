@@ -36,20 +36,7 @@ class Leak:
     :math:`d = 1 - \Delta t / \tau` (``"euler"``) or :math:`d = e^{-\Delta t / \tau}` (``"exact"``), so that
     :math:`r = g / (1 - d)`. If nothing decays, :math:`\dot v = r\,x` with :math:`r = g / \Delta t`.
 
-    Args:
-        decay: d, one per neuron, float64.
-        gain: g, one per neuron, float64.
-        settings: Step and method.
-        dtype: Dtype of the fields.
-        where: The neuron, for the error.
-
-    Raises:
-        NIRError: ``NIR402`` for a negative decay with ``method="exact"``, which no time constant gives.
-
-    Example:
-        >>> leak = Leak(np.array([0.5]), np.array([1.0]), Settings(dt=1.0), torch.float32, "lif")
-        >>> leak.tau, leak.r
-        (array([2.], dtype=float32), array([2.], dtype=float32))
+    The decay d and the gain g are float64, one per neuron; ``dtype`` is that of the network.
     """
 
     def __init__(self, decay: np.ndarray, gain: np.ndarray, settings: Settings, dtype: torch.dtype, where: str) -> None:
@@ -121,15 +108,22 @@ class Leak:
         """Zeros, for a potential at which a membrane rests or to which it is reset."""
         return np.zeros(self.decay.shape, self._type)
 
-    def integrator(self) -> Any:
-        """Return the membrane alone: ``LI``, or ``I`` if nothing decays."""
+    def integrator(self, current: Leak | None = None) -> Any:
+        """Return the membrane alone: ``LI``, or ``I`` if nothing decays; ``CubaLI`` behind a current."""
+        if current is not None:
+            return nir.CubaLI(**self._behind(current))
         if self.never:
             return nir.I(r=self._r_without_leak)
         return nir.LI(tau=self.tau, r=self.r, v_leak=self.zero)
 
-    def firing(self, threshold: np.ndarray) -> Any:
-        """Return membrane, threshold, and reset to zero: ``LIF``, or ``IF`` if nothing decays."""
+    def firing(self, threshold: np.ndarray, current: Leak | None = None) -> Any:
+        """Return membrane, threshold, and reset to zero: ``LIF``, or ``IF`` if nothing decays; ``CubaLIF``."""
+        fields = {"v_threshold": self.field(threshold), "v_reset": self.zero}
+        if current is not None:
+            return nir.CubaLIF(**self._behind(current), **fields)
         if self.never:
-            return nir.IF(r=self._r_without_leak, v_threshold=self.field(threshold), v_reset=self.zero)
-        fields = {"v_leak": self.zero, "v_threshold": self.field(threshold), "v_reset": self.zero}
-        return nir.LIF(tau=self.tau, r=self.r, **fields)
+            return nir.IF(r=self._r_without_leak, **fields)
+        return nir.LIF(tau=self.tau, r=self.r, v_leak=self.zero, **fields)
+
+    def _behind(self, current: Leak) -> dict[str, Any]:
+        return {"tau_syn": current.tau, "tau_mem": self.tau, "r": self.r, "v_leak": self.zero, "w_in": current.r}

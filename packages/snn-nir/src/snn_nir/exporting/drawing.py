@@ -21,17 +21,11 @@ from snn_nir.graphs.values import array_of
 
 
 class Signal(NamedTuple):
-    """A value of one time step: the sum of the outputs of some nodes.
+    """A value of one time step: the sum of the outputs of some nodes."""
 
-    Args:
-        sources: Names of the nodes; a name that appears twice counts twice.
-        shape: Shape without the batch axis.
-        dtype: Dtype of the value in the network.
-    """
-
-    sources: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: torch.dtype
+    sources: tuple[str, ...]  # names of the nodes; one that appears twice counts twice
+    shape: tuple[int, ...]  # without the batch axis
+    dtype: torch.dtype  # of the value in the network
 
     def plus(self, other: Signal) -> Signal:
         """Return the sum of two signals, with the shape and dtype of this one."""
@@ -60,29 +54,14 @@ def field_type(dtype: torch.dtype) -> type[np.floating]:
 
 
 class Drawing:
-    """The nodes and edges drawn so far.
-
-    Attributes:
-        nodes: The nodes by name.
-        edges: Pairs of names.
-        notes: Warnings for the complete graph: code, place, text.
-        places: Places of nodes in nested graphs; empty if there are none.
-
-    Example:
-        >>> drawing = Drawing(Settings())
-        >>> twice = Signal(("x", "x"), (1,), torch.float32)
-        >>> drawing.add("y", nir.Scale(np.ones(1)), twice)
-        'y'
-        >>> drawing.edges
-        [('x', 'x.times2'), ('x.times2', 'y')]
-    """
+    """The nodes and edges drawn so far."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
-        self.notes: list[tuple[str, str, str]] = []
-        self.places: dict[str, GraphPlace] = {}
+        self.notes: list[tuple[str, str, str]] = []  # warnings for the complete graph: code, place, text
+        self.places: dict[str, GraphPlace] = {}  # in nested graphs; empty if there are none
         self._taken: set[str] = set()
         self._reserved: set[str] = set()
         self._places: dict[tuple[int, str], str] = {}
@@ -133,23 +112,12 @@ class Drawing:
             entries = {**read_metadata(self.nodes[name]), "shared_with": shared}
             self.nodes[name].metadata = node_metadata(**entries)
 
-    def is_shared(self, name: str) -> bool:
-        """Return True if a node shares a parameter with an earlier node."""
-        return "shared_with" in read_metadata(self.nodes[name])
-
     def unshare(self, name: str) -> None:
         """Forget that a node's fields are parameters, because they no longer are."""
         self._places = {place: first for place, first in self._places.items() if first != name}
 
     def leave_out(self, code: str, where: str, what: str, remedy: str | None = None) -> str | None:
-        """Refuse what NIR cannot express, or leave it out with a note.
-
-        Returns:
-            An entry to keep in the metadata, if any.
-
-        Raises:
-            NIRError: With ``on_unsupported="error"``.
-        """
+        """Refuse what NIR cannot express, or leave it out with a note, and return an entry for the metadata, if any."""
         if self.settings.on_unsupported == "error":
             raise refusal(code, where, what, remedy)
         self.notes.append(("NIR407", where, what))

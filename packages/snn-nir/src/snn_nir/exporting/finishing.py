@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import nir
 import numpy as np
@@ -13,9 +13,7 @@ from snn_core.neuron.recurrence import OneToOne
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, field_type
 from snn_nir.exporting.layers import draw_conv, draw_delay, draw_linear
-
-if TYPE_CHECKING:
-    from snn_nir.exporting.neuron_drawing import NeuronDrawing
+from snn_nir.exporting.neuron_drawing import NeuronDrawing
 
 
 class Inside(NamedTuple):
@@ -26,14 +24,9 @@ class Inside(NamedTuple):
 
 
 def finished(drawing: NeuronDrawing, ports: Any) -> dict[str, Any]:
-    """Return the result of a drawing, with graded spikes and recurrence drawn after it, and with every state.
+    """Return the signals of a drawing by name, with graded spikes and recurrence drawn after it.
 
-    Returns:
-        The signals by name; ``Inside`` for a state that has none.
-
-    Raises:
-        TypeError: If ``ports`` is not a valid result of a drawing.
-        NIRError: ``NIR401`` for a recurrent connection of another kind, ``NIR402`` for a shape that it cannot connect.
+    A state that has no signal is ``Inside``.
     """
     signals = isinstance(ports, Mapping) and all(isinstance(signal, Signal) for signal in ports.values())
     if not signals or "spk" not in ports:

@@ -84,10 +84,6 @@ def _add(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     return first.plus(second if node.kind == "add" else _scaled(node, second, _factor(-1.0), drawing))
 
 
-def _negate(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
-    return _scaled(node, arguments[0], _factor(-1.0), drawing)
-
-
 def _multiply(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
     signals = [a for a in arguments if isinstance(a, Signal)]
     others = [a for a in arguments if not isinstance(a, Signal)]
@@ -141,7 +137,7 @@ _RULES: tuple[tuple[set[str], Callable[..., Signal]], ...] = (
     (_SAME, _same),
     (_DROPOUTS, _dropout),
     ({"add", "sub", "subtract"}, _add),
-    ({"neg"}, _negate),
+    ({"neg"}, lambda node, arguments, drawing: _scaled(node, arguments[0], _factor(-1.0), drawing)),
     ({"mul", "multiply"}, _multiply),
     ({"truediv", "div"}, _divide),
     ({"flatten", "view", "reshape", "squeeze"}, _flatten),

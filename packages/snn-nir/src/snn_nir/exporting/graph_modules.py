@@ -63,7 +63,7 @@ def _note_places(net: GraphModule, name: str, drawing: Drawing) -> None:
     if not net._places:
         return
     place = net._places[name]
-    graphs = place.end[0]
+    graphs = place.edge_end("Input")[0]
     prefix = "".join(f"{graph}." for graph in graphs)
     for new in drawing.nodes.keys() - drawing.places.keys():
         kind = type(drawing.nodes[new]).__name__
@@ -122,8 +122,8 @@ def nest(drawing: Drawing) -> None:
             graphs.setdefault(place.graphs[:depth], ({}, []))
         graphs[place.graphs][0][place.name] = node
     for start, end in drawing.edges:
-        graph, source = drawing.places[start].start
-        graphs[graph][1].append((source, drawing.places[end].end[1]))
+        graph, source = drawing.places[start].edge_end("Output")
+        graphs[graph][1].append((source, drawing.places[end].edge_end("Input")[1]))
     for path in sorted(graphs, key=len, reverse=True)[:-1]:
         nodes, edges = graphs[path]
         graphs[path[:-1]][0][path[-1]] = nir.NIRGraph(nodes, edges, type_check=False)
@@ -137,13 +137,6 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
     """Return the node of a module that runs a primitive; None for any other module.
 
     A module made for another step keeps its decay per step: its time constants are scaled.
-
-    Example:
-        >>> import torch
-        >>> from snn_nir.exporting.settings import Settings
-        >>> integrator = primitives.I(r=torch.ones(1), dt=1.0)
-        >>> draw_primitive(integrator, "i", Drawing(Settings(dt=0.5))).r
-        array([2.], dtype=float32)
     """
     settings, kind = drawing.settings, type(module).__name__
     if isinstance(module, primitives.Delay):

@@ -33,14 +33,16 @@ def draw_conv(layer: Any, signal: Signal, where: str) -> Any:
         raise refusal("NIR401", repr(where), f"padding_mode={layer.padding_mode!r}: NIR pads with zeros")
     weight = stored(layer.weight)
     bias = np.zeros(len(weight), weight.dtype) if layer.bias is None else stored(layer.bias)
-    fields = {"weight": weight, "bias": bias, "groups": layer.groups}
-    if isinstance(layer, nn.Conv1d):
-        padding = layer.padding if isinstance(layer.padding, str) else layer.padding[0]
-        sizes = {"stride": layer.stride[0], "padding": padding, "dilation": layer.dilation[0]}
-        return nir.Conv1d(input_shape=signal.shape[1], **sizes, **fields)
-    height, width = signal.shape[1:]
-    sizes = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
-    return nir.Conv2d(input_shape=(height, width), **sizes, **fields)
+    sizes = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups")}
+    return convolution(weight, bias, **sizes)
+
+
+def convolution(
+    weight: np.ndarray, bias: np.ndarray, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """Return ``Conv1d`` or ``Conv2d``, by the axes of its kernels, whose ``input_shape`` is inferred later."""
+    kind: Any = nir.Conv1d if weight.ndim == 3 else nir.Conv2d
+    return kind(None, weight, stride, padding, dilation, groups, bias)
 
 
 def draw_avg_pool(layer: Any, signal: Signal, where: str) -> Any:
@@ -67,10 +69,10 @@ def _adaptive(layer: nn.AdaptiveAvgPool2d, signal: Signal, where: str) -> Any:
     sizes: Any = _pair(layer.output_size)
     inputs = signal.shape[1:]
     outputs = [size if out is None else out for out, size in zip(sizes, inputs, strict=True)]
-    if any(size % out for size, out in zip(inputs, outputs, strict=True)):
+    kernel, rest = np.divmod(inputs, outputs)
+    if rest.any():
         problem = f"AdaptiveAvgPool2d from {inputs} to {tuple(outputs)}: its windows differ in size"
         raise refusal("NIR401", repr(where), problem, "choose an output size that divides the input's")
-    kernel = np.array([size // out for size, out in zip(inputs, outputs, strict=True)])
     return nir.AvgPool2d(kernel_size=kernel, stride=kernel.copy(), padding=np.zeros(2, int))
 
 

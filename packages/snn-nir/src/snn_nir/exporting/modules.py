@@ -17,7 +17,7 @@ from snn_nir.exporting.drawing import Drawing, Signal
 from snn_nir.exporting.finishing import finished
 from snn_nir.exporting.neuron_drawing import NeuronDrawing, where
 from snn_nir.exporting.registering import drawing_of
-from snn_nir.graphs.metadata import node_metadata
+from snn_nir.graphs.metadata import node_metadata, read_metadata
 
 _LAYERS: dict[type, Callable[..., Any]] = {
     nn.Linear: layers.draw_linear,
@@ -79,9 +79,10 @@ def draw_module(
 
 
 def _is_foldable(name: str, drawing: Drawing) -> bool:
-    """Return True if a node has weights of its own, and no outgoing edge yet."""
-    weighted = hasattr(drawing.nodes[name], "weight") and not any(start == name for start, _ in drawing.edges)
-    return weighted and not drawing.is_shared(name)
+    """Return True if a node has weights, which it shares with no earlier node, and no outgoing edge yet."""
+    node = drawing.nodes[name]
+    own = hasattr(node, "weight") and "shared_with" not in read_metadata(node)
+    return own and not any(start == name for start, _ in drawing.edges)
 
 
 def _left_out(module: nn.Module, kind: type, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:

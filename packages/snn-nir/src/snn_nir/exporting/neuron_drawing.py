@@ -15,7 +15,6 @@ from snn_core import Recurrent, SpikingNeuron
 from snn_nir.codes import refusal
 from snn_nir.exporting.decays import Constant, Leak, broadcast
 from snn_nir.exporting.drawing import Drawing, Signal, field_type
-from snn_nir.exporting.membrane import draw_membrane
 from snn_nir.exporting.settings import Settings
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 
@@ -124,7 +123,27 @@ class NeuronDrawing:
         Raises:
             NIRError: ``NIR402`` for a decay below 0 with ``method="exact"``.
         """
-        return draw_membrane(self, decay, gain, current, constants)
+        leak, syn = self.leak_of(decay, gain), None if current is None else self.leak_of(current)
+        kept = constants or {"beta": decay, **({} if current is None else {"alpha": current})}
+        reset, input_ = self.neuron.reset_name, self.input
+        compact = reset == "subtract" and self.settings.reset == "compact" and "mem" not in self.used
+        # the current is a node of its own if the reset must not reach it
+        lowers = reset == "subtract" and not compact
+        apart = syn is not None and (lowers or syn.never or leak.never or "syn" in self.used)
+        ports: dict[str, Any] = {}
+        if syn is not None and apart:
+            input_ = ports["syn"] = self.add("syn", syn.integrator(), input_)
+            syn = None
+        if compact:
+            self.graph.notes.append(("NIR408", self.where, "its reset by subtraction"))
+        if reset == "zero" or compact:
+            part = "" if not self.is_recurrent and not apart else "neuron"
+            return {**ports, "spk": self.add(part, leak.firing(self.threshold, syn), input_, **kept)}
+        mem = self.add("mem", leak.integrator(syn), input_, **kept)
+        fired = self.fire(mem)
+        if reset == "subtract":
+            mem = subtracted(self, mem, mem, fired, leak.decay, self.constant(gain))
+        return {**ports, "spk": fired, "mem": mem}
 
     def leak(self, part: str, decay: Constant, *inputs: Signal, gain: Constant = 1.0, **constants: Tensor) -> Signal:
         r"""Add a membrane without threshold and reset, :math:`U' = d\,U + g\,X`: ``LI``, or ``I`` if d is 1.
@@ -267,3 +286,18 @@ def _attribute(module: Any, path: str) -> Any:
     for name in path.split("."):
         module = getattr(module, name, None)
     return module
+
+
+def subtracted(neuron: NeuronDrawing, mem: Signal, entry: Signal, fired: Signal, decay: Any, gain: Any) -> Signal:
+    r"""Draw the reset from the spikes to a node of the membrane; return the membrane as the step leaves it.
+
+    In the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so that the scale is
+    :math:`-\vartheta/g`. With a reset at once, it loses it before the decay, and the scale is :math:`-d\,\vartheta/g`.
+    The edge that closes the cycle takes one step.
+    """
+    delayed = neuron.neuron.reset_delay
+    amount = neuron.threshold if delayed else decay * neuron.threshold
+    neuron.connect(neuron.scale("reset", -amount / gain, fired), entry)
+    if delayed or "mem" not in neuron.used:
+        return mem
+    return mem.plus(neuron.scale("lowered", -neuron.threshold, fired))

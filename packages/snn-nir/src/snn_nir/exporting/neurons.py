@@ -9,8 +9,7 @@ import numpy as np
 from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal
-from snn_nir.exporting.membrane import subtracted
-from snn_nir.exporting.neuron_drawing import NeuronDrawing
+from snn_nir.exporting.neuron_drawing import NeuronDrawing, subtracted
 from snn_nir.exporting.registering import register
 
 

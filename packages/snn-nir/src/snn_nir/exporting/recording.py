@@ -20,16 +20,10 @@ _SILENT = 2  # calls without a state after which a neuron no longer warns
 
 
 def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...] = ()) -> Recording:
-    """Run a net from rest on a sample, and record its calls; the state of the net does not change.
+    """Run a net from rest on one step's inputs, and record its calls; the state of the net does not change.
 
-    Args:
-        net: The net.
-        samples: One step's inputs, ``[batch, ...]``; None for a state that is at rest.
-        extra: Arguments after them, which are not tensors.
-
-    Raises:
-        NIRError: ``NIR404`` if ``forward`` has no fixed graph, ``NIR405`` if it does not take the sample, ``NIR410`` if
-            a layer acts differently while training.
+    A state at rest is None among the inputs. ``extra`` are arguments after them, which are not tensors. A ``forward``
+    without a fixed graph is refused.
     """
     recording = _recorded(net, samples, extra)
     generator = torch.Generator().manual_seed(0)

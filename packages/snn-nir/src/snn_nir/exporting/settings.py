@@ -17,24 +17,13 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices where NIR can express something in several ways or not at all.
-
-    Args:
-        dt: Time step in seconds.
-        method: ``"euler"`` or ``"exact"``: the meaning of a time constant.
-        on_unsupported: ``"error"``, ``"drop"`` or ``"metadata"``.
-        reset: Reset by subtraction as nodes (``"decomposed"``), or only in the metadata (``"compact"``).
-        one_to_one: Recurrence of each neuron to itself as ``Scale``, or as ``Linear`` of a diagonal matrix.
-
-    Raises:
-        NIRError: ``NIR409`` for anything else.
-    """
+    """The choices where NIR can express something in several ways or not at all; see ``to_nir``."""
 
     dt: float = 1e-4
     method: str = "euler"
     on_unsupported: str = "error"
     reset: str = "decomposed"
-    one_to_one: str = "scale"
+    one_to_one: str = "scale"  # recurrence of each neuron to itself: a Scale, or a Linear of a diagonal matrix
 
     def __post_init__(self) -> None:
         if not isinstance(self.dt, int | float) or not (math.isfinite(self.dt) and self.dt > 0):

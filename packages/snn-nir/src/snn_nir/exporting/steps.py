@@ -49,13 +49,9 @@ class Steps:
             self._of[node] = step
 
     def call(self, module: nn.Module, node: Call, signal: Signal, where: str) -> Any:
-        """Count a call of a neuron.
+        """Count a call of a neuron, and return the result of its first call, or None if this is the first.
 
-        Returns:
-            The result of its first call, or None if this is the first.
-
-        Raises:
-            NIRError: ``NIR411`` if this call is not the next step of the one before.
+        A call that is not the next step of the one before is refused.
         """
         calls = self._calls.setdefault(module, [])
         count = len(calls)

@@ -20,14 +20,9 @@ _SUPPORTED = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_
 
 
 def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, path: str) -> np.ndarray:
-    """Read a chunked dataset.
+    """Read a chunked dataset, in which places without a chunk hold 0.
 
-    Returns:
-        The array; places without a chunk hold 0.
-
-    Raises:
-        NIRError: ``NIR104`` for a user-defined fill value, ``NIR111`` for damaged chunks, ``NIR112`` for filters other
-            than gzip, lzf and shuffle.
+    User-defined fill values, damaged chunks, and filters other than gzip, lzf and shuffle are refused.
     """
     plist = dataset.get_create_plist()
     filters = _pipeline(plist, dtype, path)
@@ -36,18 +31,18 @@ def read_chunks(dataset: h5py.h5d.DatasetID, dtype: np.dtype, source: RawFile, p
     if len(stored) < math.prod(-(-size // step) for size, step in zip(dataset.shape, chunk, strict=True)):
         check_fill(plist, path)
     array = np.zeros(dataset.shape, dtype)
+    size = math.prod(chunk) * dtype.itemsize
     for info in stored:
         offset, mask = info.chunk_offset, info.filter_mask
         data = source.read(info.byte_offset, info.size, path)
         for position in reversed(range(len(filters))):
             if not mask >> position & 1:
-                data = _undone(filters[position], data, math.prod(chunk) * dtype.itemsize, dtype.itemsize, path)
-        if len(data) != math.prod(chunk) * dtype.itemsize:
-            raise refusal("NIR111", path, f"a chunk of {len(data)} bytes, not {math.prod(chunk) * dtype.itemsize}")
+                data = _undone(filters[position], data, size, dtype.itemsize, path)
+        if len(data) != size:
+            raise refusal("NIR111", path, f"a chunk of {len(data)} bytes, not {size}")
         block = np.frombuffer(data, dtype).reshape(chunk)
-        kept = tuple(min(size, whole - start) for size, whole, start in zip(chunk, array.shape, offset, strict=True))
-        target = tuple(slice(start, start + size) for start, size in zip(offset, kept, strict=True))
-        array[target] = block[tuple(slice(size) for size in kept)]
+        part = array[tuple(slice(start, start + length) for start, length in zip(offset, chunk, strict=True))]
+        part[...] = block[tuple(map(slice, part.shape))]  # a chunk may reach beyond the end
     return array
 
 

@@ -35,14 +35,7 @@ class TextHeap:
         self.walked: int = 0
 
     def read(self, dataset: h5py.h5d.DatasetID, most: int, path: str) -> list[bytes]:
-        """Return the entries of a dataset, in order.
-
-        Returns:
-            The entries, each up to its first null character.
-
-        Raises:
-            NIRError: ``NIR105`` if there are more, ``NIR106`` for text in an object header, ``NIR111`` for damage.
-        """
+        """Return the entries of a dataset in order, each up to its first null character, of at most ``most`` bytes."""
         entries = list(self.entry.iter_unpack(self._raw(dataset, path)))
         if sum(length for length, _, _ in entries) > most:
             raise refusal("NIR105", path, f"more than {most} bytes of text", "shorten the text")

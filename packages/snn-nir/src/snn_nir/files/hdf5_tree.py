@@ -46,11 +46,7 @@ class Limits:
 
 
 def read_tree(group: h5py.Group, heap: TextHeap, limits: Limits, path: str) -> Tree:
-    """Return everything in a group, by name.
-
-    Returns:
-        Dicts for groups; arrays, NumPy scalars, text or lists of text for datasets.
-    """
+    """Return all of a group by name: dicts for groups; arrays, NumPy scalars, text or lists of it for datasets."""
     return _Walk(heap, limits).group(group, path, ())
 
 

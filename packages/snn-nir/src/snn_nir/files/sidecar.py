@@ -30,12 +30,7 @@ def sidecar_text(graph: nir.NIRGraph, content: bytes) -> str:
 def with_sidecar(
     graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, sidecar: str | os.PathLike[str]
 ) -> nir.NIRGraph:
-    """Return a copy of a graph with the metadata of a sidecar.
-
-    Raises:
-        OSError: If the sidecar cannot be opened.
-        NIRError: ``NIR115`` if the sidecar is damaged or belongs to another file.
-    """
+    """Return a copy of a graph with the metadata of a sidecar; refuse one that is damaged or of another file."""
     here = f"sidecar {os.fspath(sidecar)!r}"
     if os.stat(sidecar).st_size > _MAX_BYTES:
         raise refusal("NIR115", here, f"more than {_MAX_BYTES} bytes")
@@ -102,9 +97,7 @@ def bad_names(name: Any, where: str) -> Iterator[NIRError]:
 def bad_metadata(value: Any, where: str) -> Iterator[NIRError]:
     """Yield an error for each entry that would change when it is read back.
 
-    Args:
-        value: Text, a number, a bool, an array of numbers, a list of text or of numbers, or a dict of these.
-        where: Owner of the metadata, for the errors.
+    Entries may be text, numbers, bools, arrays of numbers, lists of text or of numbers, or dicts of these.
     """
     yield from _bad_entries(value, f"{where}, metadata", 0)
 

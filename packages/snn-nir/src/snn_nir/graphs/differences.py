@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import nir
 import numpy as np
 
-from snn_nir.graphs.fields import node_fields, place, type_name
+from snn_nir.graphs.fields import check_depth, node_fields, place, type_name
 from snn_nir.graphs.values import as_array
 
 
@@ -33,8 +33,8 @@ class Difference(NamedTuple):
 def diff(first: nir.NIRGraph, second: nir.NIRGraph) -> list[Difference]:
     """Compare two graphs, to the last bit.
 
-    The order of nodes and edges does not matter, but that of axes does; shapes that follow from the other fields, or
-    are not known, do not matter either.
+    0.0 and -0.0 differ, although no spike depends on it; NaN equals NaN. The order of nodes and edges does not matter,
+    but that of axes does; shapes that follow from the other fields, or are not known, do not matter either.
 
     Args:
         first: A graph.
@@ -43,22 +43,26 @@ def diff(first: nir.NIRGraph, second: nir.NIRGraph) -> list[Difference]:
     Returns:
         The differences by node, in the order of the first graph; empty if the graphs are equal.
 
+    Raises:
+        NIRError: ``NIR107`` for graphs nested in themselves, or too deeply.
+
     Example:
         >>> graphs = [nir.NIRGraph.from_list(nir.Scale(np.array([1.0, gain]))) for gain in (2.0, 2.5)]
         >>> for difference in diff(*graphs):
         ...     print(difference)
         scale: scale: 1 of 2 values differ, by up to 0.5
     """
-    return list(_graphs(first, second, ""))
+    return list(_graphs(first, second, "", 0))
 
 
-def _graphs(first: nir.NIRGraph, second: nir.NIRGraph, where: str) -> Iterator[Difference]:
+def _graphs(first: nir.NIRGraph, second: nir.NIRGraph, where: str, depth: int) -> Iterator[Difference]:
+    check_depth(where, depth)
     for name in first.nodes | second.nodes:
         path = place(where, name)
         if name not in second.nodes or name not in first.nodes:
             yield Difference(path, "node", f"only in the {'second' if name in second.nodes else 'first'}")
         else:
-            yield from _nodes(first.nodes[name], second.nodes[name], path)
+            yield from _nodes(first.nodes[name], second.nodes[name], path, depth)
     edges = [Counter((start, end) for start, end in graph.edges) for graph in (first, second)]
     for side, more in (("first", edges[0] - edges[1]), ("second", edges[1] - edges[0])):
         for (start, end), count in sorted(more.items()):
@@ -67,9 +71,9 @@ def _graphs(first: nir.NIRGraph, second: nir.NIRGraph, where: str) -> Iterator[D
     yield from _metadata(first, second, where)
 
 
-def _nodes(first: nir.NIRNode, second: nir.NIRNode, path: str) -> Iterator[Difference]:
+def _nodes(first: nir.NIRNode, second: nir.NIRNode, path: str, depth: int) -> Iterator[Difference]:
     if isinstance(first, nir.NIRGraph) and isinstance(second, nir.NIRGraph):
-        yield from _graphs(first, second, path)
+        yield from _graphs(first, second, path, depth + 1)
         return
     kinds = ["NIRGraph" if isinstance(node, nir.NIRGraph) else type_name(node, path) for node in (first, second)]
     if kinds[0] != kinds[1]:
@@ -111,10 +115,12 @@ def _unequal(first: Any, second: Any) -> str | None:
         return None if np.array_equal(a, b) else f"{first!r} and {second!r}"[:200]
     if a.dtype != b.dtype and a.ndim:
         return f"types {a.dtype} and {b.dtype}"
-    unequal = (a != b) & ~((a != a) & (b != b))
+    unequal = ((a != b) | (np.signbit(a) != np.signbit(b))) & ~((a != a) & (b != b))
     if not unequal.any():
         return None
     if not a.ndim:
         return f"{a} and {b}"
-    gap = np.abs(a[unequal].astype(float) - b[unequal].astype(float)).max()
-    return f"{int(unequal.sum())} of {a.size} values differ, by up to {gap:g}"
+    a, b, count = a[unequal], b[unequal], f"{int(unequal.sum())} of {a.size} values differ"
+    if (a == b).all():
+        return f"{count} in the sign of 0"
+    return f"{count}, by up to {np.abs(a.astype(float) - b.astype(float)).max():g}"

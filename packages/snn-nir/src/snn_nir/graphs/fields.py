@@ -16,61 +16,52 @@ MAX_DEPTH = 32  # levels of nested graphs
 class Field(NamedTuple):
     """One field of a primitive.
 
-    Attributes:
-        kind: ``values`` real numbers, one per neuron or weight; ``whole`` whole numbers, one or one per axis;
-            ``padding`` whole numbers or ``'same'``/``'valid'``; ``shape`` the sizes of a signal.
-        optional: True if a file may leave it out.
+    Its kind is ``values`` for real numbers, one per neuron or weight; ``whole`` for whole numbers, one or one per axis;
+    ``padding`` for whole numbers or ``'same'``/``'valid'``; ``shape`` for the sizes of a signal.
     """
 
     kind: str
-    optional: bool = False
+    optional: bool = False  # True if a file may leave it out
 
 
 _VALUES, _WHOLE, _PADDING = Field("values"), Field("whole"), Field("padding")
 _LATER = Field("values", optional=True)  # a field that was added to the format after its node
-_SHAPE, _HINT = Field("shape"), Field("shape", optional=True)
-_CONVOLUTION = {
-    "input_shape": _HINT,
-    "weight": _VALUES,
-    "stride": _WHOLE,
-    "padding": _PADDING,
-    "dilation": _WHOLE,
-    "groups": _WHOLE,
-    "bias": _VALUES,
-}
+_HINT = Field("shape", optional=True)
+
+
+def _values(names: str, *later: str) -> dict[str, Field]:
+    return dict.fromkeys(names.split(), _VALUES) | dict.fromkeys(later, _LATER)
+
+
+_CONVOLUTION = {"input_shape": _HINT, "weight": _VALUES, "stride": _WHOLE, "padding": _PADDING, "dilation": _WHOLE}
+_CONVOLUTION |= {"groups": _WHOLE, "bias": _VALUES}
 _POOL = {"kernel_size": _WHOLE, "stride": _WHOLE, "padding": _WHOLE}
 
 PRIMITIVES: dict[str, dict[str, Field]] = {
     "Input": {"shape": _HINT},
     "Output": {"shape": _HINT},
-    "Affine": {"weight": _VALUES, "bias": _VALUES},
-    "Linear": {"weight": _VALUES},
-    "Scale": {"scale": _VALUES},
+    "Affine": _values("weight bias"),
+    "Linear": _values("weight"),
+    "Scale": _values("scale"),
     "Conv1d": _CONVOLUTION,
     "Conv2d": _CONVOLUTION,
     "SumPool2d": _POOL,
     "AvgPool2d": _POOL,
     "Flatten": {"input_type": _HINT, "start_dim": _WHOLE, "end_dim": _WHOLE},
-    "Threshold": {"threshold": _VALUES},
-    "Delay": {"delay": _VALUES},
-    "I": {"r": _VALUES},
-    "IF": {"r": _VALUES, "v_threshold": _VALUES, "v_reset": _LATER},
-    "LI": {"tau": _VALUES, "r": _VALUES, "v_leak": _VALUES},
-    "LIF": {"tau": _VALUES, "r": _VALUES, "v_leak": _VALUES, "v_threshold": _VALUES, "v_reset": _LATER},
-    "CubaLI": {"tau_syn": _VALUES, "tau_mem": _VALUES, "r": _VALUES, "v_leak": _VALUES, "w_in": _LATER},
-    "CubaLIF": {
-        "tau_syn": _VALUES,
-        "tau_mem": _VALUES,
-        "r": _VALUES,
-        "v_leak": _VALUES,
-        "v_threshold": _VALUES,
-        "v_reset": _LATER,
-        "w_in": _LATER,
-    },
+    "Threshold": _values("threshold"),
+    "Delay": _values("delay"),
+    "I": _values("r"),
+    "IF": _values("r v_threshold", "v_reset"),
+    "LI": _values("tau r v_leak"),
+    "LIF": _values("tau r v_leak v_threshold", "v_reset"),
+    "CubaLI": _values("tau_syn tau_mem r v_leak", "w_in"),
+    "CubaLIF": _values("tau_syn tau_mem r v_leak v_threshold", "v_reset", "w_in"),
 }
 
 # every field is one number per neuron, and the shape of the fields is that of the layer
 NEURONS = frozenset({"Scale", "Threshold", "Delay", "I", "IF", "LI", "LIF", "CubaLI", "CubaLIF"})
+
+STATEFUL = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF, nir.Delay)
 
 
 def place(where: str, name: str) -> str:
@@ -79,14 +70,7 @@ def place(where: str, name: str) -> str:
 
 
 def walk(graph: nir.NIRGraph, where: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield a graph and all nodes in it and in graphs nested in it, each with its path.
-
-    Example:
-        >>> import numpy as np
-        >>> inner = nir.NIRGraph({"gain": nir.Scale(np.ones(1))}, [], type_check=False)
-        >>> [path for path, _ in walk(nir.NIRGraph({"outer": inner}, [], type_check=False))]
-        ['', 'outer', 'outer/gain']
-    """
+    """Yield a graph and all nodes in it and in graphs nested in it, each with its path, ``""`` for the graph itself."""
     check_depth(where, depth)
     yield where, graph
     for name, node in graph.nodes.items():
@@ -131,13 +115,7 @@ def type_name(node: nir.NIRNode, where: str) -> str:
 
 
 def node_fields(node: nir.NIRNode, where: str) -> dict[str, Any]:
-    """Return the fields of a node as the file names them, in the table's order; None for an unknown shape.
-
-    Example:
-        >>> import numpy as np
-        >>> node_fields(nir.Input(np.array([2, 3])), "input")
-        {'shape': array([2, 3])}
-    """
+    """Return the fields of a node as the file names them, in the table's order; None for an unknown shape."""
     name = type_name(node, where)
     if name == "Input":
         return {"shape": _port(node.input_type, "input")}

@@ -73,13 +73,9 @@ def _real_array(value: Any, where: str) -> np.ndarray:
 
 
 def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None = None) -> tuple[int, ...]:
-    """Return a number, or a vector of them, as a tuple of ints.
+    """Return a whole number, or a vector of them, as a tuple of ints; refuse numbers below ``lowest``.
 
-    Args:
-        value: The whole numbers.
-        where: Node and field, for the error.
-        axes: The required count of numbers; a single number is repeated. None allows any count.
-        lowest: The smallest allowed value.
+    ``axes`` is the required count, for which a single number is repeated; None allows any count.
     """
     array = _real_array(value, where)
     if array.ndim > 1 or array.size > 64:

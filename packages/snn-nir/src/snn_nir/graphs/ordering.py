@@ -19,12 +19,6 @@ def ordered(nodes: Iterable[str], edges: Sequence[tuple[str, str]], inputs: Iter
     The closing edges are the back edges of a depth-first search that starts at the inputs and takes nodes in the order
     of their names. If every cycle is entered at one node, as in a layer with a recurrent weight, they lead back to
     that node, whatever the names. The order of nodes or edges does not matter, as a NIR file does not keep it.
-
-    Example:
-        >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "out")]
-        >>> order = ordered(["out", "w_rec", "lif", "in"], edges, ["in"])
-        >>> order.nodes, sorted(order.closing)
-        (('in', 'lif', 'w_rec', 'out'), [('w_rec', 'lif')])
     """
     readers: dict[str, list[str]] = {name: [] for name in nodes}
     for source, target in sorted(set(edges)):

@@ -28,9 +28,6 @@ def repaired(graph: nir.NIRGraph) -> nir.NIRGraph:
     - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts the
       shapes of the parameters, and axes such as the batch before those of an Input: the inferred shape is used
       (``NIR214``).
-
-    Returns:
-        The copy, as :func:`snn_nir.graphs.shapes.infer` returns it.
     """
     notes: list[tuple[str, str, str]] = []
     connected = _connected(graph, "", notes, 0)

@@ -51,11 +51,7 @@ def infer(graph: nir.NIRGraph) -> nir.NIRGraph:
 def infer_filled(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[tuple[str, str]]]:
     """Return the result of :func:`infer` for a graph in which a single number may stand for one per neuron.
 
-    Returns:
-        The copy with such numbers repeated, and for each the path of its node and what was repeated.
-
-    Raises:
-        NIRError: In the cases of :func:`infer`, and ``NIR105`` for more than 2**22 neurons.
+    Such numbers are repeated; the second result is the path of each node and what was repeated.
     """
     filled: list[tuple[str, str]] = []
     return _Inference(graph, "", None, 0, filled).typed(), filled
@@ -69,7 +65,7 @@ class _Inference:
     ):
         check_depth(where, depth)
         self.graph, self.where, self.depth, self.filled = graph, where, depth, filled
-        self.edges = _checked_edges(graph, where)
+        self.edges = checked_edges(graph, where)
         self.nodes: dict[str, Any] = {}
         self.taken: dict[str, Shape | None] = {}
         self.shown: dict[str, Shape | None] = {}
@@ -215,7 +211,8 @@ def _only(shapes: list[Any]) -> Shape | None:
     return None if len(shapes) != 1 or shapes[0] is None else tuple(int(size) for size in shapes[0])
 
 
-def _checked_edges(graph: nir.NIRGraph, where: str) -> list[tuple[str, str]]:
+def checked_edges(graph: nir.NIRGraph, where: str) -> list[tuple[str, str]]:
+    """Return the edges of a graph, all of whose ends must be nodes."""
     edges = [(start, end) for start, end in graph.edges]
     for start, end in edges:
         for name in (start, end):

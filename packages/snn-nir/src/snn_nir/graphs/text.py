@@ -7,7 +7,8 @@ from typing import Any
 
 import nir
 
-from snn_nir.graphs.fields import node_fields, type_name
+from snn_nir.graphs.fields import check_depth, node_fields, place, type_name
+from snn_nir.graphs.shapes import checked_edges
 from snn_nir.graphs.values import as_array
 
 
@@ -20,6 +21,9 @@ def to_text(graph: nir.NIRGraph) -> str:
     Returns:
         The lines. A parameter with one value throughout appears as that value, another as its shape and range.
 
+    Raises:
+        NIRError: ``NIR107`` for graphs nested in themselves, or too deeply.
+
     Example:
         >>> import numpy as np
         >>> print(to_text(nir.NIRGraph.from_list(nir.Linear(np.eye(2)), nir.Threshold(np.ones(2)))))
@@ -28,7 +32,7 @@ def to_text(graph: nir.NIRGraph) -> str:
         threshold  Threshold  [2] -> [2]  threshold=1              -> output
         output     Output     [2] -> [2]
     """
-    rows = list(_rows(graph, ""))
+    rows = list(_rows(graph, "", 0))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     lines = []
     for row in rows:
@@ -37,13 +41,15 @@ def to_text(graph: nir.NIRGraph) -> str:
     return "\n".join(lines)
 
 
-def _rows(graph: nir.NIRGraph, indent: str) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(graph: nir.NIRGraph, where: str, depth: int) -> Iterator[tuple[str, str, str, str, str]]:
+    check_depth(where, depth)
+    indent = "  " * depth
     for name, node in graph.nodes.items():
         targets = ", ".join(end for start, end in graph.edges if start == name)
         onward = f"-> {targets}" if targets else ""
         if isinstance(node, nir.NIRGraph):
             yield indent + name, "NIRGraph", f"{len(node.nodes)} nodes", "", onward
-            yield from _rows(node, indent + "  ")
+            yield from _rows(node, place(where, name), depth + 1)
         else:
             yield indent + name, type_name(node, name), _shapes(node), _parameters(node, name), onward
 
@@ -82,6 +88,9 @@ def to_mermaid(graph: nir.NIRGraph) -> str:
     Returns:
         The text of the chart.
 
+    Raises:
+        NIRError: ``NIR107`` for graphs nested in themselves, or too deeply; ``NIR201`` for an edge to a missing node.
+
     Example:
         >>> import numpy as np
         >>> print(to_mermaid(nir.NIRGraph.from_list(nir.Threshold(np.ones(2)))))
@@ -95,16 +104,18 @@ def to_mermaid(graph: nir.NIRGraph) -> str:
     Source: https://mermaid.js.org/syntax/flowchart.html.
     """
     lines = ["flowchart LR"]
-    _draw(graph, "n", "  ", lines)
+    _draw(graph, "", 0, "n", lines)
     return "\n".join(lines)
 
 
-def _draw(graph: nir.NIRGraph, prefix: str, indent: str, lines: list[str]) -> None:
+def _draw(graph: nir.NIRGraph, where: str, depth: int, prefix: str, lines: list[str]) -> None:
+    check_depth(where, depth)
+    indent = "  " * (depth + 1)
     names = {name: f"{prefix}{number}" for number, name in enumerate(graph.nodes)}
     for name, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
             lines.append(f'{indent}subgraph {names[name]} ["{_escaped(name)}"]')
-            _draw(node, f"{names[name]}_", f"{indent}  ", lines)
+            _draw(node, place(where, name), depth + 1, f"{names[name]}_", lines)
             lines.append(f"{indent}end")
             continue
         kind = type_name(node, name)
@@ -112,7 +123,7 @@ def _draw(graph: nir.NIRGraph, prefix: str, indent: str, lines: list[str]) -> No
         opening, closing = ("([", "])") if kind in ("Input", "Output") else ("[", "]")
         label = f"{_escaped(name)}<br/>{kind}{'' if shape == '?' else ' ' + shape}"
         lines.append(f'{indent}{names[name]}{opening}"{label}"{closing}')
-    lines += [f"{indent}{names[start]} --> {names[end]}" for start, end in graph.edges]
+    lines += [f"{indent}{names[start]} --> {names[end]}" for start, end in checked_edges(graph, where)]
 
 
 def _escaped(name: str) -> str:

@@ -60,15 +60,9 @@ def bad_values(graph: nir.NIRGraph) -> Iterator[NIRError]:
 
 
 def _first_bad(array: np.ndarray, field: str, where: str) -> NIRError | None:
-    if not np.isfinite(array).all():
-        return refusal("NIR207", where, _at(array, ~np.isfinite(array)))
-    if field in _POSITIVE and not (array > 0).all():
-        return refusal("NIR208", where, _at(array, array <= 0))
-    if field == "delay" and not (array >= 0).all():
-        return refusal("NIR208", where, _at(array, array < 0))
+    too_small = array <= 0 if field in _POSITIVE else array < 0 if field == "delay" else np.False_
+    for code, bad in (("NIR207", ~np.isfinite(array)), ("NIR208", too_small)):
+        if bad.any():
+            place = tuple(int(index) for index in np.argwhere(bad)[0])
+            return refusal(code, where, f"{array[place]} at {list(place)}")
     return None
-
-
-def _at(array: np.ndarray, bad: np.ndarray) -> str:
-    place = tuple(int(index) for index in np.argwhere(bad)[0])
-    return f"{array[place]} at {list(place)}"

@@ -96,10 +96,6 @@ def _sizes(values: Any) -> Any:
     return sizes if len(sizes) > 1 else sizes[0]
 
 
-def _scale(name: str, node: Any, scheme: Scheme) -> nn.Module:
-    return primitives.Scale(scheme.tensor(node.scale))
-
-
 def _threshold(name: str, node: Any, scheme: Scheme) -> nn.Module:
     return primitives.Threshold(scheme.tensor(node.threshold), init_hidden=True, spike_grad=surrogate_of(name, node))
 
@@ -123,22 +119,14 @@ def _pool(name: str, node: Any, scheme: Scheme) -> nn.Module:
     return make(_sizes(node.kernel_size), _sizes(node.stride), _sizes(node.padding))
 
 
-def _nothing(name: str, node: Any, scheme: Scheme) -> None:
-    return None
-
-
 _RULES: dict[type, Callable[[str, Any, Scheme], nn.Module | None]] = {
-    nir.Input: _nothing,
-    nir.Output: _nothing,
-    nir.Affine: _linear,
-    nir.Linear: _linear,
-    nir.Scale: _scale,
-    nir.Conv1d: _conv,
-    nir.Conv2d: _conv,
-    nir.SumPool2d: _pool,
-    nir.AvgPool2d: _pool,
+    **dict.fromkeys((nir.Input, nir.Output), lambda name, node, scheme: None),
+    **dict.fromkeys((nir.Affine, nir.Linear), _linear),
+    **dict.fromkeys((nir.Conv1d, nir.Conv2d), _conv),
+    **dict.fromkeys((nir.SumPool2d, nir.AvgPool2d), _pool),
+    **dict.fromkeys((nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF), _neuron),
+    nir.Scale: lambda name, node, scheme: primitives.Scale(scheme.tensor(node.scale)),
     nir.Flatten: _flatten,
     nir.Threshold: _threshold,
     nir.Delay: _delay,
-    **dict.fromkeys((nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF), _neuron),
 }

@@ -14,19 +14,12 @@ from snn_nir.graphs.node_shapes import output_shape
 
 
 class Context(NamedTuple):
-    """The surroundings of a node.
-
-    Attributes:
-        graph: The graph that it is in.
-        dt: Time step in seconds.
-        closing: The edges that close a cycle.
-        nested: True if the graph is inside another.
-    """
+    """The surroundings of a node: its graph, and the time step in seconds."""
 
     graph: nir.NIRGraph
     dt: float
-    closing: frozenset[tuple[str, str]]
-    nested: bool
+    closing: frozenset[tuple[str, str]]  # the edges that close a cycle
+    nested: bool  # True if the graph is inside another
 
 
 def _uneven(node: Any, *fields: str) -> bool:
@@ -37,15 +30,6 @@ def _gain(node: Any, dt: float) -> np.ndarray:
     """Return what a step adds to the membrane for an input of 1."""
     tau = node.tau_mem if hasattr(node, "tau_mem") else getattr(node, "tau", 1.0)
     return node.r * dt / tau
-
-
-def _synaptic_gain(node: Any, dt: float) -> np.ndarray:
-    return node.w_in * dt / node.tau_syn
-
-
-def _feeds_a_node(name: str, context: Context) -> bool:
-    targets = [context.graph.nodes[end] for start, end in context.graph.edges if start == name]
-    return any(not isinstance(target, nir.Output) for target in targets)
 
 
 def _ports(graph: nir.NIRGraph, kind: type) -> int:
@@ -74,10 +58,6 @@ def _unlike_square(node: Any) -> bool:
     return not np.array_equal(result, node.output_type["output"])
 
 
-def _biased_recurrence(name: str, node: Any, context: Context) -> bool:
-    return any(start == name for start, _ in context.closing) and bool(np.any(node.bias))
-
-
 CONDITIONS: dict[str, Callable[[Any, str, Context], bool]] = {
     "always": lambda node, name, at: True,
     "r is not 1": lambda node, name, at: not np.allclose(node.r, 1),
@@ -86,7 +66,7 @@ CONDITIONS: dict[str, Callable[[Any, str, Context], bool]] = {
         not (np.allclose(node.r, 1) or np.allclose(_gain(node, at.dt), 1))
     ),
     "r is not tau_mem / dt": lambda node, name, at: not np.allclose(_gain(node, at.dt), 1),
-    "w_in is not tau_syn / dt": lambda node, name, at: not np.allclose(_synaptic_gain(node, at.dt), 1),
+    "w_in is not tau_syn / dt": lambda node, name, at: not np.allclose(node.w_in * at.dt / node.tau_syn, 1),
     "uneven gain": lambda node, name, at: np.ptp(_gain(node, at.dt)) > 1e-6 * np.max(np.abs(_gain(node, at.dt))),
     "uneven threshold": lambda node, name, at: _uneven(node, "v_threshold"),
     "uneven parameters": lambda node, name, at: _uneven(
@@ -95,11 +75,15 @@ CONDITIONS: dict[str, Callable[[Any, str, Context], bool]] = {
     "v_leak is not 0": lambda node, name, at: bool(np.any(node.v_leak)),
     "v_reset is not 0": lambda node, name, at: bool(np.any(node.v_reset)),
     "v_reset is not v_leak": lambda node, name, at: not np.array_equal(node.v_reset, node.v_leak),
-    "it feeds another node": lambda node, name, at: _feeds_a_node(name, at),
+    "it feeds another node": lambda node, name, at: any(
+        start == name and not isinstance(at.graph.nodes[end], nir.Output) for start, end in at.graph.edges
+    ),
     "several axes": lambda node, name, at: node.v_leak.ndim > 1,
     "several groups": lambda node, name, at: node.groups > 1,
     "padded": lambda node, name, at: bool(np.any(node.padding)),
-    "its bias is fed back": lambda node, name, at: _biased_recurrence(name, node, at),
+    "its bias is fed back": lambda node, name, at: (
+        any(start == name for start, _ in at.closing) and bool(np.any(node.bias))
+    ),
     "a flat cycle": lambda node, name, at: bool(at.closing) and not at.nested,
     "a cycle around CubaLIF": lambda node, name, at: any(
         isinstance(at.graph.nodes[end], nir.CubaLIF) for edge in at.closing for end in edge

@@ -95,9 +95,7 @@ def from_nir(
             raise refusal("NIR209", f"node {name!r}", "no edge names it, and its shape is unknown")
         shapes[name] = tuple(int(n) for n in node.output_type["output"])
     draft = simplified(flat, scheme) if simplify else Draft(flat)
-    modules: dict[str, nn.Module | None] = dict(draft.modules)
-    for name, node in draft.nodes.items():
-        modules[name] = build(name, node, scheme)
+    modules = {**draft.modules, **{name: build(name, node, scheme) for name, node in draft.nodes.items()}}
     share(flat.nodes, {**modules, **draft.absorbed})
     modules |= dict.fromkeys(draft.taps)
     ends = [(name, place.kind) for name, place in flat.places.items() if not place.graphs]
@@ -111,23 +109,16 @@ def _dtype(nodes: Iterable[Any], record: dict[str, Any]) -> torch.dtype:
     for recorded in (torch.float32, torch.float64):
         if f"torch.{record.get('dtype')}" == str(recorded):
             return recorded
-    weights: list[np.dtype] = []
-    others: list[np.dtype] = []
-    for node in nodes:
-        for field, value in vars(node).items():
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                (weights if field in ("weight", "scale") else others).append(value.dtype)
-    decisive = weights or others
-    return torch.float64 if decisive and all(d == np.float64 for d in decisive) else torch.float32
+    arrays = [(f, v.dtype) for node in nodes for f, v in vars(node).items() if isinstance(v, np.ndarray)]
+    floats = [(field, dtype) for field, dtype in arrays if dtype.kind == "f"]
+    decisive = {dtype for field, dtype in floats if field in ("weight", "scale")} or {dtype for _, dtype in floats}
+    return torch.float64 if decisive == {np.dtype(np.float64)} else torch.float32
 
 
 def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> None:
-    """Merge parameters that were a single one when the graph was exported.
+    """Merge parameters that were a single one when the graph was exported, in modules by the names of their nodes.
 
-    Args:
-        nodes: The nodes, whose metadata says ``shared_with``: a node for each field.
-        modules: Their modules, by the same names; changed in place. Values that differ now stay separate, with a
-            warning.
+    Values that differ now stay separate, with a warning.
     """
     for name, node in nodes.items():
         tied = read_metadata(node).get("shared_with")

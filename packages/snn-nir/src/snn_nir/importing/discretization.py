@@ -99,12 +99,11 @@ def rise_of(method: str) -> Callable[[float | Tensor, float], float | Tensor]:
     return METHODS[method]
 
 
-def _euler(tau: float | Tensor, dt: float) -> float | Tensor:
-    return dt / tau
-
-
 def _exact(tau: float | Tensor, dt: float) -> float | Tensor:
     return -torch.expm1(-dt / tau) if isinstance(tau, Tensor) else -math.expm1(-dt / tau)
 
 
-METHODS: dict[str, Callable[[float | Tensor, float], float | Tensor]] = {"euler": _euler, "exact": _exact}
+METHODS: dict[str, Callable[[float | Tensor, float], float | Tensor]] = {
+    "euler": lambda tau, dt: dt / tau,
+    "exact": _exact,
+}

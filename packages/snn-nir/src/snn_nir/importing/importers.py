@@ -15,16 +15,10 @@ class Rule(NamedTuple):
 
 
 class Importer(NamedTuple):
-    """An importer.
+    """An importer and its effects on nodes; nodes without a rule are imported as NIR defines them."""
 
-    Attributes:
-        release: The release that was run.
-        dt: Its time step in seconds, if that is fixed.
-        rules: Its effects on nodes; nodes without a rule are imported as NIR defines them.
-    """
-
-    release: str
-    dt: float | None
+    release: str  # that was run
+    dt: float | None  # its time step in seconds, if that is fixed
     rules: tuple[Rule, ...]
 
 

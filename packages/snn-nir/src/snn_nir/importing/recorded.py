@@ -13,24 +13,19 @@ from snn_nir.graphs.metadata import read_metadata
 from snn_nir.graphs.values import without_batch
 
 _AGREE = 1e-5
-_OTHERWISE = {
-    "Alpha": ("alpha", "beta"),
-    "Lapicque": ("beta",),
-}  # constants that are not the decay of any of their nodes
-_KINDS = {name: getattr(surrogate, name) for name in surrogate.__all__}
+_OTHERWISE = {"Alpha": ("alpha", "beta"), "Lapicque": ("beta",)}  # constants that are not the decay of a node
 _SURROGATES = {  # surrogates that a name and numbers define
     name: kind
-    for name, kind in _KINDS.items()
-    if issubclass(kind, surrogate.Surrogate) and name not in ("Surrogate", "custom_surrogate")
+    for name in surrogate.__all__
+    if issubclass(kind := getattr(surrogate, name), surrogate.Surrogate)
+    and name not in ("Surrogate", "custom_surrogate")
 }
 
 
 def firing_options(name: str, node: Any, reset: str | None) -> dict[str, Any]:
     """Return the reset and surrogate gradient of a spiking node, as keyword arguments of a neuron.
 
-    Returns:
-        ``reset_mechanism``, ``reset_delay``, ``spike_grad``: the caller's choice, else the recorded one, else NIR's,
-            which is a reset to a value in the same step.
+    The reset is the caller's choice, else the recorded one, else NIR's, which is to a value in the same step.
     """
     metadata = read_metadata(node)
     mechanism = reset or metadata.get("reset", "zero")
@@ -54,38 +49,37 @@ def surrogate_of(name: str, node: Any) -> Any:
 
 
 def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
-    """Return a constant of a neuron as recorded, if the node's own fields agree with it; else from the fields.
+    """Return a constant of a neuron as recorded, exact and in its original shape, if the node's own fields agree.
 
-    Returns:
-        The recorded constant, exact and in its original shape. Without one, or with a warning if they disagree,
-        ``value``, as a single number if all neurons have the same.
+    Without a record, or with a warning if the fields disagree, it is ``value``, as a single number if all neurons have
+    the same.
     """
     record = read_metadata(node)
     text = record.get(field)
     if text is None or field in _OTHERWISE.get(str(record.get("class")), ()):
         return _common(value)
-    exact = numbers(text)
+    (exact,) = numbers(text)
     if agree(exact, value, decays=field in ("alpha", "beta")):
         return exact
     announce("NIR304", f"node {name!r}", f"{field} was {np.ravel(text)[:3]} and is {np.ravel(value)[:3]}")
     return _common(value)
 
 
-def numbers(recorded: Any) -> np.ndarray:
-    """Return a recorded constant as float64; NaN, which agrees with nothing, for anything else than numbers."""
+def numbers(*recorded: Any) -> list[np.ndarray]:
+    """Return recorded constants as float64; NaN, which agrees with nothing, unless all are numbers that broadcast."""
     try:
-        return np.asarray(recorded, dtype=np.float64)
+        arrays = [np.asarray(value, dtype=np.float64) for value in recorded]
+        np.broadcast_shapes(*(array.shape for array in arrays))
     except (TypeError, ValueError):
-        return np.array(np.nan)
+        return [np.array(np.nan) for _ in recorded]
+    return arrays
 
 
 def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False) -> bool:
-    """Return True if recorded constants are the values of a node's fields up to the rounding of the fields.
+    """Return True if recorded constants are the values that follow from a node's fields, up to the fields' rounding.
 
-    Args:
-        recorded: The constants; they may have axes of length 1 for the batch.
-        value: The values that follow from the fields, one per neuron.
-        decays: True for decays per step, whose time constants depend on how far they are from 1.
+    Recorded ones may have axes of length 1 for the batch. ``decays`` says that both are decays per step, whose time
+    constants depend on how far they are from 1.
     """
     try:
         recorded = np.broadcast_to(without_batch(recorded, value.ndim), value.shape)

@@ -9,12 +9,12 @@ import nir
 import numpy as np
 
 from snn_nir.codes import announce
+from snn_nir.graphs.fields import STATEFUL
 from snn_nir.importing.discretization import METHODS, rise_of
 
 DEFAULT_DT = 1e-4  # seconds; of the NIR paper, snnTorch and SpikingJelly
 TIME_UNITS: dict[str, float | None] = {"s": 1.0, "ms": 1e-3, "step": None}  # in seconds
 _AGREE = 1e-4  # relative
-_TIMED = (nir.LIF, nir.LI, nir.CubaLIF, nir.CubaLI, nir.IF, nir.I, nir.Delay)
 
 
 class Evidence(NamedTuple):
@@ -57,24 +57,11 @@ def time_step(
     method: str | None = None,
     time_unit: str = "s",
 ) -> TimeStep:
-    """Return the time step with which to run a graph.
+    """Return the time step with which to run a graph without nested graphs; for the options see ``from_nir``.
 
     NIR does not record one. An argument counts first, then our own metadata, then the parameters: many exporters choose
     ``r`` (and ``w_in``) so that a spike is not scaled, which ties it to the step. Otherwise it is assumed, with a
     warning: one unit of time if all neurons are IF with r = 1, which means one unit of input per step; else 1e-4 s.
-
-    Args:
-        nodes: Nodes by name, without nested graphs.
-        recorded: Entries of the graph's metadata: ``dt``, ``method``, ``time_unit``.
-        dt: Time step in seconds.
-        method: ``"euler"`` or ``"exact"``. When None: as recorded, else ``"euler"``.
-        time_unit: Unit of the time constants: ``"s"``, ``"ms"``, or ``"step"``.
-
-    Example:
-        >>> lif = nir.LIF(tau=np.array([1e-3]), r=np.array([10.0]), v_leak=np.zeros(1), v_threshold=np.ones(1))
-        >>> step = time_step({"lif": lif}, {})
-        >>> step.dt, step.source, str(step.evidence[0])
-        (0.0001, 'inferred', "node 'lif': dt = tau / r = 0.0001")
     """
     if time_unit not in TIME_UNITS:
         raise ValueError(f"time_unit must be one of {', '.join(TIME_UNITS)}, got {time_unit!r}")
@@ -184,7 +171,7 @@ def _is_round(dt: float) -> bool:
 
 
 def _assumed(nodes: Iterable[nir.NIRNode], unit: float) -> float:
-    timed = [n for n in nodes if isinstance(n, _TIMED)]
+    timed = [n for n in nodes if isinstance(n, STATEFUL)]
     if not timed:
         return DEFAULT_DT
     if all(isinstance(n, nir.IF) for n in timed):

@@ -31,12 +31,7 @@ Signals = Tensor | dict[str, Tensor]
 def bound(
     x: Signals, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]], *, time: bool
 ) -> dict[str, Tensor]:
-    """Return the inputs of a graph by name, after checks.
-
-    Raises:
-        TypeError: If there is not one tensor for each Input.
-        ValueError: If one has a wrong shape, no time step, or a different number of steps from the others.
-    """
+    """Return the inputs of a graph by name, after checks of their names, their shapes and their numbers of steps."""
     value = x if isinstance(x, Mapping) else {names[0]: x}
     if set(value) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
         passed = ", ".join(map(repr, value)) if isinstance(x, Mapping) else f"one {type(x).__name__}"
@@ -76,15 +71,9 @@ Call = Callable[[str, Tensor], Any]
 
 
 def step_call(module: Callable[[str], nn.Module], before: Mapping[str, Any], after: dict[str, Any]) -> Call:
-    """Return a function that runs one step of a node.
+    """Return a function of a node's name and input that runs one step of its module and returns all its outputs.
 
-    Args:
-        module: Function from a node's name to its module.
-        before: States before the step, by name; a missing one is at rest.
-        after: Dict that receives the states after it.
-
-    Returns:
-        ``(name, input) -> output``; a tuple if the neuron returns its states.
+    States come from ``before``, where a missing one is at rest, and the states after the step go into ``after``.
     """
 
     def call(name: str, x: Tensor) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -40,24 +41,10 @@ class Wiring(NamedTuple):
 def wired(
     names: Iterable[str], edges: Sequence[tuple[str, str]], inputs: Collection[str], stateful: Collection[str]
 ) -> Wiring:
-    """Wire the nodes of a graph.
+    """Wire the nodes of a graph; ``stateful`` ones send 0 at rest, whatever they read.
 
-    Args:
-        names: All nodes.
-        edges: Pairs of names; one that appears twice is read twice.
-        inputs: The Input nodes.
-        stateful: The nodes that send 0 at rest, whatever they read.
-
-    Raises:
-        NIRError: NIR303 if a node reads nothing, NIR215 if no node of a cycle keeps a state.
-
-    Example:
-        >>> edges = [("in", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "out")]
-        >>> wiring = wired(["in", "lif", "w_rec", "out"], edges, ["in"], ["lif"])
-        >>> wiring.nodes[1]
-        Wired(name='lif', sources=('in',), delayed=('w_rec',))
-        >>> [node.name for node in wiring.silent]
-        ['lif', 'w_rec']
+    An edge that appears twice is read twice. A node that reads nothing is refused (NIR303), and so is a cycle of which
+    no node keeps a state (NIR215).
     """
     order = ordered(names, edges, inputs)
     into: dict[str, list[str]] = {name: [] for name in order.nodes}
@@ -74,34 +61,24 @@ def wired(
 
 
 def _silent(nodes: dict[str, Wired], needed: Iterable[str], zero: set[str]) -> tuple[Wired, ...]:
-    done: dict[str, Wired] = {}
-    open_: set[str] = set()
-    pending = [(name, False) for name in needed]
-    while pending:
-        name, left = pending.pop()
-        sources = (*nodes[name].sources, *nodes[name].delayed)
-        if left:
-            open_.discard(name)
-            done[name] = Wired(name, sources)
-        elif name in zero:
-            done.setdefault(name, Wired(name, ()))
-        elif name in open_:
-            raise refusal("NIR215", f"node {name!r}", "its output depends on itself within one step")
-        elif name not in done:
-            open_.add(name)
-            pending.append((name, True))
-            pending += [(source, False) for source in sources]
-    return tuple(done.values())
+    reads: dict[str, tuple[str, ...]] = {}
+    waiting = list(needed)
+    while waiting:
+        name = waiting.pop()
+        if name not in reads:
+            reads[name] = () if name in zero else (*nodes[name].sources, *nodes[name].delayed)
+            waiting += reads[name]
+    try:
+        return tuple(Wired(name, reads[name]) for name in TopologicalSorter(reads).static_order())
+    except CycleError as error:
+        problem = "its output depends on itself within one step"
+        raise refusal("NIR215", f"node {error.args[1][0]!r}", problem) from None
 
 
 def silence(
     wiring: Wiring, modules: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]], example: Tensor
 ) -> dict[str, Tensor]:
-    """Return the outputs of the nodes at closing edges while everything with a state sends 0, for a batch of one.
-
-    Returns:
-        ``[1, ...]`` for each of ``wiring.carriers``.
-    """
+    """Return the outputs of the carriers while everything with a state sends 0, for a batch of one, ``[1, ...]``."""
     values: dict[str, Tensor] = {}
     for node in wiring.silent:
         if not node.sources:
@@ -117,7 +94,4 @@ def silence(
 
 def summed(terms: list[Tensor]) -> Tensor:
     """Return the sum of one tensor or several, from first to last."""
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return sum(terms[1:], terms[0])

@@ -19,11 +19,7 @@ _PARTS = {"exc": nir.LI, "inh": nir.LI, "spk": nir.Threshold, "reset": nir.Scale
 
 
 def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
-    """Return the neuron ``Alpha`` whose excitatory current a node is recorded to be.
-
-    Returns:
-        The neuron; None if nothing is recorded, or the nodes and their fields do not match the record.
-    """
+    """Return the neuron ``Alpha`` whose excitatory current a node is recorded to be, if the nodes match the record."""
     node: Any = draft.nodes[name]
     metadata = read_metadata(node)
     if metadata.get("class") != "Alpha" or not {"alpha", "beta", "threshold"} <= metadata.keys():
@@ -31,8 +27,8 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     parts = _parts(draft, draft.group(name))
     if parts.get("exc") != name or not {"inh", "spk"} <= parts.keys():
         return None
-    alpha, beta, threshold = (numbers(metadata[key]) for key in ("alpha", "beta", "threshold"))
-    with np.errstate(divide="ignore"):  # a beta of 0 leaves a tau of 1
+    alpha, beta, threshold = numbers(*(metadata[key] for key in ("alpha", "beta", "threshold")))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a beta of 0 leaves a tau of 1, and a negative one NaN
         tau = np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1
     exc, inh = (leak_of(draft.nodes[parts[part]], scheme.step) for part in ("exc", "inh"))
     pairs = [(tau, exc.gain), (-tau, inh.gain), (threshold, draft.values(parts["spk"], "threshold"))]
@@ -44,10 +40,8 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     if not (decays and all(agree(recorded, own) for recorded, own in pairs)):
         announce("NIR304", f"node {name!r}", "the constants of an Alpha")
         return None
-    if reset == "zero":
-        return None  # no NIR node does this
-    outlets = _outlets(draft, parts, reset == "subtract" and not delay)
-    if outlets is None:
+    # no NIR node does a reset to zero
+    if reset == "zero" or not _are_connected(draft, parts, reset == "subtract" and not delay):
         return None
     return Unit(
         name=draft.group(name),
@@ -61,7 +55,7 @@ def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         reset_delay=delay,
         spike_grad=surrogate_of(name, node),
         learned=learned(node),
-        outlets=outlets,
+        ports={parts["spk"]: 0, name: -1},
         kind="Alpha",
     )
 
@@ -76,8 +70,8 @@ def _parts(draft: Draft, group: str) -> dict[str, str]:
     return results
 
 
-def _outlets(draft: Draft, parts: dict[str, str], at_once: bool) -> dict[str, int] | None:
-    """Return the values of the neuron that others read; None if the nodes are not connected as a neuron."""
+def _are_connected(draft: Draft, parts: dict[str, str], at_once: bool) -> bool:
+    """Return True if nodes are connected as those of a neuron, from which others read its spikes and its membrane."""
     exc, inh, spk = parts["exc"], parts["inh"], parts["spk"]
     own = set(parts.values())
 
@@ -85,17 +79,14 @@ def _outlets(draft: Draft, parts: dict[str, str], at_once: bool) -> dict[str, in
         return sorted(n for n in names if n not in own)
 
     back = [parts["reset"]] if "reset" in parts else []
-    connected = (
+    others = outside(draft.readers(exc))
+    membranes = [inh, *([parts["lowered"]] if "lowered" in parts else [])]
+    return (
         outside(draft.sources(exc)) == sorted(draft.sources(inh))
         and [s for s in draft.sources(exc) if s in own] == back
         and sorted(draft.sources(spk)) == sorted([exc, inh])
         and all(draft.sources(parts[p]) == [spk] for p in ("reset", "lowered") if p in parts)
         and all(draft.readers(name) == [exc] for name in back)
+        and all(outside(draft.readers(name)) == others for name in membranes)
+        and not (at_once and others and "lowered" not in parts)
     )
-    others = outside(draft.readers(exc))
-    membranes = [inh, *([parts["lowered"]] if "lowered" in parts else [])]
-    if not connected or any(outside(draft.readers(name)) != others for name in membranes):
-        return None
-    if at_once and others and "lowered" not in parts:
-        return None
-    return {**({spk: 0} if outside(draft.readers(spk)) else {}), **({exc: -1} if others else {})}

@@ -34,8 +34,7 @@ def add_current(draft: Draft, unit: Unit, scheme: Scheme) -> None:
     unit.entry = syn
     unit.members.add(syn)
     unit.feeds.add(syn)
-    if draft.readers(syn) != [unit.mem]:
-        unit.outlets[syn] = -2
+    unit.ports[syn] = -2
 
 
 def add_graded(draft: Draft, unit: Unit) -> None:
@@ -47,8 +46,8 @@ def add_graded(draft: Draft, unit: Unit) -> None:
     factor = constant(unit.mem, draft.nodes[unit.mem], "graded", draft.values(graded, "scale"))
     unit.constants["graded_spikes_factor"] = factor
     unit.members.add(graded)
-    unit.outlets.pop(unit.spk, None)
-    unit.outlets[graded] = 0
+    del unit.ports[unit.spk]
+    unit.ports[graded] = 0
     unit.spk = graded
 
 
@@ -70,8 +69,6 @@ def add_recurrence(draft: Draft, unit: Unit, scheme: Scheme) -> str:
         return ""
     unit.members.add(w_rec)
     unit.feeds.add(w_rec)
-    if not [r for r in draft.readers(unit.spk) if r not in unit.members] and len(unit.outlets) > 1:
-        unit.outlets.pop(unit.spk, None)
     return w_rec
 
 
@@ -91,16 +88,12 @@ def _recurrent_layer(draft: Draft, unit: Unit, name: str, scheme: Scheme) -> nn.
         return OneToOne(torch.tensor(values, dtype=scheme.dtype), not recorded or "V" in learned(main))
     layer: Any = build(name, node, scheme)
     if isinstance(layer, nn.Conv2d):
-        same = all(p == k // 2 and k % 2 for p, k in zip(_padding(layer), layer.kernel_size, strict=True))
+        half = tuple(k // 2 for k in layer.kernel_size)
+        centered = layer.padding in ("same", half) or (layer.padding, half) == ("valid", (0, 0))
+        same = centered and all(k % 2 for k in layer.kernel_size)
         plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1
         return layer if same and plain and layer.in_channels == layer.out_channels else None
     return layer if isinstance(layer, nn.Linear) and layer.in_features == layer.out_features else None
-
-
-def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
-    if isinstance(layer.padding, str):
-        return tuple(k // 2 for k in layer.kernel_size) if layer.padding == "same" else (0, 0)
-    return tuple(layer.padding)
 
 
 def _is_part(draft: Draft, name: str, unit: Unit, part: str, *kinds: type) -> bool:

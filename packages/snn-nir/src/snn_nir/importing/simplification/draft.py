@@ -11,33 +11,21 @@ from torch import nn
 from snn_nir.graphs.flattening import Flat
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.graphs.ordering import ordered
+from snn_nir.importing.simplification.unit import Unit
 
 
 class Draft:
-    """Nodes still to be built, modules built already, and the edges between them.
-
-    Args:
-        flat: The graph, which does not change.
-
-    Attributes:
-        nodes: NIR nodes by name.
-        edges: Pairs of names.
-        closing: The edges that close a cycle of the graph.
-        modules: Neurons that replace nodes, by name.
-        taps: Names for several outputs of one neuron, each with its place.
-        absorbed: Parts of these neurons that hold the parameters of a former node, by its name.
-        shapes: Output shapes of neurons and taps, by name.
-    """
+    """Nodes of a flat graph still to be built, modules built already, and the edges between them."""
 
     def __init__(self, flat: Flat) -> None:
         self.nodes: dict[str, Any] = dict(flat.nodes)
         self.edges: list[tuple[str, str]] = list(flat.edges)
         self._inputs = [name for name, place in flat.places.items() if place.kind == "Input" and not place.graphs]
         self.closing: set[tuple[str, str]] = set(ordered(flat.nodes, flat.edges, self._inputs).closing)
-        self.modules: dict[str, nn.Module] = {}
-        self.taps: dict[str, int] = {}
-        self.absorbed: dict[str, nn.Module] = {}
-        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.modules: dict[str, nn.Module] = {}  # neurons that replace nodes
+        self.taps: dict[str, int] = {}  # names for several outputs of one neuron, each with its place
+        self.absorbed: dict[str, nn.Module] = {}  # parts of neurons that hold the parameters of a former node
+        self.shapes: dict[str, tuple[int, ...]] = {}  # of the outputs of neurons and taps
         self._places = flat.places
 
     def readers(self, name: str) -> list[str]:
@@ -66,23 +54,19 @@ class Draft:
         names = [*self.nodes, *self.modules, *self.taps]
         return ordered(names, self.edges, self._inputs).closing == self.closing
 
-    def replace(
-        self, members: set[str], entry: str, outlets: dict[str, int], module: Any, name: str, before: nn.Module | None
-    ) -> None:
-        """Replace nodes by a neuron.
+    def outlets(self, unit: Unit) -> dict[str, int]:
+        """Return the nodes of a unit that others read, at least one, with their place among the neuron's outputs."""
+        first = unit.spk or unit.mem
+        read = {name: place for name, place in unit.ports.items() if set(self.readers(name)) - unit.members}
+        return read or {first: unit.ports[first]}
 
-        Args:
-            members: The nodes.
-            entry: The node that takes the neuron's input.
-            outlets: The nodes that others read, with their place among the neuron's outputs.
-            module: The neuron; it returns its states too if ``outlets`` asks for more than the spikes.
-            name: Its name.
-            before: A module that its input goes through, or None.
-        """
-        shape = tuple(int(n) for n in self.nodes[entry].output_type["output"])
+    def replace(self, unit: Unit, outlets: dict[str, int], module: Any, before: nn.Module | None) -> None:
+        """Replace the nodes of a unit by a neuron, whose input goes through the module ``before`` if there is one."""
+        shape = tuple(int(n) for n in self.nodes[unit.entry].output_type["output"])
+        members = unit.members
         for member in members:
             del self.nodes[member]
-        name = self._free(name)
+        name = self._free(unit.name)
         named = {outlet: self._free(outlet) if outlet != name else self._free(f"{name}.out") for outlet in outlets}
         if not module.output:
             named = dict.fromkeys(outlets, name)
@@ -94,7 +78,7 @@ class Draft:
         for source, target in self.edges:
             inside = source in members and target in members
             # one of several edges that the neuron merges
-            doubled = (target in members and target != entry) or (source in members and source not in named)
+            doubled = (target in members and target != unit.entry) or (source in members and source not in named)
             if inside or doubled:
                 continue
             edge = named.get(source, source), into if target in members else target

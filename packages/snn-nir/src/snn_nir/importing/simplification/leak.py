@@ -33,13 +33,9 @@ def leak_of(node: Any, step: TimeStep, tau: str = "tau", r: str = "r") -> Leak:
 
 
 def near(a: np.ndarray, b: np.ndarray, dtype: torch.dtype, scale: np.ndarray | None = None) -> bool:
-    """Return True if two arrays are equal up to the rounding of a few operations in a dtype.
+    """Return True if two arrays are equal up to the rounding of a few operations on values of the size of ``scale``.
 
-    Args:
-        a: One array.
-        b: The other.
-        dtype: Dtype of the rounding.
-        scale: Size of the values that were rounded on the way, the size of ``b`` if None.
+    The size is that of ``b`` if ``scale`` is None.
     """
     if np.shape(a) != np.shape(b):
         return False
@@ -69,9 +65,8 @@ class Recursion(NamedTuple):
 def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
     """Return the membrane of a node, after its synaptic current if it has one.
 
-    Returns:
-        The membrane; None if it rests at a potential other than 0, if a decay is not within [0, 1], or if a current is
-        scaled on its way to the membrane.
+    There is none if it rests at a potential other than 0, if a decay is not within [0, 1], or if a current is scaled on
+    its way to the membrane.
     """
     constants: dict[str, np.ndarray] = {}
     cuba = isinstance(node, nir.CubaLIF | nir.CubaLI)
@@ -94,18 +89,25 @@ def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
 def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None:
     """Return the constants of a recorded ``Lapicque``, if the node's fields agree with them; else warn.
 
-    Returns:
-        R, C and time step; a learned ``beta`` stands for the one of R and C that followed from it.
+    A learned ``beta`` stands for the one of R and C that followed from it.
     """
     metadata = read_metadata(node)
     if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
         return None
-    circuit = {key: numbers(metadata[key]) for key in ("R", "C", "time_step")}
-    gain = circuit["time_step"] / circuit["C"]
-    if not (agree(1 - gain / circuit["R"], leak.decay, decays=True) and agree(gain, leak.gain)):
+    keys = ("R", "C", "time_step")
+    circuit = dict(zip(keys, numbers(*(metadata[key] for key in keys)), strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = circuit["time_step"] / circuit["C"]
+        decay = 1 - gain / circuit["R"]
+    positive = all((values > 0).all() for values in circuit.values())
+    if not (positive and agree(decay, leak.decay, decays=True) and agree(gain, leak.gain)):
         announce("NIR304", f"node {name!r}", "R, C and time step of a Lapicque")
         return None
-    if "beta" in learned(node) and "beta" in metadata and metadata.get("derived") in ("R", "C"):
-        del circuit[str(metadata["derived"])]
-        circuit["beta"] = numbers(metadata["beta"])
+    if "beta" in learned(node) and metadata.get("derived") in ("R", "C"):
+        (beta,) = numbers(metadata.get("beta"))
+        if agree(beta, np.exp(-gain / circuit["R"])):
+            del circuit[str(metadata["derived"])]
+            circuit["beta"] = beta
+        else:
+            announce("NIR304", f"node {name!r}", "the learned beta of a Lapicque")
     return circuit

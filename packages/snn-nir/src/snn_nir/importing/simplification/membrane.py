@@ -19,8 +19,7 @@ from snn_nir.importing.simplification.unit import Unit
 def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     """Return the neuron to which a LIF, IF or CubaLIF is equivalent, if there is one.
 
-    Returns:
-        The neuron, or None: if it has no such recursion, or is reset to a potential other than 0.
+    There is none for a node without such a recursion, or with a reset to a potential other than 0.
     """
     node: Any = draft.nodes[name]
     options = firing_options(name, node, scheme.reset)
@@ -31,24 +30,17 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
         return None
     unit = _unit(draft, name, recursion)
     unit.constants["threshold"] = constant(name, node, "threshold", draft.values(name, "v_threshold"))
-    unit.spk, unit.outlets = name, {name: 0}
+    unit.spk, unit.ports = name, {name: 0}
     unit.reset, unit.reset_delay = options["reset_mechanism"], options["reset_delay"]
     unit.spike_grad = options["spike_grad"]
     return unit
 
 
 def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit | None:
-    """Return the neuron whose membrane an LI, I or CubaLI is, if there is one.
+    """Return the neuron whose membrane an LI, I or CubaLI is, with a threshold if ``fires``, if there is one.
 
-    Args:
-        draft: The graph.
-        name: The node.
-        scheme: Time step and dtype.
-        fires: True to look for a neuron with a threshold, False for one without.
-
-    Returns:
-        The neuron, or None: if it has no such recursion, or others read a membrane that the neuron's reset would have
-        changed.
+    There is none for a node without such a recursion, or if others read a membrane that the neuron's reset would have
+    changed.
     """
     node: Any = draft.nodes[name]
     spk = _threshold(draft, name)
@@ -57,19 +49,25 @@ def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit 
         return None
     unit = _unit(draft, name, recursion)
     if not fires:
-        unit.outlets = {name: -1}
         return unit
     threshold = draft.values(spk, "threshold")
     if (threshold < 0).any():
         return None  # it fires at rest, and an edge that closes a cycle would carry that spike into the first step
     unit.spk = spk
+    unit.ports[spk] = 0
     unit.members.add(spk)
     unit.constants["threshold"] = constant(spk, node, "threshold", threshold)
     recorded = spk if "spike_grad" in read_metadata(draft.nodes[spk]) else name
     unit.spike_grad = surrogate_of(recorded, draft.nodes[recorded])
     if not isinstance(node, nir.CubaLI):
         _add_reset(draft, unit, recursion, threshold, scheme.dtype)
-    return _with_outlets(draft, unit, threshold, scheme.dtype)
+    others = sorted(r for r in draft.readers(name) if r not in unit.members)
+    if unit.reset == "subtract" and not unit.reset_delay and others:
+        lowered = _lowered(draft, unit, others, threshold, scheme.dtype)
+        if not lowered:
+            return None
+        unit.members.add(lowered)
+    return unit
 
 
 def _unit(draft: Draft, name: str, recursion: Recursion) -> Unit:
@@ -81,6 +79,7 @@ def _unit(draft: Draft, name: str, recursion: Recursion) -> Unit:
         constants=recursion.constants,
         gain=recursion.scale,
         learned=learned(draft.nodes[name]),
+        ports={name: -1},
         kind=recursion.kind,
     )
 
@@ -106,23 +105,6 @@ def _add_reset(draft: Draft, unit: Unit, recursion: Recursion, threshold: np.nda
             unit.feeds.add(name)
             unit.reset, unit.reset_delay = "subtract", delayed
             return
-
-
-def _with_outlets(draft: Draft, unit: Unit, threshold: np.ndarray, dtype: torch.dtype) -> Unit | None:
-    """Return the unit with the values that others read; None if the neuron does not have them."""
-    if set(draft.readers(unit.spk)) - unit.members or not draft.readers(unit.spk):
-        unit.outlets[unit.spk] = 0
-    others = sorted(r for r in draft.readers(unit.mem) if r not in unit.members)
-    if unit.reset == "subtract" and not unit.reset_delay and others:
-        lowered = _lowered(draft, unit, others, threshold, dtype)
-        if not lowered:
-            return None
-        unit.members.add(lowered)
-        if not set(draft.readers(unit.spk)) - unit.members:
-            unit.outlets.pop(unit.spk, None)
-    if others:
-        unit.outlets[unit.mem] = -1
-    return unit
 
 
 def _lowered(draft: Draft, unit: Unit, others: list[str], threshold: np.ndarray, dtype: torch.dtype) -> str:

@@ -57,8 +57,9 @@ def _put(draft: Draft, unit: Unit | None, scheme: Scheme) -> None:
             return  # it feeds itself without a weight, which no neuron of snn-core does
     if not set(draft.sources(unit.entry)) - unit.members:
         return  # it reads nothing but its own reset
-    neuron = unit.neuron(scheme.dtype)
+    outlets = draft.outlets(unit)
+    neuron = unit.neuron(scheme.dtype, output=any(outlets.values()))
     before = None if unit.gain is None else Scale(scheme.tensor(unit.gain))
-    draft.replace(unit.members, unit.entry, unit.outlets, neuron, unit.name, before)
+    draft.replace(unit, outlets, neuron, before)
     if w_rec:
         draft.absorbed[w_rec] = neuron.get_submodule("recurrent")

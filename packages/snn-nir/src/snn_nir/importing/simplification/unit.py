@@ -15,48 +15,26 @@ from snn_core.neuron.recurrence import OneToOne
 
 @dataclass
 class Unit:
-    """Some nodes of a graph that together are one neuron.
-
-    Args:
-        name: Name of the neuron.
-        entry: The node that takes its input.
-        mem: The node that is its membrane.
-        spk: The node that sends its spikes; empty if nothing fires.
-        members: All its nodes.
-        constants: Its constants, float64, by the names of snn-core: ``beta``, ``threshold``; ``alpha``, ``R``, ...
-        feeds: Its nodes that its input or its membrane reads.
-        gain: Factor of its input; None for 1.
-        reset: ``"zero"``, ``"subtract"`` or ``"none"``.
-        reset_delay: True if the reset comes a step after the spike.
-        spike_grad: Surrogate gradient, or None.
-        learned: Names of the constants that are parameters.
-        outlets: Nodes that others read, with their place among the neuron's outputs.
-        recurrent: The layer from its spikes to its input, or None.
-        kind: ``"Alpha"`` or ``"Lapicque"``, or empty for the leaky family.
-    """
+    """Some nodes of a graph that together are one neuron."""
 
     name: str
-    entry: str
-    mem: str
-    members: set[str]
-    constants: dict[str, np.ndarray]
-    spk: str = ""
-    feeds: set[str] = field(default_factory=set)
-    gain: np.ndarray | None = None
+    entry: str  # the node that takes its input
+    mem: str  # the node that is its membrane
+    members: set[str]  # all its nodes
+    constants: dict[str, np.ndarray]  # float64, by the names of snn-core: beta, threshold, alpha, R, ...
+    ports: dict[str, int]  # its nodes whose output others may read, with their place among the neuron's outputs
+    spk: str = ""  # the node that sends its spikes; empty if nothing fires
+    feeds: set[str] = field(default_factory=set)  # its nodes that its input or its membrane reads
+    gain: np.ndarray | None = None  # factor of its input; None for 1
     reset: str = "none"
     reset_delay: bool = True
     spike_grad: Any = None
-    learned: set[str] = field(default_factory=set)
-    outlets: dict[str, int] = field(default_factory=dict)
-    recurrent: nn.Module | None = None
-    kind: str = ""
+    learned: set[str] = field(default_factory=set)  # names of the constants that are parameters
+    recurrent: nn.Module | None = None  # the layer from its spikes to its input
+    kind: str = ""  # "Alpha" or "Lapicque", or empty for the leaky family
 
-    def neuron(self, dtype: torch.dtype) -> SpikingNeuron:
-        """Return the neuron of snn-core.
-
-        Returns:
-            A neuron that keeps its state; it also returns its states if they are read.
-        """
+    def neuron(self, dtype: torch.dtype, output: bool) -> SpikingNeuron:
+        """Return the neuron of snn-core, which keeps its state and, with ``output``, returns it too."""
         values: dict[str, Any] = {name: torch.tensor(v, dtype=dtype) for name, v in self.constants.items()}
         learnable = [n for n in ("alpha", "beta", "threshold", "graded_spikes_factor") if n in values]
         options: dict[str, Any] = {
@@ -65,7 +43,7 @@ class Unit:
             "reset_mechanism": self.reset,
             "reset_delay": self.reset_delay,
             "init_hidden": True,
-            "output": any(place != 0 for place in self.outlets.values()),
+            "output": output,
         }
         if self.kind:
             return {"Alpha": Alpha, "Lapicque": Lapicque}[self.kind](**values, **options)
