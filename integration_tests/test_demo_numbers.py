@@ -14,9 +14,8 @@ from snn.demo.recording import record
 from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
 from snn.demo.tasks import task_of
 from snn.demo.tasks.task import Parts, present
-from snn.demo.tasks.vowels import Scaled
 from snn.demo.training import new_network
-from snn_data import LabelledTensors
+from snn_data import LabelledSequences, LabelledTensors
 from snn_functional import ce_count_loss, statistics
 
 
@@ -25,10 +24,10 @@ def images(samples: int, size: int) -> LabelledTensors:
     return LabelledTensors(torch.rand(samples, 1, size, size, generator=draw), torch.arange(samples) % 10)
 
 
-def sequences(lengths: list[int]) -> Scaled:
+def sequences(lengths: list[int]) -> LabelledSequences:
     draw = torch.Generator().manual_seed(len(lengths))
     data = [2 * torch.randn(n, 12, generator=draw) for n in lengths]
-    return Scaled(data, torch.arange(len(lengths)) % 9)
+    return LabelledSequences(data, torch.arange(len(lengths)) % 9)
 
 
 CASES = {
@@ -135,7 +134,7 @@ def test_a_pixel_fires_its_brightness_times_the_steps():
 def test_an_utterance_is_interpolated_and_carries_how_it_changes():
     task = task_of("vowels", VowelsSettings(steps_per_frame=2))
     ramp = torch.arange(4.0).unsqueeze(1).expand(4, 12)
-    batch = task.batch(Scaled([ramp, ramp[:1]], torch.tensor([2, 0])), [0, 1])
+    batch = task.batch(LabelledSequences([ramp, ramp[:1]], torch.tensor([2, 0])), [0, 1])
     # 4 frames from 0 to 3 in 8 steps: a rise of 3/7 a step, none before the first
     rise = torch.arange(8.0) * 3 / 7
     assert batch.lengths.tolist() == [8, 2]

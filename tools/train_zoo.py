@@ -22,8 +22,7 @@ import snn_data
 from bench import machine
 from release.files import sums
 from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
-from snn.demo.tasks.digits import Digits
-from snn.demo.tasks.mnist import Mnist
+from snn.demo.tasks.images import Digits, Mnist
 from snn.demo.tasks.task import Batch, Part, Task
 from snn.demo.tasks.vowels import Vowels
 from snn.demo.training import train

@@ -48,7 +48,7 @@ def operators(tmp_path_factory) -> ctypes.CDLL:
 
 @pytest.fixture(scope="module")
 def header(tmp_path_factory) -> ctypes.CDLL:
-    return compiled(tmp_path_factory.mktemp("header"), compiled_op.SOURCES / "surrogate_cpu.cpp")
+    return compiled(tmp_path_factory.mktemp("header"), DOUBLE / "surrogate_cpu.cpp")
 
 
 def run(library, u, grad, kind=0, slope=1.0, operator="SurrogateSpike", lax=False):

@@ -145,6 +145,26 @@ def test_001_every_way_to_read_one(read):
     assert codes(Net(Step(read))) == ["IPU001"]
 
 
+class Cut(nn.Module):
+    """Takes the first columns, as many as a tensor says."""
+
+    def __init__(self, buffer: bool) -> None:
+        super().__init__()
+        self.register_buffer("n", torch.tensor(2))
+        self.buffer = buffer
+
+    def forward(self, x):
+        n = self.n if self.buffer else (x > -torch.inf).sum(1)[0]
+        return x[:, :n] if self.buffer else torch.ones(2, 3, dtype=x.dtype)[:, :n] + x
+
+
+@pytest.mark.parametrize("buffer", [True, False])
+def test_001_a_slice_up_to_a_tensor(buffer):
+    (issue,) = snn_ipu.check(nn.Sequential(nn.Linear(5, 3), Cut(buffer)), XS)
+    assert (issue.code, issue.where) == ("IPU001", "1")
+    assert issue.message == "a slice reads a value on the host while the net runs"
+
+
 def test_002_a_size_that_depends_on_values(poptorch):
     dynamic = Step(lambda x: x + x[x > 0].sum())
     (issue,) = snn_ipu.check(Net(dynamic), XS)

@@ -182,6 +182,19 @@ def test_half_precision_halves_weights_and_input_and_saves_them_as_they_were(pop
         program().inference(target="cpu", half=True)
 
 
+def test_weights_that_a_device_has_in_half_precision_run_elsewhere_in_their_own(poptorch):
+    model = program()
+    model.training(torch.optim.SGD(model.parameters(), 0.1), target="hw", half=True)(batch(), LABELS)
+    spk, mem = model.inference(target="cpu")(batch())
+    assert mem.dtype == torch.float32
+    reference = program()
+    for name, value in reference.graph.weights().items():
+        value.data.copy_(model.graph.weights(torch.float32)[name])
+    assert mem.equal(reference(batch())[1])
+    assert model(batch())[0].equal(spk)
+    torch.testing.assert_close(model.inference(target="hw")(batch())[1], mem)
+
+
 def test_the_compiled_operator_takes_the_place_of_the_primitives(poptorch, monkeypatch):
     net = nn.Sequential(nn.Linear(7, 5), nets.alone("leaky", spike_grad=nets.SURROGATES["fast_sigmoid"])).float()
     trained = []

@@ -159,3 +159,11 @@ print(diagnose().environment["gpu"], torch.cuda.is_initialized(), "triton" in sy
 """
     process = new_python(program)
     assert process.stdout == "none False False\n", process.stderr
+
+
+def test_a_torch_that_does_not_import_is_named_with_code_2(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["doctor", "--gpu"]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith("snn doctor: torch does not import: ModuleNotFoundError: ")
+    assert output.out == ""

@@ -38,11 +38,8 @@ __all__ = [
 
 _HOMES = {
     "check": "lowering.checking",
-    "lower": "lowering.lowering",
-    "export": "lowering.lowering",
-    "load": "program.program",
-    "weights": "program.program",
-    "Program": "program.program",
+    **dict.fromkeys(("lower", "export"), "lowering.lowering"),
+    **dict.fromkeys(("load", "weights", "Program"), "program.program"),
     "Ipu": "target",
     "IpuIssue": "issues",
     "IpuUnavailable": "device.sdk",

@@ -36,12 +36,6 @@ def build(ops: Path = OPS, compiler: str = "", libraries: Sequence[str] = _LIBRA
     Raises:
         IpuUnavailable: If there is no SDK or no compiler, or the compiler fails; the message ends with its output.
         OSError: If the folder cannot be written.
-
-    Example:
-        >>> build()
-        Traceback (most recent call last):
-        ...
-        snn_ipu.device.sdk.IpuUnavailable: PopART is not importable ...
     """
     version, package_hash = sdk_version()
     compiler = compiler or os.environ.get("CXX", "g++")

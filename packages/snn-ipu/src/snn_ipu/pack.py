@@ -16,7 +16,6 @@ from snn_ipu.device.sdk import IpuUnavailable
 __all__ = ["main", "pack"]
 
 _PLATFORM = "linux_x86_64"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
@@ -34,12 +33,6 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
         IpuUnavailable: If there is no operator to pack, or one does not match its manifest.
         ValueError: If ``wheel`` is not a pure wheel of snn-ipu.
         OSError: If a file cannot be read or written.
-
-    Example:
-        >>> pack(Path("snn_ipu-0.5-py3-none-any.whl"), Path("nowhere"))
-        Traceback (most recent call last):
-        ...
-        snn_ipu.device.sdk.IpuUnavailable: nowhere holds no poplar-<version>: run `python -m snn_ipu.build` first
     """
     added = _operators(ops)
     if not wheel.name.startswith("snn_ipu-") or not wheel.name.endswith("-py3-none-any.whl"):
@@ -55,12 +48,11 @@ def pack(wheel: Path, ops: Path = OPS, into: Path | None = None) -> Path:
     lines = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in members.items()]
     members[record] = ("\n".join([*lines, f"{record},,"]) + "\n").encode()
     out = (into or wheel.parent) / wheel.name.replace("-any.whl", f"-{_PLATFORM}.whl")
-    with zipfile.ZipFile(str(out), "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(str(out), "w") as file:
         for name, data in members.items():
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info = zipfile.ZipInfo(name)
             info.external_attr = 0o644 << 16
-            file.writestr(info, data)
+            file.writestr(info, data, zipfile.ZIP_DEFLATED)
     return out
 
 

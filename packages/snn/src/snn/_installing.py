@@ -18,12 +18,7 @@ _ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # our packages that come with the 
 
 
 def hint(*requirements: str) -> str:
-    """Return the command that installs pieces into this environment, with a note where something is not known.
-
-    Example:
-        >>> "install" in hint("snn[plot]")
-        True
-    """
+    """Return the command that installs pieces into this environment, with a note where something is not known."""
     return ", ".join(filter(None, command(*requirements)))
 
 
@@ -41,11 +36,6 @@ def command(*requirements: str) -> tuple[str, str]:
 
     Returns:
         The command, and a note: an addition to the command if the installer recorded nothing, else empty.
-
-    Example:
-        >>> text, note = command("snn[demo]", "snn-data[vowels]")
-        >>> "install" in text
-        True
     """
     folders, checkout = _origins()
     if checkout is not None:
@@ -57,22 +47,12 @@ def command(*requirements: str) -> tuple[str, str]:
 
 
 def extra(distribution: str) -> str:
-    """Return the extra of the umbrella that brings one of our distributions.
-
-    Example:
-        >>> extra("snn-plot"), extra("snn-core")
-        ('snn[plot]', 'snn')
-    """
+    """Return the extra of the umbrella that brings one of our distributions."""
     return "snn" if distribution in ("snn", "snn-core") else f"snn[{distribution.removeprefix('snn-')}]"
 
 
 def quoted(word: str) -> str:
-    """Return a word of a command, in quotes if the shell needs them: on Windows double ones, as cmd knows no others.
-
-    Example:
-        >>> quoted("snn")
-        'snn'
-    """
+    """Return a word of a command, in quotes if the shell needs them: on Windows double ones, as cmd knows no others."""
     # these imports, and those below, would make ``import snn`` slow
     import re
     import shlex
@@ -137,9 +117,7 @@ def _needs(requirement: str) -> list[str]:
     needs = [Requirement(text) for text in metadata.requires(_UMBRELLA) or ()]
     extras = [{"extra": extra} for extra in need.extras]
     brought = [need for need in needs if need.marker and any(map(need.marker.evaluate, extras))]
-    for need in brought:
-        need.marker = None
-    return [inner for need in brought for inner in _needs(str(need))] or [requirement]
+    return [inner for need in brought for inner in _needs(str(need).partition(";")[0])] or [requirement]
 
 
 def _from_checkout(need: str, checkout: Path) -> str:

@@ -40,7 +40,7 @@ def forward(
 
     def names() -> list[str]:
         public = {name: home for name, home in submodules.items() if not name.startswith("_")}
-        return sorted({*_public(piece(package, module)), *_installed(public), *_installed(elsewhere)})
+        return sorted({*piece(package, module).__all__, *_installed(public), *_installed(elsewhere)})
 
     def look_up(name: str) -> Any:
         if name in absent:
@@ -55,7 +55,7 @@ def forward(
         if name.startswith("_") and name != "__version__":
             raise unknown
         home = piece(elsewhere[name], f"{module}.{name}") if name in elsewhere else piece(package, module)
-        if name not in {*_public(home), *unlisted}:
+        if name not in {*home.__all__, *unlisted}:
             raise unknown
         return getattr(home, name)
 
@@ -75,11 +75,6 @@ def piece(package: str, request: str) -> ModuleType:
             raise
         distribution = top.replace("_", "-")
         raise ImportError(f"{request} is in {distribution}: {hint(extra(distribution))}", name=top) from None
-
-
-def _public(home: ModuleType) -> set[str]:
-    listed = getattr(home, "__all__", None)
-    return set(listed or (name for name in vars(home) if not name.startswith("_")))
 
 
 def _installed(homes: Mapping[str, str]) -> set[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+from heapq import nlargest
 from statistics import median
 from typing import Any
 
@@ -75,22 +76,15 @@ class Bench:
         return asdict(self)
 
     def __str__(self) -> str:
-        pairs = [
-            (self.steps.forward, self.unrolled.forward),
-            (self.steps.training, self.unrolled.training),
-            (self.steps.kept, self.unrolled.kept),
-        ]
-        ratios = [f"{slow / fast:.2f} x" if fast else "-" for slow, fast in pairs]
+        pairs = zip(astuple(self.steps), astuple(self.unrolled), strict=True)
         rows = [
-            ("", "forward", "forward and backward", "kept for backward", ""),
-            ("step loop", *_cells(self.steps), ""),
-            ("unroll", *_cells(self.unrolled), ""),
-            ("unroll is", *ratios, "  as fast, as small"),
+            ("", "forward", "forward and backward", "kept for backward"),
+            ("step loop", *_cells(self.steps)),
+            ("unroll", *_cells(self.unrolled)),
+            ("unroll is", *(f"{slow / fast:.2f} x" if fast else "-" for slow, fast in pairs)),
         ]
-        table = [
-            f"{name:<10}{forward:>10}{training:>22}{kept:>19}{note}".rstrip()
-            for name, forward, training, kept, note in rows
-        ]
+        table = [f"{name:<10}{forward:>10}{training:>22}{kept:>19}" for name, forward, training, kept in rows]
+        table[-1] += "  as fast, as small"
         shares = [f"{100 * share:>4.0f} %  {name}" for name, share in self.places.items()]
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         heading = "where the time of unroll goes, forward and backward:"
@@ -182,9 +176,8 @@ def _places(way: Callable[[], Any]) -> dict[str, float]:
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
         _trained(way)
     spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
-    largest = sorted(spent, key=lambda name: -spent[name])[:_MOST_PLACES]
     total = sum(spent.values())
-    return {name: spent[name] / total for name in largest}
+    return {name: spent[name] / total for name in nlargest(_MOST_PLACES, spent, key=spent.__getitem__)}
 
 
 def _cells(timing: Timing) -> tuple[str, str, str]:

@@ -17,6 +17,7 @@ import snn.export_command
 import snn.renaming.command
 from snn._installing import missing
 from snn._version import __version__
+from snn.factory import CannotMake
 
 __all__ = ["main"]
 
@@ -67,7 +68,13 @@ def _run(words: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    return _nir(()) if options.command == "nir" else _COMMANDS[options.command][1].main(options)
+    if options.command == "nir":
+        return _nir(())
+    try:
+        return _COMMANDS[options.command][1].main(options)
+    except CannotMake as error:
+        print(f"snn {options.command}: {error}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib
 import platform
-import re
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from typing import Any
 
 from packaging.requirements import Requirement
 
 from snn._installing import command, extra, quoted
 from snn.doctor_gpu import names as gpu_names
-from snn.versions import PIECES, version
+from snn.versions import PIECES, needs_of, version
 
 __all__ = ["Diagnosis", "Piece", "diagnose"]
 
@@ -40,11 +38,7 @@ class Diagnosis:
     def as_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON data."""
         pieces = [
-            {
-                "name": piece.name,
-                "version": piece.version,
-                "needs": [{"requirement": text, "found": result} for text, result in piece.needs],
-            }
+            {**vars(piece), "needs": [{"requirement": text, "found": there} for text, there in piece.needs]}
             for piece in self.pieces
         ]
         return {"consistent": not self.problems, "problems": self.problems, **vars(self), "pieces": pieces}
@@ -75,10 +69,6 @@ def diagnose() -> Diagnosis:
     Each installed package is imported. It is a problem if that fails, if a requirement is missing or outside its
     range, or if the code is of another version than the installer's record; a package that is not installed, or a
     backend without its hardware, is not a problem.
-
-    Example:
-        >>> [piece.version is None for piece in diagnose().pieces if piece.name in ("snn", "snn-core")]
-        [False, False]
     """
     pieces = [_piece(name) for name in PIECES]
     problems = [text for piece in pieces if piece.version is not None for text in _problems(piece)]
@@ -87,12 +77,9 @@ def diagnose() -> Diagnosis:
 
 def _piece(name: str) -> Piece:
     installed = version(name)
-    if installed is None:
-        return Piece(name, None)
-    needs = [Requirement(text) for text in metadata.requires(name) or ()]
     # without extras, as only the user knows which extras are wanted
-    plain = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return Piece(name, installed, [(_without_marker(need), version(need.name)) for need in plain])
+    needs = [] if installed is None else needs_of(name)
+    return Piece(name, installed, [(str(need).partition(";")[0], version(need.name)) for need in needs])
 
 
 def _problems(piece: Piece) -> list[str]:
@@ -143,8 +130,3 @@ def _advice() -> list[str]:
     if not is_tunable():
         return []
     return ["snn_cpu.tune_allocator() before training keeps the memory of freed tensors: faster for large ones"]
-
-
-def _without_marker(need: Requirement) -> str:
-    extras = f"[{','.join(sorted(need.extras))}]" if need.extras else ""
-    return re.sub(r"\s+", "", f"{need.name}{extras}{need.specifier}")

@@ -45,24 +45,26 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn doctor``.
 
     Returns:
-        Exit code: 0 if all is well, 1 if something is wrong, 2 if it could not run, 3 if there is no GPU to test.
+        Exit code: 0 if all is well, 1 if something is wrong, 2 if the kernels cannot be tested, 3 if there is no GPU.
+
+    Raises:
+        CannotMake: If the words do not go together, or the net or its batch cannot be made or run.
     """
+    of_a_net = options.net or options.batch or options.shape or options.own_loop
     if options.gpu:
-        if options.net or options.batch or options.shape or options.own_loop:
-            return _refused("--gpu tests kernels and not a net: snn doctor --gpu")
+        if of_a_net:
+            raise CannotMake("--gpu tests kernels and not a net: snn doctor --gpu")
         return _gpu(options)
     if options.net is None:
-        if options.batch or options.shape or options.own_loop:
-            return _refused("--batch, --shape and --own-loop are for a net: snn doctor net.py:make_net --shape T,B,...")
+        if of_a_net:
+            words = "--batch, --shape and --own-loop are for a net"
+            raise CannotMake(f"{words}: snn doctor net.py:make_net --shape T,B,...")
         return _installation(options)
     if not options.batch and not options.shape:
-        return _refused("a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,...")
-    try:
-        # output of the user's code does not belong to the diagnosis
-        with redirect_stdout(sys.stderr):
-            result = _net(options)
-    except CannotMake as error:
-        return _refused(str(error))
+        raise CannotMake("a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,...")
+    # output of the user's code does not belong to the diagnosis
+    with redirect_stdout(sys.stderr):
+        result = _net(options)
     print(json.dumps(result.as_dict(), indent=2) if options.json else result)
     return 0 if result.ok else 1
 
@@ -90,14 +92,9 @@ def _gpu(options: argparse.Namespace) -> int:
 
 
 def _net(options: argparse.Namespace) -> Any:
-    diagnose = function_of("diagnose")
+    diagnose = function_of("functional", "diagnose")
     net = made_net(options.net)
     batch, targets = named_batch(options, "labels")
     loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
     with running(options.net, batch, loop):
         return diagnose(net, batch, targets, run=operator.call if options.own_loop else None)
-
-
-def _refused(reason: str) -> int:
-    print(f"snn doctor: {reason}", file=sys.stderr)
-    return 2

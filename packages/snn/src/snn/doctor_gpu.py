@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from snn._installing import hint
+from snn.factory import CannotMake
 from snn.versions import version
 
 __all__ = ["Check", "GpuDiagnosis", "absent", "look", "names"]
@@ -85,19 +86,24 @@ def absent() -> str:
 
 
 def look() -> GpuDiagnosis:
-    """Test the kernels of snn-triton on the GPUs of this machine."""
-    import torch
+    """Test the kernels of snn-triton on the GPUs of this machine.
+
+    Raises:
+        CannotMake: If torch cannot be imported.
+    """
+    try:
+        import torch
+    except Exception as error:  # a broken one may raise anything
+        raise CannotMake(f"torch does not import: {type(error).__name__}: {error}") from error
 
     versions = {"driver": _driver(), "torch": torch.__version__, "cuda": torch.version.cuda or ""}
     versions |= {"rocm": torch.version.hip or "", "triton": _triton()}
-    result = GpuDiagnosis(names(), {name: text for name, text in versions.items() if text})
-    if not result.gpus:
-        result.reason = absent()
-        return result
-    from snn_core.kernels import status
+    result = GpuDiagnosis(names(), {name: text for name, text in versions.items() if text}, reason=absent())
+    if result.gpus:
+        from snn_core.kernels import status
 
-    result.kernels = [Check(*row) for row in status()]
-    _test(result)
+        result.kernels = [Check(*row) for row in status()]
+        _test(result)
     return result
 
 

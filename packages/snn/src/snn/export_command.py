@@ -6,9 +6,8 @@ import argparse
 import sys
 from contextlib import redirect_stdout
 
-from snn._installing import missing
-from snn.factory import CannotMake, importing_from
-from snn.named_net import made_net, random_batch
+from snn.factory import importing_from
+from snn.named_net import function_of, made_net, random_batch
 from snn.whole_number import sizes, whole
 
 __all__ = ["add_options", "main"]
@@ -43,24 +42,23 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn export``.
 
     Returns:
-        Exit code: 0 if the file is written, 1 if the net cannot be exported, 2 if there is no net.
+        Exit code: 0 if the file is written, 1 if the net cannot be exported.
+
+    Raises:
+        CannotMake: If there is no net.
     """
     try:
         with redirect_stdout(sys.stderr):  # output of the user's code and of exporters
             _written(options)
-    except CannotMake as error:
-        return _refused(str(error), 2)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        return _refused(str(error).removeprefix("export: "), 1)
+        print(f"snn export: {str(error).removeprefix('export: ')}", file=sys.stderr)
+        return 1
     print(f"written: {options.path}")
     return 0
 
 
 def _written(options: argparse.Namespace) -> None:
-    try:
-        from snn_export import export
-    except ModuleNotFoundError as error:
-        raise CannotMake(missing(error, "snn[export]")) from None
+    export = function_of("export", "export")
     net, sample = made_net(options.net), random_batch(options.shape)
     budgets = {name: getattr(options, name) for name in ("ram", "flash") if getattr(options, name) is not None}
     how = {"format": options.format, "over": options.over, "dynamic": options.dynamic}
@@ -77,8 +75,3 @@ def _axes(text: str) -> tuple[str, ...]:
     if not {*names} <= {*_AXES}:
         raise argparse.ArgumentTypeError(f"expected batch, time, batch,time or none, got {text!r}")
     return names
-
-
-def _refused(reason: str, code: int) -> int:
-    print(f"snn export: {reason}", file=sys.stderr)
-    return code

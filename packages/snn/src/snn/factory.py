@@ -19,7 +19,7 @@ _ANY = Exception, SystemExit
 
 
 class CannotMake(Exception):
-    """Error of a named function that returns nothing usable, with the reason for the user."""
+    """Error of a command that cannot run as it is called, with the reason; the exit code is then 2."""
 
 
 def made_by(name: str) -> Any:
@@ -54,8 +54,7 @@ def made_by(name: str) -> Any:
             raise CannotMake(f"{home} has no function {function!r}{kind}{has}")
         needs = _needed(result)
         if needs is not None:
-            call = f"{function}{needs}"
-            raise CannotMake(f"{call} in {home} needs arguments; name a function that needs none")
+            raise CannotMake(f"{function}{needs} in {home} needs arguments; name a function that needs none")
         try:
             return result()
         except _ANY as error:  # the user's function may raise anything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -20,13 +21,12 @@ __all__ = ["function_of", "made_net", "named_batch", "printed", "random_batch", 
 _GIB = 2**30
 
 
-def function_of(name: str) -> Any:
-    """Return a function of snn-functional."""
+def function_of(piece: str, name: str) -> Any:
+    """Return a function of a package of ours that may not be installed, such as ``"functional"``."""
     try:
-        import snn_functional
+        return getattr(importlib.import_module(f"snn_{piece}"), name)
     except ModuleNotFoundError as error:
-        raise CannotMake(missing(error, "snn[functional]")) from None
-    return getattr(snn_functional, name)
+        raise CannotMake(missing(error, f"snn[{piece}]")) from None
 
 
 def made_net(name: str) -> Any:
@@ -39,18 +39,13 @@ def made_net(name: str) -> Any:
     return net
 
 
-def printed(command: str, compute: Callable[[], Any], as_json: bool) -> int:
-    """Print the result of a command, as text or the JSON of its ``to_dict()``; the net's own output goes to stderr.
+def printed(compute: Callable[[], Any], as_json: bool) -> int:
+    """Print the result of a command, as text or the JSON of its ``to_dict()``, and return 0.
 
-    Returns:
-        Exit code: 0, or 2 if the net or its input could not be made.
+    The net's own output goes to stderr.
     """
-    try:
-        with redirect_stdout(sys.stderr):
-            result = compute()
-    except CannotMake as error:
-        print(f"snn {command}: {error}", file=sys.stderr)
-        return 2
+    with redirect_stdout(sys.stderr):
+        result = compute()
     print(json.dumps(result.to_dict(), indent=2) if as_json else result)
     return 0
 

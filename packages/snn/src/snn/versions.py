@@ -8,7 +8,7 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-__all__ = ["PIECES", "behind", "version"]
+__all__ = ["PIECES", "behind", "needs_of", "version"]
 
 PIECES = (
     "snn",
@@ -33,14 +33,14 @@ def version(distribution: str) -> str | None:
         return None
 
 
-def behind(requirement: str) -> dict[str, str]:
-    """Return the exact versions of Python, the platform and everything that a requirement installs, directly or not.
+def needs_of(distribution: str, extra: str = "") -> list[Requirement]:
+    """Return the requirements of an installed distribution in this environment, with those of an extra."""
+    needs = map(Requirement, metadata.requires(distribution) or ())
+    return [need for need in needs if need.marker is None or need.marker.evaluate({"extra": extra})]
 
-    Example:
-        >>> versions = behind("snn")
-        >>> list(versions)[:2], "snn-core" in versions, "torch" in versions
-        (['python', 'platform'], True, True)
-    """
+
+def behind(requirement: str) -> dict[str, str]:
+    """Return the exact versions of Python, the platform and everything that a requirement installs, directly or not."""
     seen: dict[str, str] = {}
     requested: set[tuple[str, str]] = set()
     queue = [Requirement(requirement)]
@@ -50,12 +50,7 @@ def behind(requirement: str) -> dict[str, str]:
         if installed is None:
             continue
         seen[name] = installed
-        for extra in {"", *need.extras} - {extra for known, extra in requested if known == name}:
-            requested.add((name, extra))
-            further = [Requirement(text) for text in metadata.requires(need.name) or ()]
-            queue += [
-                requirement
-                for requirement in further
-                if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
-            ]
+        for key in {(name, extra) for extra in ("", *need.extras)} - requested:
+            requested.add(key)
+            queue += needs_of(*key)
     return {"python": platform.python_version(), "platform": platform.platform()} | dict(sorted(seen.items()))

@@ -31,12 +31,7 @@ _loaded: dict[str, ctypes.CDLL] = {}
 
 
 def source_hash(folder: Path = SOURCES) -> str:
-    """Return the SHA-256 of the operator's sources, names and contents, in hexadecimal.
-
-    Example:
-        >>> len(source_hash())
-        64
-    """
+    """Return the SHA-256 of the operator's sources, names and contents, in hexadecimal."""
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         if file.suffix in (".cpp", ".hpp"):
@@ -75,14 +70,6 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
 
     Raises:
         IpuUnavailable: If there is no build for this SDK, or it is stale, damaged or made for another PopART.
-
-    Example:
-        >>> from pathlib import Path
-        >>> checked("3.4.0", "", Path("nowhere"))
-        Traceback (most recent call last):
-        ...
-        snn_ipu.device.sdk.IpuUnavailable: the operator SurrogateSpike is not built for Poplar 3.4.0: run `python -m
-        snn_ipu.build`, or pass ops='primitives'
     """
     folder = ops / f"poplar-{version}"
     library = folder / LIBRARY

@@ -25,16 +25,7 @@ class Place:
 
 
 def placed(graph: Graph, settings: Settings) -> Place:
-    """Return the place of a program under some settings.
-
-    Example:
-        >>> import torch
-        >>> import snn_core as snn
-        >>> from snn_ipu import lower
-        >>> graph = lower(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3)).graph
-        >>> placed(graph, Settings(target="cpu")).poptorch is None
-        True
-    """
+    """Return the place of a program under some settings."""
     paths = {node["path"] for node in graph.description["nodes"]}
     for path in settings.pipeline or {}:
         if path not in paths:
@@ -150,12 +141,7 @@ class Settings:
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Settings:
-        """Return settings from arguments by name.
-
-        Example:
-            >>> Settings.of({"half": True}).half
-            True
-        """
+        """Return settings from arguments by name."""
         known = [f.name for f in fields(cls)]
         unknown = [name for name in settings if name not in known]
         if unknown:

@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from snn_ipu.device.place import Place, Settings, placed
 from snn_ipu.device.sdk import IpuUnavailable
@@ -77,14 +78,14 @@ class Training(_Run):
             return result
         parts = list(zip(x.chunk(self.settings.split), labels.chunk(self.settings.split)))
         step = self.settings.gradient_accumulation * self.settings.replication_factor
-        flat, value = [], x.new_zeros(())
+        outputs, value = None, x.new_zeros(())
         for start in range(0, len(parts), step):
             self.optimizer.zero_grad()
             for part in parts[start : start + step]:
-                flat, value = self.model.flat(*part)
+                outputs, value = self.model(*part)
                 (value / step).backward()
             self.optimizer.step()
-        return structured(self.graph.description["output"], [out.detach() for out in flat]), value.detach()
+        return tree_map(Tensor.detach, outputs), value.detach()
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
@@ -166,14 +167,10 @@ class _WithLoss(_Placed):
         self._mark: Callable[..., Tensor] | None = None if place.poptorch is None else place.poptorch.identity_loss
 
     def forward(self, x: Tensor, labels: Tensor) -> tuple[Any, Tensor]:
-        flat, value = self.flat(x, labels)
-        return structured(self.graph.description["output"], flat), value
-
-    def flat(self, x: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return the outputs as a list, and the loss."""
         flat = self.graph.flat(x, self._op, self._stage)
         value = loss(flat, labels, self.graph.description["loss"])
-        return flat, value if self._mark is None else self._mark(value, reduction="none")
+        outputs = structured(self.graph.description["output"], flat)
+        return outputs, value if self._mark is None else self._mark(value, reduction="none")
 
 
 def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:

@@ -21,12 +21,6 @@ def import_poptorch() -> Any:
 
     Raises:
         IpuUnavailable: If it is not installed, needs another torch, or its SDK is not active.
-
-    Example:
-        >>> import_poptorch()
-        Traceback (most recent call last):
-        ...
-        snn_ipu.device.sdk.IpuUnavailable: PopTorch is not importable in this Python ...
     """
     if importlib.util.find_spec("poptorch") is None:
         raise IpuUnavailable(

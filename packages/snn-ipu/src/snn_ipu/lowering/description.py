@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from snn_ipu.issues import Found
+from snn_ipu.program.operations import names_in
 
 __all__ = ["merged", "once_and_step", "without_dead"]
 
@@ -78,14 +79,8 @@ def _alive(ops: list[dict[str, Any]], needed: set[str]) -> list[dict[str, Any]]:
     return alive[::-1]
 
 
-def _used(value: Any) -> set[str]:
-    """Return the names to which an operation, a neuron or an argument refers."""
-    if isinstance(value, list):
-        return {name for part in value for name in _used(part)}
-    if not isinstance(value, dict):
-        return set()
-    if "v" in value:
-        return {value["v"]}
-    if value.get("kind") == "neuron":
-        return {value["input"], *_used([*value["once"], *value["step"]])}
-    return _used([value["args"], list(value["kwargs"].values())]) if "args" in value else _used(list(value.values()))
+def _used(node: dict[str, Any]) -> set[str]:
+    """Return the names to which an operation or a neuron refers."""
+    if node.get("kind") == "neuron":
+        return {node["input"]}.union(*map(_used, (*node["once"], *node["step"])))
+    return set(names_in([*node["args"], *node["kwargs"].values()]))

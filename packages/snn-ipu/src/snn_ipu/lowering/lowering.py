@@ -73,14 +73,7 @@ def lower(
 
 
 def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor], list[int | None]]:
-    """Return the description of a net's program, without a loss, its tensors, and the sizes of its outputs' last axes.
-
-    Example:
-        >>> import snn_core as snn
-        >>> description, tensors, sizes = described_net(snn.Leaky(beta=0.9, init_hidden=True), torch.rand(5, 4, 3))
-        >>> description["nodes"][0]["kind"], sizes
-        ('neuron', [3])
-    """
+    """Describe a net's program without its loss; return that, its tensors, and the sizes of its outputs' last axes."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"a net (nn.Module) can be lowered, got {type(net).__name__}")
     if not isinstance(example, Tensor):

@@ -119,9 +119,10 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         tensors = tensors_in((args, kwargs))
-        live = any(self._names.get(id(t)) in self._live for t in tensors)
+        bounds = _bounds(args[1]) if name == "__getitem__" else []
+        live = any(self._names.get(id(t)) in self._live for t in (*tensors, *bounds))
         if live:
-            self._check_host(name, args, len(args) + len(kwargs))
+            self._check_host(name, args, len(args) + len(kwargs), bool(bounds))
         out = func(*args, **kwargs)
         writes = name == "__setitem__" and (live or id(args[0]) in self._names)  # it returns nothing
         if writes or (any(id(t) in self._names for t in tensors) and tensors_in(out)):
@@ -148,10 +149,11 @@ class Recorder(TorchFunctionMode):
             return args[:5], {k: v for k, v in kwargs.items() if k not in ("cudnn_enable", "cudnn_enabled")}
         return args, kwargs
 
-    def _check_host(self, name: str, args: Any, count: int) -> None:
-        if name in HOST_READS:
+    def _check_host(self, name: str, args: Any, count: int, sliced: bool) -> None:
+        if name in HOST_READS or sliced:
+            what = "a slice" if sliced else f"{name.strip('_')}()"
             remedy = "select with torch.where, or decide outside of forward"
-            self.refuse("IPU001", f"{name.strip('_')}() reads a value on the host while the net runs", remedy)
+            self.refuse("IPU001", f"{what} reads a value on the host while the net runs", remedy)
         masked = name == "__getitem__" and any(t.dtype == torch.bool for t in tensors_in(args[1:]))
         if name in DYNAMIC or masked or (name == "where" and count == 1):
             what = "a boolean index" if masked else name.strip("_")
@@ -205,6 +207,12 @@ class Recorder(TorchFunctionMode):
             self._live.add(name)
 
 
+def _bounds(index: Any) -> list[Tensor]:
+    """Return the tensors among the bounds of slices, which Python reads as numbers."""
+    slices = [part for part in (index if isinstance(index, tuple) else (index,)) if isinstance(part, slice)]
+    return tensors_in([(part.start, part.stop, part.step) for part in slices])
+
+
 def _user_line() -> str:
     frame: Any = sys._getframe(1)
     while frame is not None:
@@ -232,39 +240,25 @@ HOST_READS = {*READS, "__contains__", "is_nonzero"}
 DYNAMIC = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "__iter__"}
 SAME = {"clone", "contiguous", "requires_grad_"}
 RENAMED = {
-    "__and__": "logical_and",
-    "__getitem__": "getitem",
+    **{f"__{name}__": name for name in ("eq", "ne", "gt", "ge", "lt", "le", "getitem", "rpow", "rsub")},
+    **dict.fromkeys(("__and__", "bitwise_and"), "logical_and"),
+    **dict.fromkeys(("__rdiv__", "__rtruediv__"), "rdiv"),
+    **dict.fromkeys(("__rmul__", "multiply"), "mul"),
+    **dict.fromkeys(("__truediv__", "true_divide"), "div"),
     "__invert__": "logical_not",
     "__or__": "logical_or",
     "__radd__": "add",
-    "__rdiv__": "rdiv",
-    "__rmul__": "mul",
-    "__rpow__": "rpow",
-    "__rsub__": "rsub",
-    "__rtruediv__": "rdiv",
-    "__truediv__": "div",
     "absolute": "abs",
-    "bitwise_and": "logical_and",
     "clip": "clamp",
     "concat": "cat",
     "greater": "gt",
     "greater_equal": "ge",
     "less": "lt",
     "less_equal": "le",
-    "multiply": "mul",
     "subtract": "sub",
     "swapaxes": "transpose",
-    "true_divide": "div",
-    **{f"__{name}__": name for name in ("eq", "ne", "gt", "ge", "lt", "le")},
 }
-CASTS = {
-    "bool": torch.bool,
-    "double": torch.float64,
-    "float": torch.float32,
-    "half": torch.float16,
-    "int": torch.int32,
-    "long": torch.int64,
-}
+CASTS = {name: getattr(torch, name) for name in ("bool", "double", "float", "half", "int", "long")}
 REMEDIES = {
     **dict.fromkeys(("and", "bitwise_and", "invert", "or"), "apply it to tensors of torch.bool"),
     "heaviside": "write (x > 0).to(x.dtype)",

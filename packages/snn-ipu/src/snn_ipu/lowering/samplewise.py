@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from snn_ipu.issues import Found
+from snn_ipu.program.operations import names_in
 
 __all__ = ["must_act_on_samples"]
 
@@ -74,7 +75,7 @@ def _count(value: Any) -> int:
 
 def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str]) -> None:
     """Add the outputs of an operation to the tensors that hold samples, if one of its inputs does."""
-    if not any(name in batched for name in _names([op["args"], list(op["kwargs"].values())])):
+    if not any(name in batched for name in names_in([op["args"], list(op["kwargs"].values())])):
         return
     if op["op"].startswith("new_") and _sizes(op)[:1] != [_BATCH]:
         return
@@ -85,22 +86,16 @@ def _check(op: dict[str, Any], path: str, axes: dict[str, int], batched: set[str
     batched.update(op["outs"])
 
 
-def _names(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [name for part in value for name in _names(part)]
-    return [value["v"]] if isinstance(value, dict) and "v" in value else []
-
-
 def _first(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> int:
     """Return the number of axes of the first argument, which must hold samples."""
-    names = _names(node["args"][:1])
+    names = names_in(node["args"][:1])
     if not names or names[0] not in batched:
         raise _Mixes("is called with samples in a place other than the first")
     return axes[names[0]]
 
 
 def _elementwise(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
-    names = _names([node["args"], list(node["kwargs"].values())])
+    names = names_in([node["args"], list(node["kwargs"].values())])
     counts = {axes[name] for name in names if name in batched}
     if len(counts) != 1:
         raise _Mixes("combines tensors whose axes of samples are not the same")
@@ -132,7 +127,7 @@ def _argument(node: dict[str, Any], position: int, name: str, default: Any) -> A
 
 def _joining(more: int) -> Callable[..., None]:
     def rule(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> None:
-        parts = _names(node["args"][0])
+        parts = names_in(node["args"][0])
         counts = {axes[name] for name in parts}
         if len(counts) != 1 or not set(parts) <= batched:
             raise _Mixes("joins tensors that do not all hold samples")
@@ -177,7 +172,7 @@ def _getitem(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
     count = _first(node, axes, batched)
     index = node["args"][1] if isinstance(node["args"][1], list) else [node["args"][1]]
     whole = index[0] == {"slice": [None, None, None]} or (index[0] == {"ellipsis": True} and len(index) <= count)
-    if not whole or _names(index):
+    if not whole or names_in(index):
         raise _Mixes("picks samples")
 
 
@@ -194,7 +189,7 @@ def _takes(*allowed: int) -> Callable[..., None]:
 
 def _alone(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> int:
     """Return the number of axes of the first argument, which must be the only one that holds samples."""
-    if not batched.isdisjoint(_names([node["args"][1:], list(node["kwargs"].values())])):
+    if not batched.isdisjoint(names_in([node["args"][1:], list(node["kwargs"].values())])):
         raise _Mixes("is called with samples in a place other than the first")
     return _first(node, axes, batched)
 

@@ -43,14 +43,7 @@ class Step:
 
 
 def record_step(net: nn.Module, x: Tensor) -> Step:
-    """Record one step of a net, which may change the net.
-
-    Example:
-        >>> import snn_core as snn
-        >>> step = record_step(nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(4, 3))
-        >>> [(node["kind"], node["path"]) for node in step.nodes]
-        [('call', '0'), ('neuron', '1')]
-    """
+    """Record one step of a net, which may change the net."""
     weights = {id(t): f"w:{name}" for name, t in reversed([*net.named_parameters(), *net.named_buffers()])}
     learned = {f"w:{name}" for name, p in net.named_parameters() if p.requires_grad}
     recorder = Recorder(weights, learned, x.dtype)

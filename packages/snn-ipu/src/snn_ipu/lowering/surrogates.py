@@ -21,15 +21,7 @@ _CLOSED = tuple(getattr(surrogate, name) for name in CLOSED_FORMS)
 
 @dataclass(frozen=True)
 class Recorded(Surrogate):
-    """A surrogate that records itself when it is called.
-
-    Example:
-        >>> recorder = Recorder({}, set(), torch.float32)
-        >>> u = recorder.enter(torch.ones(1), "u")
-        >>> _ = Recorded(recorder, {"name": "atan", "params": [2.0]})(u)
-        >>> recorder.ops[0]["surrogate"]
-        {'name': 'atan', 'params': [2.0]}
-    """
+    """A surrogate that records itself when it is called."""
 
     recorder: Recorder
     description: dict[str, Any]

@@ -26,7 +26,6 @@ _CODES = {
     torch.bool: "|b1",
 }
 _DTYPES = {code: dtype for dtype, code in _CODES.items()}
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member, so that equal arrays make equal files
 
 
 class ArrayError(ValueError):
@@ -47,9 +46,9 @@ def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
     for name, array in arrays.items():
         if array.dtype not in _CODES:
             raise ArrayError(f"{name!r} has dtype {array.dtype}; a bundle holds {', '.join(map(str, _CODES))}")
-    with zipfile.ZipFile(str(path), "w", zipfile.ZIP_STORED) as file:
+    with zipfile.ZipFile(str(path), "w") as file:  # of members without a date, so that equal arrays make equal files
         for name, array in arrays.items():
-            file.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), _header(array) + _bytes(array))
+            file.writestr(zipfile.ZipInfo(f"{name}.npy"), _header(array) + _bytes(array))
 
 
 def read(path: str | Path) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any, Callable, ContextManager, Iterable
 import torch
 from torch import Tensor, nn
 
-from snn_ipu.program.operations import run
+from snn_ipu.program.operations import DTYPES, run
 from snn_ipu.program.spiking import spike
 
 __all__ = ["Graph", "output_names", "structured"]
@@ -65,7 +65,8 @@ class Graph(nn.Module):
         if description["encoding"] == "rate":
             x = torch.bernoulli(x.unsqueeze(1).expand(-1, steps, *x.shape[1:]))
         batch = x.shape[0]
-        env: dict[str, Any] = {"training": self.training, "x": x.flatten(0, 1), **self.weights()}
+        weights = self.weights(x.dtype)
+        env: dict[str, Any] = {"training": self.training, "x": x.flatten(0, 1), **weights}
         for node in self.description["nodes"]:
             with stage(node["path"]):
                 if node["kind"] == "neuron":
@@ -119,9 +120,18 @@ class Graph(nn.Module):
         else:
             owner.register_buffer(last, value.clone())
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return the tensors of the net, under the names that its operations use."""
-        return {f"w:{name}": t for name, t in (*self.net.named_parameters(), *self.net.named_buffers())}
+    def weights(self, dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
+        """Return the tensors of the net, under the names that its operations use.
+
+        Args:
+            dtype: Dtype of the input; unless it is float16, weights that a device has in float16 are converted back.
+        """
+        described = self.description["weights"]
+        tensors = dict((*self.net.named_parameters(), *self.net.named_buffers()))
+        if dtype != torch.float16:
+            halved = [name for name, t in tensors.items() if t.dtype == torch.float16]
+            tensors.update({name: tensors[name].to(DTYPES[described[name]["dtype"]]) for name in halved})
+        return {f"w:{name}": t for name, t in tensors.items()}
 
 
 def output_names(structure: dict[str, Any]) -> list[str]:

@@ -9,17 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["DTYPES", "TABLE", "decoded", "encoded", "run"]
+__all__ = ["DTYPES", "TABLE", "decoded", "encoded", "names_in", "run"]
 
 
-DTYPES = {
-    "bool": torch.bool,
-    "int32": torch.int32,
-    "int64": torch.int64,
-    "float16": torch.float16,
-    "float32": torch.float32,
-    "float64": torch.float64,
-}
+_DTYPES = ("bool", "int32", "int64", "float16", "float32", "float64")
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in _DTYPES}
 
 _METHODS = (
     # of one tensor
@@ -86,6 +80,13 @@ def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype)
     if isinstance(value, (list, tuple)):
         return [encoded(v, name_of, floating) for v in value]
     raise TypeError(f"a {type(value).__name__} cannot be written into a program")
+
+
+def names_in(value: Any) -> list[str]:
+    """Return the names of the tensors in an argument as JSON, in order."""
+    if isinstance(value, dict):
+        return [value["v"]] if "v" in value else names_in(value.get("slice"))
+    return [name for part in value for name in names_in(part)] if isinstance(value, list) else []
 
 
 def decoded(value: Any, env: dict[str, Any], batch: int, floating: torch.dtype) -> Any:

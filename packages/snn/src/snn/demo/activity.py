@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,65 +28,41 @@ def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]
         the neurons one by one; and of the synapses that lead to it ``synops``, their operations per sample as
         ``snn_functional.synops`` counts them, ``macs``, the operations among them that multiply, and ``dense``, the
         operations if no zero were skipped.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(hidden=20))
-        >>> [(one["name"], one["neurons"]) for one in activity(task, task.network(), task.load().test)]
-        [('encoder', 64), ('hidden', 20), ('output', 10)]
     """
-    layers: dict[str, _Layer] = {}
+    counts: dict[str, Tensor] = {}
+    steps = 0
     with (
         snn.functional.probe.OutputMonitor(net, snn.SpikingNeuron) as spikes,
         snn.functional.statistics.SynopsMonitor(net) as synapses,
     ):
         for batch in batches(task, part):
             present(net, batch)
-            for name in spikes.monitored_layers:
-                # a record is one step of the samples that still run; together they are samples of one step
-                layers.setdefault(name, _Layer()).see(torch.cat(spikes[name]).unsqueeze(0))
+            # a record is one step of the samples that still run
+            records = {name: torch.cat(spikes[name]).flatten(1) for name in spikes.monitored_layers}
+            steps += len(next(iter(records.values())))
+            for name, spk in records.items():
+                fired = spk.count_nonzero(0)
+                counts[name] = counts[name] + fired if name in counts else fired
             spikes.clear_recorded_data()
-    operations = _by_neurons(net, list(layers), synapses.count.layers)
+    operations = _by_neurons(net, counts, synapses.count.layers)
     return [
         {
             "name": name,
-            **layer.described(),
+            "neurons": len(count),
+            "rate": count.sum().item() / (steps * len(count)),
+            "dead": int((count == 0).sum()),
+            "saturated": int((count == steps).sum()),
             "synops": (operations[name].acs + operations[name].macs) / len(part),
             "macs": operations[name].macs / len(part),
             "dense": operations[name].dense / len(part),
-            "rates": (layer.spikes / layer.steps).tolist(),
+            "rates": (count.double() / steps).tolist(),
         }
-        for name, layer in layers.items()
+        for name, count in counts.items()
     ]
 
 
-class _Layer:
-    """Spikes of the neurons of a layer, batch after batch."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.spikes: Any = 0
-        self.dead: Any = True
-        self.saturated: Any = True
-
-    def see(self, spk: Tensor) -> None:
-        steps = spk.shape[0] * spk.shape[1]
-        self.steps += steps
-        self.spikes += (snn.functional.firing_rate(spk).double() * steps).flatten()
-        self.dead &= snn.functional.dead_neurons(spk).flatten()
-        self.saturated &= snn.functional.saturated_neurons(spk).flatten()
-
-    def described(self) -> dict[str, Any]:
-        return {
-            "neurons": len(self.spikes),
-            "rate": float(self.spikes.mean() / self.steps),
-            "dead": int(self.dead.sum()),
-            "saturated": int(self.saturated.sum()),
-        }
-
-
 def _by_neurons(
-    net: nn.Module, neurons: Sequence[str], counted: Mapping[str, SynapticOperations]
+    net: nn.Module, neurons: Collection[str], counted: Mapping[str, SynapticOperations]
 ) -> dict[str, SynapticOperations]:
     """Add up the operations of the synapses that lead to each layer of neurons, before it and within it."""
     leads_to: dict[str, str] = {}

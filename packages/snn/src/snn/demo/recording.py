@@ -52,15 +52,7 @@ class Recording(NamedTuple):
 
 @torch.no_grad()
 def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording:
-    """Show one sample to the network and record every neuron.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(hidden=20))
-        >>> recording = record(task, task.network(), task.load().train, 3)
-        >>> [(layer.name, tuple(layer.mem.shape)) for layer in recording.layers]
-        [('encoder', (16, 64)), ('hidden', (16, 20)), ('output', (16, 10))]
-    """
+    """Show one sample to the network and record every neuron."""
     batch = task.batch(part, [index])
     neurons = {name: module for name, module in net.named_modules() if isinstance(module, snn.SpikingNeuron)}
     with (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,14 +42,6 @@ def run(task: Task[Any], folder: str | Path, threads: int = 1) -> dict[str, Any]
     Raises:
         MissingPieces: If something that it needs is not installed.
         OSError: If the folder cannot be written to.
-
-    Example:
-        >>> import tempfile
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     result = run(task_of("digits", settings_of("digits")(epochs=1, hidden=20)), folder)
-        >>> result["samples"]
-        {'train': 1438, 'test': 359}
     """
     require_pieces(task.name)
     folder = Path(folder)
@@ -58,23 +49,21 @@ def run(task: Task[Any], folder: str | Path, threads: int = 1) -> dict[str, Any]
     started = time.perf_counter()
     parts = task.load()
     with computing_on(threads):
-        result, recording = trained(task, parts, Progress(task.settings.epochs, batches_per_epoch(task, parts.train)))
+        result, recording = trained(task, parts)
     result["report"] = str(write_report(folder, result, recording))
     result["seconds"]["all"] = round(time.perf_counter() - started, 2)
     (folder / "run.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result
 
 
-def trained(
-    task: Task[Any], parts: Parts, progress: Callable[[int, float, float], None]
-) -> tuple[dict[str, Any], Recording]:
-    """Train, and measure once on the test part.
+def trained(task: Task[Any], parts: Parts) -> tuple[dict[str, Any], Recording]:
+    """Train with a line of progress, and measure once on the test part.
 
     Returns:
         The content of ``run.json`` without the place of the report and the total time, and the recording to report.
     """
     started = time.perf_counter()
-    net, history = train(task, parts.train, progress)
+    net, history = train(task, parts.train, Progress(task.settings.epochs, batches_per_epoch(task, parts.train)))
     seconds = time.perf_counter() - started
     # the only time that the test part is used
     test = evaluate(task, net, parts.test)

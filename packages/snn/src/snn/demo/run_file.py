@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snn.demo.tasks.registry import settings_of
 
 __all__ = ["THREADS", "InvalidRun", "read_run"]
 
 THREADS = 1024  # more than any machine computes on; many more would take all memory for their stacks
-
-Check = Callable[[str, Any], None]
 
 
 class InvalidRun(ValueError):
@@ -42,108 +40,84 @@ def read_run(path: str | Path) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InvalidRun(f"{path} is not JSON ({error}); pass the run.json that snn demo wrote") from error
-    _RUN("", content)
+    _check("", content, _RUN)
     _check_settings(content["task"], content["settings"])
     _check_agreement(content)
     return content
 
 
-def _fail(where: str, value: Any, expected: str) -> InvalidRun:
-    return InvalidRun(f"{where or 'the run'} is {value!r:.60}; a run writes {expected}")
+class _Value(NamedTuple):
+    """The values that a field may have: their types, a description, and a condition."""
+
+    kinds: tuple[type, ...]
+    description: str
+    holds: Callable[[Any], bool] = lambda _: True
 
 
-def _one(kind: type | tuple[type, ...], expected: str, holds: Callable[[Any], bool] = lambda _: True) -> Check:
-    def check(where: str, value: Any) -> None:
-        if not isinstance(value, kind) or isinstance(value, bool) or not holds(value):
-            raise _fail(where, value, expected)
-
-    return check
-
-
-def _each(of: Check) -> Check:
-    def check(where: str, value: Any) -> None:
-        if not isinstance(value, list):
-            raise _fail(where, value, "a list")
+def _check(where: str, value: Any, rule: Any) -> None:
+    """Check a value by a rule: for itself, for each item of a list (in a list), or for each field of an object."""
+    if isinstance(rule, _Value):
+        if not isinstance(value, rule.kinds) or isinstance(value, bool) or not rule.holds(value):
+            raise InvalidRun(f"{where} is {value!r:.60}; a run writes {rule.description}")
+        return
+    if not isinstance(value, type(rule)):
+        kind = "a list" if isinstance(rule, list) else "an object"
+        raise InvalidRun(f"{where or 'the run'} is {value!r:.60}; a run writes {kind}")
+    if isinstance(rule, list):
         for i, item in enumerate(value):
-            of(f"{where}[{i}]", item)
-
-    return check
-
-
-def _fields(of: Mapping[str, Check]) -> Check:
-    def check(where: str, value: Any) -> None:
-        if not isinstance(value, dict):
-            raise _fail(where, value, "an object")
-        owner = where or "the run"
-        for name in of:
-            if name not in value:
-                raise InvalidRun(f"{owner} has no field {name!r}; pass the run.json that snn demo wrote, unchanged")
-        for name in value:
-            if name not in of:
-                raise InvalidRun(f"{owner} has a field {name!r} that no run writes; leave it out")
-        for name, item in of.items():
-            item(f"{where}.{name}".removeprefix("."), value[name])
-
-    return check
-
-
-def _named(of: Check) -> Check:
-    def check(where: str, value: Any) -> None:
-        if not isinstance(value, dict):
-            raise _fail(where, value, "an object")
+            _check(f"{where}[{i}]", item, rule[0])
+    elif str in rule:  # one rule for all fields, whatever their names
         for name, item in value.items():
-            of(f"{where}[{name!r}]", item)
+            _check(f"{where}[{name!r}]", item, rule[str])
+    else:
+        _check_names(where or "the run", value, rule)
+        for name, item in rule.items():
+            _check(f"{where}.{name}".removeprefix("."), value[name], item)
 
-    return check
+
+def _check_names(owner: str, there: Collection[str], expected: Collection[str]) -> None:
+    for name in expected:
+        if name not in there:
+            raise InvalidRun(f"{owner} has no field {name!r}; pass the run.json that snn demo wrote, unchanged")
+    for name in there:
+        if name not in expected:
+            raise InvalidRun(f"{owner} has a field {name!r} that no run writes; leave it out")
 
 
-_TEXT = _one(str, "a string")
-_COUNT = _one(int, "a whole number of at least 0, below 2**63", lambda n: 0 <= n < 2**63)
-_SHARE = _one((int, float), "a number in [0, 1]", lambda x: 0 <= x <= 1)
-_AMOUNT = _one((int, float), "a finite number of at least 0", lambda x: 0 <= x < math.inf)
-_NUMBER = _one((int, float), "a number", lambda x: isinstance(x, float) or abs(x) < 2**63)
-_SHA256 = _one(str, "64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None)
-_LAYER: dict[str, Check] = {
-    "name": _TEXT,
-    "neurons": _COUNT,
-    "rate": _SHARE,
-    "dead": _COUNT,
-    "saturated": _COUNT,
-    "synops": _AMOUNT,
-    "macs": _AMOUNT,
-    "dense": _AMOUNT,
-    "rates": _each(_SHARE),
+_TEXT = _Value((str,), "a string")
+_COUNT = _Value((int,), "a whole number of at least 0, below 2**63", lambda n: 0 <= n < 2**63)
+_THREADS = _Value((int,), f"a whole number from 1 to {THREADS}", lambda n: 1 <= n <= THREADS)
+_SHARE = _Value((int, float), "a number in [0, 1]", lambda x: 0 <= x <= 1)
+_AMOUNT = _Value((int, float), "a finite number of at least 0", lambda x: 0 <= x < math.inf)
+_NUMBER = _Value((int, float), "a number", lambda x: isinstance(x, float) or abs(x) < 2**63)
+_SHA256 = _Value((str,), "64 hexadecimal digits", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None)
+_RUN = {
+    **dict.fromkeys(("task", "title", "command", "report"), _TEXT),
+    **dict.fromkeys(("test_accuracy", "train_accuracy", "test_silent"), _SHARE),
+    "samples": {"train": _COUNT, "test": _COUNT},
+    "seconds": {"training": _AMOUNT, "all": _AMOUNT},
+    "settings": {str: _NUMBER},
+    "versions": {str: _TEXT},
+    "manifest": {
+        "seed": _COUNT,
+        "threads": _THREADS,
+        "kernels": [_TEXT],
+        **dict.fromkeys(("cpu", "platform"), _TEXT),
+        **dict.fromkeys(("data_sha256", "weights_sha256"), _SHA256),
+    },
+    "history": {"loss": [_NUMBER], "accuracy": [_SHARE]},
+    "classes": [_TEXT],
+    "confusion": [[_COUNT]],
+    "layers": [
+        {
+            "name": _TEXT,
+            "rate": _SHARE,
+            "rates": [_SHARE],
+            **dict.fromkeys(("neurons", "dead", "saturated"), _COUNT),
+            **dict.fromkeys(("synops", "macs", "dense"), _AMOUNT),
+        }
+    ],
 }
-_RUN = _fields(
-    {
-        "task": _TEXT,
-        "title": _TEXT,
-        "command": _TEXT,
-        "test_accuracy": _SHARE,
-        "train_accuracy": _SHARE,
-        "test_silent": _SHARE,
-        "samples": _fields({"train": _COUNT, "test": _COUNT}),
-        "seconds": _fields({"training": _AMOUNT, "all": _AMOUNT}),
-        "settings": _named(_NUMBER),
-        "versions": _named(_TEXT),
-        "manifest": _fields(
-            {
-                "seed": _COUNT,
-                "data_sha256": _SHA256,
-                "threads": _one(int, f"a whole number from 1 to {THREADS}", lambda n: 1 <= n <= THREADS),
-                "cpu": _TEXT,
-                "platform": _TEXT,
-                "kernels": _each(_TEXT),
-                "weights_sha256": _SHA256,
-            }
-        ),
-        "history": _fields({"loss": _each(_NUMBER), "accuracy": _each(_SHARE)}),
-        "classes": _each(_TEXT),
-        "confusion": _each(_each(_COUNT)),
-        "layers": _each(_fields(_LAYER)),
-        "report": _TEXT,
-    }
-)
 
 
 def _check_settings(task: str, settings: Mapping[str, Any]) -> None:
@@ -151,7 +125,7 @@ def _check_settings(task: str, settings: Mapping[str, Any]) -> None:
         expected = settings_of(task)
     except ValueError as error:
         raise InvalidRun(f"task: {error}") from error
-    _fields(dict.fromkeys(expected.__dataclass_fields__, _NUMBER))("settings", settings)
+    _check_names("settings", settings, expected.__dataclass_fields__)
     try:
         expected(**settings)
     except (TypeError, ValueError) as error:

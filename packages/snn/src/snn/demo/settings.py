@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-__all__ = ["DigitsSettings", "MnistSettings", "Settings", "VowelsSettings"]
+__all__ = ["DigitsSettings", "ImageSettings", "MnistSettings", "Settings", "VowelsSettings"]
 
 
 @dataclass(frozen=True)
@@ -45,44 +45,47 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class DigitsSettings(Settings):
-    """Settings of the digits of 8 by 8 pixels.
+class ImageSettings(Settings):
+    """Settings of images.
 
     Args:
         num_steps: Steps for which the network looks at an image.
-        hidden: Hidden neurons.
         beta: Membrane decay per step that the neurons start from, in [0, 1]; it is learned.
         test_share: Share of the digits in the test part, in (0, 1).
         split_seed: Seed of the split into training and test part, the same for every ``seed``.
     """
 
     num_steps: int = 16
-    hidden: int = 300
     beta: float = 0.9
     test_share: float = 0.2
     split_seed: int = 0
 
 
 @dataclass(frozen=True)
-class MnistSettings(Settings):
+class DigitsSettings(ImageSettings):
+    """Settings of the digits of 8 by 8 pixels.
+
+    Args:
+        hidden: Hidden neurons.
+    """
+
+    hidden: int = 300
+
+
+@dataclass(frozen=True)
+class MnistSettings(ImageSettings):
     """Settings of the 5,000 digits of 28 by 28 pixels.
 
     Args:
-        num_steps: Steps for which the network looks at an image.
         first: Channels of the first convolution.
         second: Channels of the second one.
-        beta: Membrane decay per step that the neurons start from, in [0, 1]; it is learned.
-        test_share: Share of the digits in the test part, in (0, 1).
-        split_seed: Seed of the split into training and test part, the same for every ``seed``.
     """
 
     epochs: int = 12
     num_steps: int = 5
+    beta: float = 0.7
     first: int = 12
     second: int = 32
-    beta: float = 0.7
-    test_share: float = 0.2
-    split_seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,6 @@ def program(task: str, settings: Settings, threads: int = 1) -> str:
     Returns:
         Python that trains the network and tests it as :func:`~snn.demo.run.run` does: with the same weights and
         accuracies.
-
-    Example:
-        >>> from snn.demo.settings import DigitsSettings
-        >>> "\nEPOCHS = 7\n" in program("digits", DigitsSettings(epochs=7))
-        True
     """
     text = resources.files("snn.demo.programs").joinpath(f"{task}.py").read_text(encoding="utf-8")
     numbers: dict[str, Any] = {**asdict(settings), "threads": threads}

@@ -42,13 +42,6 @@ def train(
 
     Returns:
         The network, and for each epoch the mean loss and the accuracy on its changed samples while it learned.
-
-    Example:
-        >>> from snn.demo.tasks import settings_of, task_of
-        >>> task = task_of("digits", settings_of("digits")(epochs=2, hidden=20))
-        >>> _, history = train(task, task.load().train)
-        >>> len(history["loss"]), len(history["accuracy"])
-        (2, 2)
     """
     settings, loss_of = task.settings, snn.functional.ce_count_loss()
     net = new_network(task)

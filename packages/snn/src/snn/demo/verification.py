@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 from snn.demo.manifest import environment
 from snn.demo.pieces import require_pieces
-from snn.demo.progress import Progress
 from snn.demo.run import trained, versions_of
 from snn.demo.tasks import settings_of, task_of
-from snn.demo.training import batches_per_epoch
 from snn.threads import computing_on
 
 __all__ = ["Verification", "differences", "verify"]
@@ -42,7 +40,7 @@ def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: 
         recorded, installed = ({**versions, "platform": ""} for versions in (run["versions"], versions_of(task)))
         changed += differences("versions", recorded, installed)
         say(changed)
-        again, _ = trained(task, parts, Progress(task.settings.epochs, batches_per_epoch(task, parts.train)))
+        again, _ = trained(task, parts)
     numbers = [line for name in COMPARED for line in differences(name, run[name], again[name])]
     weights = (record["manifest"]["weights_sha256"] for record in (run, again))
     return Verification(changed, numbers + list(differences("weights_sha256", *weights)))

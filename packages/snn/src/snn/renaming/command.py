@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
+from snn.factory import CannotMake
 from snn.renaming.notebook import cells_of, renamed_cells, with_cells
 from snn.renaming.python_source import NEW, renamed
 
@@ -48,14 +49,17 @@ def main(options: argparse.Namespace) -> int:
     """Run ``snn rename``.
 
     Returns:
-        Exit code: 0 if all is well, 1 if a file could not be read or written, 2 if there is no such file.
+        Exit code: 0 if all is well, 1 if a file could not be read or written.
+
+    Raises:
+        CannotMake: If there is no such file, or it is of another kind.
     """
     paths = [Path(path) for path in options.paths]
     for path in paths:
         if not path.exists():
-            return _refused(f"there is no {path}")
+            raise CannotMake(f"there is no {path}")
         if path.is_file() and path.suffix not in _KINDS:
-            return _refused(f"{path} is neither a program (.py) nor a notebook (.ipynb)")
+            raise CannotMake(f"{path} is neither a program (.py) nor a notebook (.ipynb)")
     changed, failed = 0, 0
     for path in dict.fromkeys(file for argument in paths for file in _files(argument)):
         try:
@@ -143,8 +147,3 @@ def _write(file: _File) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _refused(reason: str) -> int:
-    print(f"snn rename: {reason}", file=sys.stderr)
-    return 2

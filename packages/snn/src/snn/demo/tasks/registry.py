@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from snn.demo.settings import DigitsSettings, MnistSettings, Settings, VowelsSettings
@@ -27,4 +26,8 @@ def task_of(name: str, settings: Settings) -> Task[Any]:
     expected = settings_of(name)
     if not isinstance(settings, expected):
         raise TypeError(f"the task {name!r} takes {expected.__name__}, got {type(settings).__name__}")
-    return importlib.import_module(f"snn.demo.tasks.{name}").TASK(settings)
+    from snn.demo.tasks.images import Digits, Mnist
+    from snn.demo.tasks.vowels import Vowels
+
+    tasks: dict[str, type[Task[Any]]] = {task.name: task for task in (Digits, Mnist, Vowels)}
+    return tasks[name](settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,35 +14,24 @@ from snn.demo.programs.vowels import SpeakerTeller
 from snn.demo.settings import VowelsSettings
 from snn.demo.tasks.task import Batch, Part, Parts, Task
 
-__all__ = ["TASK", "Vowels"]
-
-CLASSES = 9
-
-
-class Scaled(NamedTuple):
-    """Sequences ``[frames, 12]`` in standard deviations of the training part from its mean."""
-
-    data: list[Tensor]
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.data)
+__all__ = ["Vowels"]
 
 
 class Vowels(Task[VowelsSettings]):
-    """The Japanese vowels that aeon carries."""
+    """The Japanese vowels that aeon carries, in standard deviations of the training part from its mean."""
 
     name = "vowels"
     title = "Japanese vowels, by speaker"
     kind: ClassVar[Literal["image", "sequence"]] = "sequence"
-    classes: ClassVar[tuple[str, ...]] = tuple(f"speaker {number}" for number in range(1, CLASSES + 1))
+    classes: ClassVar[tuple[str, ...]] = tuple(f"speaker {number}" for number in range(1, 10))
 
     def load(self) -> Parts:
-        train, test = snn.data.vowels()
-        frames = torch.cat(train.data)
+        parts = snn.data.vowels()
+        frames = torch.cat(parts[0].data)
         mean, deviation = frames.mean(0), frames.std(0)
+        scaled = ([(sample - mean) / deviation for sample in part.data] for part in parts)
         return Parts(
-            *(Scaled([(sample - mean) / deviation for sample in part.data], part.targets) for part in (train, test))
+            *(snn.data.LabelledSequences(data, part.targets) for data, part in zip(scaled, parts, strict=True))
         )
 
     def network(self) -> nn.Module:
@@ -67,6 +56,3 @@ class Vowels(Task[VowelsSettings]):
         between = functional.interpolate(frames.T.unsqueeze(0), number, mode="linear", align_corners=True)
         steps = between.squeeze(0).T
         return torch.cat([steps, steps.diff(dim=0, prepend=steps[:1])], dim=1)
-
-
-TASK = Vowels
