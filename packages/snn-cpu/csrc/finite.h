@@ -8,8 +8,9 @@
 
 namespace snn {
 
+// static, as every instruction set has its own
 template <class T>
-bool all_finite(const T* values, int64_t count) {
+static bool all_finite(const T* values, int64_t count) {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
   constexpr Bits kInfinite = sizeof(T) == 4 ? Bits(0x7f800000) : Bits(0x7ff0000000000000);
   Bits found = 0;

@@ -8,7 +8,7 @@ namespace snn {
 
 // 4 and 3 are the levels x86-64-v4 (AVX-512) and x86-64-v3 (AVX2), 0 the processor's baseline. The variable that limits
 // torch's own kernels to fewer instructions limits these too.
-inline int level() {
+static inline int level() {
 #if defined(__x86_64__)
   static const int found = [] {
     const int widest = __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 0;
@@ -23,8 +23,17 @@ inline int level() {
 #endif
 }
 
-// SNN_DECLARE(ProgramKernels, program_kernels) declares the functions that arch defines for each set, and
-// SNN_BEST(program_kernels<T>()) is the one of the chosen set.
+// SNN_DECLARE(ProgramKernels, program_kernels) declares the functions that arch defines for each set, by
+// SNN_DEFINE(ProgramKernels, program_kernels, forward<T>, backward<T>); SNN_BEST(program_kernels<T>()) is the one of
+// the chosen set.
+#define SNN_DEFINE(Kernels, kernels, ...)          \
+  template <class T>                               \
+  const Kernels<T>& kernels() {                    \
+    static constexpr Kernels<T> all{__VA_ARGS__};  \
+    return all;                                    \
+  }                                                \
+  template const Kernels<float>& kernels<float>(); \
+  template const Kernels<double>& kernels<double>();
 #define SNN_DECLARE_OF(set, Kernels, kernels) \
   namespace set {                             \
   template <class T>                          \

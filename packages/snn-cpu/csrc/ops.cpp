@@ -4,13 +4,10 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 
-#include <unistd.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "columns.h"
 #include "instruction_set.h"
 #include "tensors.h"
 
@@ -19,25 +16,6 @@ namespace {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-int64_t last_level_cache() {
-#ifdef _SC_LEVEL3_CACHE_SIZE
-  if (const int64_t bytes = sysconf(_SC_LEVEL3_CACHE_SIZE); bytes > 0) return bytes;
-#endif
-  return int64_t(32) << 20;
-}
-
-}  // namespace
-
-std::atomic<int64_t> cache_size{last_level_cache()};
-
-namespace {
-
-// Returns the old size.
-int64_t set_cache_size(int64_t bytes) {
-  STD_TORCH_CHECK(bytes >= 0, "snn_cpu: the size of the cache must be a number of bytes >= 0, got ", bytes);
-  return cache_size.exchange(bytes);
-}
 
 // The sum of a step's columns over the axes along which a constant of `shape` was broadcast to `sizes`, in one order
 // whatever the number of threads.
@@ -90,7 +68,6 @@ STABLE_TORCH_LIBRARY(snn_cpu, m) {
   m.def("sum_to(Tensor columns, int[] sizes, int[] shape) -> Tensor");
   m.def("instruction_set() -> str");
   m.def("is_intel() -> bool");
-  m.def("set_cache_size(int bytes) -> int");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
@@ -100,5 +77,4 @@ STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CompositeExplicitAutograd, m) {
   m.impl("instruction_set", TORCH_BOX(&snn::instruction_set));
   m.impl("is_intel", TORCH_BOX(&snn::is_intel));
-  m.impl("set_cache_size", TORCH_BOX(&snn::set_cache_size));
 }

@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <map>
+#include <list>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #ifdef __linux__
 #include <dlfcn.h>
@@ -27,42 +29,42 @@ constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to
 constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
 constexpr size_t kHeap = size_t(1) << 23;      // malloc shall keep twice as much
 
-size_t whole_pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+struct Buffer {
+  char* data;
+  size_t size;
+};
 
-void* in_huge_pages(size_t size) {
+Buffer in_huge_pages(size_t bytes) {
+  const size_t size = (bytes + kPage - 1) / kPage * kPage;
   void* data = std::aligned_alloc(kPage, size);
   STD_TORCH_CHECK(data != nullptr, "snn_cpu: no memory for a buffer of ", size, " bytes");
 #ifdef MADV_HUGEPAGE
   madvise(data, size, MADV_HUGEPAGE);
 #endif
-  return data;
+  return {static_cast<char*>(data), size};
 }
 
 // Buffers that no tensor holds, oldest first. The sum of their sizes stays within the limit.
 class Pool {
  public:
-  void* take(size_t bytes) {
+  Buffer take(size_t bytes) {
     std::lock_guard<std::mutex> guard(mutex_);
     // the latest that fits without wasting more than a quarter: it is the most likely to be in a cache
     for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
-      const size_t size = sizes_[it->second];
-      if (size >= bytes && size - bytes <= bytes / 4 + kPage) {
-        void* data = it->second;
+      const Buffer buffer = *it;
+      if (buffer.size >= bytes && buffer.size - bytes <= bytes / 4 + kPage) {
         idle_.erase(std::next(it).base());
-        held_ -= size;
-        return data;
+        held_ -= buffer.size;
+        return buffer;
       }
     }
-    const size_t size = whole_pages(bytes);
-    void* data = in_huge_pages(size);
-    sizes_[data] = size;
-    return data;
+    return in_huge_pages(bytes);
   }
 
-  void give_back(void* data) {
+  void give_back(Buffer buffer) {
     std::lock_guard<std::mutex> guard(mutex_);
-    idle_[clock_++] = data;
-    held_ += sizes_[data];
+    idle_.push_back(buffer);
+    held_ += buffer.size;
     shrink();
   }
 
@@ -76,19 +78,14 @@ class Pool {
 
  private:
   void shrink() {
-    while (held_ > limit_) {
-      void* data = idle_.begin()->second;
-      held_ -= sizes_[data];
-      sizes_.erase(data);
-      idle_.erase(idle_.begin());
-      std::free(data);
+    for (; held_ > limit_; idle_.pop_front()) {
+      held_ -= idle_.front().size;
+      std::free(idle_.front().data);
     }
   }
 
   std::mutex mutex_;
-  std::map<uint64_t, void*> idle_;
-  std::map<void*, size_t> sizes_;
-  uint64_t clock_ = 0;
+  std::list<Buffer> idle_;
   size_t held_ = 0;
   size_t limit_ = size_t(512) << 20;
 };
@@ -137,12 +134,31 @@ ReportMemory report_memory() {
   return found;
 }
 
+// A buffer that a tensor holds, and the size of the tensor.
+struct Lent {
+  Buffer buffer;
+  int64_t bytes;
+};
+
 // Reports that a pooled tensor begins or ends, so that profilers count its memory like that of any other tensor.
-void report(void* data, int64_t bytes) {
+void report(const Lent& lent, int64_t change) {
   static std::atomic<int64_t> held{0};
-  const int64_t now = held += bytes;
-  report_memory()(data, bytes, static_cast<size_t>(now), 0, Device{0, -1});
+  const int64_t now = held += change;
+  report_memory()(lent.buffer.data, change, static_cast<size_t>(now), 0, Device{0, -1});
 }
+
+struct Memory {
+  std::vector<Buffer> parts;
+  size_t taken = 0;  // of the last part
+
+  ~Memory() { clear(); }
+  void clear() {
+    for (const Buffer& part : parts) std::free(part.data);
+    parts.clear();
+  }
+};
+
+thread_local Memory scratch;
 
 // glibc keeps freed memory up to twice the largest block that was freed so far. What a step frees, results and the
 // scratch of matrix products, is often just above that: the system would take it back and clear it anew at every step.
@@ -175,34 +191,38 @@ Tensor pooled_empty(const std::vector<int64_t>& sizes, ScalarType dtype) {
   }
   using torch::stable::detail::from;
   using torch::stable::detail::to;
-  void* data = pool().take(bytes);
-  report(data, static_cast<int64_t>(bytes));
+  auto* lent = new Lent{pool().take(bytes), static_cast<int64_t>(bytes)};
+  report(*lent, lent->bytes);
   AtenTensorHandle handle;
   STABLE_TORCH_ERROR_CODE_CHECK(from_blob()(
-      data, static_cast<int64_t>(sizes.size()), sizes.data(), strides.data(), 0, to<int32_t>(from(dtype)),
+      lent->buffer.data, static_cast<int64_t>(sizes.size()), sizes.data(), strides.data(), 0, to<int32_t>(from(dtype)),
       to<int32_t>(from(cpu.type())), cpu.index(), &handle, to<int32_t>(from(torch::headeronly::Layout::Strided)),
-      nullptr, 0, [](void* blob, void* bytes) {
-        report(blob, -static_cast<int64_t>(reinterpret_cast<intptr_t>(bytes)));
-        pool().give_back(blob);
-      },
-      reinterpret_cast<void*>(bytes)));
+      nullptr, 0, [](void*, void* context) {
+        const std::unique_ptr<Lent> lent(static_cast<Lent*>(context));
+        report(*lent, -lent->bytes);
+        pool().give_back(lent->buffer);
+      }, lent));
   return Tensor(handle);
 }
 
-char* scratch_memory(int64_t bytes) {
-  struct Memory {
+void begin_scratch() {
+  if (scratch.parts.size() > 1) {  // so that the next kernel finds all that it takes in one part
     size_t size = 0;
-    char* data = nullptr;
-    ~Memory() { std::free(data); }
-  };
-  static thread_local Memory kept;
-  if (static_cast<size_t>(bytes) > kept.size) {
-    const size_t size = whole_pages(static_cast<size_t>(bytes));
-    std::free(kept.data);
-    kept = Memory{};
-    kept.data = static_cast<char*>(in_huge_pages(size)), kept.size = size;
+    for (const Buffer& part : scratch.parts) size += part.size;
+    scratch.clear();
+    scratch.parts.push_back(in_huge_pages(size));
   }
-  return kept.data;
+  scratch.taken = 0;
+}
+
+char* take_scratch(int64_t bytes) {
+  const size_t size = (static_cast<size_t>(bytes) + 63) / 64 * 64;
+  if (scratch.parts.empty() || scratch.taken + size > scratch.parts.back().size) {
+    scratch.parts.push_back(in_huge_pages(size));
+    scratch.taken = 0;
+  }
+  scratch.taken += size;
+  return scratch.parts.back().data + scratch.taken - size;
 }
 
 }  // namespace snn

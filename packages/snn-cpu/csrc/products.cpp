@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -40,13 +38,11 @@ template <class T>
 void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
   const int64_t down = (rows + rows_of_task - 1) / rows_of_task, across = (given.columns + kColumns - 1) / kColumns;
   parallel_for(0, down * across, 1, [&](int64_t begin, int64_t end) {
-    const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(kTile, kScratch), &std::free);
-    STD_TORCH_CHECK(scratch != nullptr, "snn_cpu: no memory for ", kScratch, " bytes");
     while (begin < end) {
       const int64_t column = begin / down, next = std::min(end, (column + 1) * down);
       const int64_t first = begin % down * rows_of_task, last = std::min((next - column * down) * rows_of_task, rows);
       const int64_t from = column * kColumns, to = std::min(from + kColumns, given.columns);
-      SNN_BEST(spike_products<T>()).sum(given, first, last, from, to, scratch.get());
+      SNN_BEST(spike_products<T>()).sum(given, first, last, from, to);
       begin = next;
     }
   });

@@ -6,8 +6,6 @@
 
 namespace snn {
 
-constexpr int64_t kScratch = 1 << 18;  // bytes that a thread lends for sums
-
 // For every row, the sum of those rows of a table whose bit is set.
 template <class T>
 struct RowSums {
@@ -27,8 +25,8 @@ struct SpikeProducts {
   // nor 1.
   int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits);
   // Writes sums of the rows `first` to `last` - 1 in the columns `from` to `to` - 1, and `all` only together with row
-  // 0; scratch is aligned to a cache line.
-  void (*sum)(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to, void* scratch);
+  // 0.
+  void (*sum)(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to);
 };
 
 }  // namespace snn

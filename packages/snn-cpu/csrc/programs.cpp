@@ -1,6 +1,10 @@
 // The operators of step programs.
 #include <torch/csrc/stable/library.h>
 
+#include <unistd.h>
+
+#include <atomic>
+
 #include "instruction_set.h"
 #include "sequence.h"
 
@@ -15,6 +19,34 @@ using torch::stable::Tensor;
 
 // The cost of a step of so many instructions, relative to a step of few, such as a leaky neuron's.
 int64_t cost(const Code& code) { return 1 + code.count / 8; }
+
+// Blocks of columns go to threads; a column's numbers do not depend on which.
+template <class F>
+void over_columns(int64_t columns, int64_t steps, const F& f) {
+  constexpr int64_t kAdditions = 16384;  // additions that are worth a thread
+  constexpr int64_t kCacheLine = 16;
+  const int64_t lines = (columns + kCacheLine - 1) / kCacheLine;
+  const int64_t grain = 1 + kAdditions / (kCacheLine * steps);
+  torch::stable::parallel_for(0, lines, grain, [&](int64_t begin, int64_t end) {
+    f(begin * kCacheLine, end * kCacheLine < columns ? end * kCacheLine : columns);
+  });
+}
+
+int64_t last_level_cache() {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  if (const int64_t bytes = sysconf(_SC_LEVEL3_CACHE_SIZE); bytes > 0) return bytes;
+#endif
+  return int64_t(32) << 20;
+}
+
+// In bytes; arrays are written past the caches if more passes between two uses of one.
+std::atomic<int64_t> cache_size{last_level_cache()};
+
+// Returns the old size.
+int64_t set_cache_size(int64_t bytes) {
+  STD_TORCH_CHECK(bytes >= 0, "snn_cpu: the size of the cache must be a number of bytes >= 0, got ", bytes);
+  return cache_size.exchange(bytes);
+}
 
 // Input, spikes and their gradients pass through the cache between two uses of one of them.
 template <class T>
@@ -75,9 +107,14 @@ STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
       "program_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
       "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "
       "Tensor[] coefficients, Tensor checkpoints, int sums, bool trace, bool need_x, bool over) -> Tensor[]");
+  m.def("set_cache_size(int bytes) -> int");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
   m.impl("program_forward", TORCH_BOX(&snn::program_forward));
   m.impl("program_backward", TORCH_BOX(&snn::program_backward));
+}
+
+STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CompositeExplicitAutograd, m) {
+  m.impl("set_cache_size", TORCH_BOX(&snn::set_cache_size));
 }

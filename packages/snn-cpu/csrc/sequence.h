@@ -7,7 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "columns.h"
 #include "pool.h"
 #include "program.h"
 #include "tensors.h"

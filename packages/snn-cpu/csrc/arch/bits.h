@@ -13,12 +13,12 @@ struct Pattern;
 template <>
 struct Pattern<float> {
   typedef uint32_t type;
-  static constexpr type one = 0x3f800000, infinite = 0x7f800000;
+  static constexpr type one = 0x3f800000;
 };
 template <>
 struct Pattern<double> {
   typedef uint64_t type;
-  static constexpr type one = 0x3ff0000000000000, infinite = 0x7ff0000000000000;
+  static constexpr type one = 0x3ff0000000000000;
 };
 
 // Recognizes 0, -0 and 1 by their bit patterns; flags are bytes, and a product gathers eight of them as bits.

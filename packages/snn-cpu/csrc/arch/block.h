@@ -9,27 +9,6 @@
 namespace snn {
 namespace SNN_ARCH {
 
-// Memory of a block, for rows and for what runs on them; a thread has one at a time.
-class Scratch {
- public:
-  explicit Scratch(int64_t bytes) : next_(scratch_memory(bytes)) {}
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  template <class T>
-  T* take(int64_t count) {
-    char* first = next_;
-    next_ += bytes<T>(count);
-    return reinterpret_cast<T*>(first);
-  }
-  template <class T>
-  static int64_t bytes(int64_t count) {
-    return (count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-  }
-
- private:
-  char* next_;
-};
-
 // Code with the rows that it works on.
 //
 // The last tile of a row overlaps the one before it: no row is read and written in the same run, so that
@@ -40,12 +19,6 @@ class Machine {
   // The width of a row of a block of n columns: at least a tile, and such that rows do not compete for places in the
   // cache.
   static int64_t width(int64_t n) { return (n + 15) / 16 * 16 + kTile<T>; }
-
-  static int64_t bytes(const Code& code, int64_t slots, int64_t n) {
-    return Scratch::bytes<Step<T>>(code.count + 1) + Scratch::bytes<T*>(slots) + Scratch::bytes<Patch>(2 * code.count) +
-           Scratch::bytes<T>(code.temporaries * width(n)) + Scratch::bytes<T>(slots * kTile<T>) +
-           Scratch::bytes<T*>(slots) + Scratch::bytes<char>(slots);
-  }
 
   Machine(const Code& code, int64_t slots, int64_t n, Scratch& scratch)
       : code_(code), slots_(slots), n_(n), steps_(scratch.take<Step<T>>(code.count + 1)),

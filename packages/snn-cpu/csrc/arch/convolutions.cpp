@@ -12,6 +12,8 @@
 #include "bits.h"
 #include "lanes.h"
 #include "../convolutions.h"
+#include "../finite.h"
+#include "../instruction_set.h"
 
 // a loop over registers, which lie in an array until it is unrolled
 #define SNN_UNROLL _Pragma("GCC unroll 20")
@@ -224,16 +226,6 @@ void gradient(const Convolution& c, const uint64_t* bits, const T* values, int64
 }
 
 template <class T>
-bool finite(const T* x, int64_t count) {
-  typename Pattern<T>::type pattern, found = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    memcpy(&pattern, x + i, sizeof(T));
-    found |= (pattern & Pattern<T>::infinite) == Pattern<T>::infinite;
-  }
-  return found == 0;
-}
-
-template <class T>
 int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary) {
   int64_t active = 0;
   for (int64_t row = 0; row < rows; ++row, x += features) {
@@ -243,7 +235,7 @@ int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* b
       ones &= features - i < 64 ? pack_word(x + i, static_cast<int>(features - i), bits) : pack_word(x + i, 64, bits);
       active += __builtin_popcountll(*bits);
     }
-    if (!ones && !finite(x, features)) return -1;
+    if (!ones && !all_finite(x, features)) return -1;
     *binary &= ones;
   }
   return active;
@@ -251,13 +243,7 @@ int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* b
 
 }  // namespace
 
-template <class T>
-const SparseConvolution<T>& sparse_convolution() {
-  static constexpr SparseConvolution<T> kernels{pack<T>, forward<T>, gradient<T>};
-  return kernels;
-}
-template const SparseConvolution<float>& sparse_convolution<float>();
-template const SparseConvolution<double>& sparse_convolution<double>();
+SNN_DEFINE(SparseConvolution, sparse_convolution, pack<T>, forward<T>, gradient<T>)
 
 }  // namespace SNN_ARCH
 }  // namespace snn

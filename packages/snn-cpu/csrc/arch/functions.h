@@ -31,6 +31,14 @@ inline Vector<T> power_of_two(Integers<T> n) {
   return from_bits<T>((n + Format<T>::bias) << Format<T>::mantissa);
 }
 
+// The polynomial of x with some coefficients, that of the highest power first.
+template <class T, class... Coefficients>
+inline Vector<T> polynomial(Vector<T> x, double highest, Coefficients... others) {
+  Vector<T> sum = everywhere(T(highest));
+  ((sum = sum * x + T(others)), ...);
+  return sum;
+}
+
 // exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, and 2^n in two factors, as it may be beyond what a normal number holds.
 template <class T>
 inline Vector<T> exponential_of(Vector<T> exponent) {
@@ -41,21 +49,11 @@ inline Vector<T> exponential_of(Vector<T> exponent) {
   const Vector<T> high = x - n * F::ln2_high, low = n * F::ln2_low, r = high - low, rest = (high - r) - low;
   Vector<T> p;
   if constexpr (sizeof(T) == 8) {
-    p = everywhere(T(1.0 / 6227020800.0));
-    p = p * r + T(1.0 / 479001600.0);
-    p = p * r + T(1.0 / 39916800.0);
-    p = p * r + T(1.0 / 3628800.0);
-    p = p * r + T(1.0 / 362880.0);
-    p = p * r + T(1.0 / 40320.0);
-    p = p * r + T(1.0 / 5040.0);
+    p = polynomial<T>(r, 1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
+                      1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5);
   } else {
-    p = everywhere(T(1.0 / 5040.0));
+    p = polynomial<T>(r, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5);
   }
-  p = p * r + T(1.0 / 720.0);
-  p = p * r + T(1.0 / 120.0);
-  p = p * r + T(1.0 / 24.0);
-  p = p * r + T(1.0 / 6.0);
-  p = p * r + T(0.5);
   p = ((p * r) * r + rest) + r + T(1);
   const Integers<T> whole = bits_of<T>(shifted) - bits_of<T>(everywhere(F::magic)), half = whole >> 1;
   return p * power_of_two<T>(half) * power_of_two<T>(whole - half);
@@ -76,12 +74,12 @@ inline Vector<T> logarithm_of(Vector<T> v) {
   const Vector<T> s = f / (T(2) + f), z = s * s, w = z * z, half = T(0.5) * f * f;
   Vector<T> even, odd;
   if constexpr (sizeof(T) == 8) {
-    even = w * (T(3.999999999940941908e-01) + w * (T(2.222219843214978396e-01) + w * T(1.531383769920937332e-01)));
-    odd = z * (T(6.666666666666735130e-01) +
-               w * (T(2.857142874366239149e-01) + w * (T(1.818357216161805012e-01) + w * T(1.479819860511658591e-01))));
+    even = w * polynomial<T>(w, 1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01);
+    odd = z * polynomial<T>(w, 1.479819860511658591e-01, 1.818357216161805012e-01, 2.857142874366239149e-01,
+                            6.666666666666735130e-01);
   } else {
-    even = w * (T(0.40000972152) + w * T(0.24279078841));
-    odd = z * (T(0.66666662693) + w * T(0.28498786688));
+    even = w * polynomial<T>(w, 0.24279078841, 0.40000972152);
+    odd = z * polynomial<T>(w, 0.28498786688, 0.66666662693);
   }
   const Vector<T> rest = odd + even;
   Vector<T> result = e * F::ln2_high - ((half - (s * (half + rest) + e * F::ln2_low)) - f);
@@ -103,13 +101,10 @@ inline Vector<T> tanh_of(Vector<T> v) {
   const Vector<T> x = magnitude<T>(v), z = x * x;
   Vector<T> p;
   if constexpr (sizeof(T) == 8) {
-    p = (T(-9.64399179425052238628e-1) * z - T(9.92877231001918586564e1)) * z - T(1.61468768441708447952e3);
-    p = p / (((z + T(1.12811678491632931402e2)) * z + T(2.23548839060100448583e3)) * z + T(4.84406305325125486048e3));
+    p = polynomial<T>(z, -9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3) /
+        polynomial<T>(z, 1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3);
   } else {
-    p = T(-5.70498872745e-3) * z + T(2.06390887954e-2);
-    p = p * z - T(5.37397155531e-2);
-    p = p * z + T(1.33314422036e-1);
-    p = p * z - T(3.33332819422e-1);
+    p = polynomial<T>(z, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1);
   }
   const Vector<T> near = x + x * z * p, far = T(1) - T(2) / (exponential_of<T>(x + x) + T(1));
   return signed_as<T>(x < T(0.625) ? near : far, v);

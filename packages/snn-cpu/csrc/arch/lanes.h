@@ -51,25 +51,14 @@ inline void store(T* to, Vector<T> v) {
 }
 
 // Stores past the caches, to a place aligned as a vector.
-inline void stream(float* to, Vector<float> v) {
+template <class T>
+inline void stream(T* to, Vector<T> v) {
 #if defined(__AVX512F__)
-  _mm512_stream_ps(to, v);
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), reinterpret_cast<__m512i>(v));
 #elif defined(__AVX2__)
-  _mm256_stream_ps(to, v);
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(v));
 #elif defined(__x86_64__)
-  _mm_stream_ps(to, v);
-#else
-  store(to, v);
-#endif
-}
-
-inline void stream(double* to, Vector<double> v) {
-#if defined(__AVX512F__)
-  _mm512_stream_pd(to, v);
-#elif defined(__AVX2__)
-  _mm256_stream_pd(to, v);
-#elif defined(__x86_64__)
-  _mm_stream_pd(to, v);
+  _mm_stream_si128(reinterpret_cast<__m128i*>(to), reinterpret_cast<__m128i>(v));
 #else
   store(to, v);
 #endif

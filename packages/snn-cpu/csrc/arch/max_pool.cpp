@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "../instruction_set.h"
+
 namespace snn {
 namespace SNN_ARCH {
 namespace {
@@ -52,39 +54,19 @@ inline void convert(const From& from, To& to) {
   }
 }
 
-// The maximum of a window that lies fully in the image, with sizes that the compiler knows.
-template <class T, int N, int R, int Q>
-inline void largest_of(const Windows& w, const T* x, T* out, uint8_t* place) {
+// The maximum of the part of a window that begins with place `first` at x; the compiler may know its sizes.
+template <class T, int N, class Size>
+inline void largest(const Windows& w, Size rows, Size columns, Size across, int64_t first, const T* x, T* out,
+                    uint8_t* place) {
   using Values = typename Channels<T, N>::Values;
   using Places = typename Channels<T, N>::Places;
   using Bytes = typename Channels<T, N>::Bytes;
   Values best = *reinterpret_cast<const Values*>(x);
-  Places at{};
-  for (int r = 0; r < R; ++r) {
-    for (int q = 0; q < Q; ++q) {
-      const Values value = *reinterpret_cast<const Values*>(x + (r * w.width + q) * w.channels);
-      const auto taken = (value > best) | (value != value);
-      best = taken ? value : best;
-      at = taken ? Places{} + static_cast<Index<T>>(r * Q + q) : at;
-    }
-  }
-  *reinterpret_cast<Values*>(out) = best;
-  Bytes bytes;
-  convert(at, bytes);
-  memcpy(place, &bytes, N);
-}
-
-template <class T, int N>
-inline void largest(const Windows& w, const Part& part, const T* x, T* out, uint8_t* place) {
-  using Values = typename Channels<T, N>::Values;
-  using Places = typename Channels<T, N>::Places;
-  using Bytes = typename Channels<T, N>::Bytes;
-  Values best = *reinterpret_cast<const Values*>(x + (part.top * w.width + part.left) * w.channels);
-  Places at = Places{} + static_cast<Index<T>>(part.first);
-  for (int64_t r = part.top; r < part.bottom; ++r) {
-    const T* from = x + (r * w.width + part.left) * w.channels;
-    Index<T> code = static_cast<Index<T>>(part.first + (r - part.top) * w.kernel[1]);
-    for (int64_t q = part.left; q < part.right; ++q, ++code, from += w.channels) {
+  Places at = Places{} + static_cast<Index<T>>(first);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* from = x + r * w.width * w.channels;
+    Index<T> code = static_cast<Index<T>>(first + r * across);
+    for (int64_t q = 0; q < columns; ++q, ++code, from += w.channels) {
       const Values value = *reinterpret_cast<const Values*>(from);
       const auto taken = (value > best) | (value != value);
       best = taken ? value : best;
@@ -137,14 +119,18 @@ void forward(const Windows& w, const T* x, T* out, uint8_t* place, int64_t begin
       const int64_t at = (row * w.out_width + column) * w.channels;
       if (halves) {
         const T* corner = image + (row % w.out_height * w.width + column) * 2 * w.channels;
+        const std::integral_constant<int64_t, 2> two{};
         over_channels(w.channels, [&](auto n, int64_t c) {
-          largest_of<T, decltype(n)::value, 2, 2>(w, corner + c, out + at + c, place + at + c);
+          largest<T, decltype(n)::value>(w, two, two, two, 0, corner + c, out + at + c, place + at + c);
         });
         continue;
       }
       const Part part = part_of(w, row % w.out_height, column);
+      const int64_t rows = part.bottom - part.top, columns = part.right - part.left;
+      const T* corner = image + (part.top * w.width + part.left) * w.channels;
       over_channels(w.channels, [&](auto n, int64_t c) {
-        largest<T, decltype(n)::value>(w, part, image + c, out + at + c, place + at + c);
+        largest<T, decltype(n)::value>(w, rows, columns, w.kernel[1], part.first, corner + c, out + at + c,
+                                       place + at + c);
       });
     }
   }
@@ -170,13 +156,7 @@ void backward(const Windows& w, const T* grad, const uint8_t* place, T* grad_x, 
 
 }  // namespace
 
-template <class T>
-const MaxPool<T>& max_pool() {
-  static constexpr MaxPool<T> kernels{forward<T>, backward<T>};
-  return kernels;
-}
-template const MaxPool<float>& max_pool<float>();
-template const MaxPool<double>& max_pool<double>();
+SNN_DEFINE(MaxPool, max_pool, forward<T>, backward<T>)
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -12,27 +12,16 @@ inline Vector<T> truth(M mask) {
   return mask ? everywhere(T(1)) : Vector<T>{};
 }
 
-#define SNN_UNARY(name, ...)                      \
-  struct name {                                   \
-    template <class T>                            \
-    static inline Vector<T> of(Vector<T> a) {     \
-      return __VA_ARGS__;                         \
-    }                                             \
+#define SNN_OPERATION(name, operands, ...) \
+  struct name {                            \
+    template <class T>                     \
+    static inline Vector<T> of operands {  \
+      return __VA_ARGS__;                  \
+    }                                      \
   };
-#define SNN_BINARY(name, ...)                             \
-  struct name {                                           \
-    template <class T>                                    \
-    static inline Vector<T> of(Vector<T> a, Vector<T> b) { \
-      return __VA_ARGS__;                                 \
-    }                                                     \
-  };
-#define SNN_TERNARY(name, ...)                                         \
-  struct name {                                                        \
-    template <class T>                                                 \
-    static inline Vector<T> of(Vector<T> a, Vector<T> b, Vector<T> c) { \
-      return __VA_ARGS__;                                              \
-    }                                                                  \
-  };
+#define SNN_UNARY(name, ...) SNN_OPERATION(name, (Vector<T> a), __VA_ARGS__)
+#define SNN_BINARY(name, ...) SNN_OPERATION(name, (Vector<T> a, Vector<T> b), __VA_ARGS__)
+#define SNN_TERNARY(name, ...) SNN_OPERATION(name, (Vector<T> a, Vector<T> b, Vector<T> c), __VA_ARGS__)
 
 template <class T>
 inline Vector<T> smaller(Vector<T> a, Vector<T> b) {  // NaN if either is

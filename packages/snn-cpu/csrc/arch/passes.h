@@ -5,12 +5,33 @@
 #pragma once
 
 #include "block.h"
-#include "stream.h"
 
 namespace snn {
 namespace SNN_ARCH {
 
 constexpr int64_t kAhead = 2;  // rows; consecutive ones lie pages apart, where no processor prefetches by itself
+
+// Rows are written past the caches for arrays so large that no cache would still hold them when they are read. The
+// processor then neither reads memory that it is about to overwrite nor evicts data that will be read sooner.
+//
+// True if rows of so many columns from `first` on can be streamed: each begins and ends with a line of the cache.
+template <class T>
+bool streamable(const T* first, int64_t columns) {
+#if defined(__x86_64__)
+  constexpr int64_t line = 64;
+  return reinterpret_cast<uintptr_t>(first) % line == 0 && columns * sizeof(T) % line == 0;
+#else
+  (void)first, (void)columns;
+  return false;
+#endif
+}
+
+// To be called before another thread may read what this one has streamed.
+inline void end_of_streams() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
 
 // A row of a block, which the machine reads in whole tiles.
 template <class T>
@@ -18,12 +39,6 @@ T* row_of(Scratch& scratch, int64_t size) {
   T* row = scratch.take<T>(Machine<T>::width(size));
   memset(row, 0, Machine<T>::width(size) * sizeof(T));
   return row;
-}
-
-template <class T>
-int64_t forward_bytes(const Sequence<T>& sequence, int64_t n) {
-  return Machine<T>::bytes(sequence.step, Slots<T>(sequence).of_step(sequence.step), n) +
-         Scratch::bytes<T>(2 * sequence.states * Machine<T>::width(n));
 }
 
 // The link has
@@ -96,14 +111,6 @@ class BackwardBlock {
       if (streams_) machine->streams(slots_.grad_x(gradients.sums));
       machine->link();
     }
-  }
-
-  static int64_t bytes(const Sequence<T>& sequence, const StepGradients<T>& gradients, int64_t n) {
-    const int64_t rows = (kSegmentSteps + 2) * sequence.states + 2 * gradients.sums;
-    return Machine<T>::bytes(sequence.step, Slots<T>(sequence).of_step(sequence.step), n) +
-           Machine<T>::bytes(gradients.last, count(sequence, gradients, gradients.last), n) +
-           Machine<T>::bytes(gradients.step, count(sequence, gradients, gradients.step), n) +
-           Scratch::bytes<T>(rows * Machine<T>::width(n)) + 3 * 64;
   }
 
   void run() {

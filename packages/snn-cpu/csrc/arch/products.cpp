@@ -7,7 +7,9 @@
 
 #include "bits.h"
 #include "lanes.h"
+#include "../instruction_set.h"
 #include "../products.h"
+#include "../scratch.h"
 
 namespace snn {
 namespace SNN_ARCH {
@@ -76,11 +78,12 @@ constexpr int64_t offset(int i, int64_t count) {
 
 // Computes the count columns from c on, which N registers cover.
 template <class T, int bytes, int N>
-void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count, void* scratch) {
+void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count) {
   using V = typename Register<T, bytes>::type;
   constexpr int lanes = bytes / int(sizeof(T));
   const int64_t columns = given.columns;
-  V* panel = static_cast<V*>(scratch);
+  Scratch scratch;
+  V* panel = scratch.take<V>(64 * kWords * N);
   V sum[N];
   uint16_t found[64 * kWords + 8];
   for (int64_t word = 0; word < given.words; word += kWords) {
@@ -127,29 +130,28 @@ void sum_columns(const RowSums<T>& given, int64_t first, int64_t last, int64_t c
 
 // Uses as many registers as the columns take, at most N, and narrower ones if they do not fill one.
 template <class T, int bytes, int N>
-void sum_covered(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count, void* scratch) {
+void sum_covered(const RowSums<T>& given, int64_t first, int64_t last, int64_t c, int64_t count) {
   constexpr int64_t lanes = bytes / int(sizeof(T));
   if (count < lanes) {
     // a vector of fewer than 16 bytes is not a register
     if constexpr (bytes > 16) {
-      sum_covered<T, bytes / 2, 2>(given, first, last, c, count, scratch);
+      sum_covered<T, bytes / 2, 2>(given, first, last, c, count);
     } else if constexpr (lanes > 1) {
-      sum_covered<T, int(sizeof(T)), lanes - 1>(given, first, last, c, count, scratch);
+      sum_covered<T, int(sizeof(T)), lanes - 1>(given, first, last, c, count);
     }
   } else if (count > (N - 1) * lanes) {
-    sum_columns<T, bytes, N>(given, first, last, c, count, scratch);
+    sum_columns<T, bytes, N>(given, first, last, c, count);
   } else if constexpr (N > 1) {
-    sum_covered<T, bytes, N - 1>(given, first, last, c, count, scratch);
+    sum_covered<T, bytes, N - 1>(given, first, last, c, count);
   }
 }
 
 template <class T>
-void sum(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to, void* scratch) {
+void sum(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to) {
   constexpr int64_t width = kRegisters * kVectorBytes / int(sizeof(T));
-  static_assert(64 * kWords * kRegisters * kVectorBytes <= kScratch, "a panel fits into the scratch memory");
   for (int64_t c = from; c < to; c += width) {
     const int64_t count = to - c < width ? to - c : width;
-    sum_covered<T, kVectorBytes, kRegisters>(given, first, last, c, count, scratch);
+    sum_covered<T, kVectorBytes, kRegisters>(given, first, last, c, count);
   }
 }
 
@@ -170,13 +172,7 @@ int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits) {
 
 }  // namespace
 
-template <class T>
-const SpikeProducts<T>& spike_products() {
-  static constexpr SpikeProducts<T> kernels{pack<T>, sum<T>};
-  return kernels;
-}
-template const SpikeProducts<float>& spike_products<float>();
-template const SpikeProducts<double>& spike_products<double>();
+SNN_DEFINE(SpikeProducts, spike_products, pack<T>, sum<T>)
 
 }  // namespace SNN_ARCH
 }  // namespace snn

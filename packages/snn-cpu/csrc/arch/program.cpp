@@ -1,4 +1,5 @@
 // Whole sequences of step programs whose columns are independent.
+#include "../instruction_set.h"
 #include "../program.h"
 
 #include "passes.h"
@@ -53,7 +54,7 @@ void over_blocks(int64_t begin, int64_t end, const F& f) {
 template <class T>
 void forward(const Sequence<T>& sequence, const StepOutputs<T>& out, int64_t begin, int64_t end) {
   over_blocks<T>(begin, end, [&](int64_t first, int64_t n) {
-    Scratch scratch(forward_bytes(sequence, n));
+    Scratch scratch;
     Straight<T> link{sequence, nullptr, first, n, nullptr};
     forward_block(sequence, out, first, n, scratch, link);
   });
@@ -64,7 +65,7 @@ template <class T>
 void backward(const Sequence<T>& sequence, const StepGradients<T>& gradients, int64_t begin, int64_t end) {
   using Block = BackwardBlock<T, Straight<T>>;
   over_blocks<T>(begin, end, [&](int64_t first, int64_t n) {
-    Scratch scratch(Block::bytes(sequence, gradients, n) + Scratch::bytes<T>(Machine<T>::width(n)));
+    Scratch scratch;
     Straight<T> link{sequence, &gradients, first, n, row_of<T>(scratch, n)};
     Block(sequence, gradients, first, n, scratch, link).run();
   });
@@ -73,13 +74,7 @@ void backward(const Sequence<T>& sequence, const StepGradients<T>& gradients, in
 
 }  // namespace
 
-template <class T>
-const ProgramKernels<T>& program_kernels() {
-  static constexpr ProgramKernels<T> kernels{forward<T>, backward<T>};
-  return kernels;
-}
-template const ProgramKernels<float>& program_kernels<float>();
-template const ProgramKernels<double>& program_kernels<double>();
+SNN_DEFINE(ProgramKernels, program_kernels, forward<T>, backward<T>)
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -2,10 +2,10 @@
 // through all steps, as rows are independent.
 #include "../recurrent.h"
 
+#include "../instruction_set.h"
 #include "../products.h"
 #include "dense.h"
 #include "passes.h"
-
 
 namespace snn {
 namespace SNN_ARCH {
@@ -45,10 +45,6 @@ class Block {
   Block(const Recurrence<T>& net, int64_t first, int64_t count, Scratch& scratch)
       : net(net), first(first), count(count), n(net.neurons), begin(first * n), size(count * n),
         values_(scratch.take<T>(size)), sums_(scratch.take<T>(count * net.stride)) {}
-
-  static int64_t bytes(const Recurrence<T>& net, int64_t count) {
-    return Scratch::bytes<T>(count * net.neurons) + Scratch::bytes<T>(count * net.stride);
-  }
 
   const T* amplitude(int64_t row) const { return net.amplitude + (first + row) * net.amplitude_stride; }
   uint64_t* bits(int64_t t) const { return net.bits + t * net.bits_stride + first * net.words; }
@@ -101,10 +97,6 @@ class ForwardLink {
   ForwardLink(const Recurrence<T>& net, const RecurrentOutputs<T>& out, int64_t first, int64_t count, Scratch& scratch)
       : out_(out), block_(net, first, count, scratch), drive_(row_of<T>(scratch, block_.size)) {}
 
-  static int64_t bytes(const Recurrence<T>& net, int64_t count) {
-    return Block<T>::bytes(net, count) + Scratch::bytes<T>(Machine<T>::width(count * net.neurons));
-  }
-
   void input(Machine<T>& machine, int64_t t) const {
     block_.drive(t, drive_);
     machine.own(0, drive_);
@@ -151,12 +143,6 @@ class BackwardLink {
     memset(drives_, 0, kept_ * width_ * sizeof(T));
     memset(grad_spk_, 0, count * net.stride * sizeof(T));
     if (!grads.steps.trace) add_upstream(0);
-  }
-
-  static int64_t bytes(const Recurrence<T>& net, const RecurrentGradients<T>& grads, int64_t count) {
-    const int64_t size = count * net.neurons, width = Machine<T>::width(size);
-    return Block<T>::bytes(net, count) + Scratch::bytes<T>(kept(grads) * width) + Scratch::bytes<T>(width) +
-           Scratch::bytes<T>(size) + Scratch::bytes<T>(net.neurons) + Scratch::bytes<T>(count * net.stride);
   }
 
   void again(Machine<T>& machine, int64_t t, int64_t step) const {
@@ -238,7 +224,7 @@ template <class T>
 void forward(const Recurrence<T>& net, const RecurrentOutputs<T>& out, int64_t first, int64_t last) {
   over_blocks(net, first, last, [&](int64_t row, int64_t count) {
     const int64_t begin = row * net.neurons, size = count * net.neurons;
-    Scratch scratch(ForwardLink<T>::bytes(net, count) + forward_bytes(net.sequence, size));
+    Scratch scratch;
     ForwardLink<T> link(net, out, row, count, scratch);
     forward_block(net.sequence, out.steps, begin, size, scratch, link);
   });
@@ -249,7 +235,7 @@ void backward(const Recurrence<T>& net, const RecurrentGradients<T>& grads, int6
   using Steps = BackwardBlock<T, BackwardLink<T>>;
   over_blocks(net, first, last, [&](int64_t row, int64_t count) {
     const int64_t begin = row * net.neurons, size = count * net.neurons;
-    Scratch scratch(BackwardLink<T>::bytes(net, grads, count) + Steps::bytes(net.sequence, grads.steps, size));
+    Scratch scratch;
     BackwardLink<T> link(net, grads, row, count, scratch);
     Steps(net.sequence, grads.steps, begin, size, scratch, link).run();
     link.finish();
@@ -258,13 +244,7 @@ void backward(const Recurrence<T>& net, const RecurrentGradients<T>& grads, int6
 
 }  // namespace
 
-template <class T>
-const RecurrentKernels<T>& recurrent_kernels() {
-  static constexpr RecurrentKernels<T> kernels{forward<T>, backward<T>};
-  return kernels;
-}
-template const RecurrentKernels<float>& recurrent_kernels<float>();
-template const RecurrentKernels<double>& recurrent_kernels<double>();
+SNN_DEFINE(RecurrentKernels, recurrent_kernels, forward<T>, backward<T>)
 
 }  // namespace SNN_ARCH
 }  // namespace snn

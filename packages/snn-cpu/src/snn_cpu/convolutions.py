@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from snn_core.kernels.convolutions import Moves
+from snn_core.kernels.fused import unviewed
 from snn_cpu.gradients import Computed, Gradients
-from snn_cpu.layout import channels_first
 
 __all__ = ["SpikeAwareConvolution", "highest_share"]
 
@@ -65,15 +65,8 @@ class SpikeAwareConvolution:
     def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
         """Return ``conv2d(x, weight, bias, padding=moves.padding)`` and how it was computed.
 
-        Args:
-            x: Images ``[images, channels, height, width]``; channels-last ones are not copied.
-            weight: ``[out, channels, rows, columns]``.
-            bias: ``[out]`` or None.
-            moves: The moves of windows; only the padding may differ from the default.
-
-        Returns:
-            The output ``[images, out, ...]``, in channels-last layout if sums are taken, differentiable by autograd,
-            and a short description.
+        The output is differentiable by autograd, and in channels-last layout if sums are taken; images in that layout
+        are not copied.
 
         Example:
             >>> from snn_cpu import library
@@ -147,7 +140,7 @@ def _sums(
         return None, None, None, "dense convolution, as a weight is not finite"
     what = "spikes" if binary else "values other than zero"
     how = f"{what} at {100 * active / x.numel():.1f} %: sums for them"
-    return channels_first(out), bits, values, how
+    return unviewed(out.permute(0, 3, 1, 2)), bits, values, how
 
 
 def _rows(images: Tensor) -> Tensor:
@@ -200,7 +193,7 @@ def _of_input(g: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]) ->
             turned = weight.flip(2, 3).transpose(0, 1).contiguous()
             out, finite = torch.ops.snn_cpu.sparse_convolution(bits, rows, active, turned, None, g.shape[2:], margin)
             if finite:
-                return channels_first(out)
+                return unviewed(out.permute(0, 3, 1, 2))
     # torch reads only the shape and layout of the input
     shape = torch.ops.snn_cpu.pooled_empty([x.shape[0], *x.shape[2:], x.shape[1]], g).permute(0, 3, 1, 2)
     return _by_torch(g, shape, weight, padding, (True, False, False))[0]

@@ -28,15 +28,9 @@ def by_onednn(dtype: torch.dtype) -> bool:
 
 
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``a @ b.t() + bias``, outside autograd, in reused memory.
+    """Return ``a @ b.t() + bias`` of ``a[rows, features]`` and ``b[columns, features]``, outside autograd.
 
-    Args:
-        a: ``[rows, features]``.
-        b: ``[columns, features]``.
-        bias: ``[columns]`` or None.
-
-    Returns:
-        ``[rows, columns]``.
+    Its memory is reused.
 
     Example:
         >>> loaded, _ = library.load()
@@ -53,14 +47,9 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def product_over_rows(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a.t() @ b``, outside autograd, for many rows, as in the gradient of a weight.
+    """Return ``a.t() @ b`` of ``a[rows, columns]`` and ``b[rows, features]``, outside autograd.
 
-    Args:
-        a: ``[rows, columns]``.
-        b: ``[rows, features]``.
-
-    Returns:
-        ``[columns, features]``.
+    It is for many rows, as in the gradient of a weight.
 
     Example:
         >>> product_over_rows(torch.ones(4, 1), torch.ones(4, 2))

@@ -27,15 +27,7 @@ class Interpreter:
         self._made = Made()
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
-        """Return the reason why a program cannot run here, or None.
-
-        Args:
-            program: A step program.
-            dtype: Dtype of its input.
-
-        Returns:
-            A reason, such as "float16 input; the kernels take float32 and float64".
-        """
+        """Return the reason why a program cannot run here for input of a dtype, or None."""
         return self._made.get(program, dtype, lambda: self._reason(program, dtype))
 
     def _reason(self, program: StepProgram, dtype: torch.dtype) -> str | None:
@@ -119,15 +111,7 @@ class Interpreter:
     def backward_code(
         self, program: StepProgram, spk: bool, states: tuple[bool, ...], trace: bool, need_x: bool
     ) -> BackwardCode:
-        """Return the code of a program's backward pass, made once for each set of needed gradients.
-
-        Args:
-            program: A step program.
-            spk: True if the spikes have a gradient.
-            states: True for each state that has one.
-            trace: True if they are gradients of every step's states.
-            need_x: True if the gradient of the input is needed.
-        """
+        """Return what :func:`backward_code` returns, made once for each set of needed gradients."""
         key = spk, states, trace, need_x
         return self._made.get(program, key, lambda: backward_code(program, *key))
 

@@ -45,9 +45,6 @@ class BackwardCode(NamedTuple):
 def forward_code(program: StepProgram) -> ForwardCode:
     """Return the code of a step.
 
-    Args:
-        program: The step program.
-
     Raises:
         Unknown: If the machine does not have an instruction.
     """

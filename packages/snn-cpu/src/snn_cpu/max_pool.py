@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_core.kernels.fused import unviewed
 from snn_core.kernels.layers import Windows
 from snn_cpu.gradients import Computed, Gradients
-from snn_cpu.layout import channels_first
 
 __all__ = ["ChannelsLast"]
 
@@ -46,14 +46,7 @@ class ChannelsLast:
         )
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return the largest value of each window, NaN if it holds one.
-
-        Args:
-            x: Images ``[images, channels, height, width]``, in channels-last layout.
-            windows: The windows.
-
-        Returns:
-            ``[images, channels, rows, columns]``, in channels-last layout, differentiable by autograd.
+        """Return the largest value of each window, NaN if it holds one; differentiable by autograd.
 
         Example:
             >>> from snn_cpu import library
@@ -63,7 +56,7 @@ class ChannelsLast:
             3.0
         """
         out, place = torch.ops.snn_cpu.max_pool2d(x.detach().permute(0, 2, 3, 1), *windows)
-        out = channels_first(out)
+        out = unviewed(out.permute(0, 3, 1, 2))
         if torch.is_grad_enabled() and x.requires_grad:
             gradients = Gradients(partial(_by_torch, windows), partial(_by_kernels, windows), keeps_x=False)
             out, _ = _MaxPool.apply(x, None, None, place, gradients, [out])
@@ -81,7 +74,7 @@ def _by_torch(windows: Windows, g: Tensor, x: Tensor, weight: None, place: Tenso
 def _by_kernels(windows: Windows, g: Tensor, x: Tensor, weight: None, place: Tensor, needs: Any) -> tuple[Any, ...]:
     images = g.permute(0, 2, 3, 1).contiguous()
     gradient = torch.ops.snn_cpu.max_pool2d_gradient(images, place, *x.shape[2:], *windows)
-    return channels_first(gradient), None, None
+    return unviewed(gradient.permute(0, 3, 1, 2)), None, None
 
 
 def _positions(place: Tensor, width: int, windows: Windows) -> Tensor:

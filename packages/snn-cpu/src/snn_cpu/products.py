@@ -72,15 +72,7 @@ class SpikeAware:
         return None
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-        """Return ``linear(x, weight, bias)`` and how it was computed.
-
-        Args:
-            x: Input ``[..., features]``.
-            weight: ``[columns, features]``.
-            bias: ``[columns]`` or None.
-
-        Returns:
-            The output ``[..., columns]``, differentiable by autograd, and a short description.
+        """Return ``linear(x, weight, bias)``, differentiable by autograd, and how it was computed.
 
         Example:
             >>> from snn_cpu import library
@@ -113,11 +105,7 @@ _Spikes = tuple[Tensor, int]  # bits and the number of ones
 def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[Tensor | None, _Spikes | None, str]:
     """Return the output if sums over set bits are taken, the input as bits, and a note on how, or why not.
 
-    Args:
-        x: Input ``[rows, features]``.
-        weight: ``[columns, features]``.
-        bias: ``[columns]`` or None.
-        keep: Return the bits even if sums are not taken.
+    With ``keep``, the bits are returned even if sums are not taken.
     """
     highest, dense = highest_rate(x.shape[0], weight.shape[0]), "dense product" + " by oneDNN" * by_onednn(x.dtype)
     small = f"{dense}, of few rows or columns or in another order in memory"

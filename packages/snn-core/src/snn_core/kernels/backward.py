@@ -79,10 +79,7 @@ def without(program: Program, absent: Collection[str]) -> Program:
     """Return a program without some of its inputs, namely the gradients of values on which no loss depends.
 
     A product with an absent factor is absent, and a sum consists of what remains; an absent output is the number zero.
-
-    Args:
-        program: The program.
-        absent: Names of inputs; names that the program does not have are ignored.
+    Absent names that the program does not have are ignored.
 
     Example:
         >>> product = Instruction("mul", (Register(0), Register(1)))

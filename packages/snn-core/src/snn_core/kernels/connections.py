@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -76,16 +76,6 @@ class Connection:
         else:
             gradients = {self.weight: _linear(rows.t(), features.t())}
         return gradients if self.bias is None else {**gradients, self.bias: rows.sum(0)}
-
-
-def joined(parts: Sequence[Tensor], out: Tensor) -> Tensor:
-    """Write parts side by side along the last axis of ``out``, and return it.
-
-    Example:
-        >>> joined([torch.ones(2), torch.zeros(1)], torch.empty(3))
-        tensor([1., 1., 0.])
-    """
-    return torch.cat([*parts], -1, out=out) if len(parts) > 1 else out.copy_(parts[0])
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -129,19 +129,16 @@ class Layout:
 
     def conv2d(self, x: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, str]:
         """Compute :func:`conv2d` in the layout chosen here."""
-        hows: list[str] = []
-
-        def convolve(x: Tensor) -> Tensor:
-            out, how = conv2d(x, *args, **kwargs)
-            hows.append(how)
-            return out
-
-        return self.convolved(convolve, x), hows[0]
+        x = _channels_last(x)
+        out, how = conv2d(x, *args, **kwargs)
+        return self._noted(x, out), how
 
     def convolved(self, convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Return what a convolution makes of an input ``[rows, channels, ...]``."""
-        x = _channels_last(x) if _gains(x) else x
-        out = convolve(x)
+        x = _channels_last(x)
+        return self._noted(x, convolve(x))
+
+    def _noted(self, x: Tensor, out: Tensor) -> Tensor:
         self.largest = max(self.largest, x.nbytes, out.nbytes)
         return out
 
@@ -161,6 +158,9 @@ def _gains(x: Tensor) -> bool:
 
 
 def _channels_last(x: Tensor) -> Tensor:
+    """Return an input in channels-last layout, if that is faster."""
+    if not _gains(x):
+        return x
     if x.shape[1] == 1:
         # a single channel fits both layouts at once, and torch tells them apart by the stride of an axis of length 1
         return x.contiguous().squeeze(1).unsqueeze(-1).movedim(-1, 1)

@@ -14,7 +14,7 @@ from torch.overrides import _get_current_function_mode_stack
 from snn_core.kernels.layout import Layout
 from snn_core.kernels.ownership import is_owned
 from snn_core.kernels.registry import Kernel
-from snn_core.neuron.firing import is_autocast
+from snn_core.neuron.firing import as_dtype, is_autocast
 
 
 def fits(*tensors: Tensor) -> bool:
@@ -40,9 +40,6 @@ def is_plain(*tensors: Tensor) -> bool:
 
     They must fit, be dense and on one device, and no mode may change what torch's operations do.
 
-    Args:
-        tensors: One or more tensors.
-
     Example:
         >>> is_plain(torch.zeros(2), torch.zeros(3))
         True
@@ -55,9 +52,6 @@ def is_plain(*tensors: Tensor) -> bool:
 
 def is_plain_by_element(*tensors: Tensor) -> bool:
     """Return True if an element-wise operation on these tensors may be replaced by another; autocast may be on.
-
-    Args:
-        tensors: One or more tensors.
 
     Example:
         >>> with torch.autocast("cpu"):
@@ -79,7 +73,7 @@ def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
 
 
 def call(
-    kernel: Kernel | Widened,
+    kernel: Kernel,
     call_: Any,
     x: Tensor,
     states: tuple[Tensor, ...],
@@ -109,8 +103,6 @@ def call(
         >>> call(Echo(), how, torch.ones(3, 1), (torch.zeros(1),), (), trace=False)[0].flatten()
         tensor([1., 1., 1.])
     """
-    if x.dtype != states[0].dtype and not getattr(kernel, "widens", False):
-        kernel = Widened(kernel)
     tensors = (x, *states, *constants)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         rows = _rows_of(x)
@@ -119,51 +111,23 @@ def call(
     return _forward(kernel, call_, x, states, constants, trace, save=False)[0]
 
 
-class Widened:
-    """A kernel for input in half precision, built from a kernel for the dtype of the states.
+def _forward(
+    kernel: Kernel,
+    call_: Any,
+    x: Tensor,
+    states: Sequence[Tensor],
+    constants: Sequence[Tensor],
+    trace: bool,
+    save: bool,
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    wide = x if _takes(kernel, x, states) else _widened(x, states[0].dtype)
+    (spikes, *after), saved = kernel.forward(call_, wide, states, constants, trace, save=save)
+    return (unviewed(as_dtype(spikes, x.dtype)), *map(unviewed, after)), saved
 
-    The input that is stored for the backward pass keeps its half precision.
 
-    Args:
-        kernel: The kernel.
-    """
-
-    def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
-        self.sums_x: bool = getattr(kernel, "sums_x", False)
-
-    def forward(
-        self,
-        call: Any,
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        trace: bool,
-        save: bool,
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        wide = _widened(x, states[0].dtype)
-        (spikes, *after), saved = self._kernel.forward(call, wide, states, constants, trace, save)
-        return (spikes.to(x.dtype), *after), saved
-
-    def backward(
-        self,
-        call: Any,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        needs: Sequence[bool],
-        **options: bool,
-    ) -> tuple[Tensor | None, ...]:
-        of_spikes, *others = grads
-        dtype = states[0].dtype
-        wide = None if of_spikes is None else of_spikes.to(dtype)
-        of_x, *gradients_ = self._kernel.backward(
-            call, (wide, *others), _widened(x, dtype), states, constants, saved, trace, needs, **options
-        )
-        return (None if of_x is None else of_x.to(x.dtype), *gradients_)
+def _takes(kernel: Kernel, x: Tensor, states: Sequence[Tensor]) -> bool:
+    """Return True if a kernel takes input of this dtype; otherwise it gets, and returns, that of the states."""
+    return x.dtype == states[0].dtype or getattr(kernel, "widens", False)
 
 
 def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -171,12 +135,7 @@ def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype) if len(x) == 1 or x.stride(0) else x[:1].to(dtype).expand(x.shape)
 
 
-def _forward(kernel: Kernel | Widened, *args: Any, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    out, saved = kernel.forward(*args, save=save)
-    return tuple(_owned(o) for o in out), saved
-
-
-def _owned(tensor: Tensor) -> Tensor:
+def unviewed(tensor: Tensor) -> Tensor:
     """Return the same tensor, but not as a view of another, which autograd would not let users change in place."""
     if not tensor._is_view():
         return tensor
@@ -185,14 +144,9 @@ def _owned(tensor: Tensor) -> Tensor:
 
 
 def repeated(rows: Tensor, steps: int) -> Tensor:
-    """Return one step's input repeated in several steps; kernels then give its gradient summed over the steps.
+    """Return one step's input ``[batch, ...]`` repeated in several steps, in the same memory.
 
-    Args:
-        rows: One step's input, ``[batch, ...]``.
-        steps: Number of steps.
-
-    Returns:
-        The input ``[steps, batch, ...]``, in the same memory.
+    Kernels then give its gradient summed over the steps.
 
     Example:
         >>> rows = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -229,7 +183,7 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, kernel: Kernel | Widened, call_: Any, trace: bool, count: int, steps: int, *tensors: Tensor
+        ctx: Any, kernel: Kernel, call_: Any, trace: bool, count: int, steps: int, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         x, states, constants = _arguments(tensors, count, steps)
         out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)
@@ -253,13 +207,17 @@ class _Fused(torch.autograd.Function):
         else:
             if x.stride() != strides:  # a hook on saved tensors gave another with the same values
                 x = _laid_out(x, strides)
-            over_steps = bool(steps) and needs[0]
+            takes_x, over_steps = _takes(kernel, x, states), bool(steps) and needs[0]
             options = {"sums_x": True} if over_steps and getattr(kernel, "sums_x", False) else {}
-            if needs[0] and not steps and getattr(kernel, "overwrites", False) and is_owned(grads):
+            if needs[0] and not steps and takes_x and getattr(kernel, "overwrites", False) and is_owned(grads):
                 options["overwrites"] = True
-            of_x, *others = kernel.backward(call_, grads, x, states, constants, saved, trace, needs, **options)
-            if over_steps and "sums_x" not in options and of_x is not None:
-                of_x = of_x.sum(0)
+            wide = x if takes_x else _widened(x, states[0].dtype)
+            if not takes_x and grads[0] is not None:
+                grads = grads[0].to(wide.dtype), *grads[1:]
+            of_x, *others = kernel.backward(call_, grads, wide, states, constants, saved, trace, needs, **options)
+            if of_x is not None:
+                of_x = as_dtype(of_x, x.dtype)
+                of_x = of_x.sum(0) if over_steps and "sums_x" not in options else of_x
             all_gradients = [of_x, *others]
         return *(None,) * 5, *(g if n else None for g, n in zip(all_gradients, needs, strict=True))
 

@@ -82,7 +82,8 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     """
     compiling = torch.compiler.is_compiling()
     # an exported file must run where our operators do not exist
-    if torch.onnx.is_in_onnx_export() or _is_written_out() or not (compiling or serves_sequences(xs.device.type)):
+    writes_out = torch.onnx.is_in_onnx_export() or (not torch.compiler.is_dynamo_compiling() and WRITES_OUT.get())
+    if writes_out or not (compiling or serves_sequences(xs.device.type)):
         return loop(neuron.advance, xs, state, trace)
     if compiling:
         # a compiler would unroll the loop T times; the operator is one node to it
@@ -98,10 +99,6 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
 
 WRITES_OUT: ContextVar[bool] = ContextVar("writes_out", default=False)
 """True while torch.export traces, in this thread, a program that must contain every step and no operator of ours."""
-
-
-def _is_written_out() -> bool:
-    return not torch.compiler.is_dynamo_compiling() and WRITES_OUT.get()
 
 
 def _fused_call(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels.connections import Connection, joined
+from snn_core.kernels.connections import Connection
 from snn_core.kernels.program import X_OVER_STEPS, StepProgram
 from snn_core.kernels.registry import Interpreter
 
@@ -162,7 +162,7 @@ class Connected(Programmed):
             sources = {"x": x_now, "input": x_now, **dict(zip(fields, state, strict=True))}
             before = None if program.renames_input else back["x"]
             for (inputs, connections), out_ in zip(program.arriving.items(), returned_now, strict=True):
-                grad = joined([back[name] for name in inputs], out_)
+                grad = torch.cat([back[name] for name in inputs], -1, out=out_)
                 for c in connections:
                     if not c.of_input:
                         for name, gradient in zip(c.sources, c.to_sources(grad, sources, values), strict=True):

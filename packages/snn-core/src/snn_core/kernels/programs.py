@@ -61,9 +61,7 @@ def program(
 def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     """Return the engine that takes the program of a neuron's sequence, or None and why no installed engine does.
 
-    Args:
-        neuron: A :class:`~snn_core.SpikingNeuron`; only a copy of it runs.
-        xs: Input ``[T, batch, ...]``.
+    Only a copy of the neuron runs.
     """
     engines = offered("program", xs.device.type)
     if not engines:
@@ -118,16 +116,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
 
 
 def kernel_of_family(call: SequenceCall, x: Tensor, constants: Sequence[Tensor]) -> tuple[Programmed | None, str]:
-    """Return a kernel for a call of a sequence operator, made of an engine and the family's program.
-
-    Args:
-        call: The call.
-        x: Input ``[T, ...]``.
-        constants: The constants of the family.
-
-    Returns:
-        The kernel; or None, and the reason if there is an engine.
-    """
+    """Return a kernel made of an engine and the family's program; or None, and the reason if there is an engine."""
     engines = offered("program", call.device)
     if not engines:
         return None, ""
@@ -218,28 +207,6 @@ def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sa
             raise NoProgram(f"a step on random numbers raises {type(error).__name__}: {error}") from error
 
 
-def _after_first_step(neuron: Any, xs: Tensor, state: Any, sample: Sample) -> tuple[Known, Any, bool]:
-    """Run the first step of a neuron by its own code, and find a program that does the same or why there is none.
-
-    Returns:
-        The program or the reason, the outputs of the step, and True if the step has changed nothing else.
-    """
-    from snn_core.sequence.surroundings import Surroundings
-
-    x = as_dtype(xs.unbind(0)[0], state[0].dtype)
-    before = Surroundings(neuron, whole=True)
-    outputs = neuron.advance(x, state, None)
-    change = before.change()
-    if change:
-        return f"a step {change}", outputs, False
-    try:
-        traced_step = _traced(lambda: neuron, x.dim(), x.dtype, sample)
-    except NoProgram as reason:
-        return str(reason), outputs, True
-    same = _gives(traced_step, neuron, x, state, outputs)
-    return traced_step if same else "a step gives different numbers in different surroundings", outputs, True
-
-
 def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any) -> bool:
     emitted, after, _ = outputs
     with torch.no_grad():
@@ -270,14 +237,29 @@ class _Kept:
         return self.impure or self.programs.get(kind)
 
     def by_first_step(self, neuron: Any, xs: Tensor, state: Any, sample: Sample) -> tuple[Known, Any]:
-        """Find the program of the neuron by its first step, and return the outputs of that step too."""
-        known, outputs, pure = _after_first_step(neuron, xs, state, sample)
-        kind = _kind(xs, state[0].dtype, sample)
-        if pure:
-            self.programs[kind] = next((k for k in self.programs.values() if k == known), known)
-        else:
-            self.impure = str(known)
-        return self.known(kind) or known, outputs
+        """Run the first step by the neuron's own code; return a program that does the same or why there is none.
+
+        The outputs of the step come with it.
+        """
+        from snn_core.sequence.surroundings import Surroundings
+
+        x = as_dtype(xs.unbind(0)[0], state[0].dtype)
+        before = Surroundings(neuron, whole=True)
+        outputs = neuron.advance(x, state, None)
+        change = before.change()
+        if change:
+            self.impure = f"a step {change}"
+            return self.impure, outputs
+        known: Known
+        try:
+            known = _traced(lambda: neuron, x.dim(), x.dtype, sample)
+            if not _gives(known, neuron, x, state, outputs):
+                known = "a step gives different numbers in different surroundings"
+        except NoProgram as reason:
+            known = str(reason)
+        known = next((k for k in self.programs.values() if k == known), known)
+        self.programs[_kind(xs, state[0].dtype, sample)] = known
+        return known, outputs
 
     def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype, sample: Sample) -> Known:
         """Find the program of the neuron by the first step of a copy."""
@@ -316,17 +298,11 @@ def _kept(neuron: Any) -> _Kept:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call that runs a neuron's sequence by its program.
-
-    Args:
-        program: The program.
-        neuron: The neuron.
-        names: The names of its constants, in the order in which their tensors are passed on.
-    """
+    """A call that runs a neuron's sequence by its program."""
 
     program: StepProgram
     neuron: Any
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of its constants, in the order in which their tensors are passed on
 
     def steps(self, x: Tensor, states: Sequence[Tensor], values: Sequence[Tensor], trace: bool) -> tuple[Tensor, ...]:
         neuron = with_constants(self.neuron, dict(zip(self.names, values, strict=True)))

@@ -188,12 +188,7 @@ def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]
 
 
 class _Connections(TorchFunctionMode):
-    """A mode that turns the outputs of connections into inputs of the step, and refuses to read a value into Python.
-
-    Args:
-        record: The recording.
-        constants: The neuron's constants, by path.
-    """
+    """A mode that turns the outputs of connections into inputs of the step, and refuses to read a value into Python."""
 
     def __init__(self, record: Recording, constants: Mapping[str, Tensor]) -> None:
         super().__init__()

@@ -159,14 +159,9 @@ def tensors_in(values: Any) -> list[Tensor]:
 
 
 def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
-    """Raise NotSampleWise unless an argument names axes within a sample.
+    """Raise NotSampleWise unless ``dims``, the axes that an argument means, are within a sample.
 
-    Args:
-        call: The call.
-        name: The name of the argument.
-        value: The argument.
-        dims: The axes that the argument means.
-        axes: The number of axes, including the batch.
+    The number of ``axes`` includes the batch.
     """
     dims = dims if isinstance(dims, tuple | list | range) else (dims,)
     if not dims or not all(is_whole(d) and d % axes >= 1 for d in dims):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_core.kernels.fused import fits
+from snn_core.kernels.fused import fits, unviewed
 
 
 def concatenated(parts: Iterable[Any], steps: int) -> Any:
@@ -73,7 +73,7 @@ class _Placed(torch.autograd.Function):
     def forward(ctx: Any, part: Tensor, place: Tensor) -> Tensor:
         ctx.set_materialize_grads(False)
         place.copy_(part)
-        return place.new_empty(0).set_(place.untyped_storage(), place.storage_offset(), place.shape, place.stride())
+        return unviewed(place)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, None]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import itemgetter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -49,10 +48,9 @@ class Ending:
             self._running = len(self._order)
             kept = self._ordered(kept, self._order)
         if count < self._running:
-            kept = (_count(self._running, kept),) if isinstance(kept, int) else kept
-            halves = each(lambda state: state.tensor_split((count,)), kept)
-            self._ended.append((each(itemgetter(1), halves), self._running - count))
-            kept, self._running = each(itemgetter(0), halves), count
+            kept = _by_sample(kept, self._running)
+            self._ended.append((each(lambda state: state[count:], kept), self._running - count))
+            kept, self._running = each(lambda state: state[:count], kept), count
         return kept
 
     def whole(self, kept: Any) -> Any:
@@ -78,24 +76,25 @@ class Ending:
 
 def _concatenated(parts: list[tuple[Any, int]]) -> Any:
     """Return the state of all samples, given its parts and the number of samples in each."""
-    parts = [((_count(n, kept),) if isinstance(kept, int) else kept, n) for kept, n in parts]
+    parts = [(_by_sample(kept, samples), samples) for kept, samples in parts]
     like = next((kept for kept, _ in parts if kept is not None), None)
     if like is None:
         return None
-    columns = ([(None if kept is None else kept[i], n) for kept, n in parts] for i in range(len(like)))
-    return getattr(like, "_make", tuple)(map(_stacked, columns))
+    columns = zip(*(kept or (None,) * len(like) for kept, _ in parts), strict=True)
+    return getattr(like, "_make", tuple)(_stacked(column, [samples for _, samples in parts]) for column in columns)
 
 
-def _count(samples: int, number: int) -> Tensor:
-    """Return a tensor that holds a number once per sample, on the CPU, where the numbers are read."""
-    return torch.full((samples,), number, device="cpu")
+def _by_sample(kept: Any, samples: int) -> Any:
+    """Return a state with a number for each sample in place of one for all, on the CPU, where it is read."""
+    return (torch.full((samples,), kept, device="cpu"),) if isinstance(kept, int) else kept
 
 
-def _stacked(column: list[tuple[Tensor | None, int]]) -> Tensor | None:
-    like = next((s for s, _ in column if not _is_rest(s)), None)
+def _stacked(column: Sequence[Tensor | None], counts: Sequence[int]) -> Tensor | None:
+    like = next((state for state in column if not _is_rest(state)), None)
     if like is None:
-        return column[0][0]
-    return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in column])
+        return column[0]
+    pairs = zip(column, counts, strict=True)
+    return torch.cat([like.new_zeros((n, *like.shape[1:])) if s is None or _is_rest(s) else s for s, n in pairs])
 
 
 def _is_rest(state: Tensor | None) -> bool:

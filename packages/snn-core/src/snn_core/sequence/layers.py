@@ -195,19 +195,13 @@ def computed_by(call: Call) -> plans.Function:
     return compute(call.func, tuple(call.out.shape[1:])) if told_rows else compute(call.func)
 
 
+@dataclass(frozen=True)
 class LayerCall:
-    """A call of a torch layer in one step, with the arguments of the function that it calls.
+    """A call of a torch layer in one step, with the arguments of the function that it calls."""
 
-    Args:
-        path: The layer's path in the net.
-        module: The layer; its attributes are the arguments of the function.
-        axes: The number of axes of its input, including the batch.
-    """
-
-    def __init__(self, path: str, module: Any, axes: int) -> None:
-        self.path: str = path
-        self.module: Any = module
-        self.axes: int = axes
+    path: str
+    module: Any  # its attributes are the arguments of the function
+    axes: int  # of its input, including the batch
 
     @property
     def name(self) -> str:

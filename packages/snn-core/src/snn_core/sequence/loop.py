@@ -22,13 +22,7 @@ Run = Callable[[nn.Module, Tensor, Folding], Any]
 
 
 class Loop:
-    """A run of a net through the steps of a sequence, exactly as the net is written.
-
-    Args:
-        net: The net.
-        xs: Input ``[T, batch, ...]``.
-        folding: The samples that run in each step.
-    """
+    """A run of a net through the steps of ``xs[T, batch, ...]``, exactly as the net is written."""
 
     def __init__(self, net: nn.Module, xs: Tensor, folding: Folding) -> None:
         self._net = net

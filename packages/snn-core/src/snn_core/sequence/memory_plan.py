@@ -266,12 +266,8 @@ def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
 
 
 # the states of neurons, and all attributes of modules except their parts and mode
-_NO_OPTIONS = {*vars(nn.Module()), "_kept", "_kept_in", "_programs"} - {
-    "_parameters",
-    "_buffers",
-    "_modules",
-    "training",
-}
+_NO_OPTIONS = {*vars(nn.Module())} - {"_parameters", "_buffers", "_modules", "training"}
+_NO_OPTIONS |= {"_kept", "_kept_in", "_programs"}
 
 
 def _form(value: Any) -> Hashable:

@@ -125,8 +125,6 @@ class Snapshot:
         self._lost = ""  # an attribute that cannot be copied
         attributes = [] if torch.compiler.is_compiling() else list(map(_attributes, self._modules))
         self._attributes = self._copies(attributes)
-        self._parameters = [dict(module._parameters) for module in self._modules]
-        self._buffers = [dict(module._buffers) for module in self._modules]
         self._copied: dict[int, tuple[Tensor, int, Tensor]] = {}  # buffers, their versions and copies
         for buffer in net.buffers():
             copied = None if last is None or own_code else last._copied.get(id(buffer))
@@ -152,29 +150,19 @@ class Snapshot:
     @contextmanager
     def as_it_was(self) -> Iterator[None]:
         """Restore everything within a block; changes made inside the block last only as long as the block."""
-        now = [(m, dict(vars(m)), dict(m._parameters), dict(m._buffers)) for m in self._modules]
-        numbers = RandomStates()
-        try:
-            if self._numbers is not None:
-                self._numbers.restore()
-            for module, attributes, parameters, buffers in zip(
-                self._modules, self._copies(self._attributes), self._parameters, self._buffers, strict=True
-            ):
-                _put(module, attributes)
-                module._parameters.clear()
-                module._parameters.update(parameters)
-                module._buffers.update(
-                    {n: b if b is None else self._copied[id(b)][2].clone() for n, b in buffers.items()}
-                )
-            yield
-        finally:
-            for module, attributes, parameters, buffers in now:
-                _put(module, attributes)
-                module._parameters.clear()
-                module._parameters.update(parameters)
-                module._buffers.update(buffers)
-            if self._numbers is not None:
-                numbers.restore()
+        now = [dict(vars(module)) for module in self._modules]
+        with RandomStates() if self._numbers is not None else nullcontext():
+            try:
+                if self._numbers is not None:
+                    self._numbers.restore()
+                copies = {identity: copied.clone() for identity, (_, _, copied) in self._copied.items()}
+                for module, attributes in zip(self._modules, self._copies(self._attributes), strict=True):
+                    buffers = {name: copies.get(id(buffer)) for name, buffer in attributes["_buffers"].items()}
+                    _put(module, {**attributes, "_parameters": dict(attributes["_parameters"]), "_buffers": buffers})
+                yield
+            finally:
+                for module, attributes in zip(self._modules, now, strict=True):
+                    _put(module, attributes)
 
     def _copies(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return copies of the attributes of all modules, if the net's own code may change them."""
@@ -196,7 +184,8 @@ class Snapshot:
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
     """Return the attributes of a module without its kept state, which would keep an autograd graph in memory."""
-    return {**vars(module), **({"_kept": None} if isinstance(module, Temporal) else {})}
+    parts = {"_parameters": dict(module._parameters), "_buffers": dict(module._buffers)}
+    return {**vars(module), **parts, **({"_kept": None} if isinstance(module, Temporal) else {})}
 
 
 def _put(module: nn.Module, attributes: dict[str, Any]) -> None:

@@ -92,12 +92,7 @@ def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe
 
 
 class _Step:
-    """The basis of the schedule of a net whose step was recorded: what its code may have read besides values.
-
-    Args:
-        net: The net.
-        x: Input of the step, ``[batch, ...]``.
-    """
+    """The basis of the schedule of a net whose step was recorded: what its code may have read besides values."""
 
     def __init__(self, net: nn.Module, x: Tensor) -> None:
         self._modes = modes(net)
@@ -122,15 +117,9 @@ def _form(x: Tensor) -> tuple[Any, ...]:
 
 
 def recorded_ahead(net: nn.Module, xs: Tensor, trusts: bool = False) -> Schedule:
-    """Find out how a net with code of its own will run, on a copy of the net.
+    """Find out how a net with code of its own will run, by the first steps of ``xs[T, batch, ...]`` on a copy of it.
 
-    Args:
-        net: The net, which stays as it is, as do the random generators.
-        xs: Its input ``[T, batch, ...]``, whose first steps are run.
-        trusts: True to assume that unknown functions act on each sample alone.
-
-    Returns:
-        The schedule.
+    The net and the random generators stay as they are. ``trusts`` is as for :func:`recorded`.
 
     Raises:
         ValueError: If ``trusts`` is True, and the net cannot run layer by layer all the same.

@@ -131,13 +131,7 @@ def copied(net: nn.Module) -> nn.Module:
 
 
 def unhook(twin: nn.Module) -> nn.Module:
-    """Remove hooks from a copy of a net, except torch's hooks that compute weights, such as pruning's.
-
-    Args:
-        twin: The copy, changed in place.
-
-    Returns:
-        The copy.
+    """Remove hooks from a copy of a net, in place, except torch's hooks that compute weights, such as pruning's.
 
     Example:
         >>> layer = nn.Linear(3, 2)

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """A watch over one step of a net, or over a run, which changes nothing; subclasses record the calls.
-
-    Args:
-        net: The net.
-    """
+    """A watch over one step of a net, or over a run, which changes nothing; subclasses record the calls."""
 
     records: bool = False  # True if the record of this step may run all steps, and its outputs may be discarded
     asserted: bool = False  # True if the other steps will run like this one although hooks see only this one
