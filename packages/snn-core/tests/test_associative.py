@@ -60,7 +60,12 @@ def test_gradients_equal_those_of_the_recurrence() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "named"),
-    [((0, 2, 2, None), "in_dim"), ((5, 0, 2, None), "d_value"), ((5, 2, 2, 5), "num_spiking_neurons")],
+    [
+        ((0, 2, 2, None), "in_dim"),
+        ((5, 0, 2, None), "d_value"),
+        ((5, 2, 2.0, None), "d_key"),
+        ((5, 2, 2, 5), "num_spiking_neurons"),
+    ],
 )
 def test_sizes_that_do_not_agree_are_errors(sizes: tuple, named: str) -> None:
     with pytest.raises(ValueError, match=rf"AssociativeLeaky.*{named}"):

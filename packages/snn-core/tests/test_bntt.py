@@ -88,3 +88,9 @@ def test_chunks_recompute_by_the_same_entries() -> None:
     snn.unroll(nets[1], xs, chunk=3).sum().backward()
     close([p.grad for p in nets[1].parameters()], [p.grad for p in nets[0].parameters()])
     close(dict(nets[1].named_buffers()), dict(nets[0].named_buffers()))
+
+
+@pytest.mark.parametrize("time_steps", [0, -1, 2.0, True])
+def test_a_number_of_steps_that_is_not_a_count_is_an_error(time_steps: float) -> None:
+    with pytest.raises(ValueError, match=r"BatchNormTT1d: time_steps must be a whole number, 1 or more, got"):
+        snn.BatchNormTT1d(3, time_steps)

@@ -8,7 +8,7 @@ import pickle
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -279,6 +279,29 @@ def test_a_threshold_of_a_cell_is_compared_with_its_states_and_not_with_its_inpu
     cell = snn.SLSTM(3, 7, **{name: torch.rand(5)})
     for call in (lambda: cell(torch.ones(2, 3)), lambda: cell.unroll(torch.ones(4, 2, 3))):
         with pytest.raises(ValueError, match=rf"{name} of shape \(5,\) does not fit states of shape \(2, 7\)"):
+            call()
+
+
+class Resting(snn.Refractory, snn.Leaky):
+    class State(NamedTuple):
+        wait: Tensor
+        mem: Tensor
+
+
+@pytest.mark.parametrize(
+    ("neuron", "name"),
+    [
+        (snn.DeltaLeaky(torch.rand(5), 0.9), "delta_threshold"),
+        (snn.RLeaky(0.9, all_to_all=False, max_delay=2, delay=torch.rand(5)), "delay"),
+        (snn.RLeaky(0.9, V=torch.rand(5), all_to_all=False), "V"),
+        (Resting(beta=0.9, refractory_period=torch.ones(5)), "refractory_period"),
+    ],
+)
+def test_a_constant_that_only_some_neurons_have_is_named_too(neuron: snn.SpikingNeuron, name: str) -> None:
+    xs = torch.ones(4, 2, 7)
+    message = rf"{type(neuron).__name__}: {name} of shape \(5,\) does not fit states of shape \(2, 7\);"
+    for call in (lambda: neuron(xs[0]), lambda: neuron.step(xs[0]), lambda: neuron.unroll(xs)):
+        with pytest.raises(ValueError, match=message):
             call()
 
 

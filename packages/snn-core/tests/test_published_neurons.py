@@ -493,6 +493,13 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         (lambda: snn.Izhikevich(dt=-1.0), "Izhikevich: dt must be greater than 0 milliseconds"),
         (lambda: snn.AdEx(tau_w=0.0), "AdEx: tau_w must be greater than 0"),
         (lambda: snn.AdEx(sharpness=-2.0), "AdEx: sharpness must be greater than 0"),
+        (lambda: snn.RF(1.0, 0.1, dt=math.inf), "RF: dt must be finite, got inf"),
+        (lambda: snn.RF(1.0, 0.1, dt=torch.tensor([0.1, math.inf])), "RF: dt must be finite, got"),
+        (lambda: snn.BRF(0.0, 0.1, dt=math.inf), "BRF: dt must be finite, got inf"),
+        (lambda: snn.Izhikevich(dt=math.inf), "Izhikevich: dt must be finite, got inf"),
+        (lambda: snn.AdEx(dt=math.inf), "AdEx: dt must be finite, got inf"),
+        (lambda: snn.AdEx(sharpness=math.inf), "AdEx: sharpness must be finite, got inf"),
+        (lambda: snn.Lapicque(0.9, time_step=math.inf), "Lapicque: time_step must be finite, got inf"),
         (lambda: snn.ALIF(0.9, float("nan")), "ALIF: rho must not be NaN"),
     ],
 )

@@ -47,6 +47,18 @@ def test_differences_of_unsigned_integers_do_not_wrap_around():
     assert spikes.tolist() == [1, -1, 1]
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_differences_of_integers_are_exact_also_with_a_default_dtype_of_16_bits(dtype):
+    data = torch.tensor([4096, 4097, 4096, 4096, 70000])
+    torch.set_default_dtype(dtype)
+    try:
+        spikes = delta(data, threshold=1, padding=True, off_spike=True)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert spikes.dtype == dtype
+    assert spikes.tolist() == [0, 1, -1, 0, 1]
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_the_dtype_and_the_shape_stay(dtype):
     spikes = delta(torch.ones(7, 3, 5, dtype=dtype), off_spike=True)

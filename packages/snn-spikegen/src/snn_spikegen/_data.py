@@ -35,11 +35,7 @@ def working(data: Tensor, name: str = "data") -> Tensor:
 
 
 def extent(values: Tensor) -> tuple[float, float]:
-    """Return the lowest and the highest value.
-
-    Returns:
-        Both as Python numbers; NaN if there is one; infinity and minus infinity where there are no values.
-    """
+    """Return the lowest and the highest value; NaN if there is one, infinity and minus infinity if there are none."""
     if not values.numel():
         return math.inf, -math.inf
     lowest, highest = torch.aminmax(values.detach())
@@ -55,11 +51,7 @@ def nearest(number: float, dtype: torch.dtype) -> float:
 
 
 def outside(values: Tensor, low: float, high: float, name: str = "data") -> tuple[float, float] | None:
-    """Return the lowest and the highest value, if one lies outside a range or is NaN.
-
-    Returns:
-        Both as Python numbers; None if all lie in the range, and on an accelerator, which checks them by itself.
-    """
+    """Return the lowest and the highest value if one lies outside a range or is NaN; None if a device checks that."""
     if not answers_at_once(values):
         seen = values.detach()
         leave_to_device(((seen >= low) & (seen <= high)).all(), f"{name} lie outside of [{low}, {high}]")

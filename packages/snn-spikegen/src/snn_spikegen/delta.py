@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import finite
-from snn_spikegen._data import floating, without_nan
+from snn_spikegen._data import floating_dtype, without_nan, working
 
 
 def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike: bool = False) -> Tensor:
@@ -37,7 +37,9 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
 
     Source: Corradi and Indiveri, A Neuromorphic Event-Based Neural Recording System (2015).
     """
-    values = floating(data).detach()
+    dtype = floating_dtype(data)
+    # Integers in 16 bits would differ by other amounts, or be infinite.
+    values = (data if data.is_floating_point() else working(data)).detach()
     if values.dim() == 0:
         raise ValueError("data is a single number; delta needs a time axis, [T, *shape]")
     least = finite("threshold", threshold)
@@ -50,4 +52,5 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
     rises, falls = change >= least, change <= -least if off_spike else None
     # The spikes overwrite the changes: new memory of this size costs more than the arithmetic.
     spikes = change.copy_(rises)
-    return spikes if falls is None else spikes.sub_(falls.to(spikes.dtype))
+    spikes = spikes if falls is None else spikes.sub_(falls.to(spikes.dtype))
+    return spikes.to(dtype)

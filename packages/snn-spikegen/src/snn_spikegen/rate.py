@@ -131,11 +131,9 @@ def _is_other_than(number: float, value: float | Tensor) -> bool:
 
 
 def _probability(values: Tensor) -> Tensor:
-    if not answers_at_once(values):
-        without_nan(values)
-        return values.clamp(0, 1)
-    lowest, highest = extent(values)
-    if lowest >= 0 and highest <= 1:
-        return values
+    if answers_at_once(values):
+        lowest, highest = extent(values)
+        if lowest >= 0 and highest <= 1:
+            return values
     without_nan(values)
     return values.clamp(0, 1)

@@ -23,12 +23,7 @@ _KEY, _SUM = "snn", "snn.sha256"
 
 
 def classes(net: nn.Module) -> dict[str, str]:
-    """Return the class of every module of a net, by path. In a file it is only a name; nothing ever imports it.
-
-    Example:
-        >>> classes(nn.Sequential(nn.Linear(3, 2)))
-        {'': 'torch.nn.modules.container.Sequential', '0': 'torch.nn.modules.linear.Linear'}
-    """
+    """Return the class of every module of a net, by path. In a file it is only a name; nothing ever imports it."""
     kinds = {path: type_before_parametrizations(m) for path, m in net.named_modules(remove_duplicate=False)}
     return {path: f"{kind.__module__}.{kind.__qualname__}" for path, kind in kinds.items()}
 
@@ -41,18 +36,9 @@ def device_of(net: nn.Module) -> torch.device:
 def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
     """Write tensors with a manifest: the format, versions, the shape, dtype and checksum of each tensor, and content.
 
-    Args:
-        path: The file.
-        kind: The kind of file.
-        tensors: The tensors by name.
-        content: Further entries of the manifest, which JSON must be able to represent.
-
     Raises:
         TypeError: If JSON cannot represent the content, or a file cannot hold a tensor.
         ValueError: If a tensor has a name that a file cannot have.
-
-    Example:
-        See :func:`opened`.
     """
     tensor_file.must_be_known(tensors)
     described = {name: _described(tensor) for name, tensor in tensors.items()}
@@ -69,26 +55,11 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
 
 
 def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a file that :func:`sealed` wrote.
-
-    Args:
-        path: The file.
-        kind: The kind of file that is expected.
-
-    Returns:
-        The tensors and the manifest.
+    """Return the tensors and the manifest of a file of this kind that :func:`sealed` wrote.
 
     Raises:
         ValueError: If the file is damaged, of another kind or of a later format, or if its tensors are not those that
             its manifest describes; the message names each one.
-
-    Example:
-        >>> import pathlib, tempfile, torch
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.safetensors"
-        >>> sealed(path, "numbers", {"w": torch.ones(2)}, {"note": "two"})
-        >>> tensors, manifest = opened(path, "numbers")
-        >>> tensors["w"].tolist(), manifest["note"]
-        ([1.0, 1.0], 'two')
     """
     tensors, texts = tensor_file.read(path)
     text = texts.get(_KEY)
@@ -180,12 +151,7 @@ _CONTENT: dict[str, Callable[[Any], bool]] = {
 
 
 def missing(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
-    """List the entries that a manifest lacks, or that are not as ``save`` writes them, in words.
-
-    Example:
-        >>> missing({}, {})[:2]
-        ["its manifest has no 'classes'", "its manifest has no 'options'"]
-    """
+    """List the entries that a manifest lacks, or that are not as ``save`` writes them, in words."""
     faults = []
     for key, fits in _CONTENT.items():
         if key not in manifest:

@@ -21,19 +21,9 @@ from snn_core.neuron.spiking import SpikingNeuron
 # these are not in any state_dict, yet they change the output
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
 # nor are these, which only some neurons and delays have, and files up to 0.5.1 do not
-_SETTINGS = (
-    "avg_pool",
-    "delta_threshold",
-    "detach_reset",
-    "dt",
-    "full",
-    "kernel",
-    "kernel_truncation_steps",
-    "max_delay",
-    "max_pool",
-    "method",
-    "order",
-    "sigma",
+_SETTINGS = frozenset(
+    "avg_pool delta_threshold detach_reset dt full kernel kernel_truncation_steps max_delay max_pool method order "
+    "sigma".split()
 )
 _STATE = "state/"  # the prefix of the names of states, which are stored beside parameters and buffers
 

@@ -40,22 +40,10 @@ _DEEPEST = 100  # levels of lists and tables in JSON, far below the depth at whi
 def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors to a file, completely or not at all; an existing file is replaced.
 
-    Args:
-        path: The file, or a symbolic link to it, which is kept.
-        tensors: Real tensors of any layout and device, by name.
-        metadata: Further strings, by name.
-
     Raises:
         TypeError: If the format does not support the dtype or layout of a tensor.
         ValueError: If a tensor has a name that a file cannot store, or more than 64 axes.
         OSError: If the file cannot be written.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "a.safetensors"
-        >>> write(path, {"w": torch.tensor([1.0, 2.0])}, {"by": "hand"})
-        >>> read(path)
-        ({'w': tensor([1., 2.])}, {'by': 'hand'})
 
     Source: the format's description in the documentation of safetensors.
     """
@@ -81,11 +69,6 @@ def must_be_known(tensors: Mapping[str, Tensor]) -> None:
     Raises:
         TypeError: If the format does not support the dtype or layout.
         ValueError: If the format does not allow the name or the number of axes.
-
-    Example:
-        >>> must_be_known({"z": torch.zeros(1, dtype=torch.complex64)})
-        Traceback (most recent call last):
-        TypeError: 'z' is torch.complex64, torch.strided on cpu; a file holds dense tensors of float64, float32, ...
     """
     for name, tensor in tensors.items():
         if tensor.dtype not in _NAMES or tensor.layout != torch.strided or tensor.is_meta:
@@ -101,39 +84,18 @@ def must_be_known(tensors: Mapping[str, Tensor]) -> None:
 
 
 def as_bytes(tensor: Tensor) -> bytes:
-    r"""Return the numbers of a tensor, in order.
-
-    Example:
-        >>> as_bytes(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).t())
-        b'\x01\x03\x02\x04'
-    """
+    """Return the numbers of a tensor, in order."""
     plain = tensor.detach().cpu().resolve_neg().contiguous()
     # not string_at, whose size is an int of C
     return bytes((ctypes.c_char * plain.nbytes).from_address(plain.data_ptr())) if plain.numel() else b""
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a file after checking that its header describes exactly the bytes that follow.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The tensors, each with memory of its own, and the further strings.
+    """Return the tensors and further strings of a file whose header describes exactly the bytes that follow it.
 
     Raises:
         ValueError: If the file has another format, is cut short, or its header is wrong; the message names every fault.
         OSError: If it cannot be read.
-
-    Example:
-        See :func:`write`.
-
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "b.safetensors"
-        >>> _ = path.write_bytes(b"too short")
-        >>> read(path)
-        Traceback (most recent call last):
-        ValueError: ...b.safetensors is damaged or not a safetensors file: its header claims to have ... bytes, ...
     """
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -223,10 +185,6 @@ def parsed(text: str) -> Any:
 
     Raises:
         ValueError: If it is not JSON, has a key twice, or is nested deeper than 100 levels.
-
-    Example:
-        >>> parsed('{"a": [1, null]}')
-        {'a': [1, None]}
     """
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)

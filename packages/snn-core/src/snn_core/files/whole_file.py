@@ -21,14 +21,6 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         IsADirectoryError: If it is a folder.
         OSError: If it cannot be written.
 
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "a.bin"
-        >>> with whole_file(path) as file:
-        ...     _ = file.write(b"whole")
-        >>> path.read_bytes()
-        b'whole'
-
     Source: ``rename`` of POSIX.1-2024, which replaces a file in one step.
     """
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)

@@ -75,12 +75,6 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
 
     Raises:
         NotReached: If there is none.
-
-    Example:
-        >>> import snn_core as snn
-        >>> xs = 0.01 * torch.randn(100, 20, 5, generator=torch.Generator().manual_seed(0))
-        >>> 50 < firing_factor(snn.Leaky(beta=0.0), xs, rate=0.05) < 70  # 1 is 1.64 standard deviations
-        True
     """
     membrane = subthreshold(neuron, xs)
     start = None
@@ -98,10 +92,6 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
 
     Raises:
         NotReached: If there is none.
-
-    Example:
-        >>> round(solved(lambda factor: factor**2, 1.0, 0.25, 0.01, 1e6), 2)
-        0.5
     """
     factor, step = min(max(start, 1 / most), most), 2.0
     below: tuple[float, float] | None = None  # a factor with a rate that is too low, and the rate

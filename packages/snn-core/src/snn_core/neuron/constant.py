@@ -146,6 +146,17 @@ def must_be_a_count(what: str, value: Any, of: str = "") -> None:
         raise ValueError(f"{what} must be a {number}, 1 or more, got {value!r}")
 
 
+def must_be_positive(what: str, value: float | Tensor, zero: str = "0", *, finite: bool = True) -> None:
+    """Raise unless a number, or each one of a tensor, is greater than 0, and finite; constants without values pass."""
+    if isinstance(value, Tensor) and (value.is_meta or not value.numel()):
+        return
+    least, most = torch.aminmax(value) if isinstance(value, Tensor) else (value, value)
+    if not least > 0:
+        raise ValueError(f"{what} must be greater than {zero}, got {value}")
+    if finite and most == math.inf:
+        raise ValueError(f"{what} must be finite, got {value}")
+
+
 def as_constant(what: str, value: Any) -> Tensor:
     """Return a number, tensor or array as a floating-point tensor with memory of its own; ``what`` is for errors."""
     if isinstance(value, Tensor):
@@ -200,16 +211,8 @@ def decay(tau: float | Tensor, dt: float) -> float | Tensor:
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
     """
-    if not dt > 0:
-        raise ValueError(f"decay: dt must be greater than 0 seconds, got {dt!r}")
-    if dt == math.inf:
-        raise ValueError(f"decay: dt must be finite, got {dt!r}")
+    must_be_positive("decay: dt", dt, "0 seconds")
     if not isinstance(tau, Real) and hasattr(tau, "__array__"):
         tau = torch.as_tensor(tau)
-    if isinstance(tau, Tensor):
-        if not bool((tau > 0).all()):
-            raise ValueError(f"decay: every tau must be greater than 0 seconds, got a smallest value of {tau.min()}")
-        return torch.exp(-dt / tau)
-    if not tau > 0:
-        raise ValueError(f"decay: tau must be greater than 0 seconds, got {tau!r}")
-    return math.exp(-dt / tau)
+    must_be_positive("decay: tau", tau, "0 seconds", finite=False)
+    return torch.exp(-dt / tau) if isinstance(tau, Tensor) else math.exp(-dt / tau)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -41,10 +40,7 @@ def all_delays(max_delay: int, delays: Tensor) -> Tensor:
 def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Add up the inputs of each of T steps and of the D steps before it, each with a weight.
 
-    Args:
-        window: The inputs ``[D + T, batch, ...]``, including the D steps before the first one.
-        weights: The weights ``[D + 1, ...]`` of the inputs 0 to D steps ago.
-        weighted: Function that applies one entry of the weights to the inputs ``[T, batch, ...]``.
+    The window ``[D + T, batch, ...]`` has the D steps before; ``weighted`` applies one of the weights ``[D + 1, ...]``.
     """
     most = len(weights) - 1
     count = window.shape[0] - most
@@ -52,14 +48,6 @@ def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor],
     for steps in range(1, most + 1):
         total = total + weighted(window.narrow(0, most - steps, count), weights[steps])
     return total
-
-
-def must_be_wide(owner: str, sigma: float) -> None:
-    """Raise unless a Gaussian has a positive, finite width."""
-    if not sigma > 0:
-        raise ValueError(f"{owner}: sigma must be greater than 0 steps, got {sigma!r}")
-    if sigma == math.inf:
-        raise ValueError(f"{owner}: sigma must be finite, got {sigma!r}")
 
 
 def must_be_delays(owner: str, delays: Tensor, most: int) -> None:

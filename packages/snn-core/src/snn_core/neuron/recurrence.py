@@ -14,6 +14,7 @@ from snn_core import kernels
 from snn_core.neuron.constant import Constant, HasConstants, clamped, is_whole, must_be_a_count
 from snn_core.neuron.delays import must_be_delays
 from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.hints import must_broadcast
 from snn_core.neuron.queue import Queued
 
 
@@ -172,7 +173,13 @@ class Recurrent(Queued):
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         fed = state.spk if self.max_delay is None else state.fed
-        return super().integrate(x + self.recurrent(fed), state)
+        try:
+            back = self.recurrent(fed)
+        except RuntimeError as error:
+            if isinstance(self.recurrent, OneToOne):
+                must_broadcast(self, "states", fed.shape, error, "V")
+            raise
+        return super().integrate(x + back, state)
 
     def remember(self, state: Any, spk: Tensor) -> Any:
         before, state = state.spk, super().remember(state, spk)._replace(spk=spk)
@@ -188,6 +195,10 @@ class Recurrent(Queued):
 
     def _exact(self) -> tuple[str, ...]:
         return ("spk", *self._more_fields, *super()._exact())
+
+    def _outside(self) -> tuple[str, ...]:
+        delay = () if self.max_delay is None else ("delay",)
+        return (*delay, *super()._outside())
 
     def outputs(self, spk: Tensor, state: Any) -> Any:
         return tuple(state._replace(spk=spk))  # in the input's dtype, like the spikes that are sent on

@@ -83,6 +83,9 @@ class Refractory(SpikingNeuron):
     def _exact(self) -> tuple[str, ...]:
         return ("wait", *super()._exact())
 
+    def _outside(self) -> tuple[str, ...]:
+        return ("refractory_period", *super()._outside())
+
     def membrane(self, state: Any) -> Tensor:
         # a neuron that has just fired waits one step more, so that its membrane is visible in the step of the spike
         mem, silent = super().membrane(state), (state.wait > 0) & (state.wait <= self.refractory_period)

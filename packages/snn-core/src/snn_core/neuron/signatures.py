@@ -14,6 +14,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable
+from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
 
@@ -76,13 +77,13 @@ def takes(order: str, *, without: str = "") -> Callable[[Callable[..., None]], A
     return lambda init: _Constructor(init, order.split(), without.split())
 
 
+@dataclass
 class _Constructor:
     """A placeholder for a constructor until its class, and with it the arguments, are known."""
 
-    def __init__(self, init: Callable[..., None], order: list[str], without: list[str]) -> None:
-        self.init = init
-        self.order = order
-        self.without = without
+    init: Callable[..., None]
+    order: list[str]
+    without: list[str]
 
     def __set_name__(self, owner: type, name: str) -> None:
         parameters, hints = _parameters(owner, self.init)

@@ -18,7 +18,6 @@ from snn_core.surrogate import Surrogate
 from snn_core.surrogate.step import above, is_watched
 
 S = TypeVar("S", covariant=True)
-_OF_FIRING = ("threshold", "graded_spikes_factor")  # constants that a step reads outside of integrate
 
 
 class HasState(Protocol[S]):
@@ -130,7 +129,7 @@ class Stepping(Firing):
             emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, fired)
             spk = as_dtype(self.graded(emitted), x.dtype)
         except RuntimeError as error:
-            must_broadcast(self, "states", self.state_shape(x), error, *_OF_FIRING)
+            must_broadcast(self, "states", self.state_shape(x), error, *self._outside())
             raise
         for s in state:
             if s is x:  # it belongs to the caller, who may overwrite it
@@ -197,6 +196,10 @@ class Stepping(Firing):
         """Return the names of the states that are not quantized: counters and spikes."""
         return ()
 
+    def _outside(self) -> tuple[str, ...]:
+        """Return the names of the constants that a step reads outside of ``integrate``."""
+        return ("threshold", "graded_spikes_factor")
+
     @overload
     def unroll(self: HasState[S], xs: Tensor, state: Any = None, *, trace: bool = False) -> tuple[Tensor, S]: ...
     @overload
@@ -236,7 +239,7 @@ class Stepping(Firing):
             emitted, state = kernels.run(self, driven, state, trace)
             return self.graded(emitted), state
         except RuntimeError as error:
-            must_broadcast(self, "states", self.state_shape(driven.detach()[0]), error, *_OF_FIRING)
+            must_broadcast(self, "states", self.state_shape(driven.detach()[0]), error, *self._outside())
             raise
 
     def own_step(self) -> str:

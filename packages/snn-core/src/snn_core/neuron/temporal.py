@@ -6,8 +6,9 @@ import copy
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -277,14 +278,12 @@ def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
     return temporal(net)
 
 
+@dataclass(slots=True, eq=False)
 class _Turn:
     """The turn of a thread at a module."""
 
-    __slots__ = ("lock", "thread")
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.thread: int | None = None  # the thread that runs a whole sequence
+    lock: Any = field(default_factory=threading.RLock)
+    thread: int | None = None  # the thread that runs a whole sequence
 
 
 _TURNS: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
@@ -297,15 +296,10 @@ def _turns(modules: Iterable[Any]) -> list[_Turn]:
 
 @contextmanager
 def _taken(turns: list[_Turn]) -> Iterator[None]:
-    taken: list[_Turn] = []
-    try:
+    with ExitStack() as stack:
         for turn in turns:
-            turn.lock.acquire()
-            taken.append(turn)
+            stack.enter_context(turn.lock)
         yield
-    finally:
-        for turn in taken:
-            turn.lock.release()
 
 
 def in_turn(modules: Iterable[Any]) -> AbstractContextManager[None]:

@@ -11,12 +11,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 
 
 class Adapting(SpikingNeuron):
-    r"""Base class of neurons with a current that follows the membrane and the spikes and works against the input.
-
-    .. math::
-
-        W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
-        U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
+    """Base class of neurons with the equations of :class:`~snn_core.AdLIF`.
 
     A subclass has the states ``adaptation`` and ``mem``, and defines both decays by :meth:`decays`.
     """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.constant import Constant, must_be_positive
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -51,8 +51,7 @@ class AdEx(SpikingNeuron):
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a time constant, ``sharpness`` or ``dt`` is not greater than 0, or a state does not fit.
+        ValueError: If ``sharpness`` or ``dt`` is not greater than 0 and finite, or a time constant not greater than 0.
 
     Example:
         >>> import torch
@@ -113,8 +112,9 @@ class AdEx(SpikingNeuron):
         positive = {"tau": tau, "tau_w": tau_w, "sharpness": sharpness, "dt": dt}
         for name, value in {**positive, "R": R, "rest": rest, "rheobase": rheobase, "reset": reset}.items():
             self.constant(name, value)
-            if name in positive and anywhere(getattr(self, name) <= 0):
-                raise ValueError(f"AdEx: {name} must be greater than 0, got {value}")
+            if name in positive:
+                finite = name in ("sharpness", "dt")
+                must_be_positive(f"AdEx: {name}", getattr(self, name), finite=finite)
         self.constant("a", a, learn=learn_a)
         self.constant("b", b, learn=learn_b)
         self.detach_reset = detach_reset

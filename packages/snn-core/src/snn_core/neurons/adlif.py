@@ -43,10 +43,6 @@ class AdLIF(Adapting, LIF):
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
-
     Example:
         >>> import torch
         >>> neuron = AdLIF(beta=0.5, rho=0.75, a=0.5, b=1.0)
@@ -73,17 +69,9 @@ class AdLIF(Adapting, LIF):
 
     @signatures.takes(signatures.AdLIF)
     def __init__(
-        self,
-        beta: Constant,
-        rho: Constant,
-        a: Constant = 0.0,
-        b: Constant = 1.0,
-        *,
-        learn_beta: bool = False,
-        learn_rho: bool = False,
-        **options: Any,
+        self, rho: Constant, a: Constant = 0.0, b: Constant = 1.0, *, learn_rho: bool = False, **options: Any
     ) -> None:
-        super().__init__(beta=beta, a=a, b=b, learn_beta=learn_beta, **options)
+        super().__init__(a=a, b=b, **options)
         self._decay("rho", rho, learn=learn_rho)
 
     @classmethod

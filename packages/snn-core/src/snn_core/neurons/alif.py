@@ -40,10 +40,6 @@ class ALIF(LIF):
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
-
     Example:
         >>> import torch
         >>> neuron = ALIF(beta=0.5, rho=0.75, kappa=2.0, threshold=0.25)
@@ -71,17 +67,15 @@ class ALIF(LIF):
     @signatures.takes(signatures.ALIF)
     def __init__(
         self,
-        beta: Constant,
         rho: Constant,
         kappa: Constant = 1.8,
         threshold: Constant = 0.01,
         *,
-        learn_beta: bool = False,
         learn_rho: bool = False,
         learn_kappa: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(beta, threshold=threshold, learn_beta=learn_beta, **options)
+        super().__init__(threshold=threshold, **options)
         self._decay("rho", rho, learn=learn_rho)
         self.constant("kappa", kappa, learn=learn_kappa)
 

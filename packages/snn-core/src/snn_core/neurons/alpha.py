@@ -43,9 +43,7 @@ class Alpha(LIF):
         ``(spk, syn_exc, syn_inh, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If any ``alpha`` is not greater than its ``beta``, both clamped to [0, 1], if a ``beta`` is 1 or
-            more, or a state does not fit.
-        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If an ``alpha`` is not greater than ``beta``, both clamped to [0, 1], or a ``beta`` is 1 or more.
 
     Example:
         >>> import torch

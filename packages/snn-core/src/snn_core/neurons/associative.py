@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from snn_core.neuron.constant import must_be_a_count
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 
@@ -35,8 +36,8 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         ``[T, batch, d_value * d_key]``.
 
     Raises:
-        ValueError: If a size is not positive, ``num_spiking_neurons`` is not the product, or the input has the wrong
-            number of features.
+        ValueError: If a size is not a whole number of at least 1, ``num_spiking_neurons`` is not the product, or the
+            input has the wrong number of features.
 
     Example:
         >>> AssociativeLeaky(4, d_value=2, d_key=3, num_spiking_neurons=6)(torch.rand(5, 1, 4)).shape
@@ -62,8 +63,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
         use_q_projection: bool = True,
     ) -> None:
         for name, size in (("in_dim", in_dim), ("d_value", d_value), ("d_key", d_key)):
-            if size <= 0:
-                raise ValueError(f"AssociativeLeaky: {name} must be positive, got {size}")
+            must_be_a_count(f"AssociativeLeaky: {name}", size)
         if num_spiking_neurons not in (None, d_value * d_key):
             raise ValueError(
                 f"AssociativeLeaky: num_spiking_neurons must be d_value * d_key = {d_value * d_key}, got "

@@ -5,8 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snn_core.neuron.constant import Constant, HasConstants, clamped, must_be_a_count, must_be_one_or_each
-from snn_core.neuron.delays import gaussian, must_be_delays, must_be_wide, summed, wide
+from snn_core.neuron.constant import (
+    Constant,
+    HasConstants,
+    clamped,
+    must_be_a_count,
+    must_be_one_or_each,
+    must_be_positive,
+)
+from snn_core.neuron.delays import gaussian, must_be_delays, summed, wide
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.history import History
 
@@ -74,7 +81,7 @@ class AxonalDelay(History, HasConstants):
         super().__init__(max_delay)
         if kernel not in _KERNELS:
             raise ValueError(f"AxonalDelay: kernel must be one of {', '.join(_KERNELS)}, got {kernel!r}")
-        must_be_wide("AxonalDelay", sigma)
+        must_be_positive("AxonalDelay: sigma", sigma, "0 steps")
         if not step_mode:
             raise ValueError(
                 "AxonalDelay takes one step per call, step_mode=True; call delay.sequence(xs) for a whole sequence "

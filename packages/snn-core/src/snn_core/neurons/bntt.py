@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from snn_core.neuron.constant import must_be_a_count
 from snn_core.neuron.temporal import Temporal, watched
 from snn_core.sequence.ending import Ending
 from snn_core.sequence.folding import Folding
@@ -22,8 +23,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
     def __init__(
         self, input_features: int, time_steps: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
     ) -> None:
-        if time_steps < 1:
-            raise ValueError(f"{type(self).__name__}: time_steps must be at least 1, got {time_steps}")
+        must_be_a_count(f"{type(self).__name__}: time_steps", time_steps)
         super().__init__(
             self._entry(input_features, eps=eps, momentum=momentum, affine=affine) for _ in range(time_steps)
         )
@@ -95,7 +95,7 @@ class BatchNormTT1d(_BatchNormTT):
         one step ``[batch, C]`` or ``[batch, C, length]``.
 
     Raises:
-        ValueError: If called for more steps than there are.
+        ValueError: If ``time_steps`` is not a whole number of at least 1, or it is called for more steps.
 
     Example:
         >>> bn = BatchNormTT1d(3, time_steps=2)
@@ -122,7 +122,7 @@ class BatchNormTT2d(_BatchNormTT):
         one step ``[batch, C, H, W]``.
 
     Raises:
-        ValueError: If called for more steps than there are.
+        ValueError: If ``time_steps`` is not a whole number of at least 1, or it is called for more steps.
 
     Example:
         >>> BatchNormTT2d(3, time_steps=2)(torch.rand(4, 3, 5, 5)).shape

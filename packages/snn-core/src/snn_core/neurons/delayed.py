@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.neuron.constant import HasConstants, clamped
-from snn_core.neuron.delays import all_delays, gaussian, must_be_delays, must_be_wide, summed, wide
+from snn_core.neuron.constant import HasConstants, clamped, must_be_positive
+from snn_core.neuron.delays import all_delays, gaussian, must_be_delays, summed, wide
 from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.history import History
 
@@ -39,7 +39,7 @@ class _Delayed(History, HasConstants):
             )
         must_be_delays(owner, delays, max_delay)
         self.widest: float = self.max_delay / 2 if sigma is None else float(sigma)
-        must_be_wide(owner, self.widest)
+        must_be_positive(f"{owner}: sigma", self.widest, "0 steps")
         self.weight = weight
         self.register_parameter("bias", layer.bias)
         self.constant("delay", delays.detach().to(weight).expand(weight.shape), learn=learn_delay)

@@ -28,8 +28,7 @@ class DeltaLeaky(LIF):
         unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``, or is not a pair.
-        ValueError: If a state does not fit the input.
+        TypeError: If a state is passed that is not a pair.
 
     Example:
         >>> import torch
@@ -67,6 +66,9 @@ class DeltaLeaky(LIF):
 
     def _crossing(self, mem: Tensor) -> Tensor:
         return self._fired_where_positive(mem - self.delta_threshold, mem.dtype)
+
+    def _outside(self) -> tuple[str, ...]:
+        return ("delta_threshold", *super()._outside())
 
     def bind(self, states: tuple[Any, ...], named: dict[str, Any]) -> Any:
         owner, fields = type(self).__name__, self.State._fields

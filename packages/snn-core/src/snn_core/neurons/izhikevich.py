@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere
+from snn_core.neuron.constant import Constant, must_be_positive
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -45,8 +45,7 @@ class Izhikevich(SpikingNeuron):
         ``(spk, recovery, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``dt`` is not greater than 0, or a state does not fit the input.
+        ValueError: If ``dt`` is not greater than 0 and finite.
 
     Example:
         >>> import torch
@@ -100,9 +99,8 @@ class Izhikevich(SpikingNeuron):
         self.constant("c", c)
         self.constant("d", d, learn=learn_d)
         self.constant("dt", dt)
+        must_be_positive("Izhikevich: dt", self.dt, "0 milliseconds")
         self.detach_reset = detach_reset
-        if anywhere(self.dt <= 0):
-            raise ValueError(f"Izhikevich: dt must be greater than 0 milliseconds, got {dt}")
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk = self._crossing(self.membrane(state))

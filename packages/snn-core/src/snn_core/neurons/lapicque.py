@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere, as_constant, clamped
+from snn_core.neuron.constant import Constant, anywhere, as_constant, clamped, must_be_positive
 from snn_core.neuron.spiking import LIF
 
 
@@ -41,9 +40,8 @@ class Lapicque(LIF):
 
     Raises:
         ValueError: If the arguments are not ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is
-            out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not
-            fit.
-        TypeError: If a value is neither a number nor a tensor, or a state is passed with ``init_hidden=True``.
+            out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it.
+        TypeError: If a value is neither a number nor a tensor.
 
     Example:
         >>> spk, mem = Lapicque(R=5.0, C=2.0, time_step=1.0)(torch.ones(1, 1), torch.ones(1, 1))
@@ -87,10 +85,11 @@ class Lapicque(LIF):
             raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta instead of R or C")
         constants["time_step"] = time_step
         for name, value in constants.items():
-            most, span = (1, "in (0, 1]") if name == "beta" else (math.inf, "greater than 0")
             tensor = as_constant(f"Lapicque: {name}", value)
-            if anywhere(~((tensor > 0) & (tensor <= most))):
-                raise ValueError(f"Lapicque: {name} must be {span}, got {value!r}")
+            if name != "beta":
+                must_be_positive(f"Lapicque: {name}", tensor, finite=name == "time_step")
+            elif anywhere(~((tensor > 0) & (tensor <= 1))):
+                raise ValueError(f"Lapicque: beta must be in (0, 1], got {value!r}")
             constants[name] = value if isinstance(value, int | float | Tensor) else tensor
         time_step = constants["time_step"]
         derived = "R" if "C" in constants else "C"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_core.neuron import signatures
 from snn_core.neuron.bounds import uniform
-from snn_core.neuron.constant import Constant, anywhere, clamped
+from snn_core.neuron.constant import Constant, anywhere, clamped, must_be_positive
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -39,8 +39,7 @@ class RF(SpikingNeuron):
         ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``dt`` is not greater than 0, or a state does not fit the input.
+        ValueError: If ``dt`` is not greater than 0 and finite.
 
     Example:
         >>> import torch
@@ -81,8 +80,7 @@ class RF(SpikingNeuron):
         self.constant("omega", omega, learn=learn_omega)
         self.constant("b", b, learn=learn_b)
         self.constant("dt", dt)
-        if anywhere(self.dt <= 0):
-            raise ValueError(f"{type(self).__name__}: dt must be greater than 0, got {dt}")
+        must_be_positive(f"{type(self).__name__}: dt", self.dt)
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> Any:
@@ -142,8 +140,7 @@ class BRF(RF):
         ``(spk, refractory, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``dt`` is not greater than 0, ``omega`` times ``dt`` is greater than 1, or a state does not fit.
+        ValueError: If ``dt`` is not greater than 0 and finite, or ``omega`` times ``dt`` is greater than 1.
 
     Example:
         >>> import torch
@@ -168,22 +165,13 @@ class BRF(RF):
     gamma: Tensor
 
     @signatures.takes(signatures.BRF)
-    def __init__(
-        self,
-        omega: Constant,
-        b: Constant,
-        dt: Constant = 0.01,
-        gamma: Constant = 0.9,
-        *,
-        learn_omega: bool = False,
-        learn_b: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(omega, b, dt, learn_omega=learn_omega, learn_b=learn_b, **options)
+    def __init__(self, gamma: Constant = 0.9, **options: Any) -> None:
+        super().__init__(**options)
         self._decay("gamma", gamma, learn=False)
         if anywhere(self.omega.abs() * self.dt > 1):
             raise ValueError(
-                f"BRF: omega times dt must be at most 1, or no damping keeps it from growing, got {omega=}, {dt=}"
+                "BRF: omega times dt must be at most 1, or no damping keeps it from growing, got "
+                f"{self._describe('omega', 'dt')}"
             )
 
     def integrate(self, x: Tensor, state: Any) -> Any:

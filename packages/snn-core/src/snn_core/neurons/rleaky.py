@@ -42,9 +42,8 @@ class RLeaky(Connected, Leaky):
         are passed first, ``rlif(x, spk, mem)``.
 
     Raises:
-        TypeError: If the arguments do not name exactly one kind of connection, or a state is passed with
-            ``init_hidden=True``.
-        ValueError: If the kernel is even, or a state does not fit the input.
+        TypeError: If the arguments do not name exactly one kind of connection.
+        ValueError: If the kernel is even.
 
     Example:
         >>> import torch

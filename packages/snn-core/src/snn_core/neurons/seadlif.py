@@ -40,10 +40,6 @@ class SEAdLIF(AdLIF):
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
-
     Example:
         >>> import torch
         >>> neuron = SEAdLIF(beta=0.5, rho=0.75, a=0.5, b=1.0, q=2.0)
@@ -69,18 +65,8 @@ class SEAdLIF(AdLIF):
     q: Tensor
 
     @signatures.takes(signatures.SEAdLIF)
-    def __init__(
-        self,
-        beta: Constant,
-        rho: Constant,
-        a: Constant = 0.5,
-        b: Constant = 1.0,
-        q: Constant = 120.0,
-        *,
-        detach_reset: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(beta, rho, a, b, **options)
+    def __init__(self, a: Constant = 0.5, q: Constant = 120.0, *, detach_reset: bool = True, **options: Any) -> None:
+        super().__init__(a=a, **options)
         self.constant("q", q)
         self.detach_reset = detach_reset
 
