@@ -161,8 +161,8 @@ _NEURONS = {
 def make(workload: Workload, arrays: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
     """The workload as a loop over its steps.
 
-    A spike lowers the membrane by the threshold in the step after, after the decay; if the reset is immediate at once,
-    and so before the decay. An attached reset carries a gradient.
+    A spike lowers the membrane by the threshold in the next step, after the decay; an immediate reset does so at once,
+    before the decay. An attached reset carries a gradient.
     """
     kind, reset = _NEURONS[workload.neuron], Reset(immediate, attached)
     net = nn.Sequential(
