@@ -98,6 +98,13 @@ def test_integer_times_beyond_the_gaps_of_floats_are_binned_in_integers(kind, st
         assert frames[9, 0, 1] == 2
 
 
+def test_a_number_of_bins_is_exact_where_its_products_leave_64_bits():
+    hours = 10 * 3600 * 10**9  # in nanoseconds
+    events = {"t": np.array([0, hours // 2 - 1, hours // 2, hours]), "x": np.zeros(4, int)}
+    frames = events_to_frames(events, (1, 1, 1), num_bins=10**6)
+    assert frames.flatten().nonzero().flatten().tolist() == [0, 499_999, 500_000, 999_999]
+
+
 def test_the_order_of_the_events_does_not_matter():
     events = recording(3, 50)
     shuffled = events[np.random.default_rng(0).permutation(50)]
@@ -171,6 +178,7 @@ GOOD = {"t": np.array([0, 1]), "x": np.array([0, 4]), "y": np.array([0, 2]), "p"
             ValueError,
             "would make 1000000000000001 frames of 30 cells: dt=1 is in the unit",
         ),
+        ({"t": np.array([0, 1e300])}, ValueError, r"would make 1e\+300 frames of 30 cells: dt=1 is in the unit"),
     ],
 )
 def test_events_that_cannot_be_binned_are_refused(change, error, message):
@@ -190,6 +198,8 @@ def test_events_that_cannot_be_binned_are_refused(change, error, message):
         ({"num_bins": 10**8}, r"would make 1e\+08 frames of 30 cells: lower num_bins"),
         ({"num_bins": 1e30}, r"would make 1e\+30 frames of 30 cells: lower num_bins"),
         ({"dt": 1, "duration": 0}, "duration above 0 and finite, got 0"),
+        ({"dt": 1, "start": -1e300}, r"would make 1e\+300 frames of 30 cells"),
+        ({"dt": 1e-300, "duration": 1e300}, "would make inf frames of 30 cells"),
         *[
             ({**binning, "start": start, **span}, f"events_to_frames needs a finite start, got {start}")
             for binning in ({"dt": 1}, {"num_bins": 3})

@@ -110,6 +110,20 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
         ValueError,
         r"'0' \(BatchNorm1d\) is in tra",
     ),
+    "random slopes in training": (
+        lambda: spiking_net(nn.RReLU()),
+        X,
+        {},
+        ValueError,
+        r"'0' \(RReLU\) is in training mode",
+    ),
+    "dropout between recurrent layers in training": (
+        lambda: nn.Sequential(nn.LSTM(5, 5, 2, dropout=0.5), Says()),
+        torch.rand(4, 3, 5),
+        {"over": "sequence"},
+        ValueError,
+        r"'0' \(LSTM\) is in training mode",
+    ),
     "learned delays in training": (
         lambda: spiking_net(snn.DelayedLinear(5, 3, max_delay=4)),
         X,

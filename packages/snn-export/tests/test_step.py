@@ -101,6 +101,15 @@ def test_outputs_may_be_of_other_kinds_than_spikes() -> None:
     torch.testing.assert_close(stepped(program, net, [xs]), looped(net, [xs]))
 
 
+def test_buffers_made_in_inference_mode_are_exported_as_others() -> None:
+    net, x = nn.Sequential(nn.BatchNorm1d(5), snn.Leaky(beta=0.9, init_hidden=True)).eval(), torch.rand(3, 5)
+    with torch.inference_mode():
+        net[0].running_mean = torch.rand(5)
+    program = export(net, x, format="torch").module()
+    with torch.no_grad():
+        torch.testing.assert_close(program(x, torch.zeros(3, 5))[1], net[0](x), rtol=1e-6, atol=1e-6)
+
+
 def test_the_state_and_parameters_of_the_net_are_unchanged() -> None:
     net, inputs = net_and_inputs("several outputs")
     with torch.no_grad():

@@ -21,13 +21,6 @@ def read_array_pickle(path: Path) -> Any:
         pickle.UnpicklingError: If the file names anything else; nothing in it has been called.
         ValueError: If it is not an ``.npy`` file of one object.
 
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp(), "one.npy")
-        >>> np.save(path, {"x": np.arange(3)})
-        >>> read_array_pickle(path)
-        {'x': array([0, 1, 2])}
-
     Source: Python's documentation of pickle, "Restricting Globals"; NumPy's documentation of ``numpy.lib.format``.
     """
     with path.open("rb") as file:

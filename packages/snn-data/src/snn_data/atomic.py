@@ -18,14 +18,6 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
     Several processes may write the same path at once: the last one to finish wins, and readers see one or the other.
 
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> with atomic_file(folder / "a" / "b.bin") as file:
-        ...     _ = file.write(b"whole")
-        >>> (folder / "a" / "b.bin").read_bytes()
-        b'whole'
-
     Source: ``rename`` in POSIX.1-2024, which replaces a file in one step.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = ["CachedDataset", "cached"]
 FORMAT = "1"
 
 
+@dataclass(eq=False, repr=False)
 class CachedDataset(Dataset[Any]):
     """A data set whose transformed samples are kept on disk; made by `cached`.
 
@@ -36,19 +38,11 @@ class CachedDataset(Dataset[Any]):
     Source: content-addressed storage, Quinlan and Dorward, Venti (2002).
     """
 
-    def __init__(
-        self,
-        dataset: Any,
-        transform: Callable[[Any], Any] | None,
-        target_transform: Callable[[Any], Any] | None,
-        folder: Path,
-        dataset_key: str | None,
-    ) -> None:
-        self.dataset = dataset
-        self.transform = transform
-        self.target_transform = target_transform
-        self.folder = folder
-        self.dataset_key = dataset_key
+    dataset: Any
+    transform: Callable[[Any], Any] | None
+    target_transform: Callable[[Any], Any] | None
+    folder: Path
+    dataset_key: str | None
 
     def __len__(self) -> int:
         return len(self.dataset)

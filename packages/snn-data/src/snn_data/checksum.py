@@ -22,10 +22,6 @@ class ChecksumError(ValueError):
 def parsed_checksum(checksum: str) -> tuple[str, str]:
     """Split a checksum into algorithm and digits.
 
-    Example:
-        >>> parsed_checksum("md5:D41D8CD98F00B204E9800998ECF8427E")
-        ('md5', 'd41d8cd98f00b204e9800998ecf8427e')
-
     Source: SHA-256, FIPS 180-4; MD5, RFC 1321, which older data sets publish and which only guards against accidents.
     """
     algorithm, _, digits = checksum.partition(":")

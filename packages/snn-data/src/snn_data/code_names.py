@@ -23,16 +23,8 @@ GLOBAL_LOOKUPS = frozenset(["LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBA
 def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
     """Find the globals that a function names and the modules that it imports when it runs.
 
-    Those modules are imported.
-
     Yields:
-        Pairs of a name and its object; None for a module that does not exist.
-
-    Example:
-        >>> [name for name, _ in named_by(named_by)]
-        ['_globals_of', '_imported', '_imports']
-
-    Source: the attributes of code objects, Python's ``inspect`` module.
+        Pairs of a name and its object; None for a module that does not exist, and others are imported.
     """
     code, namespace = function.__code__, function.__globals__
     for name, members in _imports(code):
@@ -44,12 +36,7 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
 
 @functools.lru_cache(maxsize=1024)
 def names_of(code: types.CodeType) -> tuple[str, ...]:
-    """Return the globals and attributes that code names, sorted, without those that Python sets in every module.
-
-    Example:
-        >>> names_of((lambda x: x.clamp(least)).__code__)
-        ('clamp', 'least')
-    """
+    """Return the globals and attributes that code names, sorted, without those that Python sets in every module."""
     return tuple(sorted({name for part in _with_nested(code) for name in part.co_names} - MODULE_NOTES))
 
 

@@ -39,15 +39,9 @@ def check_fields(dataset: HasDataAndTargets, caller: str) -> int:
 
 
 def take(values: Any, indices: np.ndarray | range) -> Any:
-    """Copy the entries at `indices`, in that order, into a container of the same kind.
+    """Copy the entries at `indices`, in that order, into a container of the same kind; ranges without gaps are faster.
 
-    Args:
-        values: A tensor, a numpy array, a list, a tuple, or anything indexed by an integer array.
-        indices: Integers of shape ``[samples]``, or a range without gaps, which is faster.
-
-    Example:
-        >>> take(["a", "b", "c"], np.array([2, 0]))
-        ['c', 'a']
+    Integers of shape ``[samples]`` index whatever is neither a tensor, a list nor a tuple.
     """
     if isinstance(values, Tensor):
         return _take_from_tensor(values, indices)

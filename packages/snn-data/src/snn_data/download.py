@@ -7,19 +7,22 @@ import http.client
 import os
 import re
 import secrets
+import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from snn_data.checksum import ChecksumError, check_file, parsed_checksum
-from snn_data.progress import Progress, progress_line
 from snn_data.whole import integer
 
 __all__ = ["download"]
 
 CHUNK = 1 << 18
+Progress = Callable[[int, int | None], None]
+"""A function of the bytes received so far, and the bytes in all or None if the server does not say."""
 
 
 def download(
@@ -81,9 +84,8 @@ def download(
             check_file(target, checksum)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    if progress is True:
-        progress = progress_line(target.name)
-    receive = functools.partial(_receive, url, progress or _silent, max_bytes, timeout, tries)
+    report = _line(target.name) if progress is True else progress or (lambda done, total: None)
+    receive = functools.partial(_receive, url, report, max_bytes, timeout, tries)
     if checksum is None:
         part = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
         try:
@@ -107,8 +109,21 @@ def download(
     return target
 
 
-def _silent(done: int, total: int | None) -> None:
-    pass
+def _line(name: str) -> Progress:
+    """Return a function that reports progress on one line of standard error, if that is a terminal."""
+    last = -1.0
+
+    def report(done: int, total: int | None) -> None:
+        nonlocal last
+        complete = done == total
+        # a program without a console has no standard error
+        if sys.stderr is None or not sys.stderr.isatty() or (not complete and time.monotonic() - last < 0.1):
+            return
+        last = time.monotonic()
+        share = f" {done / total:4.0%} of {total / 1e6:,.1f} MB" if total else f" {done / 1e6:,.1f} MB"
+        print(f"\r{name}:{share}", end="\n" if complete else "", file=sys.stderr, flush=True)
+
+    return report
 
 
 def _receive(
@@ -156,21 +171,15 @@ def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, time
         # by place, not appended: another process that writes to this file writes the same bytes to the same places
         with part.open("r+b") as file:
             file.seek(there)
-            _copy(url, response, file, there, total, progress, max_bytes)
+            progress(there, total)
+            while chunk := response.read(CHUNK):
+                there += len(chunk)
+                _check_size(url, there, max_bytes)
+                file.write(chunk)
+                progress(there, total)
+            if total is not None and there < total:
+                raise ConnectionError(f"{there} of {total} bytes came")
             file.truncate()
-
-
-def _copy(
-    url: str, response: Any, file: Any, there: int, total: int | None, progress: Progress, max_bytes: int | None
-) -> None:
-    progress(there, total)
-    while chunk := response.read(CHUNK):
-        there += len(chunk)
-        _check_size(url, there, max_bytes)
-        file.write(chunk)
-        progress(there, total)
-    if total is not None and there < total:
-        raise ConnectionError(f"{there} of {total} bytes came")
 
 
 def _check_size(url: str, size: int, max_bytes: int | None) -> None:

@@ -32,22 +32,7 @@ def event_split(
     transform: Callable[[Any], Any],
     cache_folder: str | Path | None,
 ) -> EventSplit:
-    """Combine three parts into a split.
-
-    Args:
-        train: Data set to train on, or of training and validation together.
-        valid: Validation data set, or the indices into `train` of both parts.
-        test: Test data set.
-        transform: Applied to each recording's events.
-        cache_folder: Folder of the cached samples, see `cached`.
-
-    Example:
-        >>> import tempfile, torch
-        >>> indices = SplitIndices(torch.tensor([1]), torch.tensor([0]))
-        >>> parts = event_split([(1, 0), (2, 1)], indices, [(3, 0)], abs, tempfile.mkdtemp())
-        >>> parts.train[0], parts.valid[0], parts.test[0]
-        ((2, 1), (1, 0), (3, 0))
-    """
+    """Combine three parts into a split; ``valid`` is a data set, or the indices into ``train`` of both parts."""
     if isinstance(valid, SplitIndices):
         train, valid = (Subset(train, indices.tolist()) for indices in valid)
     return EventSplit(*(cached(part, transform, folder=cache_folder) for part in (train, valid, test)))

@@ -77,9 +77,11 @@ def events_to_frames(
         raise ValueError(f"events_to_frames needs a whole num_bins, got {num_bins}")
     fields = _fields(events)
     t = _times(fields["t"])
-    if t.dtype.kind == "i":
-        # whole numbers, as 1e9 is one, leave the times integers; float64 has gaps from 2^53 on
-        start, duration = (value if value is None or value != int(value) else int(value) for value in (start, duration))
+    # whole numbers, as 1e9 is one, leave the times integers; float64 has gaps from 2^53 on
+    start, duration = (
+        value if value is None else int(value) if t.dtype.kind == "i" and value == int(value) else float(value)
+        for value in (start, duration)
+    )
     shape = _frame_shape(sensor_size, has_y="y" in fields)
     pixels = int(np.prod(shape))
     if num_bins is not None and num_bins * pixels > MAX_CELLS:
@@ -92,17 +94,21 @@ def events_to_frames(
         kept &= t < first + duration
     if not kept.all():
         t, cell = t[kept], cell[kept]
+    span = duration if duration is not None else (t.max().item() - first if t.size else 0)
     if dt is not None:
-        step, steps = _by_width(t, first, dt, duration)
+        widths = span / float(dt)  # too many for any integer, perhaps
+        steps = np.ceil(widths) if duration is not None else np.floor(widths) + 1
+        if steps > MAX_CELLS / pixels:
+            raise ValueError(
+                f"events_to_frames would make {steps:.16g} frames of {pixels} cells: dt={dt} is in the unit of the "
+                f"events' times, which span {span}"
+            )
+        step, steps = _by_width(t - first, dt, duration)
     else:
         assert num_bins is not None
-        step, steps = _by_number(t, first, int(num_bins), duration)
+        steps = int(num_bins)
+        step = _by_number(t - first, steps, span)
 
-    if steps * pixels > MAX_CELLS:
-        raise ValueError(
-            f"events_to_frames would make {steps} frames of {pixels} cells: dt={dt} is in the unit of the events' "
-            f"times, which span {t.max() - first if t.size else duration}"
-        )
     counts = torch.from_numpy(np.bincount(step * pixels + cell, minlength=steps * pixels))
     frames = counts.to(dtype)
     if not torch.equal(frames.to(torch.int64), counts):
@@ -167,8 +173,8 @@ def _cells(fields: dict[str, np.ndarray], sensor_size: tuple[int, int, int]) -> 
     return cell
 
 
-def _by_width(t: np.ndarray, first: float, dt: float, duration: float | None) -> tuple[np.ndarray, int]:
-    step = _floored(t - first, dt)
+def _by_width(t: np.ndarray, dt: float, duration: float | None) -> tuple[np.ndarray, int]:
+    step = _floored(t, dt)
     if duration is None:
         return step, int(step.max()) + 1 if step.size else 0
     steps = math.ceil(duration / dt)
@@ -186,12 +192,12 @@ def _floored(t: np.ndarray, dt: float) -> np.ndarray:
     return step
 
 
-def _by_number(t: np.ndarray, first: float, bins: int, duration: float | None) -> tuple[np.ndarray, int]:
-    span = duration if duration is not None else (t.max() - first if t.size else 0)
+def _by_number(t: np.ndarray, bins: int, span: float) -> np.ndarray:
     if span == 0:
-        return np.zeros(t.shape, dtype=np.int64), bins
-    if t.dtype.kind == "i" and float(first).is_integer() and float(span).is_integer():
-        step = (t - int(first)) * bins // int(span)
+        return np.zeros(t.shape, dtype=np.int64)
+    if t.dtype.kind == "i" and float(span).is_integer():
+        exact = t if int(span) * bins < 2**63 else t.astype(object)  # Python's own integers, which have no largest one
+        step = (exact * bins // int(span)).astype(np.int64)
     else:
-        step = np.floor((t - first) * bins / span).astype(np.int64)
-    return np.minimum(step, bins - 1), bins
+        step = np.floor(t * bins / span).astype(np.int64)
+    return np.minimum(step, bins - 1)

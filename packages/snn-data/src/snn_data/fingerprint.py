@@ -8,11 +8,11 @@ import enum
 import functools
 import gc
 import hashlib
+import itertools
 import random
 import re
 import sys
 import types
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,9 @@ class _Walk:
         elif kind in (set, frozenset):
             self.note(kind.__name__, *sorted(fingerprint(item) for item in value))
         elif kind is dict or kind is types.MappingProxyType:
-            self.add_mapping(kind.__name__, value)
+            self.note(kind.__name__, len(value))
+            for item in itertools.chain.from_iterable(value.items()):
+                self.add(item)
         elif isinstance(value, Tensor):
             self.add_tensor(value)
         elif (kind is np.ndarray or isinstance(value, np.generic)) and value.dtype.kind in "biufcmMSUV":
@@ -147,12 +149,6 @@ class _Walk:
         else:
             self.add_instance(value, kind)
 
-    def add_mapping(self, name: str, value: Mapping[Any, Any]) -> None:
-        self.note(name, len(value))
-        for key, item in value.items():
-            self.add(key)
-            self.add(item)
-
     def add_tensor(self, value: Tensor) -> None:
         if value.layout != torch.strided or value.is_quantized or value.is_nested or value.is_meta:
             form = "quantized" if value.is_quantized else "nested" if value.is_nested else value.layout
@@ -180,13 +176,9 @@ class _Walk:
     def add_attributes_of_modules(self) -> None:
         """Follow all attributes of modules that any code names, until there is nothing new."""
         done: set[tuple[int, str]] = set()
-        while True:
-            pairs = [(place, name) for place in range(len(self.modules)) for name in sorted(self.names)]
-            pairs = [(place, name) for place, name in pairs if (place, name) not in done]
-            if not pairs:
-                return
-            done.update(pairs)
-            for place, name in pairs:
+        while pairs := {*itertools.product(range(len(self.modules)), self.names)} - done:
+            done |= pairs
+            for place, name in sorted(pairs):
                 module = self.modules[place]
                 if hasattr(module, name):
                     self.note("attribute", _as_main(module.__name__), name)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from snn_data.split import SplitIndices, must_be_share
-from snn_data.tensors import as_tensor
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from torch import Tensor
+from snn_data.whole import integers
 
 __all__ = ["group_split"]
 
@@ -44,12 +40,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
 
     Source: splits by speaker, Cramer et al., The Heidelberg Spiking Data Sets (2020), section II.
     """
-    tensor = as_tensor(groups).cpu()
-    if tensor.ndim != 1:
-        raise ValueError(f"group_split needs groups of shape [samples], got {list(tensor.shape)}")
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(f"group_split needs integer groups, got {tensor.dtype}: number them, 0 for the first")
-    tensor = tensor.long()  # torch.isin does not read every integer dtype
+    tensor = integers("group_split", "groups", groups, "number them, 0 for the first")
     must_be_share("group_split", share)
     names, sizes = torch.unique(tensor, sorted=True, return_counts=True)
     if len(names) < 2:

@@ -92,19 +92,7 @@ def heidelberg_part(source: Any, part: str, folder: str | Path | None, *, may_do
 
 
 def cochlea_frames(dt: float) -> functools.partial[Tensor]:
-    """Return a transform of SHD and SSC events to counts per time bin and channel.
-
-    Args:
-        dt: Width of a bin in seconds; the first begins at 0 s.
-
-    Returns:
-        A function of the events that returns float32 counts of shape ``[T, 700]``.
-
-    Example:
-        >>> events = {"t": np.array([0, 250_000]), "x": np.array([7, 3])}
-        >>> cochlea_frames(dt=0.1)(events).nonzero().tolist()
-        [[0, 7], [2, 3]]
-    """
+    """Return a transform of SHD and SSC events to counts ``[T, 700]`` in time bins of ``dt`` seconds from 0 s on."""
     return functools.partial(_counts, dt=round(dt * 1e6, 3))
 
 

@@ -17,10 +17,6 @@ def is_installed(module: str) -> bool:
     An editable install does not count: its files lie outside the places that pip knows, or setuptools has listed their
     sources beside them. Neither does a version that ends in ``dev0``, under which the code changes from day to day.
 
-    Example:
-        >>> is_installed("torch.nn"), is_installed("__main__")
-        (True, False)
-
     Source: the layout of installed distributions, PyPA's "Recording installed projects".
     """
     top = module.partition(".")[0]
@@ -40,11 +36,7 @@ def is_installed(module: str) -> bool:
 
 @functools.cache
 def version_of(module: str) -> str:
-    """Return the name and version of the distribution that a module belongs to.
-
-    Returns:
-        A text such as ``"numpy 2.3.5"``; Python's version for its own library, empty if no distribution provides it.
-    """
+    """Return ``"numpy 2.3.5"`` for a module of NumPy; Python's version for its own, empty if nothing provides it."""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return sys.version

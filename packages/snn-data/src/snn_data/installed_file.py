@@ -19,11 +19,6 @@ def installed_file(package: str, path: str, sha256: str, *, caller: str, extra: 
         sha256: Its SHA-256, in hexadecimal digits.
         caller: Public function that reads it, for the messages.
         extra: Extra of this distribution that installs the package.
-
-    Example:
-        >>> installed_file("nowhere", "data.csv", "", caller="digits", extra="digits")
-        Traceback (most recent call last):
-        ImportError: digits() reads nowhere's copy of the data: pip install 'snn-data[digits]'
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

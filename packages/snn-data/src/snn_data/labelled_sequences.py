@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Tensor
 
 __all__ = ["LabelledSequences"]
 
 
-class LabelledSequences(Dataset[tuple["Tensor", "Tensor"]]):
+class LabelledSequences(Dataset[tuple[Tensor, Tensor]]):
     """Sequences ``[T_i, ...]`` and one target each, in memory; `collate` makes batches of them.
 
     Args:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from torch import Tensor
 from torch.utils.data import Dataset
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = ["LabelledTensors"]
 
 
-class LabelledTensors(Dataset[tuple["Tensor", "Tensor"]]):
+class LabelledTensors(Dataset[tuple[Tensor, Tensor]]):
     """Samples and targets in memory, one row of each per sample.
 
     It works as a ``torch.utils.data.Dataset`` and carries the attributes ``data`` and ``targets`` that

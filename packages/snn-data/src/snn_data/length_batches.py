@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from snn_data.seeding import mixed_seed
-from snn_data.tensors import as_tensor
-from snn_data.whole import integer
+from snn_data.whole import integer, integers
 
 __all__ = ["LengthBatches"]
 
@@ -55,18 +54,12 @@ class LengthBatches(Sampler[list[int]]):
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
-        tensor = as_tensor(lengths).cpu()
-        if tensor.ndim != 1:
-            raise ValueError(f"LengthBatches needs lengths of shape [samples], got {list(tensor.shape)}")
-        if tensor.numel() and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
-            raise TypeError(f"LengthBatches needs integer lengths, got {tensor.dtype}: convert with .long()")
-        tensor = tensor.to(torch.int64)
-        if tensor.numel() and tensor.min() < 0:
-            raise ValueError(f"LengthBatches needs lengths of 0 or more, got {tensor.min().item()}")
+        self.lengths: Tensor = integers("LengthBatches", "lengths", lengths, "convert with .long()")
+        if (self.lengths < 0).any():
+            raise ValueError(f"LengthBatches needs lengths of 0 or more, got {self.lengths.min().item()}")
         self.batch_size: int = integer("LengthBatches", "batch_size", batch_size)
         if batch_size < 1:
             raise ValueError(f"LengthBatches needs a batch_size of 1 or more, got {batch_size}")
-        self.lengths: Tensor = tensor
         self.seed = seed
         self.shuffle = shuffle
         self.drop_last = drop_last

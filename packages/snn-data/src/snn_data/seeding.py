@@ -12,10 +12,6 @@ def mixed_seed(*numbers: int) -> int:
 
     Seeds of neighboring numbers are unrelated, and ``(0, 1)`` gives another seed than ``(1, 0)``.
 
-    Example:
-        >>> mixed_seed(0, 1) != mixed_seed(1, 0)
-        True
-
     Source: ``numpy.random.SeedSequence``, whose output is the same on every platform and in every version.
     """
     for number in numbers:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from snn_data.tensors import as_tensor
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from torch import Tensor
+from snn_data.whole import integers
 
 __all__ = ["Split", "SplitIndices", "must_be_share", "stratified_split"]
 
@@ -70,13 +67,9 @@ def stratified_split(targets: Tensor | np.ndarray | Sequence[int], share: float,
     Source: Hare/Niemeyer method of largest remainder; Neyman, On the Two Different Aspects of the Representative
     Method (1934), section 3, for stratified sampling.
     """
-    classes = as_tensor(targets).cpu()
-    if classes.ndim != 1:
-        raise ValueError(f"stratified_split needs targets of shape [samples], got {list(classes.shape)}")
+    classes = integers("stratified_split", "classes", targets, "convert with .long()", bools=True)
     if classes.numel() == 0:
         raise ValueError("stratified_split needs at least one sample, got none")
-    if classes.is_floating_point() or classes.is_complex():
-        raise TypeError(f"stratified_split needs integer classes, got {classes.dtype}: convert with .long()")
     must_be_share("stratified_split", share)
 
     names, sizes = torch.unique(classes, sorted=True, return_counts=True)

@@ -12,12 +12,7 @@ __all__ = ["as_tensor"]
 
 
 def as_tensor(values: Any) -> Tensor:
-    """Return a tensor on its own device; anything else as one on the CPU, whatever the default device is.
-
-    Example:
-        >>> as_tensor(np.arange(3)[::-1])
-        tensor([2, 1, 0])
-    """
+    """Return a tensor on its own device; anything else as one on the CPU, whatever the default device is."""
     if isinstance(values, Tensor):
         return values
     if isinstance(values, np.ndarray):

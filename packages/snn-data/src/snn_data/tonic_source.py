@@ -10,18 +10,11 @@ from snn_data.download import download
 from snn_data.extract import extract
 from snn_data.folders import data_folder
 
-__all__ = ["fetch", "open_with_tonic", "recordings", "tonic_class"]
+__all__ = ["fetch", "recordings", "tonic_class"]
 
 
 def tonic_class(name: str, caller: str) -> Any:
-    """Find a data set class of tonic.
-
-    Example:
-        >>> tonic_class("NMNIST", "nmnist").sensor_size
-        (34, 34, 2)
-
-    Source: tonic 1.7, ``tonic.datasets``.
-    """
+    """Find a data set class of tonic."""
     try:
         return getattr(importlib.import_module("tonic.datasets"), name)
     except ImportError as error:
@@ -42,11 +35,6 @@ def fetch(
         folder: Folder of all data sets; `data_folder` if None.
         may_download: True to fetch missing files.
 
-    Example:
-        >>> fetch(tonic_class("SHD", "shd"), "", "shd.zip", "", "shd.h5", "nowhere", may_download=False)
-        Traceback (most recent call last):
-        FileNotFoundError: nowhere/SHD/shd.h5 is missing: put it there, or call with download=True
-
     Source: the layout of tonic 1.7.
     """
     root = data_folder() if folder is None else Path(folder).expanduser()
@@ -60,20 +48,8 @@ def fetch(
     return root
 
 
-def recordings(
-    source: Any, unpacked: tuple[str, str], folder: str | Path | None, *, may_download: bool
-) -> tuple[Any, Any]:
-    """Make sure that the training and the test part of a data set are there, and let tonic open both."""
-    roots = []
-    for part, name in zip(("train", "test"), unpacked, strict=True):
-        url, filename, md5 = (getattr(source, f"{part}_{field}") for field in ("url", "filename", "md5"))
-        roots.append(fetch(source, url, filename, md5, name, folder, may_download=may_download))
-    training, test = roots
-    return open_with_tonic(source, training, train=True), open_with_tonic(source, test, train=False)
-
-
-def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
-    """Let tonic open the data that `fetch` has put in place.
+def recordings(source: Any, unpacked: tuple[str, str], folder: str | Path | None, *, may_download: bool) -> list[Any]:
+    """Make sure that the training and the test part of a data set are there, and let tonic open both.
 
     The samples are sorted by their paths: tonic lists them in the order of the file system, so that an index would mean
     a different recording on another machine.
@@ -82,10 +58,15 @@ def open_with_tonic(source: Any, root: Path, *, train: bool) -> Any:
     """
     # everything is in place, however few recordings there are, and tonic's own download does not check what it unpacks
     present = type(source.__name__, (source,), {"download": lambda self: None})
-    dataset = present(save_to=str(root), train=train)
-    dataset.__class__ = source  # importable by its name, so that workers can be spawned
-    order = sorted(range(len(dataset.data)), key=dataset.data.__getitem__)
-    for name in ("data", "targets", "users", "lighting"):
-        if hasattr(dataset, name):
-            setattr(dataset, name, [getattr(dataset, name)[i] for i in order])
-    return dataset
+    datasets = []
+    for part, name in zip(("train", "test"), unpacked, strict=True):
+        url, filename, md5 = (getattr(source, f"{part}_{field}") for field in ("url", "filename", "md5"))
+        root = fetch(source, url, filename, md5, name, folder, may_download=may_download)
+        dataset = present(save_to=str(root), train=part == "train")
+        dataset.__class__ = source  # importable by its name, so that workers can be spawned
+        order = sorted(range(len(dataset.data)), key=dataset.data.__getitem__)
+        for attribute in ("data", "targets", "users", "lighting"):
+            if hasattr(dataset, attribute):
+                setattr(dataset, attribute, [getattr(dataset, attribute)[i] for i in order])
+        datasets.append(dataset)
+    return datasets

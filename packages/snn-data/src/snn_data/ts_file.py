@@ -14,7 +14,7 @@ __all__ = ["read_ts"]
 
 
 def read_ts(path: Path) -> LabelledSequences:
-    r"""Read a ``.ts`` file with classes, without time stamps or missing values.
+    """Read a ``.ts`` file with classes, without time stamps or missing values.
 
     A sample is a line after ``@data``: its channels and finally its class, separated by colons, with the values of a
     channel separated by commas. All channels of a sample have the same length; samples may differ.
@@ -24,14 +24,6 @@ def read_ts(path: Path) -> LabelledSequences:
 
     Raises:
         ValueError: If the file has no ``@data`` or no ``@classLabel``, or a sample is not of this form.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp(), "two.ts")
-        >>> _ = path.write_text("@classLabel true b a\n@data\n1,2,3:4,5,6:a\n7:8:b\n")
-        >>> pairs = read_ts(path)
-        >>> pairs.data[0].tolist(), pairs.targets
-        ([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]], tensor([1, 0]))
 
     Source: Bagnall et al., The UEA Multivariate Time Series Classification Archive (2018), section 2.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
 from snn_export.program import Program
-from snn_export.quiet import quiet
 from snn_export.sequence import program_of
 
 MANIFEST = "snn_json"
@@ -32,13 +32,13 @@ def export_executorch(
     Raises:
         ValueError: If ExecuTorch cannot lower it, or its runtime does not run it with all sizes of the free axes.
     """
-    with quiet():  # ExecuTorch warns at import
+    with warnings.catch_warnings(action="ignore"):  # ExecuTorch warns at import
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
     program = program_of(net, inputs, over, dynamic, bounded=True)
     try:
-        with quiet():
+        with warnings.catch_warnings(action="ignore"):
             edge = to_edge_transform_and_lower(
                 program.exported, partitioner=[XnnpackPartitioner()], constant_methods={MANIFEST: program.as_json()}
             )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
-
-from snn_export.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,6 @@ def writer(name: str, options: Collection[str] = ()) -> Callable[..., Any]:
         ValueError: If there is no such format.
         TypeError: If it does not take an option.
         ImportError: If something that it needs is not installed.
-
-    Example:
-        >>> writer("torch").__name__
-        'export_torch'
     """
     if name not in FORMATS:
         raise ValueError(f"export: format must be one of {', '.join(map(repr, FORMATS))}, got {name!r}")
@@ -56,17 +51,16 @@ def writer(name: str, options: Collection[str] = ()) -> Callable[..., Any]:
         if option not in form.options:
             takes = f"takes {', '.join(form.options)}" if form.options else "takes no options"
             raise TypeError(f"export: format={name!r} has no option {option!r}; it {takes}")
-    for need in form.needs:
-        try:
-            with quiet():
+    with warnings.catch_warnings(action="ignore"):
+        for need in form.needs:
+            try:
                 importlib.import_module(need)
-        except ModuleNotFoundError as error:
-            if error.name != need:
-                raise
-            raise ImportError(
-                f"export: format={name!r} needs {need}, which is not installed: "
-                f"pip install 'snn-export[{form.extra}]', with the --find-links that snn was installed with, if any",
-                name=need,
-            ) from None
-    with quiet():
+            except ModuleNotFoundError as error:
+                if error.name != need:
+                    raise
+                raise ImportError(
+                    f"export: format={name!r} needs {need}, which is not installed: pip install "
+                    f"'snn-export[{form.extra}]', with the --find-links that snn was installed with, if any",
+                    name=need,
+                ) from None
         return getattr(importlib.import_module(form.module), form.function)

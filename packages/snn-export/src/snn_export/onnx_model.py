@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from snn_core.files.whole_file import whole_file
-from snn_export.program import Program
-from snn_export.quiet import quiet
+from snn_export.program import Program, first_lines
 from snn_export.sequence import program_of
 
 if TYPE_CHECKING:
@@ -30,17 +30,9 @@ def export_onnx(
     over: str,
     dynamic: frozenset[str],
 ) -> onnx.ModelProto:
-    """Export a net to an ONNX model with operators of opset 18.
+    """Export a net to a checked ONNX model with operators of opset 18.
 
-    Args:
-        net: The net.
-        inputs: Its inputs.
-        path: The file, weights included.
-        over: ``"step"`` or ``"sequence"``.
-        dynamic: The free axes among ``"batch"`` and ``"time"``.
-
-    Returns:
-        The model, which is checked. Its metadata holds the versions, ``over``, and the states with their shapes.
+    Its metadata holds the versions, ``over``, and the states with their shapes.
 
     Raises:
         ValueError: If ONNX has no operator for something that the net does, or the model is larger than 2 GiB.
@@ -71,7 +63,7 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
     from onnx.helper import set_model_props
 
     try:
-        with quiet():
+        with warnings.catch_warnings(action="ignore"):
             converted = torch.onnx.export(
                 program.exported,
                 dynamo=True,
@@ -85,62 +77,35 @@ def _model(program: Program, net: nn.Module) -> onnx.ModelProto:
             f"export: PyTorch {torch.__version__} needs a newer onnxscript ({error}): pip install -U onnxscript"
         ) from error
     except torch.onnx.OnnxExporterError as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         free = program.over == "sequence" and "time" in program.inputs[0].shape
         remedy = "; pass dynamic=('batch',), which writes the steps of x out" if free else ""
-        raise ValueError(f"export: {type(net).__name__} cannot be written in ONNX: {_why(error)}{remedy}") from error
+        message = f"{type(net).__name__} cannot be written in ONNX: {first_lines(cause)}{remedy}"
+        raise ValueError(f"export: {message}") from error
     assert converted is not None
+    _clean(converted.model, program)
     model = converted.model_proto
-    _name_axes(model, program)
-    for node in _nodes(model):
-        del node.metadata_props[:]  # the files and lines from which it was made
-        node.doc_string = ""
     record = json.loads(program.as_json())
-    states = json.dumps(record["states"])
     versions = {name.replace("-", "_"): version for name, version in record["versions"].items()}
-    set_model_props(model, {**versions, "over": program.over, "states": states})
+    set_model_props(model, {**versions, "over": program.over, "states": json.dumps(record["states"])})
     return model
 
 
-def _why(error: BaseException) -> str:
-    causes = []
-    cause: BaseException | None = error
-    while cause is not None:
-        causes.append(cause)
-        cause = cause.__cause__
-    return " ".join(line.strip() for line in str(causes[-1]).splitlines()[:3])[:500]
-
-
-def _name_axes(model: onnx.ModelProto, program: Program) -> None:
-    """Give free axes their own names instead of the exporter's."""
-    names: dict[str, str] = {}
-    for values, entries in ((model.graph.input, program.inputs), (model.graph.output, program.outputs)):
-        for value, entry in zip(values, entries, strict=True):
-            for dim, size in zip(value.type.tensor_type.shape.dim, entry.shape, strict=True):
-                if isinstance(size, str) and dim.dim_param:
-                    names.setdefault(dim.dim_param, size)
-    for value in _values(model):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param:
-                dim.dim_param = names.get(dim.dim_param, dim.dim_param)
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _graphs(attribute.g)
-
-
-def _nodes(model: onnx.ModelProto) -> Iterator[Any]:
-    for graph in _graphs(model.graph):
-        yield from graph.node
-    for function in model.functions:
-        yield from function.node
-
-
-def _values(model: onnx.ModelProto) -> Iterator[Any]:
-    for graph in _graphs(model.graph):
-        yield from (*graph.input, *graph.output, *graph.value_info)
-    for function in model.functions:
-        yield from function.value_info
+def _clean(model: Any, program: Program) -> None:
+    """Give free axes their own names instead of the exporter's, and forget the files from which nodes were made."""
+    names: dict[Any, str] = {}
+    ends = (*model.graph.inputs, *model.graph.outputs)
+    for value, entry in zip(ends, (*program.inputs, *program.outputs), strict=True):
+        for dim, size in zip(value.shape, entry.shape, strict=True):
+            if isinstance(size, str) and not isinstance(dim, int):
+                names.setdefault(dim, size)
+    for graph in (model.graph, *model.graph.subgraphs(), *model.functions.values()):
+        for value in (*graph.inputs, *(output for node in graph for output in node.outputs)):
+            for axis, dim in enumerate(value.shape or ()):
+                if dim in names:
+                    value.shape[axis] = names[dim]
+        for node in graph:
+            node.metadata_props.clear()
+            node.doc_string = None

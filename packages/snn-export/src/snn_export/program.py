@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,6 @@ from torch.export import Dim, ExportedProgram
 import snn_core
 from snn_core.kernels.operator import WRITES_OUT
 from snn_export._version import __version__
-from snn_export.quiet import quiet
 from snn_export.step import at_rest
 
 
@@ -51,62 +51,46 @@ class Program:
         return json.dumps({"versions": versions, "over": self.over, **parts})
 
 
-def entries(tensors: Mapping[str, Tensor], free: Sequence[tuple[int, str]]) -> list[Entry]:
-    """Describe tensors, whose free axes have names.
+def axes_of(dynamic: frozenset[str], names: Sequence[str]) -> dict[int, str]:
+    """Return the names of the free axes of a tensor whose first axes have these names."""
+    return {axis: name for axis, name in enumerate(names) if name in dynamic}
 
-    Example:
-        >>> entries({"x": torch.zeros(2, 3)}, [(0, "batch")])
-        [Entry(name='x', shape=('batch', 3), dtype='float32')]
-    """
-    named = dict(free)
+
+def entries(tensors: Mapping[str, Tensor], free: Mapping[int, str]) -> list[Entry]:
+    """Describe tensors, whose free axes have names."""
     return [
-        Entry(name, tuple(named.get(i, n) for i, n in enumerate(t.shape)), str(t.dtype).removeprefix("torch."))
+        Entry(name, tuple(free.get(i, n) for i, n in enumerate(t.shape)), str(t.dtype).removeprefix("torch."))
         for name, t in tensors.items()
     ]
 
 
 def traced(
-    module: nn.Module,
-    inputs: Sequence[Tensor],
-    free: Sequence[Sequence[tuple[int, str]]],
-    owner: nn.Module,
-    bounded: bool,
+    module: nn.Module, inputs: Sequence[Tensor], free: Mapping[int, str], owner: nn.Module, bounded: bool
 ) -> ExportedProgram:
-    """Trace a module that takes and returns tensors; the program contains no names of files."""
-    if bounded:  # an axis of length one would then be a constant
-        free = [[(i, name) for i, name in axes if item.shape[i] > 1] for item, axes in zip(inputs, free, strict=True)]
-    sizes = {name: item.shape[i] for item, axes in zip(inputs, free, strict=True) for i, name in axes}
-    dims = {name: Dim(name, min=1, max=size) if bounded else Dim(name) for name, size in sizes.items()}
-    shapes = tuple({axis: dims[name] for axis, name in axes} for axes in free)
+    """Trace a module that takes and returns tensors; the program contains no names of files.
+
+    A bounded program takes free axes that are at most as long as in the inputs.
+    """
+    # an axis of length 1 becomes a constant
+    axes = [{i: name for i, name in free.items() if not bounded or item.shape[i] > 1} for item in inputs]
+    longest = {name: item.shape[i] for item, named in zip(inputs, axes, strict=True) for i, name in named.items()}
+    dims = {name: Dim(name, min=1, max=size) if bounded else Dim(name) for name, size in longest.items()}
+    shapes = tuple({i: dims[name] for i, name in named.items()} for named in axes)
     feed = [
-        item.new_zeros(item.shape) if bounded else _at_least_two(item, axes)
-        for item, axes in zip(inputs, free, strict=True)
+        item.new_zeros([2 if i in free and not bounded else n for i, n in enumerate(item.shape)]) for item in inputs
     ]
     writing_out = WRITES_OUT.set(True)
     try:
-        with torch.no_grad(), quiet(), at_rest(owner):
+        with torch.no_grad(), warnings.catch_warnings(action="ignore"), at_rest(owner):
             exported = torch.export.export(module, tuple(feed), dynamic_shapes=(shapes,), strict=False)
     except Exception as error:  # of any kind, as torch.export's errors are not public
         raise ValueError(f"export: {type(owner).__name__} cannot be traced: {_why(error, [*dims])}") from error
     finally:
         WRITES_OUT.reset(writing_out)
-    forget_files(exported)
-    return exported
-
-
-def forget_files(exported: ExportedProgram) -> None:
-    """Remove the names of source files, which are this machine's, from a program."""
     for part in exported.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
-            node.meta.pop("stack_trace", None)
-
-
-def _at_least_two(tensor: Tensor, free: Sequence[tuple[int, str]]) -> Tensor:
-    """Return zeros of the same kind with free axes longer than 1, as torch.export makes an axis of 1 constant."""
-    sizes = list(tensor.shape)
-    for axis, _ in free:
-        sizes[axis] = 2
-    return tensor.new_zeros(sizes)
+            node.meta.pop("stack_trace", None)  # names of source files, which are this machine's
+    return exported
 
 
 def _why(error: BaseException, free: Sequence[str]) -> str:
@@ -116,13 +100,13 @@ def _why(error: BaseException, free: Sequence[str]) -> str:
     if axes:
         fixed = tuple(name for name in free if name not in axes)
         return f"it needs a fixed {' and '.join(axes)}; pass dynamic={fixed!r}"
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return first_lines(error)
+
+
+def first_lines(error: BaseException) -> str:
+    """Return the beginning of an error's message on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:3])[:500]
-
-
-def axes_of(dynamic: frozenset[str], names: Sequence[str]) -> list[tuple[int, str]]:
-    """Return the free axes of a tensor whose first axes have these names."""
-    return [(axis, name) for axis, name in enumerate(names) if name in dynamic]
 
 
 def must_be_same(of_net: Mapping[str, Tensor], of_program: Sequence[Tensor], owner: nn.Module) -> None:

@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.dropout import _DropoutNd
 
 from snn_core.neuron.kept import as_tensors, temporal_by_path
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
+from snn_core.sequence.streaming import changes_or_draws
 from snn_core.sequence.watching import Watch
-
-
-@dataclass(frozen=True)
-class Example:
-    """Two steps of a net that began at rest, each with the same input.
-
-    Args:
-        outputs: The outputs of each step, by name.
-        states: The states after each step, by name; those of each module together.
-        kept: The same in the form in which modules keep them, by path.
-    """
-
-    outputs: list[dict[str, Tensor]]
-    states: list[dict[str, Tensor]]
-    kept: dict[str, tuple[Tensor, ...]]
 
 
 class Step(nn.Module):
@@ -64,12 +47,7 @@ def apart(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> tuple[Tensor, 
 
 
 def named_tensors(out: Any, name: str = "out") -> dict[str, Tensor]:
-    """Return the tensors that a net returned, by name.
-
-    Example:
-        >>> list(named_tensors((torch.ones(1), {"mem": torch.ones(1)})))
-        ['out.0', 'out.1.mem']
-    """
+    """Return the tensors that a net returned, by names such as ``"out.1.mem"``."""
     if isinstance(out, Tensor):
         return {name: out}
     if isinstance(out, dict):
@@ -98,19 +76,15 @@ def at_rest(net: nn.Module) -> Iterator[None]:
                 module._kept, module._kept_in = kept, kept_in
 
 
-def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
-    """Run two steps of a net from rest.
+def two_steps(
+    net: nn.Module, inputs: Sequence[Tensor]
+) -> tuple[list[dict[str, Tensor]], list[dict[str, Tensor]], dict[str, tuple[Tensor, ...]]]:
+    """Return the outputs and the states of two steps from rest, by name, and the states as modules keep them, by path.
 
     Raises:
         ValueError: If the net is in training mode where that matters, takes whole sequences, does not take the inputs,
             or keeps anything but tensors with one entry per sample.
         TypeError: If it does not return tensors.
-
-    Example:
-        >>> import snn_core as snn
-        >>> steps = two_steps(snn.Leaky(beta=0.5, init_hidden=True), [torch.ones(1, 1)])
-        >>> [states["mem"].item() for states in steps.states], steps.outputs[0]["out"].item()
-        ([1.0, 1.5], 0.0)
     """
     must_be_evaluating(net)
     for path, module in net.named_modules():
@@ -119,20 +93,25 @@ def two_steps(net: nn.Module, inputs: Sequence[Tensor]) -> Example:
                 f"export: {path!r} ({type(module).__name__}) takes the whole sequence at once and has no step; pass "
                 "over='sequence' and the whole sequence"
             )
-    outputs, states = [], []
-    before = {name: buffer._version for name, buffer in net.named_buffers()}
+    outputs, states, kept = [], [], {}
+    before = _versions(net)
     with torch.no_grad(), at_rest(net):
         for _ in range(2):
             outputs.append(called(net, inputs))
             kept = {path: m._kept for path, m in temporal_by_path(net).items() if m._kept is not None}
             _must_be_of_samples(net, kept, inputs[0].shape[0])
             states.append(as_tensors(kept))
-    if changed := [name for name, buffer in net.named_buffers() if buffer._version != before.get(name)]:
+    if changed := [name for name, version in _versions(net).items() if version != before.get(name)]:
         raise ValueError(
             f"export: a step of {type(net).__name__} changes {', '.join(map(repr, changed))}, which a program cannot "
             "do; pass it in and out"
         )
-    return Example(outputs, states, kept)
+    return outputs, states, kept
+
+
+def _versions(net: nn.Module) -> dict[str, int]:
+    """Return how often the buffers of a net were changed, of which those made in inference mode keep no account."""
+    return {name: buffer._version for name, buffer in net.named_buffers() if not buffer.is_inference()}
 
 
 def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -141,15 +120,16 @@ def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         try:
             out = net(*inputs)
         except Exception as error:  # a net may raise anything
+            shapes = ", ".join(f"{list(x.shape)} ({str(x.dtype).removeprefix('torch.')})" for x in inputs)
             message = str(error).removeprefix("unroll: ")
-            raise ValueError(f"export: {type(net).__name__} does not take {_shapes(inputs)}: {message}") from error
+            raise ValueError(f"export: {type(net).__name__} does not take {shapes}: {message}") from error
     return named_tensors(out)
 
 
 def must_be_evaluating(net: nn.Module) -> None:
     """Raise if a net would draw random numbers, change its statistics or spread its delays."""
     for path, module in net.named_modules():
-        if module.training and isinstance(module, _NormBase | _DropoutNd | DelayedLinear | DelayedConv2d):
+        if module.training and (changes_or_draws(module) or isinstance(module, DelayedLinear | DelayedConv2d)):
             raise ValueError(
                 f"export: {path!r} ({type(module).__name__}) is in training mode, where it changes the net, draws "
                 "random numbers or spreads delays; call net.eval()"
@@ -168,7 +148,3 @@ def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], batch: int) -> Non
         wrong = [name for name, tensor in as_tensors({path: value}).items() if tensor.shape[:1] != (batch,)]
         if wrong:
             raise ValueError(f"{where} keeps {', '.join(wrong)}, whose axis 0 is not the batch; it cannot be a state")
-
-
-def _shapes(inputs: Sequence[Tensor]) -> str:
-    return ", ".join(f"{list(item.shape)} ({str(item.dtype).removeprefix('torch.')})" for item in inputs)

@@ -174,21 +174,6 @@ def test_every_form_of_a_call_gives_the_same_text_and_the_numbers_of_pytorch(nam
         torch.testing.assert_close(out, form(1 * WIDE)[0].float(), rtol=2e-6, atol=1e-6, equal_nan=True)
 
 
-LAYERS = {
-    "linear": (lambda net, x, **named: F.linear(**named, weight=net.weight[0, 0]), (5,)),
-    "linear with a bias": (lambda net, x, **named: F.linear(**named, bias=net.bias, weight=net.weight[0, 0]), (5,)),
-    "conv1d": (lambda net, x, **named: F.conv1d(**named, stride=2, weight=net.weight[0]), (3, 7)),
-    "conv2d": (lambda net, x, **named: torch.conv2d(**named, weight=net.weight, bias=net.bias, padding=1), (3, 7, 6)),
-    "max_pool2d": (lambda net, x, **named: F.max_pool2d(**named, kernel_size=2), (3, 7, 6)),
-    "avg_pool2d": (lambda net, x, **named: F.avg_pool2d(**named, kernel_size=(2, 3)), (3, 7, 6)),
-    "sum": (lambda net, x, **named: torch.sum(**named, dim=(-1,)), (3, 7)),
-    "amax": (lambda net, x, **named: torch.amax(**named, keepdim=True, dim=-1), (3, 7)),
-    "flatten": (lambda net, x, **named: torch.flatten(**named, start_dim=1), (3, 7)),
-    "clone": (lambda net, x, **named: torch.clone(**named), (3, 7)),
-    "relu": (lambda net, x, **named: torch.relu_(**named), (3, 7)),
-}
-
-
 class Weighted(nn.Module):
     def __init__(self, function):
         super().__init__()
@@ -224,6 +209,24 @@ def test_an_input_passed_by_name_is_the_one_of_pytorch(name, tmp_path):
     compiled = Compiled(export_c(net, xs[0]), tmp_path)
     for x in xs:
         torch.testing.assert_close(compiled(x), as_row(net(x)), rtol=2e-6, atol=2e-6)
+
+
+DILATED = {"kernel_size": (2, 3), "padding": 1, "dilation": (3, 2)}
+WINDOWS = [
+    *({**DILATED, "stride": stride, "ceil_mode": ceil} for stride in (1, 2) for ceil in (False, True)),
+    {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
+    {"kernel_size": (3, 2), "stride": 1, "dilation": (1, 4)},
+    {"kernel_size": 2},
+]
+
+
+@pytest.mark.parametrize("options", WINDOWS, ids=str)
+def test_the_largest_of_a_window_is_that_of_pytorch(options, tmp_path):
+    layer, xs = nn.MaxPool2d(**options), -torch.rand(5, 1, 2, 8, 7)
+    xs[4, 0, 1, 3, 2] = float("nan")
+    compiled = Compiled(export_c(Function(lambda x: layer(1 * x)), xs[0]), tmp_path)
+    for x in xs:
+        torch.testing.assert_close(compiled(x), as_row(layer(x)), rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.filterwarnings("ignore:This overload of add is deprecated")

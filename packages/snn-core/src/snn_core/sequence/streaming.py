@@ -185,14 +185,14 @@ def _check(net: Any) -> None:
                 f"stream: {path!r} ({type(module).__name__}) draws its windows by random numbers; use "
                 f"{type(module).__name__.replace('Fractional', 'Adaptive')}, whose windows are always the same"
             )
-        if module.training and _changes_or_draws(module):
+        if module.training and changes_or_draws(module):
             raise ValueError(
                 f"stream: {path!r} ({type(module).__name__}) is in training mode, where it changes the net or draws "
                 "random numbers; call net.eval()"
             )
 
 
-def _changes_or_draws(module: nn.Module) -> bool:
+def changes_or_draws(module: nn.Module) -> bool:
     """Return True if a module in training mode changes its statistics or draws random numbers."""
     if isinstance(module, nn.RNNBase):
         return module.dropout > 0 and module.num_layers > 1  # it is between layers

@@ -67,12 +67,7 @@ def must_be_known(name: str) -> None:
 
 
 def untrained(name: str) -> nn.Module:
-    """Make a net of the zoo as it is before training, with weights from torch's global generator.
-
-    Example:
-        >>> untrained("digits")(torch.zeros(2, 1, 8, 8)).shape
-        torch.Size([2, 10])
-    """
+    """Make a net of the zoo as it is before training, with weights from torch's global generator."""
     must_be_known(name)
     return NETS[name](core()).float()
 

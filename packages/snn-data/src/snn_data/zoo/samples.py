@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from snn_data.collate import RaggedBatch, collate
 from snn_data.digits import digits
+from snn_data.labelled_tensors import LabelledTensors
 from snn_data.mnist5k import mnist5k
+from snn_data.split import Split
 from snn_data.vowels import vowels
 from snn_data.zoo.nets import must_be_known
 
@@ -18,6 +20,7 @@ __all__ = ["STEPS", "STEPS_PER_FRAME", "between_frames", "samples"]
 
 STEPS: dict[str, int] = {"digits": 8, "mnist5k": 5}
 STEPS_PER_FRAME = 2
+IMAGES: dict[str, Callable[[], Split[LabelledTensors]]] = {"digits": digits, "mnist5k": mnist5k}
 
 
 def samples(name: str) -> RaggedBatch:
@@ -50,35 +53,17 @@ def samples(name: str) -> RaggedBatch:
     Source: the sources of ``digits``, ``mnist5k`` and ``vowels``.
     """
     must_be_known(name)
-    return PARTS[name]()
+    if name not in IMAGES:
+        pairs = vowels().test
+        return collate([(between_frames(sample, STEPS_PER_FRAME * len(sample)), target) for sample, target in pairs])
+    test, steps = IMAGES[name]().test, STEPS[name]
+    lengths = torch.full((len(test),), steps, dtype=torch.int64, device="cpu")
+    mask = torch.ones(steps, len(test), dtype=torch.bool, device="cpu")
+    # shown in every step, but held in memory once
+    return RaggedBatch(test.data.expand(steps, *test.data.shape), test.targets, lengths, mask)
 
 
 def between_frames(frames: Tensor, steps: int) -> Tensor:
     """Return a sequence of ``steps`` steps, ``[steps, ...]``, interpolated linearly between ``[frames, ...]``."""
     rows = frames.T.unsqueeze(0)
     return functional.interpolate(rows, steps, mode="linear", align_corners=True).squeeze(0).T
-
-
-def _shown(images: Tensor, targets: Tensor, steps: int) -> RaggedBatch:
-    """Return a batch that shows images in every step but holds them in memory once."""
-    lengths = torch.full((len(images),), steps, dtype=torch.int64, device="cpu")
-    mask = torch.ones(steps, len(images), dtype=torch.bool, device="cpu")
-    return RaggedBatch(images.expand(steps, *images.shape), targets, lengths, mask)
-
-
-def _digits() -> RaggedBatch:
-    _, test = digits()
-    return _shown(test.data, test.targets, STEPS["digits"])
-
-
-def _mnist5k() -> RaggedBatch:
-    _, test = mnist5k()
-    return _shown(test.data, test.targets, STEPS["mnist5k"])
-
-
-def _vowels() -> RaggedBatch:
-    _, test = vowels()
-    return collate([(between_frames(sample, STEPS_PER_FRAME * len(sample)), target) for sample, target in test])
-
-
-PARTS: dict[str, Callable[[], RaggedBatch]] = {"digits": _digits, "mnist5k": _mnist5k, "vowels": _vowels}

@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves
 
@@ -19,6 +17,7 @@ from snn_core.sequence.plan import Place, Step, flat, value_of
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorded import recorded
 from snn_core.sequence.recorder import Record
+from snn_core.sequence.streaming import changes_or_draws
 from snn_core.sequence.surroundings import copied
 from snn_export.c.routine import Refusal
 from snn_export.step import called
@@ -60,16 +59,9 @@ class Calls:
 
 
 def calls_of(net: nn.Module, x: Tensor) -> Calls:
-    """Record two steps of a copy of a net.
-
-    Example:
-        >>> import snn_core as snn
-        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> [step.kind for step in calls_of(net, torch.zeros(1, 3)).steps]
-        ['Linear', 'Leaky']
-    """
+    """Record two steps of a copy of a net."""
     for path, module in net.named_modules():
-        if module.training and isinstance(module, _NormBase | _DropoutNd):
+        if module.training and changes_or_draws(module):
             raise Refusal(f"{path!r} ({type(module).__name__}) is in training mode; call net.eval()")
     try:
         twin = copied(net).cpu()

@@ -73,7 +73,6 @@ class Delayed(Layer):
     most: int
 
     def routine(self, names: Names) -> Routine:
-        """Return the C function."""
         product, inputs = self.product, self.x.buffer.size
         ring = Ring(self.path, inputs, self.most, names)
         layout = product.laid_out(False)[1]
@@ -86,8 +85,7 @@ class Delayed(Layer):
         place = product.entry("i")
         past, slot = f"{ring.past}[slot * {inputs} + %s]", ring.find(f"{delay.name}[{place}]")
         body = blocks(*ring.begin(), *product.gathered(f"{weight.name}[{place}]", bias, past, slot))
-        operations = product.multiply_adds()
-        return Routine(self.path, self.kind, self.reads, self.writes, body, arrays, ring.fields, operations=operations)
+        return Routine(self, body, arrays, ring.fields, operations=product.multiply_adds())
 
 
 @dataclass(eq=False)
@@ -97,20 +95,17 @@ class Axonal(Layer):
     module: Any
 
     def routine(self, names: Names) -> Routine:
-        """Return the C function."""
         size, most = self.x.buffer.size, self.module.max_delay
         ring = Ring(self.path, size, most, names)
         loop = Loop(self.x.shape, self.path, names)
         delays = self.module.delay.detach().clamp(0, most).to(torch.float32)
         delays = delays.reshape(-1, *[1] * (len(self.x.shape) - 1)) if delays.dim() else delays
         if self.module.kernel == "gaussian":
-            arrays = self._gaussian(loop, ring, delays)
+            arrays, terms = self._gaussian(loop, ring, delays), most + 1
         else:
-            arrays = self._linear(loop, ring, delays, names)
+            arrays, terms = self._linear(loop, ring, delays, names), 3
         body = [*blocks(*ring.begin()), *loop.body()]
-        operations = size * (most + 1 if self.module.kernel == "gaussian" else 3)
-        arrays = [*arrays, *loop.arrays]
-        return Routine(self.path, self.kind, self.reads, self.writes, body, arrays, ring.fields, operations=operations)
+        return Routine(self, body, [*arrays, *loop.arrays], ring.fields, operations=size * terms)
 
     def _linear(self, loop: Loop, ring: Ring, delays: Tensor, names: Names) -> list[Array]:
         whole = delays.floor()

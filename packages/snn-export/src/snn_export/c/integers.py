@@ -31,7 +31,6 @@ class IntegerNeuron(Layer):
     field: Field
 
     def routine(self, names: Names) -> Routine:
-        """Return the C function."""
         n, arrays = self.neuron, []
 
         def constant(what: str) -> str:
@@ -66,8 +65,7 @@ class IntegerNeuron(Layer):
         lines += [f"{membrane} = ({self.field.ctype})total;"]
         lines += [f"y[i] = ({self.y.buffer.ctype})(fires ? amplitude : 0);"]
         body = blocks(f"for (int i = 0; i < {self.writes.size}; i++) {{", *lines, "}")
-        of_layer = self.path, self.kind, self.reads, self.writes
-        return Routine(*of_layer, body, arrays, [self.field], operations=self.writes.size * 8, in_place=True)
+        return Routine(self, body, arrays, [self.field], operations=self.writes.size * 8, in_place=True)
 
     def _rounded(self) -> list[str]:
         bits = self.neuron.state_shift
@@ -130,7 +128,7 @@ class _Integers:
             self._bound = int(layer.weight.abs().flatten(1).sum(1).max()) * self._bound
             self._bound += 0 if layer.bias is None else int(layer.bias.abs().max())
             _type(where, self._bound)
-            of_layer = path, kind, x, y, weight, layer.bias, types, scale
+            of_layer = path, kind, [x], y, weight, layer.bias, types, scale
             if kind == "IntegerLinear":
                 self.nodes.append(Linear(*of_layer))
                 return y
@@ -141,7 +139,7 @@ class _Integers:
         windows = "kernel_size", "stride", "padding", "dilation"
         options = layer.geometry[:4] if hasattr(layer, "geometry") else [getattr(layer, name) for name in windows]
         y = View(Buffer(size, x.buffer.ctype, spikes=x.buffer.spikes), shape)
-        self.nodes.append(Pool(path, kind, x, y, axes_of(x, y, *options), largest=True))
+        self.nodes.append(Pool(path, kind, [x], y, axes_of(x, y, *options), largest=True))
         return y
 
     def _neuron(self, where: str, path: str, kind: str, layer: Any, x: View) -> View:
@@ -151,7 +149,7 @@ class _Integers:
         field = Field(self.names.new(path, "mem"), ctype, x.buffer.size, f"membranes, {lowest} to {highest}")
         bound = int(layer.amplitude.abs().max())
         y = View(Buffer(x.buffer.size, _type(where, bound), spikes=True), x.shape)
-        node = IntegerNeuron(path, kind, x, y, layer, field)
+        node = IntegerNeuron(path, kind, [x], y, layer, field)
         _type(where, node.largest(self._bound))
         self.nodes.append(node)
         self._bound = bound

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -32,7 +31,7 @@ from snn_export.c.names import Names
 from snn_export.c.neurons import Elementwise, Neuron
 from snn_export.c.pooling import Pool, Reduction
 from snn_export.c.products import Linear, Product
-from snn_export.c.routine import Buffer, Field, Refusal, View, place_of
+from snn_export.c.routine import Buffer, Field, Layer, Refusal, View, place_of
 
 __all__ = ["Lowering"]
 
@@ -52,11 +51,10 @@ class Lowering:
     def __init__(self, calls: Calls, names: Names, spikes: bool = False) -> None:
         self.calls = calls
         self.names = names
-        self.nodes: list[Any] = []
-        self._views: dict[int, View] = {}
+        self.nodes: list[Layer] = []
         shape = calls.shape(0)
         self.input: View = View(Buffer(math.prod(shape), spikes=spikes), shape)
-        self._views[0] = self.input
+        self._views: dict[int, View] = {0: self.input}
         for step in calls.steps:
             if step.of_step:
                 self._lower(step)
@@ -71,7 +69,7 @@ class Lowering:
             if type(module).__name__ == step.kind and isinstance(module, Temporal):
                 self._temporal(step, module)
             else:
-                self._function(step)
+                self._function(step, module)
         except (Refusal, NotImplementedError) as why:
             raise Refusal(f"{place_of(step.path, step.kind)} cannot be written in C: {why}") from None
 
@@ -95,7 +93,7 @@ class Lowering:
         if isinstance(module, SpikingNeuron):
             self._neuron(step, module, x)
         elif isinstance(module, AxonalDelay):
-            self.nodes.append(Axonal(step.path, step.kind, x, self._new(step.places[0], x.buffer.spikes), module))
+            self.nodes.append(Axonal(step.path, step.kind, [x], self._new(step.places[0], x.buffer.spikes), module))
         elif isinstance(module, DelayedLinear | DelayedConv2d):
             self._delayed(step, module, x)
         else:
@@ -115,14 +113,14 @@ class Lowering:
             state = Buffer(size, place=f"state->{members[name].name}", meaning=name)
             self._views[number] = View(state, shape)
         kind = type_before_parametrizations(module).__name__
-        self.nodes.append(Neuron(step.path, kind, x, y, module, known, members, shape))
+        self.nodes.append(Neuron(step.path, kind, [x], y, module, known, members, shape))
 
     def _delayed(self, step: Step, module: Any, x: View) -> None:
         if module.training:
             raise Refusal("it is in training mode, in which delays are spread over steps; call net.eval()")
         y = self._new(step.places[0])
         delay = module.delay.detach().clamp(0, module.max_delay).round()
-        of_layer = step.path, step.kind, x, y, module.weight, module.bias
+        of_layer = step.path, step.kind, [x], y, module.weight, module.bias
         if isinstance(module, DelayedLinear):
             if len(x.shape) != 1:
                 raise Refusal(f"its input is {x.shape}; it takes [batch, features]")
@@ -131,23 +129,21 @@ class Lowering:
             options = module.stride, module.padding, module.dilation
             axes = axes_of(x, y, module.weight.shape[2:], *options)
             product = Convolution(*of_layer, axes=axes, groups=module.groups)
-        self.nodes.append(Delayed(step.path, step.kind, x, y, product, delay, module.max_delay))
+        self.nodes.append(Delayed(step.path, step.kind, [x], y, product, delay, module.max_delay))
 
-    def _function(self, step: Step) -> None:
+    def _function(self, step: Step, module: nn.Module) -> None:
         func = getattr(step.compute, "func", None)
         name = name_of(func) if func is not None else ""
-        module = self.calls.net.get_submodule(step.path)
         if func is None and type(module) is nn.Identity:
             name = "contiguous"
         name = _OPERATORS.get(name, name.strip("_") if name.startswith("__") else name)
         name = name[1:] if name.startswith("r") and name[1:] in ("add", "mul") else name
-        arguments = functools.partial(argument, step)
         if not step.args and name in (_SAME | {*_RULES}):
             raise Refusal(f"'{name}' has no argument 'input'")
         if name in _SAME:
             self._same(step)
         elif name in _RULES:
-            _RULES[name](self, step, arguments, name)
+            _RULES[name](self, step, name)
         elif name in _FUNCTIONS:
             self._elementwise(step, name)
         else:
@@ -159,9 +155,13 @@ class Lowering:
         kinds = [self.calls.values[number].dtype for number in (before, after)]
         if kinds == [torch.float32, torch.bool]:
             truth = Program(("a",), (Instruction("ne", (Register(0), 0.0)),), {"y": Register(1)})
-            self.nodes.append(Elementwise(step.path, step.kind, self._new(after), truth, {"a": x}))
+            self._compute(step, truth, {"a": x})
         else:
             self._views[after] = View(x.buffer, shape)
+
+    def _compute(self, step: Step, computation: Program, values: Mapping[str, View | Tensor]) -> None:
+        xs = [value for value in values.values() if isinstance(value, View)]
+        self.nodes.append(Elementwise(step.path, step.kind, xs, self._new(step.places[0]), computation, values))
 
     def _elementwise(self, step: Step, name: str) -> None:
         values: dict[str, View | Tensor] = {}
@@ -193,34 +193,34 @@ class Lowering:
         out = lowered(name, tuple(args), options, emit)
         if out is None:
             raise Refusal(f"'{name}' with these options is not a function that can be written in C")
-        made = Program(tuple(values), tuple(instructions), {"y": out})
-        self.nodes.append(Elementwise(step.path, step.kind, self._new(step.places[0]), made, values))
+        self._compute(step, Program(tuple(values), tuple(instructions), {"y": out}), values)
 
-    def linear(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
+    def linear(self, step: Step, name: str) -> None:
         """Lower a linear layer."""
         x = self._views[step.args[0].number]
-        weight, bias = self._weights(arguments)
-        self.nodes.append(Linear(step.path, step.kind, x, self._new(step.places[0]), weight, bias))
+        weight, bias = self._weights(step)
+        self.nodes.append(Linear(step.path, step.kind, [x], self._new(step.places[0]), weight, bias))
 
-    def convolution(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
+    def convolution(self, step: Step, name: str) -> None:
         """Lower a convolution."""
         x, y = self._views[step.args[0].number], self._new(step.places[0])
-        weight, bias = self._weights(arguments)
-        options = arguments(3, "stride", 1), arguments(4, "padding", 0), arguments(5, "dilation", 1)
-        axes, groups = axes_of(x, y, weight.shape[2:], *options), arguments(6, "groups", 1)
-        self.nodes.append(Convolution(step.path, step.kind, x, y, weight, bias, axes=axes, groups=groups))
+        weight, bias = self._weights(step)
+        stride, padding = argument(step, 3, "stride", 1), argument(step, 4, "padding", 0)
+        dilation, groups = argument(step, 5, "dilation", 1), argument(step, 6, "groups", 1)
+        axes = axes_of(x, y, weight.shape[2:], stride, padding, dilation)
+        self.nodes.append(Convolution(step.path, step.kind, [x], y, weight, bias, axes=axes, groups=groups))
 
-    def batch_norm(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
+    def batch_norm(self, step: Step, name: str) -> None:
         """Fold a batch normalization into the layer before it, or scale and shift by it."""
         number = step.args[0].number
         x = self._views[number]
-        mean, variance = (self.calls.constant(arguments(i, n)) for i, n in ((1, "running_mean"), (2, "running_var")))
-        scale = (variance.double() + arguments(7, "eps", 1e-5)).rsqrt()
-        if arguments(3, "weight") is not None:
-            scale = scale * self.calls.constant(arguments(3, "weight")).double()
-        shift = -mean.double() * scale
-        if arguments(4, "bias") is not None:
-            shift = shift + self.calls.constant(arguments(4, "bias")).double()
+        mean = self.calls.constant(argument(step, 1, "running_mean")).double()
+        variance = self.calls.constant(argument(step, 2, "running_var")).double()
+        weight, bias = argument(step, 3, "weight"), argument(step, 4, "bias")
+        scale = (variance + argument(step, 7, "eps", 1e-5)).rsqrt()
+        scale = scale if weight is None else scale * self.calls.constant(weight).double()
+        shift = -mean * scale
+        shift = shift if bias is None else shift + self.calls.constant(bias).double()
         before = next((node for node in self.nodes if node.writes is x.buffer), None)
         by_output = isinstance(before, Convolution) or (isinstance(before, Linear) and len(x.shape) == 1)
         if isinstance(before, Product) and by_output and before.y is x and self.calls.readers(number) == 1:
@@ -231,14 +231,12 @@ class Lowering:
             self._views[step.places[0]] = x
             return
         mul, add = Instruction("mul", (Register(0), Register(1))), Instruction("add", (Register(3), Register(2)))
-        constants = {
-            n: t.float().reshape(-1, *[1] * (len(x.shape) - 1)) for n, t in (("scale", scale), ("shift", shift))
-        }
+        ones = [1] * (len(x.shape) - 1)
+        constants = {"scale": scale.float().reshape(-1, *ones), "shift": shift.float().reshape(-1, *ones)}
         made = Program(("a", "scale", "shift"), (mul, add), {"y": Register(4)})
-        y = self._new(step.places[0])
-        self.nodes.append(Elementwise(step.path, step.kind, y, made, {"a": x, **constants}))
+        self._compute(step, made, {"a": x, **constants})
 
-    def pool(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
+    def pool(self, step: Step, name: str) -> None:
         """Lower a pooling layer."""
         x = self._views[step.args[0].number]
         largest = "max" in name
@@ -247,42 +245,42 @@ class Lowering:
             kernel = axes_of(x, y, 0, 1, 0, 1)
             if len(x.shape) == 2:
                 kernel = kernel[0]._replace(taps=0), kernel[1]
-            self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest))
+            self.nodes.append(Pool(step.path, step.kind, [x], y, kernel, largest))
             return
-        if largest and arguments(6, "return_indices", False):
+        if largest and argument(step, 6, "return_indices", False):
             raise Refusal("return_indices is True; a pooling in C returns numbers alone")
-        taps = arguments(1, "kernel_size")
-        dilation = arguments(4, "dilation", 1) if largest else 1
-        kernel = axes_of(x, y, taps, arguments(2, "stride") or taps, arguments(3, "padding", 0), dilation)
-        padded = largest or arguments(5, "count_include_pad", True)
-        divisor = None if largest else arguments(6, "divisor_override")
-        self.nodes.append(Pool(step.path, step.kind, x, y, kernel, largest, padded, divisor))
+        taps, padding = argument(step, 1, "kernel_size"), argument(step, 3, "padding", 0)
+        dilation = argument(step, 4, "dilation", 1) if largest else 1
+        kernel = axes_of(x, y, taps, argument(step, 2, "stride") or taps, padding, dilation)
+        padded = largest or argument(step, 5, "count_include_pad", True)
+        divisor = None if largest else argument(step, 6, "divisor_override")
+        self.nodes.append(Pool(step.path, step.kind, [x], y, kernel, largest, padded, divisor))
 
-    def concatenation(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
+    def concatenation(self, step: Step, name: str) -> None:
         """Lower a concatenation."""
-        parts = [self._views[place.number] for place in arguments(0, "tensors")]
+        parts = [self._views[place.number] for place in argument(step, 0, "tensors")]
         number = step.places[0]
-        axis = arguments(1, "dim", 0) % self.calls.values[number].dim() - 1
+        axis = argument(step, 1, "dim", 0) % self.calls.values[number].dim() - 1
         y = self._new(number, spikes=all(part.buffer.spikes for part in parts))
         self.nodes.append(Concatenation(step.path, step.kind, parts, y, axis))
 
-    def reduction(self, step: Step, arguments: Callable[..., Any], name: str) -> None:
+    def reduction(self, step: Step, name: str) -> None:
         """Lower a sum, mean or maximum over the last axes."""
-        x, dims = self._views[step.args[0].number], arguments(1, "dim")
+        x, dims = self._views[step.args[0].number], argument(step, 1, "dim")
         axes = len(x.shape) + 1
         dims = sorted(d % axes for d in (dims if isinstance(dims, tuple | list) else (dims,)))
         if dims != [*range(axes - len(dims), axes)]:
             raise Refusal(f"it reduces the axes {dims}; in C only the last axes can be reduced")
-        self.nodes.append(Reduction(step.path, name, x, self._new(step.places[0])))
+        self.nodes.append(Reduction(step.path, name, [x], self._new(step.places[0])))
 
-    def _weights(self, arguments: Callable[..., Any]) -> tuple[Tensor, Tensor | None]:
-        weight, bias = arguments(1, "weight"), arguments(2, "bias")
+    def _weights(self, step: Step) -> tuple[Tensor, Tensor | None]:
+        weight, bias = argument(step, 1, "weight"), argument(step, 2, "bias")
         if isinstance(weight, Place) and weight.number in self._views:
             raise Refusal("its weights are computed in every step")
         return self.calls.constant(weight), None if bias is None else self.calls.constant(bias)
 
 
-_RULES: dict[str, Callable[[Lowering, Step, Callable[..., Any], str], None]] = {
+_RULES: dict[str, Callable[[Lowering, Step, str], None]] = {
     "linear": Lowering.linear,
     "conv1d": Lowering.convolution,
     "conv2d": Lowering.convolution,

@@ -101,41 +101,42 @@ class Placement:
 
     Args:
         scratch: Numbers of each type that a step needs temporarily.
-        copies: Copies to the output after the last layer: source, place in the output, and count of numbers.
+        copies: Copies to the output after the last layer: source, and place in the output.
     """
 
     scratch: dict[str, int]
-    copies: tuple[tuple[Buffer, int, int], ...]
+    copies: list[tuple[Buffer, int]]
 
 
 def placed(routines: Sequence[Routine], inputs: Buffer, outputs: Sequence[View], ctype: str) -> Placement:
     """Give every value its place: in the output, or in memory that is shared over time with other values."""
     inputs.place = "in"
     copies, first = [], 0
-    computed = {routine.writes for routine in routines}
+    computed = {routine.layer.writes for routine in routines}
     for view in outputs:
         buffer = view.buffer
         if buffer in computed and not buffer.place and buffer.ctype == ctype:
             buffer.place = f"out + {first}" if first else "out"
         else:
-            copies.append((buffer, first, buffer.size))
+            copies.append((buffer, first))
         first += buffer.size
-    last = {buffer: k for k, routine in enumerate(routines) for buffer in routine.reads}
-    last |= {buffer: len(routines) for buffer, _, _ in copies}
+    last = {buffer: k for k, routine in enumerate(routines) for buffer in routine.layer.reads}
+    last |= {buffer: len(routines) for buffer, _ in copies}
     arenas: dict[str, _Arena] = {}
     for k, routine in enumerate(routines):
         for arena in arenas.values():
             arena.live = {buffer: first for buffer, first in arena.live.items() if last.get(buffer, -1) >= k}
-        if not routine.writes.place:
-            arena = arenas.setdefault(routine.writes.ctype, _Arena(_array_of(routine.writes.ctype)))
-            own = [b for b in routine.reads if routine.in_place and last[b] == k and b.size == routine.writes.size]
-            if not any(arena.replace(b, routine.writes) for b in own):
-                arena.take(routine.writes)
-            last.setdefault(routine.writes, k)
+        reads, writes = routine.layer.reads, routine.layer.writes
+        if not writes.place:
+            arena = arenas.setdefault(writes.ctype, _Arena(writes.ctype))
+            own = [b for b in reads if routine.in_place and last[b] == k and b.size == writes.size]
+            if not any(arena.replace(b, writes) for b in own):
+                arena.take(writes)
+            last.setdefault(writes, k)
         for buffer in routine.temporaries:
-            arenas.setdefault(buffer.ctype, _Arena(_array_of(buffer.ctype))).take(buffer)
+            arenas.setdefault(buffer.ctype, _Arena(buffer.ctype)).take(buffer)
             last[buffer] = k
-    return Placement({ctype: arena.size for ctype, arena in arenas.items()}, tuple(copies))
+    return Placement({ctype: arena.size for ctype, arena in arenas.items()}, copies)
 
 
 def _array_of(ctype: str) -> str:
@@ -145,10 +146,10 @@ def _array_of(ctype: str) -> str:
 class _Arena:
     """Memory for numbers of one type, whose parts are used again and again."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, ctype: str) -> None:
         self.live: dict[Buffer, int] = {}
         self.size = 0
-        self._name = name
+        self._name = _array_of(ctype)
 
     def take(self, buffer: Buffer) -> None:
         """Give a value the first free place."""
@@ -182,7 +183,9 @@ def members(routines: Sequence[Routine], placement: Placement) -> list[Field]:
 
 def reported(routines: Sequence[Routine], placement: Placement) -> MemoryReport:
     """Return the memory and operations of a net."""
-    layers = tuple(LayerReport(r.path, r.kind, _bytes(r.arrays), _bytes(r.fields), r.operations) for r in routines)
+    layers = tuple(
+        LayerReport(r.layer.path, r.layer.kind, _bytes(r.arrays), _bytes(r.fields), r.operations) for r in routines
+    )
     fields = members(routines, placement)
     widest = BYTES[fields[0].ctype]
     ram = -(-_bytes(fields) // widest) * widest

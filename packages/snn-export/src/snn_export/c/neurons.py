@@ -22,25 +22,13 @@ __all__ = ["Elementwise", "Neuron"]
 
 
 @dataclass(eq=False)
-class Elementwise:
+class Elementwise(Layer):
     """A function of each number."""
 
-    path: str
-    kind: str
-    y: View
     program: Program
     values: Mapping[str, View | Tensor]
 
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        return tuple(dict.fromkeys(v.buffer for v in self.values.values() if isinstance(v, View)))
-
-    @property
-    def writes(self) -> Buffer:
-        return self.y.buffer
-
     def routine(self, names: Names) -> Routine:
-        """Return the C function."""
         loop, local = Loop(self.y.shape, self.path, names), {}
         for name in self.program.inputs:
             value = self.values[name]
@@ -51,9 +39,8 @@ class Elementwise:
         out = loop.lines.computed(self.program, local)
         loop.store("y", out["y"])
         operations = self.writes.size * len(self.program.instructions)
-        whole = all(not isinstance(v, View) or v.buffer.size == self.writes.size for v in self.values.values())
-        of_layer = self.path, self.kind, self.reads, self.writes
-        return Routine(*of_layer, loop.body(), loop.arrays, operations=operations, in_place=whole)
+        whole = all(x.buffer.size == self.writes.size for x in self.xs)
+        return Routine(self, loop.body(), loop.arrays, operations=operations, in_place=whole)
 
 
 @dataclass(eq=False)
@@ -66,7 +53,6 @@ class Neuron(Layer):
     shape: tuple[int, ...]
 
     def routine(self, names: Names) -> Routine:
-        """Return the C function."""
         loop = Loop(self.shape, self.path, names)
         with torch.no_grad():
             constants = constants_of(self.module)
@@ -93,9 +79,8 @@ class Neuron(Layer):
             loop.store(f"state->{member.name}", out[name])
         size = math.prod(self.shape)
         products = sum(array.values.numel() for array in arrays if array.values.dim() > 1)
-        of_layer = self.path, self.kind, self.reads, self.writes
         return Routine(
-            *of_layer,
+            self,
             body=[*lines, *loop.body()],
             arrays=[*arrays, *loop.arrays],
             fields=[*self.fields.values()],

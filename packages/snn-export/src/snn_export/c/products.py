@@ -31,7 +31,6 @@ class Product(Layer):
     scale: int = 1
 
     def routine(self, names: Names) -> Routine:
-        """Return the C function."""
         sparse = self.x.buffer.spikes
         weight, layout = self.laid_out(sparse)
         arrays = [names.array(self.path, "weight", self.types[0], weight, f"weight {layout}")]
@@ -40,8 +39,7 @@ class Product(Layer):
             arrays.append(names.array(self.path, "bias", self.types[1], self.bias, "bias [out]"))
             bias = arrays[1].name
         body = self.over_spikes(arrays[0].name, bias) if sparse else self.dense(arrays[0].name, bias)
-        operations = self.multiply_adds()
-        return Routine(self.path, self.kind, self.reads, self.writes, blocks(*body), arrays, operations=operations)
+        return Routine(self, blocks(*body), arrays, operations=self.multiply_adds())
 
     @property
     def zero(self) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from snn_export.c.arrays import BYTES, Array
+from snn_export.c.names import Names
 
-__all__ = ["Buffer", "Field", "Layer", "Refusal", "Routine", "View", "blocks"]
+__all__ = ["Buffer", "Field", "Layer", "Refusal", "Routine", "View", "blocks", "place_of"]
 
 
 class Refusal(ValueError):
@@ -56,6 +57,35 @@ class Field(NamedTuple):
 
 
 @dataclass(eq=False)
+class Layer:
+    """A layer, which computes one value from others; ``path`` is its path in the net, ``kind`` its class."""
+
+    path: str
+    kind: str
+    xs: Sequence[View]
+    y: View
+
+    @property
+    def x(self) -> View:
+        """The value that it reads, if that is only one."""
+        return self.xs[0]
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The memory that it reads."""
+        return tuple(dict.fromkeys(x.buffer for x in self.xs))
+
+    @property
+    def writes(self) -> Buffer:
+        """The memory that it writes."""
+        return self.y.buffer
+
+    def routine(self, names: Names) -> Routine:
+        """Return its C function."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
 class Routine:
     """A C function that computes the output of one layer in a step.
 
@@ -63,10 +93,7 @@ class Routine:
     ``state``.
 
     Args:
-        path: The layer's path in the net.
-        kind: Class of the layer.
-        reads: Its inputs.
-        writes: Its output.
+        layer: The layer.
         body: Its lines.
         arrays: The constants that it reads.
         fields: Its part of the state.
@@ -75,10 +102,7 @@ class Routine:
         in_place: True if it may overwrite its input, number by number.
     """
 
-    path: str
-    kind: str
-    reads: Sequence[Buffer]
-    writes: Buffer
+    layer: Layer
     body: list[str]
     arrays: list[Array] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
@@ -89,47 +113,18 @@ class Routine:
 
     def parameters(self, net: str) -> list[str]:
         """Return the declarations of its parameters, in a net of this name."""
-        reads = [f"const {buffer.ctype} *x{k}" for k, buffer in enumerate(self.reads)]
+        reads = [f"const {buffer.ctype} *x{k}" for k, buffer in enumerate(self.layer.reads)]
         temporaries = [f"{buffer.ctype} *t{k}" for k, buffer in enumerate(self.temporaries)]
-        return [*reads, f"{self.writes.ctype} *y", *temporaries, *[f"{net}_state *state"] * bool(self.fields)]
+        return [*reads, f"{self.layer.writes.ctype} *y", *temporaries, *[f"{net}_state *state"] * bool(self.fields)]
 
     def arguments(self) -> list[str]:
         """Return the arguments of a call."""
-        buffers = (*self.reads, self.writes, *self.temporaries)
+        buffers = (*self.layer.reads, self.layer.writes, *self.temporaries)
         return [*(buffer.place for buffer in buffers), *["state"] * bool(self.fields)]
 
 
-@dataclass(eq=False)
-class Layer:
-    """A layer that computes one value from one other."""
-
-    path: str
-    kind: str
-    x: View
-    y: View
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The values that it reads."""
-        return (self.x.buffer,)
-
-    @property
-    def writes(self) -> Buffer:
-        """The value that it writes."""
-        return self.y.buffer
-
-
 def blocks(*lines: str) -> list[str]:
-    r"""Indent lines of C by their braces, a line that ends with one opening a block.
-
-    Example:
-        >>> print("\n".join(blocks("for (;;) {", "if (x) {", "break;", "}", "}")))
-        for (;;) {
-            if (x) {
-                break;
-            }
-        }
-    """
+    """Indent lines of C by their braces, a line that ends with one opening a block."""
     depth, out = 0, []
     for line in lines:
         depth -= line.startswith("}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from snn_export.c.memory import MemoryReport, Placement, members, placed, reported
 from snn_export.c.names import Names, comment
-from snn_export.c.routine import Refusal, Routine, View, place_of
+from snn_export.c.routine import Layer, Refusal, Routine, View, blocks, place_of
 
 __all__ = ["Source", "source_of"]
 
@@ -69,7 +69,7 @@ class Source:
         """Return the text of the header."""
         net = self.names.net
         fields = members(self.routines, self.placement)
-        lines = [_declared(f.ctype, f.name, f.size) + f" /* {comment(f.meaning)} */" for f in fields]
+        sizes = [f"[{field.size}]" if field.size else "" for field in fields]
         places, first = [], 0
         for k, view in enumerate(self.outputs):
             bits = f", {self.fraction_bits[k]} fraction bits" if self.fraction_bits else ""
@@ -107,7 +107,7 @@ class Source:
                 "#endif",
                 "",
                 "typedef struct {",
-                *(f"    {line}" for line in lines),
+                *(f"    {f.ctype} {f.name}{n}; /* {comment(f.meaning)} */" for f, n in zip(fields, sizes, strict=True)),
                 f"}} {net}_state;",
                 "",
                 "/* Put the net at rest, as it must be before the first step of a sequence. */",
@@ -129,10 +129,10 @@ class Source:
         """Return the text of the source."""
         arrays = [*dict.fromkeys(array for routine in self.routines for array in routine.arrays)]
         bodies = [line for routine in self.routines for line in routine.body]
-        uses_math = not self._integer and any(f"{name}f(" in line for line in bodies for name in _MATH)
+        uses_math = not self._integer and any(re.search(r"\wf\(", line) for line in bodies)
         integers = any(array.ctype != "float" for array in arrays) or any("int32_t" in line for line in bodies)
         for routine in self.routines:
-            routine.name = self.names.new("layer", routine.path or routine.kind)
+            routine.name = self.names.new("layer", routine.layer.path or routine.layer.kind)
         contract = ["#if defined(__clang__)", "#pragma STDC FP_CONTRACT OFF", "#endif", ""]
         return "\n".join(
             [
@@ -143,53 +143,53 @@ class Source:
                 *([] if self._integer else contract),
                 *(f"{array}\n" for array in arrays),
                 *[_SHIFT.lstrip()] * any("shifted(" in line for line in bodies),
-                *(self._function(routine) for routine in self.routines),
+                *(line for routine in self.routines for line in self._layer(routine)),
                 *self._reset(),
                 *self._step(),
-                "",
             ]
         )
 
-    def _function(self, routine: Routine) -> str:
-        title = f"/* {comment(place_of(routine.path, routine.kind))} */"
+    def _layer(self, routine: Routine) -> list[str]:
+        title = f"/* {comment(place_of(routine.layer.path, routine.layer.kind))} */"
         head = f"static void {routine.name}({', '.join(routine.parameters(self.names.net))})"
-        return "\n".join([title, head, "{", *(f"    {line}" for line in routine.body), "}", ""])
+        return [title, *_function(head, routine.body)]
 
     def _reset(self) -> list[str]:
         lines = []
         for field in [field for routine in self.routines for field in routine.fields]:
             zero = "0.0f" if field.ctype == "float" else "0"
             if field.size:
-                lines += [
-                    f"    for (int i = 0; i < {field.size}; i++) {{",
-                    f"        state->{field.name}[i] = {zero};",
-                    "    }",
-                ]
+                lines += blocks(f"for (int i = 0; i < {field.size}; i++) {{", f"state->{field.name}[i] = {zero};", "}")
             else:
-                lines += [f"    state->{field.name} = {zero};"]
+                lines += [f"state->{field.name} = {zero};"]
         net = self.names.net
-        return [f"void {net}_reset({net}_state *state)", "{", *(lines or ["    (void)state;"]), "}", ""]
+        return _function(f"void {net}_reset({net}_state *state)", lines or ["(void)state;"])
 
     def _step(self) -> list[str]:
         input_type, out = self.ctypes
-        calls = [f"    {routine.name}({', '.join(routine.arguments())});" for routine in self.routines]
-        for buffer, first, size in self.placement.copies:
+        calls = [f"{routine.name}({', '.join(routine.arguments())});" for routine in self.routines]
+        for buffer, first in self.placement.copies:
             to = f"out[{first} + i]" if first else "out[i]"
             source = buffer.place if buffer.place.isidentifier() else f"({buffer.place})"
-            calls += [f"    for (int i = 0; i < {size}; i++) {{", f"        {to} = {source}[i];", "    }"]
+            calls += blocks(f"for (int i = 0; i < {buffer.size}; i++) {{", f"{to} = {source}[i];", "}")
         text = "\n".join(calls)
-        unused = [f"    (void){name};" for name in ("in", "state") if not re.search(rf"\b{name}\b", text)]
+        unused = [f"(void){name};" for name in ("in", "state") if not re.search(rf"\b{name}\b", text)]
         net = self.names.net
-        head = f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state)"
-        return [head, "{", *unused, *calls, "}"]
+        return _function(f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state)", [*unused, *calls])
 
 
-def _routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) -> list[Routine]:
-    """Return the functions that compute a net, without those whose results nothing reads."""
+def _function(head: str, body: Sequence[str]) -> list[str]:
+    return [head, "{", *(f"    {line}" for line in body), "}", ""]
+
+
+def source_of(
+    nodes: Sequence[Layer], inputs: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
+) -> Source:
+    """Return the source of a net, given the layers that compute it, without those whose results nothing reads."""
     needed = {view.buffer for view in outputs}
-    kept: list[Any] = []
+    kept: list[Layer] = []
     for node in reversed(nodes):
-        if node.writes in needed or hasattr(node, "module") or hasattr(node, "delay"):
+        if node.writes in needed or hasattr(node, "module") or hasattr(node, "delay"):  # those two keep a state
             kept.append(node)
             needed |= {*node.reads}
     routines = []
@@ -198,20 +198,5 @@ def _routines_of(nodes: Sequence[Any], outputs: Sequence[View], names: Names) ->
             routines.append(node.routine(names))
         except ValueError as why:
             raise Refusal(f"{place_of(node.path, node.kind)} cannot be written in C: {why}") from None
-    return routines
-
-
-def source_of(
-    nodes: Sequence[Any], inputs: View, outputs: Sequence[View], ctypes: tuple[str, str], names: Names, **more: Any
-) -> Source:
-    """Return the source of a net, given the layers that compute it."""
-    routines = _routines_of(nodes, outputs, names)
     placement = placed(routines, inputs.buffer, outputs, ctypes[1])
     return Source(routines, placement, reported(routines, placement), inputs, outputs, ctypes, names, **more)
-
-
-_MATH = ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "rint", "fabs", "pow")
-
-
-def _declared(ctype: str, name: str, size: int) -> str:
-    return f"{ctype} {name}[{size}];" if size else f"{ctype} {name};"
