@@ -16,12 +16,7 @@ _LARGEST_OF_OLD = 32 * 2**20  # older versions of glibc refuse a higher threshol
 
 
 def is_tunable() -> bool:
-    """Return True if :func:`tune_allocator` can tune the allocator of this process, which must be glibc's.
-
-    Example:
-        >>> is_tunable() == (platform.libc_ver()[0] == "glibc")
-        True
-    """
+    """Return True if :func:`tune_allocator` can tune the allocator of this process, which must be glibc's."""
     return _glibc() is not None
 
 

@@ -34,15 +34,7 @@ class SpikeAwareConvolution:
     gains = "sums for what is not zero, where little is"
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
-        """Return None to take the call, else the reason for refusing it.
-
-        Example:
-            >>> images, weight = torch.ones(4, 2, 8, 8), torch.ones(3, 2, 5, 5)
-            >>> SpikeAwareConvolution().refuses(images, weight, None, Moves())
-            'too little work to gain'
-            >>> SpikeAwareConvolution().refuses(images, weight, None, Moves(stride=(2, 2)))
-            'stride 2 x 2; it takes 1 x 1'
-        """
+        """Return None to take the call, else the reason for refusing it."""
         if x.dtype not in (torch.float32, torch.float64):
             return f"{str(x.dtype).removeprefix('torch.')} input; it takes float32 and float64"
         if any(t is not None and t.dtype != x.dtype for t in (weight, bias)):
@@ -67,15 +59,6 @@ class SpikeAwareConvolution:
 
         The output is differentiable by autograd, and in channels-last layout if sums are taken; images in that layout
         are not copied.
-
-        Example:
-            >>> from snn_cpu import library
-            >>> loaded, _ = library.load()
-            >>> spk = (torch.arange(64000.0).view(40, 1, 40, 40) % 20 == 0).float()
-            >>> kernel = SpikeAwareConvolution()
-            >>> how = kernel.conv2d(spk, torch.ones(8, 1, 5, 5), None, Moves())[1] if loaded else "spikes at 5.0 %: ..."
-            >>> how
-            'spikes at 5.0 %: ...'
         """
         plain = x.detach(), weight.detach(), None if bias is None else bias.detach()
         out, bits, values, how = _sums(*plain, moves)
@@ -104,10 +87,6 @@ def highest_share(shape: Sequence[int]) -> float:
 
     Args:
         shape: Shape of the weights, ``[out, channels, rows, columns]``.
-
-    Example:
-        >>> highest_share((32, 12, 5, 5)), highest_share((16, 8, 5, 5)), highest_share((64, 32, 1, 1))
-        (0.35, 0.25, 0.1)
     """
     out, channels, rows, columns = shape
     if rows * columns == 1:

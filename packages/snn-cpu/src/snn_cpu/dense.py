@@ -19,10 +19,6 @@ def by_onednn(dtype: torch.dtype) -> bool:
 
     Both are part of torch. Its BLAS is MKL, which leaves the AVX-512 units of other makers' processors idle; oneDNN
     uses them for float32, and takes half the time.
-
-    Example:
-        >>> by_onednn(torch.float64)
-        False
     """
     return dtype == torch.float32 and _is_faster() and bool(torch.backends.mkldnn.enabled)
 
@@ -31,11 +27,6 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``a @ b.t() + bias`` of ``a[rows, features]`` and ``b[columns, features]``, outside autograd.
 
     Its memory is reused.
-
-    Example:
-        >>> loaded, _ = library.load()
-        >>> product(torch.ones(2, 3), torch.ones(1, 3)).flatten() if loaded else torch.tensor([3.0, 3.0])
-        tensor([3., 3.])
     """
     out = torch.ops.snn_cpu.pooled_empty([a.shape[0], b.shape[0]], a)
     if not by_onednn(a.dtype) or 0 in (*a.shape, *b.shape):
@@ -50,10 +41,6 @@ def product_over_rows(a: Tensor, b: Tensor) -> Tensor:
     """Return ``a.t() @ b`` of ``a[rows, columns]`` and ``b[rows, features]``, outside autograd.
 
     It is for many rows, as in the gradient of a weight.
-
-    Example:
-        >>> product_over_rows(torch.ones(4, 1), torch.ones(4, 2))
-        tensor([[4., 4.]])
     """
     if not by_onednn(a.dtype) or 0 in (*a.shape, *b.shape):
         return torch.mm(a.t(), b)

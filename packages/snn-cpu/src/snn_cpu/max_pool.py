@@ -29,14 +29,7 @@ class ChannelsLast:
     device = "cpu"
 
     def takes(self, x: Tensor, windows: Windows) -> bool:
-        """Return True if it takes images ``[images, channels, height, width]``.
-
-        Example:
-            >>> images = torch.zeros(64, 8, 16, 16).contiguous(memory_format=torch.channels_last)
-            >>> windows = Windows((2, 2), (2, 2), (0, 0))
-            >>> ChannelsLast().takes(images, windows), ChannelsLast().takes(images.contiguous(), windows)
-            (True, False)
-        """
+        """Return True if it takes images ``[images, channels, height, width]``."""
         return (
             x.dtype in (torch.float32, torch.float64)
             and x.numel() >= _SMALLEST
@@ -46,15 +39,7 @@ class ChannelsLast:
         )
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return the largest value of each window, NaN if it holds one; differentiable by autograd.
-
-        Example:
-            >>> from snn_cpu import library
-            >>> loaded, _ = library.load()
-            >>> images = torch.arange(4.0).view(1, 1, 2, 2)
-            >>> ChannelsLast().max_pool2d(images, Windows((2, 2), (2, 2), (0, 0))).item() if loaded else 3.0
-            3.0
-        """
+        """Return the largest value of each window, NaN if it holds one; differentiable by autograd."""
         out, place = torch.ops.snn_cpu.max_pool2d(x.detach().permute(0, 2, 3, 1), *windows)
         out = unviewed(out.permute(0, 3, 1, 2))
         if torch.is_grad_enabled() and x.requires_grad:

@@ -35,10 +35,6 @@ def highest_rate(rows: int, columns: int) -> float:
 
     Returns:
         Share of ones in the input, 0 to 1; 0 where sums never gain.
-
-    Example:
-        >>> [round(highest_rate(8000, n), 2) for n in (10, 32, 64, 512)]
-        [0.0, 0.06, 0.15, 0.23]
     """
     return 0.25 * max(1 - 24 / columns, 0) * max(1 - 256 / rows, 0)
 
@@ -55,12 +51,7 @@ class SpikeAware:
     gains = "sums over set bits where fed by spikes"
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
-        """Return None to take the call, else the reason for refusing it.
-
-        Example:
-            >>> SpikeAware().refuses(torch.ones(4, 3), torch.ones(2, 3), None)
-            'too little work to gain'
-        """
+        """Return None to take the call, else the reason for refusing it."""
         if x.dtype not in (torch.float32, torch.float64):
             return f"{str(x.dtype).removeprefix('torch.')} input; it takes float32 and float64"
         if any(t is not None and t.dtype != x.dtype for t in (weight, bias)):
@@ -72,16 +63,7 @@ class SpikeAware:
         return None
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
-        """Return ``linear(x, weight, bias)``, differentiable by autograd, and how it was computed.
-
-        Example:
-            >>> from snn_cpu import library
-            >>> loaded, _ = library.load()
-            >>> spk = (torch.arange(400000.0).view(2000, 200) % 10 == 0).float()
-            >>> how = SpikeAware().linear(spk, torch.ones(64, 200), None)[1] if loaded else "spikes at 10.0 %: ..."
-            >>> how
-            'spikes at 10.0 %: ...'
-        """
+        """Return ``linear(x, weight, bias)``, differentiable by autograd, and how it was computed."""
         rows = x.flatten(0, -2) if x.dim() > 2 else x
         plain = rows.detach(), weight.detach(), None if bias is None else bias.detach()
         learns = torch.is_grad_enabled() and weight.requires_grad

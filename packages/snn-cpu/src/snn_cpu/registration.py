@@ -18,11 +18,6 @@ def register() -> tuple[bool, str]:
 
     Returns:
         True if the kernels can run here, and the library and instruction set, or the reason why not.
-
-    Example:
-        >>> import snn_core as snn
-        >>> "cpu" in [name for name, _, _ in snn.kernels.status()]
-        True
     """
     loaded, reason = library.load()
     if loaded:

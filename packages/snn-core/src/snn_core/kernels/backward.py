@@ -66,12 +66,7 @@ def walk(program: StepProgram, spikes: bool, states: Sequence[bool], trace: bool
 
 
 def is_zero(operand: Any) -> bool:
-    """Return True for the number zero.
-
-    Example:
-        >>> is_zero(0.0), is_zero(Register(0))
-        (True, False)
-    """
+    """Return True for the number zero."""
     return not isinstance(operand, Register) and operand == 0
 
 
@@ -80,13 +75,6 @@ def without(program: Program, absent: Collection[str]) -> Program:
 
     A product with an absent factor is absent, and a sum consists of what remains; an absent output is the number zero.
     Absent names that the program does not have are ignored.
-
-    Example:
-        >>> product = Instruction("mul", (Register(0), Register(1)))
-        >>> total = Instruction("add", (Register(3), Register(2)))
-        >>> program = Program(("g", "beta", "h"), (product, total), {"d": Register(4)})
-        >>> print(without(program, {"g"}))
-          d = h
     """
     inputs = tuple(name for name in program.inputs if name not in absent)
     instructions: list[Instruction] = []

@@ -50,13 +50,7 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[Tensor, str]:
-    """Compute ``torch.nn.functional.conv2d`` by a registered implementation that takes the call, and say how.
-
-    Example:
-        >>> out, how = conv2d(torch.ones(4, 1, 3, 3, device="meta"), torch.ones(2, 1, 3, 3, device="meta"))
-        >>> out.shape, how
-        (torch.Size([4, 2, 1, 1]), 'dense convolution (none other is installed for meta)')
-    """
+    """Compute ``torch.nn.functional.conv2d`` by a registered implementation that takes the call, and say how."""
     convolutions, why = offers("conv2d", x, weight, bias)
     moves = _moves(weight, stride, padding, dilation, groups) if convolutions else None
     if moves is None:
@@ -83,12 +77,7 @@ def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
 
 
 def takes(module: nn.Module) -> bool:
-    """Return True for a ``Conv2d`` layer that may be computed by something other than its ``forward``.
-
-    Example:
-        >>> takes(nn.Conv2d(1, 2, 3)), takes(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"))
-        (True, False)
-    """
+    """Return True for a ``Conv2d`` layer that may be computed by something other than its ``forward``."""
     return (
         isinstance(module, nn.Conv2d)
         and (type(module).forward, type(module)._conv_forward) == _CONV2D
@@ -110,12 +99,6 @@ class Layout:
     shapes are the same as without it; parameters keep their layout.
 
     ``largest`` is the size in bytes of the largest tensor that a convolution has read or returned so far.
-
-    Example:
-        >>> conv, x = torch.nn.Conv2d(2, 3, 5), torch.zeros(7, 2, 8, 8)
-        >>> layout = Layout()
-        >>> layout.called(conv, x)[0].stride(), layout.largest
-        ((48, 1, 12, 3), 3584)
     """
 
     def __init__(self) -> None:

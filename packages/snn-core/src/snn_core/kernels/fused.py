@@ -18,15 +18,7 @@ from snn_core.neuron.firing import as_dtype, is_autocast
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Return True if a kernel may be called on these tensors: all are plain, and only autograd watches the operations.
-
-    Example:
-        >>> fits(torch.zeros(2), nn.Parameter(torch.zeros(2)))
-        True
-        >>> torch.vmap(lambda x: torch.tensor(fits(x)).expand(1))(torch.zeros(2, 1))
-        tensor([[False],
-                [False]])
-    """
+    """Return True if a kernel may be called on these tensors: all are plain, and only autograd watches operations."""
     return (
         all(type(t) in (Tensor, nn.Parameter, nn.Buffer) for t in tensors)
         and not torch._C._are_functorch_transforms_active()
@@ -39,25 +31,12 @@ def is_plain(*tensors: Tensor) -> bool:
     """Return True if an operation on these tensors may be replaced by another with the same gradients.
 
     They must fit, be dense and on one device, and no mode may change what torch's operations do.
-
-    Example:
-        >>> is_plain(torch.zeros(2), torch.zeros(3))
-        True
-        >>> with torch.autocast("cpu"):
-        ...     is_plain(torch.zeros(2))
-        False
     """
     return is_plain_by_element(*tensors) and not is_autocast(tensors[0].device.type)
 
 
 def is_plain_by_element(*tensors: Tensor) -> bool:
-    """Return True if an element-wise operation on these tensors may be replaced by another; autocast may be on.
-
-    Example:
-        >>> with torch.autocast("cpu"):
-        ...     is_plain_by_element(torch.zeros(2))
-        True
-    """
+    """Return True if an element-wise operation on these tensors may be replaced by another; autocast may be on."""
     return (
         not torch.compiler.is_compiling()
         and fits(*tensors)
@@ -92,16 +71,6 @@ def call(
 
     Returns:
         Spikes ``[T, ...]`` in the dtype of ``x``, before their graded factor, then the states.
-
-    Example:
-        >>> import snn_core as snn
-        >>> class Echo:  # no neuron at all: its spikes are its input
-        ...     name, device = "echo", "cpu"
-        ...     def forward(self, call, x, states, constants, trace, save):
-        ...         return (x.clone(), *states), ()
-        >>> how = snn.kernels.SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (2.0,))
-        >>> call(Echo(), how, torch.ones(3, 1), (torch.zeros(1),), (), trace=False)[0].flatten()
-        tensor([1., 1., 1.])
     """
     tensors = (x, *states, *constants)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
@@ -147,12 +116,6 @@ def repeated(rows: Tensor, steps: int) -> Tensor:
     """Return one step's input ``[batch, ...]`` repeated in several steps, in the same memory.
 
     Kernels then give its gradient summed over the steps.
-
-    Example:
-        >>> rows = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> repeated(rows, 3).sum().backward()
-        >>> rows.grad
-        tensor([3., 3.])
     """
     if steps > 1 and rows.requires_grad and torch.is_grad_enabled() and fits(rows):
         return _Repeated.apply(rows, steps)

@@ -38,12 +38,7 @@ _INFIX |= {"ne": "!=", "and": "&", "or": "|", "xor": "^"}
 
 
 def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
-    """Compute an instruction on tensors and numbers with PyTorch; a ``dtype`` is needed where no operand has one.
-
-    Example:
-        >>> computed("where", [torch.tensor([True, False]), 2.0, 3.0], torch.float32)
-        tensor([2., 3.])
-    """
+    """Compute an instruction on tensors and numbers with PyTorch; a ``dtype`` is needed where no operand has one."""
     if name == "number":
         operands.append(dtype)
     elif name in _OF_TENSORS:
@@ -52,12 +47,7 @@ def computed(name: str, operands: list[Any], dtype: torch.dtype) -> Tensor:
 
 
 def written(name: str, operands: list[str]) -> str:
-    """Write an instruction the way an equation is written, given its operands as text.
-
-    Example:
-        >>> written("mul", ["beta", "mem"]), written("exp", ["v0"])
-        ('beta * mem', 'exp(v0)')
-    """
+    """Write an instruction the way an equation is written, given its operands as text."""
     if name in _INFIX:
         return f" {_INFIX[name]} ".join(operands)
     return f"{name}({', '.join(operands)})"

@@ -32,12 +32,7 @@ class Product(Protocol):
 
 
 def expected(device: str, operation: str = "linear") -> str:
-    """Return how a layer that calls ``linear`` or ``conv2d`` will run on a device; its input decides the details.
-
-    Example:
-        >>> expected("meta")
-        'all steps at once'
-    """
+    """Return how a layer that calls ``linear`` or ``conv2d`` will run on a device; its input decides the details."""
     first = next(iter(offered(operation, device)), None)
     if first is None:
         return "all steps at once"
@@ -47,13 +42,7 @@ def expected(device: str, operation: str = "linear") -> str:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, str]:
-    """Compute ``torch.nn.functional.linear`` by a registered implementation that takes the call, and say how.
-
-    Example:
-        >>> out, how = linear(torch.ones(4, 3, device="meta"), torch.ones(2, 3, device="meta"))
-        >>> out.shape, how
-        (torch.Size([4, 2]), 'dense product (none other is installed for meta)')
-    """
+    """Compute ``torch.nn.functional.linear`` by a registered implementation that takes the call, and say how."""
     if torch.compiler.is_compiling():
         return F.linear(x, weight, bias), "dense product (by the compiler)"
     products, why = offers("linear", x, weight, bias)
@@ -76,13 +65,7 @@ def offers(operation: str, x: Tensor, *others: Tensor | None) -> tuple[list[Any]
 
 
 def takes(module: nn.Module) -> bool:
-    """Return True for a ``Linear`` layer that may be computed by something other than its ``forward``.
-
-    Example:
-        >>> layer = nn.Linear(3, 2)
-        >>> takes(layer), takes(torch.compile(layer, backend="eager")), takes(nn.ReLU())
-        (True, False, False)
-    """
+    """Return True for a ``Linear`` layer that may be computed by something other than its ``forward``."""
     return (
         isinstance(module, nn.Linear)
         and type(module).forward is _LINEAR
@@ -98,11 +81,6 @@ def is_compiled(module: nn.Module) -> bool:
     """Return True if a module is compiled on its own, by ``torch.compile(module)`` or ``module.compile()``.
 
     Replacing anything around it while a net runs would make it compile again.
-
-    Example:
-        >>> layer = nn.Linear(3, 2)
-        >>> is_compiled(layer), is_compiled(torch.compile(layer, backend="eager"))
-        (False, True)
     """
     return module._compiled_call_impl is not None or type(module).__module__.startswith("torch._dynamo")
 
@@ -129,13 +107,7 @@ class Pooling(Protocol):
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Compute ``max_pool2d`` by a registered implementation that takes the call, else by ``torch_s``, what was called.
-
-    Example:
-        >>> import torch
-        >>> max_pool2d(torch.max_pool2d, torch.arange(4.0).view(1, 1, 2, 2), 2)
-        tensor([[[[3.]]]])
-    """
+    """Compute ``max_pool2d`` by a registered implementation that takes the call, else by what was called."""
     poolings = offered("max_pool2d", x.device.type)
     windows = _windows(*args, **kwargs) if poolings and x.dim() == 4 and is_plain(x) else None
     if windows is not None:
@@ -163,12 +135,7 @@ def _windows(
 
 
 def pair(value: Any) -> tuple[int, int] | None:
-    """Return an option of a layer as a pair for rows and columns; None if it is not one or two whole numbers.
-
-    Example:
-        >>> pair(2), pair([1, 3]), pair("same")
-        ((2, 2), (1, 3), None)
-    """
+    """Return an option of a layer as a pair for rows and columns; None if it is not one or two whole numbers."""
     numbers = list(value) if isinstance(value, Sequence) else [value]
     if not numbers or len(numbers) > 2 or not all(type(n) is int for n in numbers):
         return None

@@ -27,14 +27,7 @@ class Layout:
 
     @classmethod
     def of(cls, x: Tensor) -> Layout:
-        """Return the layout of a sequence ``x[T, ...]``: one in which its steps are dense, if there is one.
-
-        Example:
-            >>> import torch
-            >>> images = torch.zeros(2, 5, 3, 4, 4).to(memory_format=torch.channels_last_3d)
-            >>> Layout.of(torch.zeros(2, 3, 5)).order, Layout.of(torch.zeros(2, 5, 3).mT).order
-            (None, (1, 0))
-        """
+        """Return the layout of a sequence ``x[T, ...]``: one in which its steps are dense, if there is one."""
         shape, strides = tuple(x.shape[1:]), x.stride()[1:]
         if x.is_contiguous() or x[0].is_contiguous():
             return cls(shape)

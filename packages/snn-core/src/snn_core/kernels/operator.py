@@ -72,13 +72,6 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
-
-    Example:
-        >>> import snn_core as snn
-        >>> lif = snn.Leaky(beta=0.5)
-        >>> spk, last = run(lif, torch.ones(3, 1), lif.State(torch.zeros(1)), trace=False)
-        >>> spk.flatten(), last.mem
-        (tensor([0., 1., 0.]), tensor([0.7500]))
     """
     compiling = torch.compiler.is_compiling()
     # an exported file must run where our operators do not exist

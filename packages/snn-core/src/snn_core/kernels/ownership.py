@@ -19,22 +19,6 @@ def is_owned(grads: Sequence[Any]) -> bool:
 
     Args:
         grads: The gradients that ``backward`` of an autograd function received, exactly as it received them.
-
-    Example:
-        >>> class Watched(torch.autograd.Function):
-        ...     @staticmethod
-        ...     def forward(ctx, x):
-        ...         return x.clone()
-        ...     @staticmethod
-        ...     def backward(ctx, *grads):
-        ...         print(is_owned(grads))
-        ...         return grads[0] * 1
-        >>> x = torch.ones(3, requires_grad=True)
-        >>> (Watched.apply(x) * 2).sum().backward()
-        True
-        >>> mine = torch.ones(3)
-        >>> Watched.apply(x).backward(mine)
-        False
     """
     if _is_observed() or not _has_memory(grads[0]):
         return False

@@ -24,10 +24,6 @@ def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
 
     Raises:
         RuntimeError: If they do not broadcast.
-
-    Example:
-        >>> broadcast_shape([(3, 1), (4,), ()])
-        torch.Size([3, 4])
     """
     return torch.broadcast_tensors(torch.empty(()), *(torch.empty(shape, device="meta") for shape in shapes))[0].shape
 

@@ -140,11 +140,6 @@ def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor]
         axes: Number of axes of one step's input, including the batch.
         constants: The constants of the family, of which only shape and dtype matter.
         learn: For each constant, True if it is learned.
-
-    Example:
-        >>> call = SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (2.0,))
-        >>> program_of_family(call, 2, [torch.tensor(0.9), torch.tensor(1.0)], [False, False]).states
-        ('mem',)
     """
     return _of_family(call, axes, tuple((c.shape, c.dtype, needed) for c, needed in zip(constants, learn, strict=True)))
 

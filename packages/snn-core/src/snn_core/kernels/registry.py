@@ -319,13 +319,6 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
 
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` in the dtype of ``xs``.
-
-    Example:
-        >>> import snn_core as snn
-        >>> lif = snn.Leaky(beta=0.5, reset_mechanism="none")
-        >>> xs = torch.ones(3, 1)
-        >>> loop(lif.advance, xs, lif.State(torch.zeros(1)), trace=True)[1].mem.flatten()
-        tensor([1.0000, 1.5000, 1.7500])
     """
     from snn_core.sequence.unrolling import separate
 

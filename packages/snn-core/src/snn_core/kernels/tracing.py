@@ -58,12 +58,6 @@ def with_constants(neuron: Any, constants: Mapping[str, Tensor]) -> Any:
     Args:
         neuron: A module.
         constants: The tensors that replace parameters or buffers, by path.
-
-    Example:
-        >>> import snn_core as snn
-        >>> lif = snn.Leaky(beta=0.9)
-        >>> with_constants(lif, {"beta": torch.tensor(0.5)}).beta, lif.beta
-        (tensor(0.5000), tensor(0.9000))
     """
     twin = object.__new__(type(neuron))
     vars(twin).update(vars(neuron))

@@ -20,12 +20,7 @@ def wide(delays: Tensor) -> Tensor:
 
 
 def gaussian(delays: Tensor, max_delay: int, sigma: float | Tensor) -> Tensor:
-    """Return the weights of the inputs 0 to D steps ago, a Gaussian around the delays with sum 1: ``[D + 1, ...]``.
-
-    Example:
-        >>> gaussian(torch.tensor(1.0), max_delay=2, sigma=1.0)
-        tensor([0.2741, 0.4519, 0.2741])
-    """
+    """Return the weights of the inputs 0 to D steps ago, a Gaussian around the delays with sum 1: ``[D + 1, ...]``."""
     sigma = wide(sigma) if isinstance(sigma, Tensor) else sigma
     distances = all_delays(max_delay, delays) - wide(delays)
     return as_dtype(torch.softmax(-(distances**2) / (2 * sigma**2), 0), delays.dtype)

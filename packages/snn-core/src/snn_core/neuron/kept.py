@@ -20,12 +20,7 @@ def temporal_by_path(net: nn.Module) -> dict[str, Temporal]:
 
 
 def as_tensors(kept: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the states that modules keep as tensors, named by the module's path and the state's name or number.
-
-    Example:
-        >>> as_tensors({"norm": 3, "lif": (torch.ones(1),), "idle": None})
-        {'norm.step': tensor(3), 'lif.0': tensor([1.])}
-    """
+    """Return the states that modules keep as tensors, named by the module's path and the state's name or number."""
     named: dict[str, Tensor] = {}
     for path, value in kept.items():
         if isinstance(value, tuple):

@@ -107,12 +107,7 @@ def name_of(func: Any) -> str:
 
 
 def first_by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a call with the input in the first place, which may be passed by name.
-
-    Example:
-        >>> first_by_position((), {"dim": 1, "input": 3.0})
-        ((3.0,), {'dim': 1})
-    """
+    """Return the arguments of a call with the input in the first place, which may be passed by name."""
     name = next((n for n in ("input", "tensors") if n in kwargs), None)
     if args or name is None or not _BEFORE.isdisjoint(kwargs):
         return args, kwargs

@@ -21,11 +21,6 @@ def concatenated(parts: Iterable[Any], steps: int) -> Any:
 
     Returns:
         The same structure with all steps, ``[T, ...]``.
-
-    Example:
-        >>> a, b = concatenated(((torch.full((n, 2), n), torch.ones(n)) for n in (1, 2)), steps=3)
-        >>> a.tolist(), b.tolist()
-        ([[1, 1], [2, 2], [2, 2]], [1.0, 1.0, 1.0])
     """
     columns: list[_Column] = []
     spec: Any = None

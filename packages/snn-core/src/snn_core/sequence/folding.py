@@ -181,12 +181,7 @@ def _follows(node: Any, tensor: Tensor) -> bool:
 
 
 class Repeated(Folding):
-    """The folding of steps that are all equal, whose rows are those of one step.
-
-    Example:
-        >>> Repeated(3).unfold(torch.tensor([1, 10])).tolist()
-        [[1, 10], [1, 10], [1, 10]]
-    """
+    """The folding of steps that are all equal, whose rows are those of one step."""
 
     def unfold(self, rows: Tensor) -> Tensor:
         return repeated(rows, self.steps)
@@ -207,10 +202,6 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     Raises:
         ValueError: If the batch axis is missing, or a sample does not have exactly one length in 0..T.
         TypeError: If the lengths are not integers.
-
-    Example:
-        >>> folding_of([1, 3, 0], torch.zeros(4, 3, 2)).running
-        (2, 1, 1)
     """
     if xs.dim() < 2:
         raise ValueError(f"unroll: lengths belong to samples, but xs of shape {tuple(xs.shape)} has no batch axis 1")
@@ -253,13 +244,6 @@ def sequences(neuron: Any, x: Tensor, kept: Any, folding: Folding) -> tuple[Tens
     Returns:
         Spikes ``[rows, ...]``; with ``neuron.output`` every step's states as rows, else None; and the state of each
         sample after its last step.
-
-    Example:
-        >>> import snn_core as snn
-        >>> lif, folding = snn.Leaky(beta=0.5, reset_mechanism="none"), Folding(3, (2, 1, 1), torch.tensor([1, 0]))
-        >>> spk, _, last = sequences(lif, torch.ones(4), None, folding)
-        >>> spk, last.mem
-        (tensor([0., 0., 1., 1.]), tensor([1.0000, 1.7500]))
     """
     if folding.order is not None:
         done = _padded(neuron, x, kept, folding) if _gains_from_padding(neuron, x, folding) else None

@@ -111,14 +111,7 @@ _SMALL = 2**16  # with at most so many neurons in all samples, calling kernels t
 
 
 def is_small(net: nn.Module, xs: Tensor) -> bool:
-    """Return True if a net is a chain of linear layers and neurons and spends most of the time of a step on calls.
-
-    Example:
-        >>> import snn_core as snn
-        >>> net = nn.Sequential(nn.Linear(3, 1000), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> is_small(net, torch.zeros(1, 10, 3)), is_small(net, torch.zeros(1, 100, 3))
-        (True, False)
-    """
+    """Return True if a net is a chain of linear layers and neurons and spends most of the time of a step on calls."""
     count = xs.numel() // len(xs)
     for _, module in chain_of(net):
         if type(module) is nn.Linear:

@@ -50,12 +50,6 @@ class Recomputation:
         Raises:
             RuntimeError: In the backward pass, if the input or a parameter has been changed in place since then.
             ValueError: If the net changes something that cannot be restored.
-
-        Example:
-            >>> import torch
-            >>> net = nn.Linear(3, 2)
-            >>> Recomputation(lambda net, xs, folding: net(xs), net)(torch.ones(5, 1, 3), Folding(5)).shape
-            torch.Size([5, 1, 2])
         """
         modules = temporal(self._net)
         kept, spec = tree_flatten([m._kept for m in modules])

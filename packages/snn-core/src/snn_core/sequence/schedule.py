@@ -159,10 +159,6 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
 
     Raises:
         RuntimeError: If called inside code that ``torch.compile`` compiles.
-
-    Example:
-        >>> [x.shape for x in inputs_of_chain([("0", nn.Linear(3, 2)), ("1", nn.ReLU())], torch.zeros(5, 4, 3))]
-        [torch.Size([4, 3]), torch.Size([4, 2])]
     """
     if torch.compiler.is_compiling():
         raise RuntimeError(

@@ -131,14 +131,7 @@ def copied(net: nn.Module) -> nn.Module:
 
 
 def unhook(twin: nn.Module) -> nn.Module:
-    """Remove hooks from a copy of a net, in place, except torch's hooks that compute weights, such as pruning's.
-
-    Example:
-        >>> layer = nn.Linear(3, 2)
-        >>> _ = layer.register_forward_hook(print)
-        >>> len(unhook(copied(layer))._forward_hooks), len(layer._forward_hooks)
-        (0, 1)
-    """
+    """Remove hooks from a copy of a net, in place, except torch's hooks that compute weights, such as pruning's."""
     for module in twin.modules():
         for kind in HOOKS:
             hooks = getattr(module, kind)
@@ -192,11 +185,6 @@ class Itself:
 
     Args:
         value: The object; it is kept alive only if it cannot be referred to weakly.
-
-    Example:
-        >>> net = nn.Identity()
-        >>> Itself(net) == Itself(net), Itself(net) == Itself(nn.Identity())
-        (True, False)
     """
 
     def __init__(self, value: Any) -> None:
