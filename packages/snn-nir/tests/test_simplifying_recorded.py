@@ -198,6 +198,15 @@ def test_a_circuit_that_learned_beta_goes_on_learning_it(reset, more, derived):
     assert torch.equal(twin.beta.grad, neuron.beta.grad)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("beta", [0.4, 0.8, 0.93, 0.99])
+def test_a_beta_that_was_learned_in_any_dtype_goes_on_learning(beta, dtype):
+    neuron = snn.Lapicque(beta, learn_beta=True, reset_mechanism="zero", init_hidden=True).to(dtype)
+    twin = from_nir(to_nir(neuron, torch.zeros(1, 3, dtype=dtype)))  # warnings are errors
+    (learned,) = twin.parameters()
+    assert learned.item() == neuron.beta.item()
+
+
 @pytest.mark.parametrize("beta", ["fast", 0.5, 0.0, np.full(4, 0.9)])
 def test_a_recorded_beta_that_is_not_that_of_the_circuit_is_reported_and_not_used(beta):
     neuron = snn.Lapicque(0.9, learn_beta=True, threshold=THR, reset_mechanism="zero", init_hidden=True)

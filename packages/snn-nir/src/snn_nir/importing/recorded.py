@@ -75,18 +75,18 @@ def numbers(*recorded: Any) -> list[np.ndarray]:
     return arrays
 
 
-def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False) -> bool:
+def agree(recorded: np.ndarray, value: np.ndarray, *, decays: bool = False, rtol: float = _AGREE) -> bool:
     """Return True if recorded constants are the values that follow from a node's fields, up to the fields' rounding.
 
     Recorded ones may have axes of length 1 for the batch. ``decays`` says that both are decays per step, whose time
-    constants depend on how far they are from 1.
+    constants depend on how far they are from 1; other constants may differ by ``rtol`` of their size.
     """
     try:
         recorded = np.broadcast_to(without_batch(recorded, value.ndim), value.shape)
     except ValueError:
         return False
     if not decays:
-        return bool(np.allclose(recorded, value, rtol=_AGREE, atol=0))
+        return bool(np.allclose(recorded, value, rtol=rtol, atol=0))
     least = np.where(recorded == 1, 2.0**-24, 2.0**-52)  # the longest time constant of a layer stands for a decay of 1
     return bool((np.abs(recorded - value) <= _AGREE * np.abs(1 - value) + least).all())
 

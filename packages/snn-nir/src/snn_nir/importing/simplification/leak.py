@@ -105,7 +105,8 @@ def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | Non
         return None
     if "beta" in learned(node) and metadata.get("derived") in ("R", "C"):
         (beta,) = numbers(metadata.get("beta"))
-        if agree(beta, np.exp(-gain / circuit["R"])):
+        # the one of R and C that follows from beta may have been rounded to 8 bits, in bfloat16
+        if agree(beta, np.exp(-gain / circuit["R"]), rtol=2.0**-4):
             del circuit[str(metadata["derived"])]
             circuit["beta"] = beta
         else:
