@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snn_export.c.convolutions import Axis
@@ -30,43 +29,75 @@ class Pool(Layer):
 
     def routine(self, names: Names) -> Routine:
         rows, columns = self.axes
-        ctype = self.x.buffer.ctype
-        whole: list[str] = []  # lines that see the window before the padding is cut off
-        if self.largest:
-            nan = " || value != value" if ctype == "float" else ""
-            begin = ["int any = 0;", f"{ctype} most = 0;"]
-            each, result = [f"if (!any || value > most{nan}) {{", "most = value;", "}", "any = 1;"], "most"
-        else:
-            count = "(float)((row_1 - row_0) * (column_1 - column_0))"
-            if self.divisor is not None:
-                count = f"(float){self.divisor}"
-            elif rows.taps and self.padded:
-                whole, count = [f"const float count = {count};"], "count"
-            begin, each = ["float sum = 0.0f;"], ["sum += value;"]
-            result = "sum" if self.divisor == 1 else f"sum / {count}"
         body = blocks(
             f"for (int channel = 0; channel < {self.x.shape[0]}; channel++) {{",
             f"for (int r = 0; r < {rows.outs}; r++) {{",
             f"for (int c = 0; c < {columns.outs}; c++) {{",
-            *_windows(self.axes, whole),
-            *begin,
-            f"for (int row = row_0; row < row_1; {_next('row', rows)}) {{",
-            f"for (int column = column_0; column < column_1; {_next('column', columns)}) {{",
-            f"const {ctype} value = x0[(channel * {rows.size} + row) * {columns.size} + column];",
-            *each,
-            *["}"] * 2,
-            f"y[(channel * {rows.outs} + r) * {columns.outs} + c] = {result};",
+            *(self._maximum() if self.largest else self._mean()),
             *["}"] * 3,
         )
         taps = [axis.taps or -(-axis.size // axis.outs) for axis in self.axes]
         return Routine(self, body, operations=self.writes.size * taps[0] * taps[1])
 
+    def _maximum(self) -> list[str]:
+        rows, columns = self.axes
+        ctype = self.x.buffer.ctype
+        nan = " || value != value" if ctype == "float" else ""
+        if not rows.taps:
+            return [
+                *_windows(self.axes),
+                f"{ctype} most = x0[(channel * {rows.size} + row_0) * {columns.size} + column_0];",
+                *self._each(f"if (value > most{nan}) {{", "most = value;", "}"),
+                *self._write("most"),
+            ]
+        return [
+            "int any = 0;",
+            f"{ctype} most = 0;",
+            f"for (int k = 0; k < {rows.taps}; k++) {{",
+            f"const int row = {rows.under('r', 'k')};",
+            *rows.inside("row"),
+            f"for (int l = 0; l < {columns.taps}; l++) {{",
+            f"const int column = {columns.under('c', 'l')};",
+            *columns.inside("column"),
+            f"const {ctype} value = x0[(channel * {rows.size} + row) * {columns.size} + column];",
+            f"if (!any || value > most{nan}) {{",
+            "most = value;",
+            "}",
+            "any = 1;",
+            *["}"] * 2,
+            *self._write("most"),
+        ]
 
-def _next(name: str, axis: Axis) -> str:
-    return f"{name}++" if axis.dilation == 1 else f"{name} += {axis.dilation}"
+    def _mean(self) -> list[str]:
+        window = "(float)((row_1 - row_0) * (column_1 - column_0))"
+        before = []
+        if self.axes[0].taps and self.padded and self.divisor is None:
+            before = [f"const float count = {window};"]  # the width including the padding
+        divisor = f"(float){self.divisor}" if self.divisor is not None else "count" if before else window
+        return [
+            *_windows(self.axes, before),
+            "float sum = 0.0f;",
+            *self._each("sum += value;"),
+            *self._write("sum" if self.divisor == 1 else f"sum / {divisor}"),
+        ]
+
+    def _each(self, *lines: str) -> list[str]:
+        """Return the loop over the numbers of a window."""
+        rows, columns = self.axes
+        return [
+            "for (int row = row_0; row < row_1; row++) {",
+            "for (int column = column_0; column < column_1; column++) {",
+            f"const {self.x.buffer.ctype} value = x0[(channel * {rows.size} + row) * {columns.size} + column];",
+            *lines,
+            *["}"] * 2,
+        ]
+
+    def _write(self, value: str) -> list[str]:
+        rows, columns = self.axes
+        return [f"y[(channel * {rows.outs} + r) * {columns.outs} + c] = {value};"]
 
 
-def _windows(axes: tuple[Axis, Axis], whole: Sequence[str]) -> list[str]:
+def _windows(axes: tuple[Axis, Axis], before: list[str] | None = None) -> list[str]:
     """Return the lines that find the beginning and end of a window, and run others before the padding is cut off."""
     lines, cuts = [], []
     for axis, name, out in zip(axes, ("row", "column"), ("r", "c"), strict=True):
@@ -74,16 +105,12 @@ def _windows(axes: tuple[Axis, Axis], whole: Sequence[str]) -> list[str]:
             lines += [f"const int {name}_0 = {out} * {axis.size} / {axis.outs};"]
             lines += [f"const int {name}_1 = (({out} + 1) * {axis.size} + {axis.outs - 1}) / {axis.outs};"]
             continue
-        reach, end, step = (axis.taps - 1) * axis.dilation + 1, axis.size + axis.padding, axis.dilation
-        last = f"{name}_0 + {reach}"
-        ends_inside = (axis.outs - 1) * axis.stride + reach <= end + axis.padding
         lines += [f"int {name}_0 = {axis.first(out)};"]
-        lines += [f"int {name}_1 = {last};" if ends_inside else f"int {name}_1 = {last} < {end} ? {last} : {end};"]
-        if axis.padding:
-            first = "0" if step == 1 else f"({step} - -{name}_0 % {step}) % {step}"
-            cuts += [f"{name}_0 = {name}_0 < 0 ? {first} : {name}_0;"]
-            cuts += [f"{name}_1 = {name}_1 < {axis.size} ? {name}_1 : {axis.size};"]
-    return [*lines, *whole, *cuts]
+        end = axis.size + axis.padding
+        lines += [f"int {name}_1 = {name}_0 + {axis.taps} < {end} ? {name}_0 + {axis.taps} : {end};"]
+        cuts += [f"{name}_0 = {name}_0 < 0 ? 0 : {name}_0;"] if axis.padding else []
+        cuts += [f"{name}_1 = {name}_1 < {axis.size} ? {name}_1 : {axis.size};"] if axis.padding else []
+    return [*lines, *(before or []), *cuts]
 
 
 @dataclass(eq=False)
