@@ -16,9 +16,8 @@ _AGREE = 1e-5
 _OTHERWISE = {"Alpha": ("alpha", "beta"), "Lapicque": ("beta",)}  # constants that are not the decay of a node
 _SURROGATES = {  # surrogates that a name and numbers define
     name: kind
-    for name in surrogate.__all__
-    if issubclass(kind := getattr(surrogate, name), surrogate.Surrogate)
-    and name not in ("Surrogate", "custom_surrogate")
+    for name, kind in ((name, getattr(surrogate, name)) for name in surrogate.__all__)
+    if issubclass(kind, surrogate.Surrogate) and name not in ("Surrogate", "custom_surrogate")
 }
 
 

@@ -23,12 +23,12 @@ class _Images(Task[S]):
 
     kind: ClassVar[Literal["image", "sequence"]] = "image"
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
-    changed: Callable[[Tensor, torch.Generator], Tensor]
+    _changed: Callable[[Tensor, torch.Generator], Tensor]
 
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
         images = part.data[chosen]
         if generator is not None:
-            images = self.changed(images, generator)
+            images = self._changed(images, generator)
         return Batch(images.expand(self.settings.num_steps, *images.shape), part.targets[chosen])
 
 
@@ -37,7 +37,7 @@ class Digits(_Images[DigitsSettings]):
 
     name = "digits"
     title = "handwritten digits of 8 by 8 pixels"
-    changed = staticmethod(digits.changed)
+    _changed = staticmethod(digits.changed)
 
     def load(self) -> Parts:
         return Parts(*snn.data.digits(self.settings.test_share, self.settings.split_seed))
@@ -51,7 +51,7 @@ class Mnist(_Images[MnistSettings]):
 
     name = "mnist"
     title = "handwritten digits of 28 by 28 pixels"
-    changed = staticmethod(mnist.changed)
+    _changed = staticmethod(mnist.changed)
 
     def load(self) -> Parts:
         return Parts(*snn.data.mnist5k(self.settings.test_share, self.settings.split_seed))
