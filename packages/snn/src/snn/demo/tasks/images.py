@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import snn
 from snn.demo.programs import digits, mnist
@@ -23,12 +23,12 @@ class _Images(Task[S]):
 
     kind: ClassVar[Literal["image", "sequence"]] = "image"
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
-    _changed: Callable[[Tensor, torch.Generator], Tensor]
+    _program: Any  # the program of the task, whose function changes images
 
     def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
         images = part.data[chosen]
         if generator is not None:
-            images = self._changed(images, generator)
+            images = self._program.changed(images, generator)
         return Batch(images.expand(self.settings.num_steps, *images.shape), part.targets[chosen])
 
 
@@ -37,7 +37,7 @@ class Digits(_Images[DigitsSettings]):
 
     name = "digits"
     title = "handwritten digits of 8 by 8 pixels"
-    _changed = staticmethod(digits.changed)
+    _program: Any = digits
 
     def load(self) -> Parts:
         return Parts(*snn.data.digits(self.settings.test_share, self.settings.split_seed))
@@ -51,7 +51,7 @@ class Mnist(_Images[MnistSettings]):
 
     name = "mnist"
     title = "handwritten digits of 28 by 28 pixels"
-    _changed = staticmethod(mnist.changed)
+    _program: Any = mnist
 
     def load(self) -> Parts:
         return Parts(*snn.data.mnist5k(self.settings.test_share, self.settings.split_seed))
