@@ -55,9 +55,8 @@ class SpikingNeuron(Familiar, Temporal):
         input ``[batch, ...]``; spikes and states the same unless the neuron's documentation differs.
 
     Raises:
-        ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN; in a call, if a state does not fit.
-        TypeError: If ``spike_grad`` or ``state_quant`` cannot be called; in a call, if a state is passed with
-            ``init_hidden=True``.
+        ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN.
+        TypeError: If ``spike_grad`` or ``state_quant`` cannot be called.
 
     Example:
         A neuron whose membrane leaks toward 0 by a fixed amount per step:

@@ -51,7 +51,9 @@ class AdEx(SpikingNeuron):
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If ``sharpness`` or ``dt`` is not greater than 0 and finite, or a time constant not greater than 0.
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``sharpness`` or ``dt`` is not greater than 0 and finite, a time constant is not greater than 0,
+            or a state does not fit.
 
     Example:
         >>> import torch

@@ -40,6 +40,10 @@ class ALIF(LIF):
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
     Example:
         >>> import torch
         >>> neuron = ALIF(beta=0.5, rho=0.75, kappa=2.0, threshold=0.25)

@@ -43,7 +43,9 @@ class Alpha(LIF):
         ``(spk, syn_exc, syn_inh, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If an ``alpha`` is not greater than ``beta``, both clamped to [0, 1], or a ``beta`` is 1 or more.
+        ValueError: If an ``alpha`` is not greater than ``beta``, both clamped to [0, 1], a ``beta`` is 1 or more, or a
+            state does not fit.
+        TypeError: If a state is passed with ``init_hidden=True``.
 
     Example:
         >>> import torch

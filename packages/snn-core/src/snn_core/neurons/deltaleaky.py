@@ -28,7 +28,8 @@ class DeltaLeaky(LIF):
         unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed that is not a pair.
+        TypeError: If a state is passed with ``init_hidden=True``, or is not a pair.
+        ValueError: If a state does not fit the input.
 
     Example:
         >>> import torch

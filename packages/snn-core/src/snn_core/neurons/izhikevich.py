@@ -45,7 +45,8 @@ class Izhikevich(SpikingNeuron):
         ``(spk, recovery, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If ``dt`` is not greater than 0 and finite.
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``dt`` is not greater than 0 and finite, or a state does not fit the input.
 
     Example:
         >>> import torch

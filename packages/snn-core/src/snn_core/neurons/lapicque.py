@@ -40,8 +40,9 @@ class Lapicque(LIF):
 
     Raises:
         ValueError: If the arguments are not ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is
-            out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it.
-        TypeError: If a value is neither a number nor a tensor.
+            out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not
+            fit.
+        TypeError: If a value is neither a number nor a tensor, or a state is passed with ``init_hidden=True``.
 
     Example:
         >>> spk, mem = Lapicque(R=5.0, C=2.0, time_step=1.0)(torch.ones(1, 1), torch.ones(1, 1))

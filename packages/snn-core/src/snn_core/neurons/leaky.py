@@ -31,6 +31,10 @@ class Leaky(LIF):
     Returns:
         ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
     Example:
         >>> import torch
         >>> spk, mem = Leaky(beta=0.9)(torch.full((1, 2), 1.5))

@@ -39,7 +39,8 @@ class RF(SpikingNeuron):
         ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If ``dt`` is not greater than 0 and finite.
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``dt`` is not greater than 0 and finite, or a state does not fit the input.
 
     Example:
         >>> import torch
@@ -140,7 +141,9 @@ class BRF(RF):
         ``(spk, refractory, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If ``dt`` is not greater than 0 and finite, or ``omega`` times ``dt`` is greater than 1.
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If ``dt`` is not greater than 0 and finite, ``omega`` times ``dt`` is greater than 1, or a state
+            does not fit.
 
     Example:
         >>> import torch

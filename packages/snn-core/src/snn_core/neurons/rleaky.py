@@ -42,8 +42,9 @@ class RLeaky(Connected, Leaky):
         are passed first, ``rlif(x, spk, mem)``.
 
     Raises:
-        TypeError: If the arguments do not name exactly one kind of connection.
-        ValueError: If the kernel is even.
+        TypeError: If the arguments do not name exactly one kind of connection, or a state is passed with
+            ``init_hidden=True``.
+        ValueError: If the kernel is even, or a state does not fit the input.
 
     Example:
         >>> import torch

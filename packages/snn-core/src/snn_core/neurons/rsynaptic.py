@@ -22,11 +22,22 @@ class RSynaptic(Connected, Synaptic):
     Args:
         alpha: Decay of the synaptic current per step, in [0, 1]. A scalar, or one per neuron.
         beta: Membrane decay per step, in [0, 1]. A scalar, or one per neuron.
+        V: Weight of each neuron to itself, with ``all_to_all=False``. A scalar, or one per neuron.
+        all_to_all: V(.) is a linear layer (``linear_features``) or a convolution (``conv2d_channels``,
+            ``kernel_size``); else the element-wise product with ``V``.
+        linear_features: Number of neurons of a dense connection.
+        conv2d_channels: Channels of a convolutional connection.
+        kernel_size: Size of its kernel: odd, an int or a pair.
         learn_alpha: Make ``alpha`` a parameter.
         learn_beta: Make ``beta`` a parameter.
+        learn_recurrent: Make the recurrent weights learnable.
+        max_delay: Largest delay of spikes on their way back, in steps beyond the one that recurrence takes; None for no
+            delays. With it the state has further fields, see :class:`~snn_core.Recurrent`.
+        delay: Delay of each neuron, in [0, ``max_delay``], or one for all; None draws them uniformly.
+        learn_delay: Make the delays a parameter.
+        delay_sigma: Initial number of steps by which the triangle around a delay is wider than one.
 
-    The arguments of the connection are those of :class:`~snn_core.RLeaky`, the other options those of
-    :class:`~snn_core.SpikingNeuron`.
+    The other options are those of :class:`~snn_core.SpikingNeuron`.
 
     Shape:
         input ``[batch, ...]``; spikes, current and membrane the same.
@@ -36,8 +47,9 @@ class RSynaptic(Connected, Synaptic):
         they are passed first, ``rsyn(x, spk, syn, mem)``.
 
     Raises:
-        TypeError: If the arguments do not name exactly one kind of connection.
-        ValueError: If the kernel is even.
+        TypeError: If the arguments do not name exactly one kind of connection, or a state is passed with
+            ``init_hidden=True``.
+        ValueError: If the kernel is even, or a state does not fit the input.
 
     Example:
         >>> import torch

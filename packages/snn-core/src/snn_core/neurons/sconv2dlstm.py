@@ -40,7 +40,8 @@ class SConv2dLSTM(SpikingNeuron):
         ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If both kinds of pooling are requested, the kernel is even, or the input does not fit.
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If both kinds of pooling are requested, the kernel is even, or input or state do not fit.
 
     Example:
         >>> cell = SConv2dLSTM(in_channels=1, out_channels=2, kernel_size=3, max_pool=2)

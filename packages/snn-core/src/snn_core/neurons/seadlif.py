@@ -40,6 +40,10 @@ class SEAdLIF(AdLIF):
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
     Example:
         >>> import torch
         >>> neuron = SEAdLIF(beta=0.5, rho=0.75, a=0.5, b=1.0, q=2.0)

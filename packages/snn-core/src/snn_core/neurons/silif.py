@@ -47,6 +47,10 @@ class SiLIF(Adapting):
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
     Example:
         >>> neuron = SiLIF(math.log(50), math.log(5), log_dt=math.log(0.004))
         >>> neuron.decays()
@@ -149,6 +153,10 @@ class CSiLIF(SpikingNeuron):
 
     Returns:
         ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
+
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
 
     Example:
         >>> neuron = CSiLIF(log_rate=0.0, omega=math.pi / 4, b=1.0, log_dt=0.0)

@@ -34,7 +34,8 @@ class SLSTM(SpikingNeuron):
         ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If the input has the wrong number of features.
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If the input has the wrong number of features, or a state does not fit.
 
     Example:
         >>> spk, syn, mem = SLSTM(input_size=4, hidden_size=3)(torch.rand(2, 4))

@@ -37,6 +37,10 @@ class Synaptic(LIF):
     Returns:
         ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
     Example:
         >>> import torch
         >>> spk, syn, mem = Synaptic(alpha=0.5, beta=0.9)(torch.full((1, 1), 0.75))

@@ -39,6 +39,10 @@ class TCLIF(SpikingNeuron):
     Returns:
         ``(spk, dendrite, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
+    Raises:
+        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If a state does not fit the input.
+
     Example:
         >>> import torch
         >>> neuron = TCLIF()
