@@ -86,8 +86,11 @@ bool initial_bits(const Recurrence<T>& net, uint64_t* bits) {
   for (int64_t r = 0; r < net.rows; ++r) {
     const T* spk = net.initial + r * net.neurons;
     for (int64_t w = 0; w < net.words; ++w) {
+      const int64_t end = std::min(64 * w + 64, net.neurons);
       uint64_t word = 0;
-      for (int64_t i = 64 * w; i < std::min(64 * w + 64, net.neurons); ++i) {
+      int spikes = 0;
+      for (int64_t i = 64 * w; i < end; ++i) spikes |= spk[i] != T(0);
+      for (int64_t i = 64 * w; i < end && spikes; ++i) {
         if (spk[i] != T(0) && spk[i] != net.amplitude[i]) return false;
         word |= static_cast<uint64_t>(spk[i] != T(0)) << (i % 64);
       }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snn_core.kernels import SequenceCall
 from snn_core.kernels.layout import Layout
-from snn_core.kernels.program import StepProgram
+from snn_core.kernels.program import X_OVER_STEPS, StepProgram
 from snn_core.kernels.programs import program_of_family
 from snn_cpu.interpreter import Interpreter, columns_of, is_at_hand, sum_to
 
@@ -32,6 +32,7 @@ class Dense:
 
     name = "snn-cpu"
     device = "cpu"
+    sums_x = True
     overwrites = True
 
     def __init__(self, interpreter: Interpreter) -> None:
@@ -90,6 +91,7 @@ class Dense:
         saved: Sequence[Tensor],
         trace: bool,
         needs: Sequence[bool],
+        sums_x: bool = False,
         overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         weight, bias, *decays, amplitude, threshold = constants
@@ -97,11 +99,13 @@ class Dense:
         need_weight, need_bias, *need_decays, need_amplitude, need_threshold = needs[1 + len(states) :]
         own = [*decays, threshold]
         program = _program(call, x, own, [*need_decays, need_threshold])
+        if sums_x:
+            program = program.summing_x
         spk, *others = map(layout.step, states)
         graded = _by_neuron(amplitude, x.dtype, layout)
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
         upstream = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
-        need_drive = needs[0] or need_weight or need_bias
+        need_drive = (needs[0] and not sums_x) or need_weight or need_bias
         sent = _NONE if grad_spk is None else layout.sequence(grad_spk)
         over = overwrites and is_at_hand(sent, grad_spk)
         (drive, of_amplitude, *computed), returned = torch.ops.snn_cpu.recurrent_backward(
@@ -130,11 +134,17 @@ class Dense:
         if need_weight or need_bias:
             grad_weight, grad_bias = _connection(drive, spk, saved[0][:-1], graded, returned)
         values = dict(zip(_alone(call).names, own, strict=True))
+        totals = dict(zip(program.sums, sums, strict=True))
+        of_x: Tensor | None = None
+        if sums_x:
+            of_x = layout.step_back(totals.pop(X_OVER_STEPS).to(x.dtype))
+        elif needs[0]:
+            of_x = grad_spk if over else layout.sequence_back(drive)
         shape = program.shape_of_sums(values)
-        summed = {name: sum_to(layout, s, shape) for name, s in zip(program.sums, sums, strict=True)}
+        summed = {name: sum_to(layout, s, shape) for name, s in totals.items()}
         *grad_decays, grad_threshold = program.gradients(values, summed)
         return (
-            grad_spk if over else layout.sequence_back(drive) if needs[0] else None,
+            of_x,
             *map(layout.step_back, initial),
             grad_weight,
             grad_bias,

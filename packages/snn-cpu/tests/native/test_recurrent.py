@@ -401,6 +401,28 @@ def test_a_net_is_trained_by_the_kernel_as_by_the_loop() -> None:
         torch.testing.assert_close(f, e, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("learned", [(True, True), (True, False), (False, False)], ids=str)
+@pytest.mark.parametrize("kind", [snn.RLeaky, snn.RSynaptic], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-10)], ids=str)
+def test_the_gradient_of_an_input_that_is_the_same_in_every_step(
+    kind: Any, learned: tuple[bool, bool], dtype: torch.dtype, tolerance: float
+) -> None:
+    torch.manual_seed(4)
+    decays = {"beta": 0.9} if kind is snn.RLeaky else {"alpha": 0.8, "beta": 0.9}
+    neuron = kind(linear_features=65, learn_beta=learned[1], learn_threshold=learned[1], **decays).to(dtype)
+    neuron.recurrent.requires_grad_(learned[0])
+    rows = torch.randn(7, 65, dtype=dtype, requires_grad=True)
+    tensors = [rows, *(p for p in neuron.parameters() if p.requires_grad)]
+    xs = kernels.fused.repeated(rows, 33)  # the kernel sums its gradient over the steps
+    repeated, separate = neuron.unroll(xs)[0], neuron.unroll(rows.expand(33, 7, 65).clone())[0]
+    same_bits(repeated, separate)
+    weights = torch.linspace(0, 1, 33, dtype=dtype)[:, None, None]
+    gradients = [torch.autograd.grad((spk * weights).sum(), tensors) for spk in (repeated, separate)]
+    for actual, expected in zip(*gradients, strict=True):
+        assert actual.shape == expected.shape
+        torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance * expected.abs().max().item())
+
+
 def test_the_kernel_is_the_choice_and_autocast_is_not_for_it() -> None:
     neuron, xs = ordinary("rleaky_dense", torch.float32)
     assert kernels.choose(neuron, xs).name == "snn-cpu"
