@@ -90,7 +90,7 @@ def draw_bars(ratios: dict[str, float]) -> Figure:
     )
     ax.bar_label(bars, [f"{ratio:.3g}×" for ratio in ratios.values()], padding=4)
     ax.axvline(1, color="black", linewidth=0.8)
-    ax.set_xlabel("A training step by snn.unroll, times faster than snnTorch's loop")
+    ax.set_xlabel("Speedup of a training step with snn.unroll over snnTorch's loop")
     ax.set_xlim(0, 1.1 * max(ratios.values()))
     ax.invert_yaxis()
     ax.spines[["top", "right", "left"]].set_visible(False)
