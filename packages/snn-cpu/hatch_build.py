@@ -1,4 +1,4 @@
-"""Compiles ``csrc`` against LibTorch's stable ABI: a build hook, and a program for development.
+"""A build hook, and a program for development, that compile ``csrc`` against LibTorch's stable ABI.
 
 Only ``SNN_NATIVE=1`` asks for the library; without it the wheel is pure, so that anyone can install from source without
 a compiler. ``python hatch_build.py FILE`` compiles to a file, for ``SNN_CPU_LIBRARY=FILE``.
@@ -46,7 +46,7 @@ def compile_library(out: Path) -> None:
     """Compile ``csrc/*.cpp`` once and ``csrc/arch/*.cpp`` once per instruction set, and link one library.
 
     The headers and libraries are those of the interpreter's torch, which is not imported. The same sources, compiler
-    and torch give the same bytes, wherever they lie.
+    and torch give the same bytes, wherever they are on the disk.
 
     Args:
         out: File to write; its folder is made.
@@ -67,7 +67,7 @@ def compile_library(out: Path) -> None:
         for name, flags in architectures.items()
     ]
     if not units:
-        raise RuntimeError(f"{sources} holds no source to compile: build from the sdist or from a whole checkout")
+        raise RuntimeError(f"{sources} contains no source to compile: build from the sdist or from a complete checkout")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
         # arch- keeps the objects of csrc/recurrent.cpp and csrc/arch/recurrent.cpp apart
@@ -83,7 +83,7 @@ def compile_library(out: Path) -> None:
 
 
 class NativeWheel(BuildHookInterface):
-    """Puts the library into the wheel, whose tag then names the platform, if ``SNN_NATIVE=1``."""
+    """A build hook that puts the library into the wheel, whose tag then names the platform, if ``SNN_NATIVE=1``."""
 
     def dependencies(self) -> list[str]:
         """Return what the build needs besides hatchling."""
@@ -110,7 +110,7 @@ class NativeWheel(BuildHookInterface):
 def _wanted() -> bool:
     value = os.environ.get("SNN_NATIVE", "0")
     if value not in ("0", "1"):
-        raise RuntimeError(f"SNN_NATIVE is {value!r}: set it to 1 for the native wheel, to 0 or not for the pure one")
+        raise RuntimeError(f"SNN_NATIVE is {value!r}: set it to 1 for the native wheel, or to 0 for the pure one")
     return value == "1"
 
 
@@ -124,8 +124,8 @@ def _compiler() -> str:
     path = shutil.which(name)
     if path is None:
         raise RuntimeError(
-            f"the native wheel of snn-cpu needs a C++ compiler and there is no {name!r}: install g++ 11 or newer, name "
-            "one in CXX, or leave SNN_NATIVE unset for the pure wheel"
+            f"the native wheel of snn-cpu needs a C++ compiler, but there is no {name!r}: install g++ 11 or newer, "
+            "name one in CXX, or leave SNN_NATIVE unset for the pure wheel"
         )
     return path
 

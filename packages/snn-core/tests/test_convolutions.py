@@ -105,7 +105,7 @@ def test_a_call_that_is_not_plain_is_left_to_torch(recorded: Recorded) -> None:
     with torch.autocast("cpu"):
         assert conv2d(x, WEIGHT)[1] == "dense convolution (under autocast)"
     with Another():
-        assert conv2d(x, WEIGHT)[1] == "dense convolution (not one plain call on one device)"
+        assert conv2d(x, WEIGHT)[1] == "dense convolution (not a plain call on one device)"
     assert torch.vmap(lambda image: conv2d(image, WEIGHT)[0])(x[None]).shape == (1, 3, 4, 6, 5)
     assert recorded.asked == []
 

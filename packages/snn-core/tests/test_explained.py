@@ -169,7 +169,7 @@ def test_explain_is_refused_inside_compiled_code() -> None:
     torch._dynamo.reset()
     net, xs = nn.Sequential(nn.Linear(6, 4), snn.Leaky(beta=0.9, init_hidden=True)), torch.rand(7, 3, 6)
     explain = torch.compile(lambda x: snn.unroll(net, x, explain=True), backend="eager", fullgraph=True)
-    with pytest.raises(Exception, match=r"explain=True.*cannot be compiled; ask once outside"):
+    with pytest.raises(Exception, match=r"explain=True.*cannot be compiled; call it once outside"):
         explain(xs)
     expected, plan = snn.unroll(net, xs, explain=True)
     assert plan.kind == "layers"

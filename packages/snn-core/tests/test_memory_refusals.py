@@ -86,7 +86,7 @@ def test_planning_leaves_alone_a_net_whose_forward_holds_the_net_itself(written,
     net(xs[0])
     membrane, (mem,) = net[1]._kept, net[1]._kept
     before = mem.detach().clone()
-    named = rf"the forward that {path or 'the net'!r} \(.*\) was given holds the net itself.*"
+    named = rf"the forward set on {path or 'the net'!r} \(.*\) refers to the net itself.*"
     with pytest.raises(ValueError, match=named + "pass chunk="):
         snn.plan_memory(net, xs, resume=True)
     with pytest.raises(ValueError, match=named + "pass chunk="):

@@ -118,7 +118,7 @@ def test_the_choice_and_the_schedule_say_what_runs() -> None:
     with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
         spk, plan = snn.unroll(net, xs, explain=True)
     assert [layer.how for layer in plan.layers] == [
-        "all steps at once; dense product (none other is installed for cpu)",
+        "all steps at once; dense product (no other implementation is installed for cpu)",
         "stepped (takes the call)",
         "reference (autocast computes with its weights in another dtype)",
         "stepped (runs its step program)",

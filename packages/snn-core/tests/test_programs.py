@@ -200,7 +200,7 @@ REFUSED = {
     "sorts": (lambda neuron, x, mem: mem + x.sort().values, "'sort' reads a value or returns several tensors"),
     "shifts": (lambda neuron, x, mem: mem + x.roll(1, -1), "'roll' is not an operation that programs have"),
     "reads a table": (lambda neuron, x, mem: mem + x * TABLE[0], "not a constant of the neuron"),
-    "widens": (lambda neuron, x, mem: (mem.double() + x).float(), "a step computes in float32 as well"),
+    "widens": (lambda neuron, x, mem: (mem.double() + x).float(), "a step also computes in float32"),
     "changes its input": (changes_its_input, "changes a tensor in place that is read elsewhere too"),
     "rounds once": (lambda neuron, x, mem: torch.add(x, mem, alpha=0.5), "'add' is not an operation"),
     "rounds to a decimal": (lambda neuron, x, mem: torch.round(mem + x, decimals=1), "'round' is not an operation"),
@@ -318,7 +318,7 @@ def test_a_program_that_gives_other_numbers_than_the_step_is_none(rule: str, mon
     neuron = Faulty(lambda neuron, x, mem: mem + x.relu() + mem.sigmoid())
     assert len(snn.program(neuron).forward.instructions) > 3
     monkeypatch.setitem(instructions._RULES, rule, lambda emit, x, *more: emit("neg", x))
-    with pytest.raises(ValueError, match="the program of its operations gives other numbers"):
+    with pytest.raises(ValueError, match="the program made of its operations gives different numbers"):
         snn.program(neuron)
 
 

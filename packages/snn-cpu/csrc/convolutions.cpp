@@ -32,7 +32,7 @@ constexpr char kWhat[] = "convolutions of spikes";
 constexpr int64_t kRows = 64;         // rows that are packed in one go
 constexpr int64_t kImages = 4;        // the fewest images of a task
 constexpr int64_t kParts = 64, kFewestParts = 8;  // of the images, each with its own gradient of the weights,
-constexpr int64_t kTables = 4 << 20;              // which together take so many bytes
+constexpr int64_t kTables = 4 << 20;              // which together take about this many bytes
 constexpr int64_t kLines = 8;         // of sums that are taken together in the forward pass
 constexpr int64_t kBlock = 64 << 10;  // bytes of gradients that are read again for every weight
 constexpr int64_t kBlockImages = 8;
@@ -62,7 +62,7 @@ Convolution convolution(const Sizes& size, int64_t channels, int64_t out_channel
   return c;
 }
 
-// The number of outputs that costs least: a window that is wider than the kernel meets values for which it has no
+// The number of outputs that costs the least: a window that is wider than the kernel meets values for which it has no
 // weight, but one sum of many lines costs less than many sums of one.
 template <class T>
 int64_t best_group(const Convolution& c, double rate) {
@@ -105,7 +105,7 @@ struct Lent {
 };
 
 // Calls f with the place of a weight in [out, in, rows, columns] and in [in, rows, row of the table], where columns lie
-// from right to left after `others` other ones, and the output channels side by side.
+// from right to left after `others` further columns, and the output channels side by side.
 template <class F>
 void over_weights(const Convolution& c, int64_t row, int64_t others, const F& f) {
   constexpr int64_t kTogether = 16;  // a line of the table, and as many streams of weights

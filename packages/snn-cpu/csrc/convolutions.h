@@ -22,10 +22,10 @@ struct Convolution {
 template <class T>
 struct Workspace {
   int32_t* of_value;  // [2, values of a row]
-  int32_t* rows;      // [values of an image; of a block of images for the gradient]
-  T* values;          // as many, or null if all nonzero values are one
+  int32_t* rows;      // [values of an image, or of a block of images for the gradient]
+  T* values;          // of the same size, or null if all nonzero values are one
   int32_t* first;     // [height, width + 1]; [block, height + 1, channels] for the gradient
-  T* padded;          // for the gradient [block, padded_image(c)] of zeros, and a line more
+  T* padded;          // for the gradient [block, padded_image(c)] of zeros, and one more line
   T* sums;            // [out_channels] for the gradient
 };
 
@@ -37,7 +37,7 @@ struct SparseConvolution {
   // finite; sets binary to false if a value is neither 0 nor 1.
   int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary);
   // Outputs, every sum starting from start[group, out_channels]. The table of weights is [channels, kernel rows,
-  // table_columns(c), out_channels], the kernel's columns from right to left between zeros, and a line more.
+  // table_columns(c), out_channels], the kernel's columns from right to left between zeros, and one more line.
   void (*forward)(const Convolution& c, const uint64_t* bits, const T* values, int64_t images, const T* table,
                   const T* start, const Workspace<T>& lent, T* out);
   // Adds the gradient of the weights to table[channels, kernel rows, whole_lines(kernel columns x out_channels)], again

@@ -1,5 +1,5 @@
-// A test if numbers are finite, by their exponents: a compiler would not vectorize the loop for a sum of products with
-// zero.
+// Tests whether numbers are finite, by their exponents: a compiler would not vectorize the loop for a sum of products
+// with zero.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,7 @@ Windows windows_of(int64_t height, int64_t width, int64_t channels, const std::v
   int64_t out[2];
   for (size_t a = 0; a < 2; ++a) {
     w.kernel[a] = kernel[a], w.stride[a] = stride[a], w.padding[a] = padding[a];
-    // with padding up to half of it, no window lies outside of the image altogether
+    // with padding of at most half the kernel, no window lies completely outside the image
     STD_TORCH_CHECK(kernel[a] > 0 && stride[a] > 0 && padding[a] >= 0 && 2 * padding[a] <= kernel[a],
                     "snn_cpu: kernel and stride must be positive, padding in 0..kernel/2, got ", kernel[a], ", ",
                     stride[a], " and ", padding[a]);

@@ -18,7 +18,7 @@ struct Windows {
 template <class T>
 struct MaxPool {
   // Rows begin to end - 1 of all images' [out_height], each [out_width, channels]: the largest value of each window, NaN
-  // if it holds one, and the value's place in the window, counted row by row.
+  // if it contains one, and the value's place in the window, counted row by row.
   void (*forward)(const Windows& windows, const T* x, T* out, uint8_t* place, int64_t begin, int64_t end);
   // The gradients of the images begin to end - 1.
   void (*backward)(const Windows& windows, const T* grad, const uint8_t* place, T* grad_x, int64_t begin, int64_t end);

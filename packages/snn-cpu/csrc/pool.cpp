@@ -27,7 +27,7 @@ using torch::stable::Tensor;
 
 constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to the system for every call
 constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
-constexpr size_t kHeap = size_t(1) << 23;      // malloc shall keep twice as much
+constexpr size_t kHeap = size_t(1) << 23;      // malloc should keep twice as much
 
 struct Buffer {
   char* data;
@@ -95,7 +95,7 @@ Pool& pool() {
   static Pool* pool = [] {
     auto* made = new Pool();
 #ifdef __linux__
-    // a child process must not inherit the lock from a thread that it does not have
+    // a child process must not inherit a lock that is held by a thread it does not have
     pthread_atfork([] { snn::pool().mutex().lock(); }, [] { snn::pool().mutex().unlock(); },
                    [] { snn::pool().mutex().unlock(); });
 #endif
@@ -160,8 +160,8 @@ struct Memory {
 
 thread_local Memory scratch;
 
-// glibc keeps freed memory up to twice the largest block that was freed so far. What a step frees, results and the
-// scratch of matrix products, is often just above that: the system would take it back and clear it anew at every step.
+// glibc keeps freed memory up to twice the largest block that was freed so far. What a step frees (results and the
+// scratch of matrix products) is often just above that: the system would take it back and clear it again every step.
 bool teach_malloc() {
   void* volatile block = std::malloc(kHeap);  // otherwise the compiler drops the pair
   std::free(block);

@@ -9,7 +9,7 @@
 
 namespace snn {
 
-// An uninitialized contiguous CPU tensor; from a mebibyte on its memory comes from the pool and returns to it.
+// An uninitialized contiguous CPU tensor; from one mebibyte up, its memory comes from the pool and returns to it.
 torch::stable::Tensor pooled_empty(const std::vector<int64_t>& sizes, torch::headeronly::ScalarType dtype);
 
 }  // namespace snn

@@ -56,7 +56,7 @@ std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
   return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t> {
     using T = decltype(type);
     const auto pack = SNN_BEST(spike_products<T>()).pack;
-    // most input that is not binary shows it at once, before anything is allocated
+    // most inputs that are not binary show it at once, before anything is allocated
     uint64_t probe;
     if (rows > 0 && pack(read<T>(x), 1, std::min(features, kTile), &probe) < 0) {
       return {pooled_empty({0, words(features)}, ScalarType::Long), -1};

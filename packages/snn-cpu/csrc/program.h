@@ -2,7 +2,7 @@
 // set separately.
 //
 // The machine has one accumulator, as wide as a tile of columns, and rows of memory. An instruction computes on the
-// accumulator and up to two operands, each a row or a scalar, by the number of its slot. Slots lie in this order:
+// accumulator and up to two operands, each a row or a scalar, named by its slot's number. Slots lie in this order:
 //
 //   of a step            x, states before, coefficients, numbers, states after, spikes
 //   of a step backward   x, states before, coefficients, numbers, states after, gradient of the spikes,
@@ -21,8 +21,8 @@ enum Operation : int64_t {
   kOpAdd, kOpSub, kOpRsub, kOpMul, kOpDiv, kOpRdiv,                 // r...: operand - accumulator
   kOpMinimum, kOpRminimum, kOpMaximum, kOpRmaximum, kOpPow, kOpRpow,
   kOpGt, kOpGe, kOpLt, kOpLe, kOpEq, kOpNe, kOpAnd, kOpOr, kOpXor,        // 1 or 0
-  kOpWhere, kOpWhereTrue, kOpWhereFalse, kOpClamp,  // two operands; the accumulator is the condition, or one of both
-  kOpAddMul, kOpSubMul, kOpRsubMul,                 // of the accumulator and a product of two operands, rounded too
+  kOpWhere, kOpWhereTrue, kOpWhereFalse, kOpClamp,  // two operands; the accumulator is the condition, or one of the two
+  kOpAddMul, kOpSubMul, kOpRsubMul,                 // of the accumulator and a rounded product of two operands
   kOpSubFired, kOpMulKept,                          // a - (b > c) * c, a * (1 - (b > c)): a reset
   kOpNeg, kOpAbs, kOpReciprocal, kOpSquare, kOpSqrt, kOpRsqrt, kOpExp, kOpExpm1, kOpLog, kOpLog1p, kOpTanh,
   kOpSigmoid, kOpSin, kOpCos, kOpSign, kOpFloor, kOpRound, kOpNot,
@@ -89,7 +89,7 @@ struct StepGradients {
   int64_t sums;
 
   T* x;                 // [steps, columns] or null
-  bool over;            // x lies where the gradient of the spikes does
+  bool over;            // x overwrites the gradient of the spikes
   T* const* initial;    // [states], each [columns]
   double* const* sum;   // [sums], each [columns]
 };

@@ -17,10 +17,10 @@ namespace {
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// The cost of a step of so many instructions, relative to a step of few, such as a leaky neuron's.
+// The cost of a step, relative to one of few instructions, such as a leaky neuron's.
 int64_t cost(const Code& code) { return 1 + code.count / 8; }
 
-// Blocks of columns go to threads; a column's numbers do not depend on which.
+// Blocks of columns go to threads; the numbers of a column do not depend on its thread.
 template <class F>
 void over_columns(int64_t columns, int64_t steps, const F& f) {
   constexpr int64_t kAdditions = 16384;  // additions that are worth a thread
@@ -39,7 +39,7 @@ int64_t last_level_cache() {
   return int64_t(32) << 20;
 }
 
-// In bytes; arrays are written past the caches if more passes between two uses of one.
+// In bytes; arrays are written past the caches if more than this passes between two uses of one.
 std::atomic<int64_t> cache_size{last_level_cache()};
 
 // Returns the old size.

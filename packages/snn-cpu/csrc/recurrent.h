@@ -9,7 +9,7 @@ namespace snn {
 // The form of the spikes that return.
 enum Returned {
   kBits,            // all in bits
-  kBitsAfterFirst,  // in bits except before the first step, as the initial state is not spikes
+  kBitsAfterFirst,  // in bits except before the first step, as the initial state does not consist of spikes
   kValues,          // as values: a weight or an amplitude is not finite, or the amplitude differs in the batch
 };
 
@@ -18,7 +18,7 @@ struct Recurrence {
   Sequence<T> sequence;  // of the neurons without their connections
   int64_t rows, neurons;
   const T* initial;           // [rows, neurons]: the spikes that return in the first step
-  const T* amplitude;         // of a spike: of every neuron [neurons], or of every row's [rows, neurons]
+  const T* amplitude;         // of a spike: for each neuron [neurons], or for each neuron of each row [rows, neurons]
   int64_t amplitude_stride;
 
   Returned returned;

@@ -6,10 +6,10 @@
 namespace snn {
 
 // Gives back all that the thread has taken. The memory stays until the thread ends: a kernel whose rows lie in other
-// pages at every call is up to a tenth slower, as it is in small pages.
+// pages at every call is up to a tenth slower, as is one in small pages.
 void begin_scratch();
 
-// So many bytes, aligned to a cache line.
+// Takes memory of this many bytes, aligned to a cache line.
 char* take_scratch(int64_t bytes);
 
 #ifdef SNN_ARCH

@@ -16,7 +16,7 @@ namespace snn {
 constexpr char kPrograms[] = "step programs";
 constexpr int64_t kTemporaries = 4096;  // at most
 
-// Slots of a code, in order, that it may read, write, or both.
+// The slots of a code, in order, and whether it may read or write each.
 class Access {
  public:
   Access& add(int64_t count, bool read, bool write) {
@@ -122,7 +122,7 @@ Upstream<T> upstream_of(const torch::stable::Tensor& grad, int64_t steps, int64_
   return {read<T>(grad), grad.stride(0)};
 }
 
-// The code of a backward pass: of a step's states alone, of the last step backward, and of the steps before it.
+// The code of a backward pass: for a step's states alone, for the last step backward, and for the steps before it.
 struct Codes {
   const torch::stable::Tensor& again;
   int64_t again_temporaries;

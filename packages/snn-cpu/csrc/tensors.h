@@ -1,4 +1,4 @@
-// The checks that all operators make of a tensor from torch.
+// The checks that all operators make on a tensor from torch.
 #pragma once
 
 #include <torch/csrc/stable/tensor.h>
@@ -46,7 +46,7 @@ inline void check_axes(const torch::stable::Tensor& tensor, int64_t dim, const c
                   " axes; it has ", tensor.dim());
 }
 
-// A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, all in one place included.
+// A sequence is [steps, columns]; each step is dense, and the steps may lie anywhere, even all in the same place.
 inline void check_sequence(const torch::stable::Tensor& tensor, torch::headeronly::ScalarType dtype, int64_t steps,
                            int64_t columns, const char* what) {
   STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.dim() == 2 && tensor.size(0) == steps &&

@@ -8,8 +8,8 @@
 
 namespace snn {
 
-// in[rows, columns] as out[columns, rows], whose rows lie `stride` apart; tile by tile, so that neither side is read or
-// written across a whole column at a time.
+// in[rows, columns] as out[columns, rows], whose rows lie `stride` apart. It goes tile by tile, so neither side is read
+// or written across a whole column at a time.
 template <class T>
 void transpose(const T* in, int64_t rows, int64_t columns, T* out, int64_t stride) {
   constexpr int64_t kTile = 64, kNumbers = 1 << 15;  // numbers that are worth a thread

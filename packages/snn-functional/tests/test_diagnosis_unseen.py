@@ -135,7 +135,7 @@ def test_a_net_whose_forward_holds_the_net_itself_is_refused_and_left_alone():
     net = prepared()
     before, forward = everything(net), net[5].forward
     net[5].forward = lambda x: forward(x)
-    with pytest.raises(TypeError, match=r"the forward that '5' \(Linear\) was given holds the net itself"):
+    with pytest.raises(TypeError, match=r"the forward set on '5' \(Linear\) refers to the net itself"):
         diagnose(net, batch(), LABELS)
     del net[5].forward
     same(before, everything(net))

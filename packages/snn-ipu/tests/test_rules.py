@@ -376,7 +376,7 @@ def test_a_forward_that_was_replaced_on_one_module_is_lowered_as_it_runs(path):
     module.forward = lambda x: forward(x)  # which a copy of the net would hold too
     (issue,) = snn_ipu.check(net, xs)
     assert issue.code == "IPU004"
-    assert "was given holds the net itself" in issue.message
+    assert "refers to the net itself" in issue.message
 
 
 def test_no_forward_is_exchanged_while_a_step_is_recorded():

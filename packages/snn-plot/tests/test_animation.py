@@ -124,7 +124,7 @@ def test_a_video_without_ffmpeg_is_refused_with_what_works(suffix):
 
 @pytest.mark.parametrize("name", ["film", "film.jpeg", ".gif"])
 def test_an_unknown_format_is_refused_and_the_known_ones_listed(name):
-    with pytest.raises(ValueError, match=r"cannot tell .* end it in one of \.gif, \.webp, \.apng, \.png, \.html"):
+    with pytest.raises(ValueError, match=r"cannot tell .* end the name in one of \.gif, \.webp, \.apng, \.png, \.html"):
         drop(film()).save(name)
 
 

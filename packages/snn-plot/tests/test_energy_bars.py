@@ -101,7 +101,7 @@ def test_many_names_are_slanted(ax):
     ("account", "error", "message"),
     [
         ({}, ValueError, "at least one network in account, got none"),
-        ({"a": [1.0, 2.0], "b": [1.0]}, ValueError, r"equally many layers in account, got {'a': 2, 'b': 1}"),
+        ({"a": [1.0, 2.0], "b": [1.0]}, ValueError, r"the same number of layers in account, got {'a': 2, 'b': 1}"),
         ({"a": [1.0, -2e-9]}, ValueError, r"account\['a'\] of 0 J or more, got -2e-09"),
         ([1.0], TypeError, r"takes what snn.energy returns, or energies by network, got account \[1.0\]"),
         (None, TypeError, "got account None"),

@@ -9,7 +9,7 @@ from fractions import Fraction
 import torch
 
 TENSOR = [
-    ([0.5], TypeError, "{0} is a list; pass a torch.Tensor, as torch.as_tensor({0})"),
+    ([0.5], TypeError, "{0} is a list; pass a torch.Tensor, such as torch.as_tensor({0})"),
     (
         torch.zeros(3, dtype=torch.complex64),
         TypeError,
@@ -76,7 +76,7 @@ ARGUMENTS = {
         *TENSOR,
         (torch.zeros(2, 0), ValueError, "{0} has shape (2, 0); it needs a class axis, [*shape, C] with C >= 1"),
         (torch.tensor([[1.0, 0.0], [math.nan] * 2]), ValueError, "{0} has no single largest entry in row (1,)"),
-        (torch.tensor([[1.0, 1.0], [1.0, 0.0]]), ValueError, "in row (0,), so no label; drop or mend that row"),
+        (torch.tensor([[1.0, 1.0], [1.0, 0.0]]), ValueError, "in row (0,), so no label; drop or fix that row"),
     ],
     "num_steps": NEEDED,
     "first_spike_time": [*STEPS, (99, ValueError, "{0} is 99, after the last of num_steps=")],
@@ -117,8 +117,8 @@ ARGUMENTS = {
         ("half", TypeError, "{0} is 'half'; pass a floating dtype, such as torch.float32, or None"),
     ],
     "device": [
-        (0.5, TypeError, "{0} is 0.5; pass a torch.device or its name, as 'cpu', or None"),
-        ("nowhere", ValueError, "{0} is 'nowhere'; pass a device of torch, as 'cpu' or 'cuda:0'"),
+        (0.5, TypeError, "{0} is 0.5; pass a torch.device or its name, such as 'cpu', or None"),
+        ("nowhere", ValueError, "{0} is 'nowhere'; pass a device of torch, such as 'cpu' or 'cuda:0'"),
     ],
     "generator": [(0, TypeError, "{0} is 0; pass a torch.Generator")],
 }

@@ -151,5 +151,5 @@ def test_a_gain_does_not_widen_the_values():
 
 
 def test_steps_that_nothing_sets_are_refused():
-    with pytest.raises(ValueError, match=r"num_steps is not given, and empty data .* no latest spike.*give num_steps"):
+    with pytest.raises(ValueError, match=r"num_steps is not given, and empty data .* no latest spike.*pass num_steps"):
         snn_spikegen.latency(torch.zeros(0, 3), bypass=True)

@@ -42,12 +42,12 @@ def test_without_a_torch_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "hip", None)
     ok, reason = registration.register()
     assert not ok
-    assert "is built without GPUs" in reason
+    assert "is built without GPU support" in reason
 
 
 def test_without_a_gpu(with_a_gpu: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert registration.register() == (False, "no GPU: torch sees none")
+    assert registration.register() == (False, "torch finds no GPU")
     assert with_a_gpu == []
 
 

@@ -325,7 +325,7 @@ def test_a_sum_of_a_states_gradient_is_taken_before_that_changes() -> None:
 def test_options_without_a_kernel_are_reported() -> None:
     use = Forward("float32", (), False, False)
     for instructions, reason in [
-        ((Instruction("erf", (Register(0),)),), "a step computes 'erf', which its kernel does not"),
+        ((Instruction("erf", (Register(0),)),), "a step computes 'erf', which its kernel does not support"),
         ((Instruction("abs", (Register(0),)),) * 401, "a step of 401 instructions; its kernel takes up to 400"),
     ]:
         forward = Program(("x", "mem"), instructions, {"emitted": Register(2), "mem": Register(1)})

@@ -1,4 +1,4 @@
-// Bits of nonzero values, and a test if all of these are one.
+// Packs into bits which values are nonzero, and tests whether all of these are one.
 #pragma once
 
 #include <stdint.h>

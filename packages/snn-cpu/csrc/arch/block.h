@@ -11,7 +11,7 @@ namespace SNN_ARCH {
 
 // Code with the rows that it works on.
 //
-// The last tile of a row overlaps the one before it: no row is read and written in the same run, so that
+// The last tile of a row overlaps the one before it: no row is both read and written in the same run, so
 // values that are computed twice are the same. A block of less than a tile is computed on copies of its rows.
 template <class T>
 class Machine {
@@ -66,7 +66,7 @@ class Machine {
     steps_[count].run = &end_run<T>;
   }
 
-  // To be called before each run, for rows of other owners, to read and to write, and for the block's own rows, which
+  // To be called before each run: for rows of other owners, to read or to write, and for the block's own rows, which
   // are wide enough for tiles.
   void reads(int64_t slot, const T* row) {
     if (copies_ && row) {

@@ -2,8 +2,8 @@
 // as sums of rows of gradients.
 //
 // Every sum of an output goes row by row through the window, and in a row from left to right and channel by channel;
-// a sum of a weight goes through the images of a block likewise, then from block to block: the same for all instruction
-// sets and all numbers of threads.
+// a sum of a weight goes through the images of a block likewise, then from block to block. So it is the same for all
+// instruction sets and all numbers of threads.
 #include <stdint.h>
 #include <string.h>
 

@@ -80,8 +80,8 @@ inline void dense_tiles(const Table<T>& table, const T* values, int64_t count, i
   }
 }
 
-// The sums of the table's rows times values[count, depth], as sums[count, stride]. Columns of tiles one after the other,
-// so that their part of the table stays near.
+// The sums of the table's rows times values[count, depth], as sums[count, stride]. Goes tile by tile along the
+// columns, so that their part of the table stays in cache.
 template <class T>
 inline void dense_rows(const Table<T>& table, const T* values, int64_t count, T* sums) {
   for (int64_t c = 0; c < table.columns; c += 2 * kLanes<T>) {

@@ -31,7 +31,7 @@ inline Vector<T> power_of_two(Integers<T> n) {
   return from_bits<T>((n + Format<T>::bias) << Format<T>::mantissa);
 }
 
-// The polynomial of x with some coefficients, that of the highest power first.
+// The polynomial of x with some coefficients, from the highest power down.
 template <class T, class... Coefficients>
 inline Vector<T> polynomial(Vector<T> x, double highest, Coefficients... others) {
   Vector<T> sum = everywhere(T(highest));
@@ -39,7 +39,7 @@ inline Vector<T> polynomial(Vector<T> x, double highest, Coefficients... others)
   return sum;
 }
 
-// exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, and 2^n in two factors, as it may be beyond what a normal number holds.
+// exp(x) = 2^n exp(r) with |r| <= ln(2) / 2, and 2^n in two factors, as it may not be a normal number.
 template <class T>
 inline Vector<T> exponential_of(Vector<T> exponent) {
   using F = Format<T>;

@@ -33,7 +33,7 @@ struct VectorOf {
 template <class T>
 using Vector = typename VectorOf<T>::type;
 template <class T>
-using Unaligned = typename VectorOf<T>::memory;  // a vector that lies anywhere
+using Unaligned = typename VectorOf<T>::memory;  // a vector at any address
 template <class T>
 using Integers = typename VectorOf<T>::integers;
 

@@ -1,6 +1,6 @@
 // The two passes over a sequence of a block of columns, whose steps run one after another while its state is in cache.
 //
-// A link lies between the memory of a sequence and the steps: it has the input of a step, the place for its spikes, the
+// A link is between the memory of a sequence and the steps: it has the input of a step, the place for its spikes, the
 // gradient of its spikes, and the place for the gradient of its input. Every link handles the states alike.
 #pragma once
 
@@ -14,7 +14,7 @@ constexpr int64_t kAhead = 2;  // rows; consecutive ones lie pages apart, where 
 // Rows are written past the caches for arrays so large that no cache would still hold them when they are read. The
 // processor then neither reads memory that it is about to overwrite nor evicts data that will be read sooner.
 //
-// True if rows of so many columns from `first` on can be streamed: each begins and ends with a line of the cache.
+// True if rows of `columns` columns from `first` on can be streamed: each begins and ends with a line of the cache.
 template <class T>
 bool streamable(const T* first, int64_t columns) {
 #if defined(__x86_64__)
@@ -43,7 +43,7 @@ T* row_of(Scratch& scratch, int64_t size) {
 
 // The link has
 //   input(machine, t)  gives the machine its slot 0
-//   fired(t, spk)      is told the spikes of a step
+//   fired(t, spk)      receives the spikes of a step
 template <class T, class Link>
 void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64_t begin, int64_t n, Scratch& scratch,
                    Link& link) {
@@ -89,7 +89,7 @@ void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64
 //   input(machine, t, step)     does so for the step backward
 //   upstream(machine, slot, t)  gives it the gradient of the spikes
 //   output(machine, slot, t)    gives it the place of the gradient of the input
-//   done(t)                     is told that the step is computed
+//   done(t)                     is called when the step is computed
 //   kReadsInput                 true if a step backward reads the input of the sequence itself
 template <class T, class Link>
 class BackwardBlock {

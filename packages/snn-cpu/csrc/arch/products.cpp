@@ -1,7 +1,7 @@
 // A product with spikes as sums of the rows whose bit is set, and the bits themselves.
 //
-// Every sum adds the rows of one panel of the table in their order, then the sums of the panels in theirs: fewer roundings
-// in a row than one by one, and the same for all instruction sets and all numbers of threads.
+// Every sum adds the rows of one panel of the table in their order, then the sums of the panels in theirs. This rounds
+// less often in a row than one by one, and the same for all instruction sets and all numbers of threads.
 #include <stdint.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ namespace snn {
 namespace SNN_ARCH {
 namespace {
 
-constexpr int64_t kAhead = 2;  // rows that are fetched before they are computed
+constexpr int64_t kAhead = 2;  // rows that are fetched ahead of the one being computed
 constexpr int64_t kWords = 4;  // of bits at a time: a panel of that part of the table stays in the second-level cache
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kRegisters = 16;  // for sums, out of 32

@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t kElements = 4096;          // of a state: a segment of them stays in the second-level cache
 constexpr int64_t kFewest = 16, kMost = 64;  // rows that share one read of the weights
 constexpr int64_t kNear = 1 << 20;           // bytes of weights that stay in that cache too
-// of the bits; above it, a dense product is faster than a sum over the set bits
+// share of set bits above which a dense product is faster than a sum over them
 constexpr double kDenseRate = 0.4;
 
 #define SNN_VECTOR _Pragma("GCC ivdep")
@@ -186,7 +186,7 @@ class BackwardLink {
   }
 
  private:
-  // Few steps backward read the input of the equation again.
+  // Few equations read their input again in a step backward.
   static int64_t kept(const RecurrentGradients<T>& grads) { return uses(grads.steps.step, 0) ? kSegmentSteps : 1; }
 
   T* drive(int64_t step) const { return drives_ + (kept_ > 1 ? step * width_ : 0); }
@@ -211,7 +211,7 @@ class BackwardLink {
   T *drives_, *both_, *output_, *fired_, *grad_spk_;
 };
 
-// Calls f with blocks of as many rows as fit well.
+// Calls f with blocks of a suitable number of rows.
 template <class T, class F>
 void over_blocks(const Recurrence<T>& net, int64_t first, int64_t last, const F& f) {
   const bool near = net.neurons * net.stride * int64_t(sizeof(T)) <= kNear;

@@ -1,4 +1,4 @@
-"""Settings of the C library's allocator, by which it keeps the memory of freed tensors."""
+"""Settings of the C library's allocator that make it keep the memory of freed tensors."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def tune_allocator() -> None:
     the system then clears every page again, which can take longer than the computation. After this call freed memory
     stays with the process and is used again. Call it once, before training.
 
-    It costs memory: the process keeps the most that it ever used, other programs cannot have it meanwhile, and gaps
+    It costs memory: the process keeps as much as it ever used, other programs cannot use it meanwhile, and gaps
     between tensors of different sizes are lost until these are freed too. An allocator loaded instead of glibc's
     (jemalloc, tcmalloc) is not affected.
 
     Raises:
-        RuntimeError: If the C library is not glibc, or refuses.
+        RuntimeError: If the C library is not glibc, or refuses the options.
 
     Example:
         >>> tune_allocator()
@@ -40,12 +40,12 @@ def tune_allocator() -> None:
     glibc = _glibc()
     if glibc is None:
         raise RuntimeError(
-            f"tune_allocator sets options of glibc, which this process on {platform.system()} does not run with; "
-            "call it only where snn_cpu.allocator.is_tunable()"
+            f"tune_allocator sets options of glibc, which this process on {platform.system()} does not use; "
+            "call it only if snn_cpu.allocator.is_tunable() is True"
         )
     mapped = glibc.mallopt(_M_MMAP_THRESHOLD, _LARGEST) or glibc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_OF_OLD)
     if not (mapped and glibc.mallopt(_M_TRIM_THRESHOLD, _LARGEST)):
-        raise RuntimeError("glibc's mallopt refuses M_MMAP_THRESHOLD or M_TRIM_THRESHOLD; leave tune_allocator() out")
+        raise RuntimeError("glibc's mallopt refuses M_MMAP_THRESHOLD or M_TRIM_THRESHOLD; do not call tune_allocator")
 
 
 def _glibc() -> ctypes.CDLL | None:

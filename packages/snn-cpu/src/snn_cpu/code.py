@@ -25,7 +25,7 @@ _FORMS = {"where": ("where", "where_true", "where_false"), "clamp": ("clamp",)}
 # operations that take a product as their second operand, or as their first
 _WITH_PRODUCT = {"add": ("add_mul", "add_mul"), "sub": ("sub_mul", "rsub_mul")}
 
-_BEAM = 6  # orders of instructions that are followed at once
+_BEAM = 6  # orders of instructions that the search keeps at a time
 _PROGRESS = 4  # the weight of an order's progress against its cost
 _STORE = 2.0  # the time of a store, relative to another instruction
 

@@ -31,14 +31,14 @@ class SpikeAwareConvolution:
 
     name = "snn-cpu"
     device = "cpu"
-    gains = "sums for what is not zero, where little is"
+    gains = "sums over nonzero values where few are nonzero"
 
     def refuses(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> str | None:
         """Return None to take the call, else the reason for refusing it."""
         if x.dtype not in (torch.float32, torch.float64):
             return f"{str(x.dtype).removeprefix('torch.')} input; it takes float32 and float64"
         if any(t is not None and t.dtype != x.dtype for t in (weight, bias)):
-            return "weight and bias are not of the dtype of the input"
+            return "weight and bias do not have the dtype of the input"
         for what, (rows, columns) in (("stride", moves.stride), ("dilation", moves.dilation)):
             if (rows, columns) != (1, 1):
                 return f"{what} {rows} x {columns}; it takes 1 x 1"
@@ -46,12 +46,12 @@ class SpikeAwareConvolution:
             return f"{moves.groups} groups of channels; it takes one"
         outputs = _outputs(x, weight, moves) if x.dim() == 4 and weight.dim() == 4 else None
         if outputs is None or x.shape[1] != weight.shape[1] or (bias is not None and bias.shape != weight.shape[:1]):
-            return "not images that the kernel fits into"
+            return "not images into which the kernel fits"
         if x.numel() * weight.numel() < _SMALLEST * x.shape[1]:
-            return "too little work to gain"
+            return "too little work for a gain"
         row = (outputs[1] + 2 * weight.shape[3]) * weight.shape[0]
         if max(x[0].numel(), outputs[0] * row, weight.numel(), 256 * weight[0, ..., 0].numel()) > _LARGEST:
-            return "images or a kernel too large"
+            return "the images or the kernel are too large"
         return None
 
     def conv2d(self, x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves) -> tuple[Tensor, str]:
@@ -83,7 +83,7 @@ def highest_share(shape: Sequence[int]) -> float:
 
     Measured against torch's convolution, output and gradient of the weights together, sums gain up to a share of 0.4
     in windows of several values if the output has 32 channels or more, and up to 0.3 with fewer. Windows of one value
-    gain less. The bound is below that, as torch's convolution is nearer to its peak on some processors.
+    gain less. The bound is below that, as torch's convolution comes closer to its peak speed on some processors.
 
     Args:
         shape: Shape of the weights, ``[out, channels, rows, columns]``.
@@ -117,8 +117,8 @@ def _sums(
     out, finite = torch.ops.snn_cpu.sparse_convolution(bits, values, active, *plain, x.shape[2:], moves.padding)
     if not finite:
         return None, None, None, "dense convolution, as a weight is not finite"
-    what = "spikes" if binary else "values other than zero"
-    how = f"{what} at {100 * active / x.numel():.1f} %: sums for them"
+    what = "spikes" if binary else "nonzero values"
+    how = f"{what} at {100 * active / x.numel():.1f} %: sums over them"
     return unviewed(out.permute(0, 3, 1, 2)), bits, values, how
 
 

@@ -17,8 +17,8 @@ _BLOCK = 2**22  # bytes that oneDNN writes or rearranges at a time, so that they
 def by_onednn(dtype: torch.dtype) -> bool:
     """Return True if oneDNN computes products instead of the BLAS that torch uses.
 
-    Both are part of torch. Its BLAS is MKL, which leaves the AVX-512 units of other makers' processors idle; oneDNN
-    uses them for float32, and takes half the time.
+    Both are part of torch. Its BLAS is MKL, which leaves the AVX-512 units of processors idle unless Intel made them;
+    oneDNN uses them for float32, and takes half the time.
     """
     return dtype == torch.float32 and _is_faster() and bool(torch.backends.mkldnn.enabled)
 
@@ -26,7 +26,7 @@ def by_onednn(dtype: torch.dtype) -> bool:
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``a @ b.t() + bias`` of ``a[rows, features]`` and ``b[columns, features]``, outside autograd.
 
-    Its memory is reused.
+    The memory of the result comes from a pool and is reused.
     """
     out = torch.ops.snn_cpu.pooled_empty([a.shape[0], b.shape[0]], a)
     if not by_onednn(a.dtype) or 0 in (*a.shape, *b.shape):
@@ -40,7 +40,7 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 def product_over_rows(a: Tensor, b: Tensor) -> Tensor:
     """Return ``a.t() @ b`` of ``a[rows, columns]`` and ``b[rows, features]``, outside autograd.
 
-    It is for many rows, as in the gradient of a weight.
+    It is meant for many rows, as in the gradient of a weight.
     """
     if not by_onednn(a.dtype) or 0 in (*a.shape, *b.shape):
         return torch.mm(a.t(), b)

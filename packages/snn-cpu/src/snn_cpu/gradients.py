@@ -18,8 +18,8 @@ Unpack = Callable[[Tensor, Tensor], Tensor]
 class Gradients(NamedTuple):
     """Functions ``(g, x, weight, kept, needs)`` that return the gradients of a layer's input, weight and bias.
 
-    Without ``keeps_x``, the ``x`` that they get has the shape of the input and no memory. ``unpack(x, kept)`` then
-    returns the input, which torch gets.
+    Without ``keeps_x``, the ``x`` that they receive has the shape of the input and no memory. ``unpack(x, kept)`` then
+    returns the input, for ``by_torch``.
     """
 
     by_torch: Callable[..., Sequence[Tensor | None]]  # torch can differentiate it and map over it
@@ -29,7 +29,7 @@ class Gradients(NamedTuple):
 
 
 class Computed(torch.autograd.Function):
-    """The gradient of an output that already exists; subclasses are its names in a graph.
+    """The gradient of an output that already exists; subclasses give it a name in a graph.
 
     The second output has the shape of the input and no memory: through it, a backward pass that will itself be
     differentiated stays connected to an input that is not kept.

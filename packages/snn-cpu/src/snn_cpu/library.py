@@ -19,9 +19,9 @@ def load() -> tuple[bool, str]:
     """Load the library, once per process; nothing is ever compiled here.
 
     Environment:
-        ``SNN_DISABLE_NATIVE=1`` leaves it out. ``SNN_CPU_LIBRARY=FILE`` names one to load instead of the packaged
-        one, for development. ``ATEN_CPU_CAPABILITY=default``, ``avx2`` or ``avx512`` limits the kernels, and torch, to
-        an instruction set.
+        ``SNN_DISABLE_NATIVE=1`` switches it off. ``SNN_CPU_LIBRARY=FILE`` names a library to load instead of the
+        packaged one, for development. ``ATEN_CPU_CAPABILITY=default``, ``avx2`` or ``avx512`` limits the kernels, and
+        torch, to an instruction set.
 
     Returns:
         True if ``torch.ops.snn_cpu`` can be used, and the library with its instruction set, or the reason why not.
@@ -40,7 +40,7 @@ def load() -> tuple[bool, str]:
     named = os.environ.get("SNN_CPU_LIBRARY", "")
     library = Path(named) if named else _PACKAGED
     if not named and not library.exists():
-        return False, "this is the pure wheel of snn-cpu, without kernels: install the one for this platform"
+        return False, "this is the pure wheel of snn-cpu, without kernels: install the wheel for this platform"
     try:
         torch.ops.load_library(library)
         instructions = torch.ops.snn_cpu.instruction_set()

@@ -19,7 +19,7 @@ _MOST = 400  # instructions of a step, far more than any known neuron has
 
 
 class Unknown(Exception):
-    """Error of a program that has no code, with the reason."""
+    """Error raised for a program that the machine cannot run; its message is the reason."""
 
 
 class ForwardCode(NamedTuple):
@@ -195,7 +195,7 @@ class _Values:
             return self._clamped(*nodes)
         if name in BINARY | UNARY | {"where"}:
             return self.operation(name, *nodes)
-        raise Unknown(f"a step computes '{name}', which its kernel does not")
+        raise Unknown(f"a step computes '{name}', which its kernel does not support")
 
     def operation(self, name: str, *operands: int) -> int:
         """Return the node of an operation of the machine."""
@@ -203,7 +203,7 @@ class _Values:
             for b, a in (operands, operands[::-1]):
                 if self.nodes[b].operation == "neg":
                     return self.operation("sub", a, *self.nodes[b].operands)
-        if name == "mul":  # a negation before a product may as well come after it
+        if name == "mul":  # a negation may come after a product instead of before it
             for b, a in (operands, operands[::-1]):
                 if self.nodes[b].operation == "neg":
                     return self.operation("neg", self.operation("mul", a, *self.nodes[b].operands))
@@ -213,7 +213,7 @@ class _Values:
         bounds = self._value(low), self._value(high)
         if None not in bounds:
             if any(b != b for b in bounds):
-                raise Unknown("a step clamps to NaN, which its kernel does not")
+                raise Unknown("a step clamps to NaN, which its kernel does not support")
             return self.operation("clamp", x, low, high)
         if bounds[0] != float("-inf"):
             x = self.operation("maximum", x, low)

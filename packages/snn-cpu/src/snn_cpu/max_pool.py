@@ -39,7 +39,7 @@ class ChannelsLast:
         )
 
     def max_pool2d(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return the largest value of each window, NaN if it holds one; differentiable by autograd."""
+        """Return the largest value of each window, or NaN if the window contains one; differentiable by autograd."""
         out, place = torch.ops.snn_cpu.max_pool2d(x.detach().permute(0, 2, 3, 1), *windows)
         out = unviewed(out.permute(0, 3, 1, 2))
         if torch.is_grad_enabled() and x.requires_grad:

@@ -16,18 +16,18 @@ from snn_cpu.gradients import Computed, Gradients
 __all__ = ["SpikeAware", "highest_rate"]
 
 _SMALLEST = 2**24  # multiplications; with fewer, examining the input costs part of the gain
-_POOLED = 2**20  # bytes from which new memory costs one page fault after another
-_KEPT = 2**20  # size of the input from which bits are kept instead for the backward pass, whichever the product
+_POOLED = 2**20  # bytes above which new memory costs one page fault after another
+_KEPT = 2**20  # size of the smallest input whose bits are kept for the backward pass even if the product is dense
 _MOST = 0.25  # the largest share of ones for which the gradient of the weights is sums over set bits
 
 
 def highest_rate(rows: int, columns: int) -> float:
     """Return the highest rate at which sums over set bits are taken, for a product of some rows and columns.
 
-    Measured against torch's product, they gain in proportion to the unset bits, up to a third of set bits in wide
-    layers. Narrow layers gain less, as finding the bits costs the same for any number of columns, and so do few rows,
-    for which the weights still have to be transposed. The bound is below the measured value, as torch's product is
-    nearer to its peak on some processors.
+    Measured against torch's product, they gain in proportion to the unset bits, with up to a third of the bits set in
+    wide layers. Narrow layers gain less, as finding the bits costs the same for any number of columns, and so do few
+    rows, for which the weights still have to be transposed. The bound is below the measured value, as torch's product
+    comes closer to its peak speed on some processors.
 
     Args:
         rows: Number of rows, which is time steps times batch.
@@ -55,11 +55,11 @@ class SpikeAware:
         if x.dtype not in (torch.float32, torch.float64):
             return f"{str(x.dtype).removeprefix('torch.')} input; it takes float32 and float64"
         if any(t is not None and t.dtype != x.dtype for t in (weight, bias)):
-            return "weight and bias are not of the dtype of the input"
+            return "weight and bias do not have the dtype of the input"
         if x.dim() < 2 or weight.dim() != 2 or x.shape[-1] != weight.shape[1]:
-            return "not rows of as many features as the weight has"
+            return "its input does not have as many features as the weight"
         if x.numel() * weight.shape[0] < _SMALLEST:
-            return "too little work to gain"
+            return "too little work for a gain"
         return None
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, str]:
@@ -90,7 +90,7 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
     With ``keep``, the bits are returned even if sums are not taken.
     """
     highest, dense = highest_rate(x.shape[0], weight.shape[0]), "dense product" + " by oneDNN" * by_onednn(x.dtype)
-    small = f"{dense}, of few rows or columns or in another order in memory"
+    small = f"{dense}, as it has few rows or columns or another order in memory"
     if x.stride(1) != 1 or not (highest or keep):
         return None, None, small
     most = int(highest * x.numel())
@@ -99,7 +99,7 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
     if not highest:
         return None, spikes, small
     if spikes is None or ones > most:
-        return None, spikes, f"{dense}, as its input is not spikes at up to {100 * highest:.0f} %"
+        return None, spikes, f"{dense}, as its input is not spikes at a rate of up to {100 * highest:.0f} %"
     out, finite = torch.ops.snn_cpu.spike_product(
         bits, weight.contiguous(), None if bias is None else bias.contiguous()
     )

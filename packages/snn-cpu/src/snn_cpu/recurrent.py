@@ -1,4 +1,4 @@
-"""Whole sequences of neurons that are all connected with each other."""
+"""Whole sequences of neurons that are all connected to each other."""
 
 from __future__ import annotations
 

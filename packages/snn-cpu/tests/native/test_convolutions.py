@@ -94,8 +94,8 @@ def test_values_and_gradients_are_those_of_torch(
     weight, bias_ = layer(kernel[0], shape[1], *kernel[1:], bias=bias, dtype=dtype)
     result, expected, reason = both(x.requires_grad_(), weight, bias_, padding)
     near(result, expected)
-    assert reason.endswith("sums for them")
-    assert reason.startswith("values other than zero at " if graded and x.any() else "spikes at ")
+    assert reason.endswith("sums over them")
+    assert reason.startswith("nonzero values at " if graded and x.any() else "spikes at ")
 
 
 @pytest.mark.parametrize("out", [*range(1, 34), 47, 48, 64, 100, 128])
@@ -211,7 +211,7 @@ def test_negative_zero_is_zero() -> None:
     x = torch.tensor([[-0.0, 1.0, 0.0], [1.0, -0.0, 1.0]], dtype=torch.float64).view(1, 1, 2, 3)
     result, expected, reason = both(x, *layer(4, 1, 2, 2))
     near(result, expected)
-    assert reason == "spikes at 50.0 %: sums for them"
+    assert reason == "spikes at 50.0 %: sums over them"
 
 
 def test_looking_ends_at_the_rate_from_which_it_would_not_gain() -> None:
@@ -264,7 +264,7 @@ def test_a_bias_that_is_not_finite_stays_in_its_channel(value: float) -> None:
     bias.data[3] = value
     out, reason = ours(x, weight, bias)
     torch.testing.assert_close(out, F.conv2d(x, weight, bias), equal_nan=True)
-    assert reason.endswith("sums for them")
+    assert reason.endswith("sums over them")
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 1.7e308])
@@ -392,7 +392,7 @@ def test_a_buffer_is_not_used_again_while_a_tensor_refers_to_it() -> None:
     alive, copies = [], []
     for step in range(6):
         out, reason = ours(x, weight + step, bias)
-        assert reason.endswith("sums for them")
+        assert reason.endswith("sums over them")
         tensors = [out.detach(), out.detach().flatten()[7:], *torch.autograd.grad(out, [x, weight], out.detach())]
         if step % 2:
             alive.append(tensors)
@@ -441,29 +441,29 @@ ONES = torch.ones(9, 3, 8, 8)
 @pytest.mark.parametrize(
     ("x", "weight", "bias", "moves", "reason"),
     [
-        (ONES, torch.ones(2, 3, 3, 3), None, Moves(), "too little work to gain"),
-        (ONES[:0], torch.ones(2, 3, 3, 3), None, Moves(), "too little work to gain"),
+        (ONES, torch.ones(2, 3, 3, 3), None, Moves(), "too little work for a gain"),
+        (ONES[:0], torch.ones(2, 3, 3, 3), None, Moves(), "too little work for a gain"),
         (ONES, torch.ones(2, 3, 3, 3), None, Moves(stride=(1, 2)), "stride 1 x 2; it takes 1 x 1"),
         (ONES, torch.ones(2, 3, 3, 3), None, Moves(dilation=(2, 2)), "dilation 2 x 2; it takes 1 x 1"),
         (ONES, torch.ones(3, 1, 3, 3), None, Moves(groups=3), "3 groups of channels; it takes one"),
-        (ONES[0], torch.ones(2, 3, 3, 3), None, Moves(), "not images that the kernel fits into"),
-        (ONES, torch.ones(2, 3, 9, 3), None, Moves(), "not images that the kernel fits into"),
-        (ONES, torch.ones(2, 4, 3, 3), None, Moves(), "not images that the kernel fits into"),
-        (ONES, torch.ones(2, 3, 3, 3), torch.ones(3), Moves(), "not images that the kernel fits into"),
+        (ONES[0], torch.ones(2, 3, 3, 3), None, Moves(), "not images into which the kernel fits"),
+        (ONES, torch.ones(2, 3, 9, 3), None, Moves(), "not images into which the kernel fits"),
+        (ONES, torch.ones(2, 4, 3, 3), None, Moves(), "not images into which the kernel fits"),
+        (ONES, torch.ones(2, 3, 3, 3), torch.ones(3), Moves(), "not images into which the kernel fits"),
         (ONES.half(), torch.ones(2, 3, 3, 3), None, Moves(), "float16 input; it takes float32 and float64"),
         (
             ONES,
             torch.ones(2, 3, 3, 3).double(),
             None,
             Moves(),
-            "weight and bias are not of the dtype of the input",
+            "weight and bias do not have the dtype of the input",
         ),
         (
             torch.ones(1).expand(1, 1, 2**14, 2**14),
             torch.ones(2, 1, 3, 3),
             None,
             Moves(),
-            "images or a kernel too large",
+            "the images or the kernel are too large",
         ),
     ],
 )
@@ -525,9 +525,9 @@ def test_unroll_takes_sums_where_a_convolution_is_fed_by_little_and_says_so() ->
         module[0].bias.fill_(-0.3)
     first, second = how_of(module, xs)
     assert first.startswith("all steps at once; spikes at ")
-    assert first.endswith("%: sums for them (snn-cpu)")
-    assert second.endswith("%: sums for them (snn-cpu)")
-    assert "values other than zero at " in how_of(module, 0.5 * xs)[0]
+    assert first.endswith("%: sums over them (snn-cpu)")
+    assert second.endswith("%: sums over them (snn-cpu)")
+    assert "nonzero values at " in how_of(module, 0.5 * xs)[0]
     dense = "all steps at once; dense convolution, as more than 25 % of its input is nonzero (snn-cpu)"
     assert how_of(module, torch.rand(xs.shape))[0] == dense
     strided = nn.Sequential(nn.Conv2d(2, 8, 5, stride=2), lif())

@@ -354,26 +354,27 @@ def test_the_rate_up_to_which_sums_are_taken() -> None:
     assert rates[-1] <= 0.25
     x, (weight, bias) = spikes(2000, 300, 0.1), layer(300, 128)
     assert SpikeAware().linear(x, weight, bias)[1].startswith("spikes at 10.")
-    assert SpikeAware().linear(1 - x, weight, bias)[1] == "dense product, as its input is not spikes at up to 18 %"
+    how = SpikeAware().linear(1 - x, weight, bias)[1]
+    assert how == "dense product, as its input is not spikes at a rate of up to 18 %"
     near([SpikeAware().linear(1 - x, weight, bias)[0]], [F.linear(1 - x, weight, bias)])
-    assert SpikeAware().linear(x[:200], weight, bias)[1].startswith("dense product, of few rows or columns")
+    assert SpikeAware().linear(x[:200], weight, bias)[1].startswith("dense product, as it has few rows or columns")
 
 
 @pytest.mark.parametrize(
     ("x", "weight", "bias", "reason"),
     [
-        (torch.ones(9, 3), torch.ones(2, 3), None, "too little work to gain"),
-        (torch.ones(3), torch.ones(2, 3), None, "not rows of as many features as the weight has"),
-        (torch.ones(9, 4), torch.ones(2, 3), None, "not rows of as many features as the weight has"),
+        (torch.ones(9, 3), torch.ones(2, 3), None, "too little work for a gain"),
+        (torch.ones(3), torch.ones(2, 3), None, "its input does not have as many features as the weight"),
+        (torch.ones(9, 4), torch.ones(2, 3), None, "its input does not have as many features as the weight"),
         (torch.ones(9, 3).half(), torch.ones(2, 3).half(), None, "float16 input; it takes float32 and float64"),
-        (torch.ones(9, 3), torch.ones(2, 3).double(), None, "weight and bias are not of the dtype of the input"),
+        (torch.ones(9, 3), torch.ones(2, 3).double(), None, "weight and bias do not have the dtype of the input"),
         (
             torch.ones(9, 3),
             torch.ones(2, 3),
             torch.ones(2).double(),
-            "weight and bias are not of the dtype of the input",
+            "weight and bias do not have the dtype of the input",
         ),
-        (torch.ones(0, 512), torch.ones(512, 512), None, "too little work to gain"),
+        (torch.ones(0, 512), torch.ones(512, 512), None, "too little work for a gain"),
     ],
 )
 def test_refusals(x: Tensor, weight: Tensor, bias: Tensor | None, reason: str) -> None:
@@ -413,8 +414,8 @@ def test_unroll_takes_sums_where_a_layer_is_fed_by_spikes_and_says_so() -> None:
     assert "sums over set bits (snn-cpu)" in last
     first, _ = how_of(net(), torch.rand(60, 10, 200))
     library = " by oneDNN" if by_onednn(torch.float32) else ""
-    assert first.startswith(f"all steps at once; dense product{library}, as its input is not spikes at up to ")
-    assert how_of(net(), xs[:2])[0] == "all steps at once; dense product (snn-cpu: too little work to gain)"
+    assert first.startswith(f"all steps at once; dense product{library}, as its input is not spikes at a rate of ")
+    assert how_of(net(), xs[:2])[0] == "all steps at once; dense product (snn-cpu: too little work for a gain)"
 
 
 @pytest.mark.parametrize("options", [{}, {"chunk": 25}], ids=["whole", "chunks"])

@@ -1,4 +1,4 @@
-"""Pictures of spikes and membranes, drawn on given matplotlib axes."""
+"""Pictures of spikes and membranes on matplotlib axes."""
 
 from celluloid import Camera
 

@@ -26,10 +26,10 @@ VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
 
 
 class Animation(FuncAnimation):
-    """Frames of a figure, one after another: the artists stay, their data change.
+    """Frames of a figure, one after another: the artists stay, and their data change.
 
-    It is matplotlib's animation, so ``plt.show()`` plays it in a window while a variable holds it. Saving draws every
-    frame once and needs no ffmpeg except for video files. A notebook shows it by itself.
+    It is matplotlib's animation, so ``plt.show()`` plays it in a window while a variable refers to it. Saving draws
+    every frame once and needs no ffmpeg except for video files. A notebook displays it without further code.
 
     Args:
         figure: Figure that is drawn for each frame.
@@ -127,7 +127,7 @@ class Animation(FuncAnimation):
             pathlib.Path(filename).write_bytes(self._encode(PILLOW_FORMAT[suffix], fps, dpi))
         else:
             known = ", ".join([*PILLOW_FORMAT, ".html", *VIDEO])
-            raise ValueError(f"cannot tell a film's format from {os.fspath(filename)!r}: end it in one of {known}")
+            raise ValueError(f"cannot tell the format from {os.fspath(filename)!r}: end the name in one of {known}")
 
     def to_html5_video(self, embed_limit: float | None = None) -> str:
         """Return an HTML element that shows the film: a video if ffmpeg is installed, else an animated image.

@@ -12,8 +12,8 @@ from torch import Tensor
 def to_array(data: Any, name: str = "data") -> np.ndarray:
     """Copy or view a recording as an array of booleans, integers, float32 or float64, which matplotlib can draw.
 
-    It is a tensor on any device, of any real dtype, a numpy array, a number, or a list or tuple of these, such as the
-    outputs that a loop over time collects, which adds a leading axis. `name` is the caller's, for messages.
+    The data are a tensor on any device, of any real dtype, a numpy array, a number, or a list or tuple of these, such
+    as the outputs that a loop over time collects, which adds a leading axis. `name` is the caller's, for messages.
     """
     if isinstance(data, Tensor):
         return _from_tensor(data, name)
@@ -33,8 +33,8 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
 def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", finite: bool = True) -> np.ndarray:
     """Return a recording of one sample as ``[time, neuron]``, with at least one step and one neuron.
 
-    It has that shape or ``[time]``, or ``[neuron, time]`` without `time_first`; NaN and infinity are refused if it has
-    to be `finite`.
+    The data have that shape or ``[time]``, or ``[neuron, time]`` without `time_first`; with `finite`, NaN and infinity
+    are refused.
     """
     array = to_array(data, name)
     expected = "[time, neuron] or [time]" if time_first else "[neuron, time] or [time]"

@@ -10,8 +10,8 @@ from snn_plot.numbers import checked_whole
 def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the rate of each neuron in windows of `window` steps, ``[windows, neuron]``, and their borders in time.
 
-    The rate is the number of values other than 0 in ``spk[time, neuron]``, divided by the duration of the window: the
-    last one may be shorter. `unit` is the duration of a step, and step ``t`` is centered on ``t * unit``.
+    The rate is the number of values other than 0 in ``spk[time, neuron]``, divided by the duration of the window; the
+    last window may be shorter. `unit` is the duration of a step, and step ``t`` is centered on ``t * unit``.
     """
     starts = np.arange(0, len(spk), window)
     borders = np.append(starts, len(spk))

@@ -28,8 +28,8 @@ def confusion_matrix(
 
     .. math:: shade_{ij} = counts_{ij} / \textstyle\sum_k counts_{ik}
 
-    The shade is the share of the row's class, so rare classes are as readable as frequent ones; the number in a cell is
-    the count, left out where it is 0 and with more than 20 classes.
+    The shade is the share of the samples of the row's class, so rare classes are as readable as frequent ones. The
+    number in a cell is the count, left out where it is 0 and with more than 20 classes.
 
     Args:
         counts: Samples of true class ``i`` predicted as ``j``, whole numbers of shape ``[classes, classes]``.

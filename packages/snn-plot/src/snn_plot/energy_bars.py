@@ -60,7 +60,7 @@ def energy_bars(
         raise ValueError("energy_bars needs the energies of at least one network in account, got none")
     counts = {name: len(values) for name, values in series.items()}
     if len({*counts.values()}) > 1:
-        raise ValueError(f"energy_bars needs networks with equally many layers in account, got {counts}")
+        raise ValueError(f"energy_bars needs networks with the same number of layers in account, got {counts}")
     layers = next(iter(counts.values()))
     names = names_for(own_names if labels is None else labels, layers, "energy_bars")
     names = [str(layer) for layer in range(layers)] if names is None else names

@@ -36,7 +36,7 @@ def event_frames(
     vmax: float | None = None,
     **artist: Any,
 ) -> Axes:
-    r"""Draw frames of events as one sheet: blue where it grew darker, vermilion where it grew brighter.
+    r"""Draw frames of events as one sheet: blue where the scene got darker, vermilion where it got brighter.
 
     .. math:: color = ground \cdot \textstyle\prod_p \left(1 - \min(n_p / v_{max}, 1)\,(1 - color_p)\right)
 

@@ -45,7 +45,7 @@ def isi_histogram(
         **artist: Passed to ``Axes.stairs``, such as ``color`` or ``label``.
 
     Returns:
-        The axes. If no neuron fired twice, they say so and hold no bars.
+        The axes. If no neuron fired twice, the axes say so and have no bars.
 
     Raises:
         TypeError: If the data are not real numbers or `ax` is not an Axes.

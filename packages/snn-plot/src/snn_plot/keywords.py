@@ -1,4 +1,4 @@
-"""The keywords of an artist: the user's, and the defaults that these leave open."""
+"""The keywords of an artist: the user's, and defaults for the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch
 
 
 def completed(chosen: Mapping[str, Any], artist: type[Artist], /, **defaults: Any) -> dict[str, Any]:
-    """Return the user's keywords for a kind of artist, with the defaults of those that the user leaves open.
+    """Return the user's keywords for a kind of artist, with defaults for those that the user does not pass.
 
     A default gives way to a keyword under any of its names. The limits of a scale also give way to a ``norm``, and the
     color of bars to that of their faces, or of steps to that of their line.

@@ -15,7 +15,7 @@ def is_number(value: Any) -> bool:
 
 
 def whole(value: Any, least: int = 1) -> int | None:
-    """Return a whole number of at least ``least``, of Python, numpy or torch, as an int; None if a value is none."""
+    """Return a whole number of at least ``least``, of Python, numpy or torch, as an int; None for any other value."""
     return int(value) if is_number(value) and value == int(value) and value >= least else None
 
 

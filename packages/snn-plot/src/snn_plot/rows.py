@@ -12,7 +12,7 @@ from snn_plot.axes import whole_ticks
 
 
 def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[str] | None:
-    """Return labels as texts, after checking that there is one per neuron or class; None if there are none."""
+    """Return labels as strings, after checking that there is one per neuron or class; None if there are none."""
     if labels is None:
         return None
     names = texts(labels, caller, "labels")
@@ -24,11 +24,11 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
 
 
 def texts(several: Any, caller: str, name: str) -> list[str]:
-    """Return each item of a sequence as text, or raise a TypeError if it is not a sequence."""
+    """Return each item of a sequence as a string, or raise a TypeError if it is not a sequence."""
     try:
         return [str(item) for item in several]
     except TypeError:
-        raise TypeError(f"{caller} needs {name} as a list of texts, got {several!r:.60}") from None
+        raise TypeError(f"{caller} needs {name} as a list of strings, got {several!r:.60}") from None
 
 
 def row_order(order: Any, neurons: int) -> list[int]:

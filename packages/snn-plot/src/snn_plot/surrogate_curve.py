@@ -80,7 +80,7 @@ def surrogate_curve(
         share, fullest = counts / distance.size, max(counts.max(), 1)
         label = f"membranes, {share.max():.0%} in the fullest bar"
         height = TALLEST * counts / fullest
-        # on the edge of the axes, whose y limits are the curves'; Axes.stairs would take 0 among them
+        # on the edge of the axes, whose y limits are set by the curves; Axes.stairs would add 0 to them
         across = ax.get_xaxis_transform()
         ax.add_patch(StepPatch(height, borders, fill=True, color="0.8", label=label, transform=across, zorder=0.5))
     for i, (spk, _) in enumerate(curves.values()):
@@ -95,7 +95,7 @@ def surrogate_curve(
 def _distances(mem: Any, threshold: float) -> np.ndarray:
     potentials = to_array(mem, "mem")
     if potentials.size == 0:
-        raise ValueError("mem holds no value: pass recorded membrane potentials, or None for no histogram")
+        raise ValueError("mem is empty: pass recorded membrane potentials, or None for no histogram")
     require_finite(potentials, "mem")
     if not is_number(threshold):
         raise ValueError(f"surrogate_curve needs a finite threshold, got {threshold}")

@@ -78,8 +78,8 @@ def traces(
     Args:
         data: Potentials, ``[time, neuron]`` or ``[time]``: tensor, array or list.
         spk: Spikes of the same shape; none are marked if None.
-        dim: Rows and columns of the grid, for the first ``rows * columns`` neurons. If None, 3 by 3, or for fewer
-            neurons two rows of all, or one if they are odd.
+        dim: Rows and columns of the grid, for the first ``rows * columns`` neurons. If None, 3 by 3; with fewer
+            neurons two rows, or one row if their number is odd.
         spk_height: Height of a spike's peak in the grid, in the unit of `data`.
         titles: Title of each of the first axes of the grid.
         ax: Axes to draw on; the current ones if None.
@@ -164,7 +164,7 @@ def _grid(neurons: int, dim: tuple[int, int] | None, titles: list[str] | None) -
     if 0 in (rows, columns) or rows * columns > neurons:
         raise ValueError(
             f"a grid of {rows} by {columns} needs {rows * columns} traces, but data has {neurons} neurons: "
-            "pass dim=(rows, columns) that fits, or ax for one axes"
+            "pass dim=(rows, columns) that fits, or ax to draw on one axes"
         )
     axes = plt.gcf().subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for each, title in zip(axes.flat, titles or (), strict=False):

@@ -25,8 +25,8 @@ def training_curve(
 ) -> Axes:
     """Draw one or several series of numbers over the epochs of a training run.
 
-    Series of different units, such as a loss and an accuracy, belong on two axes: call it once for each. A NaN, which a
-    diverged run leaves, is a gap in the line.
+    Series of different units, such as a loss and an accuracy, belong on two axes: call this function once for each. A
+    NaN, which a diverged run leaves, is a gap in the line.
 
     Args:
         history: Name and values of each series, ``{"loss": [epochs], ...}``, or the values of one, ``[epochs]``.

@@ -1,7 +1,7 @@
 """Encoders: turn numbers and labels into spikes, time first, and back.
 
-Values that do not fit raise a ValueError on the CPU. An accelerator checks them by itself, so that nothing has to wait
-for it, and stops with a message.
+On the CPU, values that do not fit raise a ValueError. An accelerator checks them on its own, so that nothing has to
+wait for it, and stops with an error message.
 """
 
 from snn_spikegen._version import __version__

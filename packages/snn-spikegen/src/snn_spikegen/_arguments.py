@@ -102,11 +102,11 @@ def place(device: torch.device | str | None) -> torch.device | None:
     if device is None:
         return None
     if not isinstance(device, str | torch.device):
-        raise TypeError(f"device is {device!r}; pass a torch.device or its name, as 'cpu', or None")
+        raise TypeError(f"device is {device!r}; pass a torch.device or its name, such as 'cpu', or None")
     try:
         return torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"device is {device!r}; pass a device of torch, as 'cpu' or 'cuda:0'") from error
+        raise ValueError(f"device is {device!r}; pass a device of torch, such as 'cpu' or 'cuda:0'") from error
 
 
 def source(generator: torch.Generator | None, device: torch.device | None = None) -> None:
@@ -115,7 +115,7 @@ def source(generator: torch.Generator | None, device: torch.device | None = None
         return
     if not isinstance(generator, torch.Generator):
         raise TypeError(
-            f"generator is {generator!r}; pass a torch.Generator, as torch.Generator().manual_seed(0), or None"
+            f"generator is {generator!r}; pass a torch.Generator, such as torch.Generator().manual_seed(0), or None"
         )
     if device is not None and generator.device.type != device.type:
         raise ValueError(

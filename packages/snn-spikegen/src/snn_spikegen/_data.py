@@ -19,7 +19,7 @@ def floating(data: Tensor, name: str = "data") -> Tensor:
 def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
     """Return the dtype of results for real data: the dtype of the data if it is floating, else the default dtype."""
     if not isinstance(data, Tensor):
-        raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, as torch.as_tensor({name})")
+        raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, such as torch.as_tensor({name})")
     if data.is_complex():
         raise TypeError(f"{name} has dtype {data.dtype}; spikes encode real numbers: pass {name}.real or {name}.abs()")
     if data.layout != torch.strided:
@@ -43,7 +43,7 @@ def extent(values: Tensor) -> tuple[float, float]:
 
 
 def nearest(number: float, dtype: torch.dtype) -> float:
-    """Return the number of a floating dtype that is nearest to a number; computed here, as no device need wait."""
+    """Return the number of a floating dtype nearest to a number, computed in Python, so that no device has to wait."""
     limits = torch.finfo(dtype)
     exponent = max(math.frexp(number)[1], math.frexp(limits.tiny)[1]) - 1
     spacing = math.ldexp(limits.eps, exponent)
@@ -67,7 +67,7 @@ def without_nan(values: Tensor, name: str = "data") -> None:
         return
     # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are examined again.
     if not math.isfinite(values.detach().sum().item()) and values.isnan().any():
-        raise ValueError(f"{name} holds NaN, which no spike can stand for; replace it first, as with torch.nan_to_num")
+        raise ValueError(f"{name} holds NaN, which no spike can stand for; replace it first with torch.nan_to_num")
 
 
 def spike_trains(spikes: Tensor) -> Tensor:

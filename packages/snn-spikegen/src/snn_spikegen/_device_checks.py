@@ -14,7 +14,7 @@ def answers_at_once(values: Tensor) -> bool:
 
 
 def leave_to_device(every: Tensor, message: str) -> None:
-    """Let a device check a condition when it gets there; waiting for its answer would make a capture impossible."""
+    """Let a device check a condition when it gets there; waiting for its answer would rule out CUDA graphs."""
     torch._assert_async(every, message)
 
 

@@ -17,7 +17,7 @@ def burst(
     .. math:: S[t] = 1 \text{ at } t = 0, \Delta, 2 \Delta, \ldots, (n - 1) \Delta, \qquad
         n = \lceil N x \rceil, \qquad \Delta = \lceil \Delta_\max - (\Delta_\max - \Delta_\min)\, x \rceil
 
-    The count alone tells the value up to ``1 / max_spikes``: ``0 <= n / N - x < 1 / N``. The value 0 is silent.
+    The count alone gives the value to within ``1 / max_spikes``: ``0 <= n / N - x < 1 / N``. The value 0 is silent.
 
     Args:
         data: Values in [0, 1], ``[*shape]``, any real dtype.
@@ -32,7 +32,8 @@ def burst(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, or a number of steps or spikes not an int.
-        ValueError: If ``data`` leave [0, 1] or hold NaN, a number is out of range, or a burst might not end within T.
+        ValueError: If ``data`` lie outside [0, 1] or contain NaN, a number is out of range, or a burst might not end
+            within T.
 
     Example:
         >>> import torch

@@ -55,8 +55,8 @@ def latency(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
-        ValueError: If ``data`` leave [0, 1] or hold NaN, an argument is out of range, ``num_steps`` is missing, or a
-            spike comes after the last step.
+        ValueError: If ``data`` lie outside [0, 1] or contain NaN, an argument is out of range, ``num_steps`` is
+            missing, or a spike comes after the last step.
 
     Example:
         >>> import torch
@@ -73,16 +73,17 @@ def latency(
     values = working(data).detach()
     if extent := outside(values, 0, 1):
         raise ValueError(
-            f"data lie in {list(extent)}; latency needs them in [0, 1]: rescale them, as an 8-bit image by data / 255"
+            f"data lie in {list(extent)}; latency needs them in [0, 1]: rescale them, for example an 8-bit image by "
+            "data / 255"
         )
     on, off = finite("on_target", on_target), finite("off_target", off_target)
     steps = whole_number("num_steps", num_steps)
     if not steps and not bypass:
-        raise ValueError("num_steps is not given; give it, or let bypass=True take it from the latest spike")
+        raise ValueError("num_steps is not given; pass it, or let bypass=True take it from the latest spike")
     times, below = latency_code(values, steps, threshold, tau, first_spike_time, normalize, linear, epsilon)
     times = times.round()
     if not steps and not times.numel():
-        raise ValueError("num_steps is not given, and empty data have no latest spike to take it from; give num_steps")
+        raise ValueError("num_steps is not given, and empty data have no latest spike to take it from; pass num_steps")
     late = "raise num_steps, lower tau, set normalize=True, or drop late spikes with bypass=True"
     if steps and not answers_at_once(times):
         latest = 0
@@ -142,7 +143,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
     if extent := outside(times, 0, math.inf, "spike_time"):
         raise ValueError(f"spike_time holds {extent[0]}; a spike time is a step, at least 0")
     step = torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
-    # Multiplying by 1 / t, unlike dividing by t, rounds to the same last bit as the peer's ramps. No slope: no ramp.
+    # Multiplying by 1 / t, unlike dividing by t, rounds to the same last bit as snnTorch's ramps. No slope: no ramp.
     slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)
     ramps = step * slope
     # In place, with no more passes than needed, as passes cost more than the arithmetic.

@@ -109,7 +109,7 @@ def latency_code_log(
         if not levels[1] > levels[0]:
             raise ValueError(
                 f"epsilon is {epsilon}; added to threshold={threshold} it makes no difference in {values.dtype}: "
-                "enlarge it"
+                "increase it"
             )
     values = values.clamp(min=threshold + epsilon)
     # In place, and with no zero added: new memory of the size of the data costs more than the logarithm.
@@ -206,7 +206,7 @@ def _check(values: Tensor, num_steps: int, first_spike_time: int, normalize: boo
 
 
 def constants(threshold: float, tau: float) -> tuple[float, float]:
-    """Return the constants of a latency code; those that none can have are refused."""
+    """Return the constants of a latency code, after a check."""
     if not 0 < finite("threshold", threshold) < 1:
         raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
     if finite("tau", tau) <= 0:

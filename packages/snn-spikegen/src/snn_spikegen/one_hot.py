@@ -20,7 +20,7 @@ def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
         num_classes: Number of classes C.
 
     Returns:
-        Ones and zeros ``[*shape, num_classes]``, in the default dtype; labels given in a floating dtype keep it.
+        Ones and zeros ``[*shape, num_classes]``, in the default dtype; labels in a floating dtype keep it.
 
     Raises:
         TypeError: If ``targets`` is not a real tensor or ``num_classes`` not an int.
@@ -48,7 +48,7 @@ def labels(targets: Tensor, classes: int) -> Tensor:
     if targets.is_floating_point():
         unknown |= indices != targets
     if is_any(
-        unknown, f"targets holds a value that is not a label; with {classes} classes it lies in [0, {classes - 1}]"
+        unknown, f"targets holds a value that is not a label; with {classes} classes a label lies in [0, {classes - 1}]"
     ):
         raise ValueError(
             f"targets holds {targets[unknown][0].item()}; with num_classes={classes} a label is a whole number in "
@@ -112,5 +112,5 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
     unclear = ~(others.amax(-1) < largest)  # NaN too
     if is_any(unclear, "one_hot_label has a row without a single largest entry, so no label"):
         row = tuple(unclear.nonzero()[0].tolist())
-        raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or mend that row")
+        raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or fix that row")
     return winners

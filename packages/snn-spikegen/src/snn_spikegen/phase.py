@@ -30,7 +30,7 @@ def phase(data: Tensor, num_steps: int, period: int = 8) -> Tensor:
 
     Raises:
         TypeError: If ``data`` is not a real tensor, or a number of steps not an int.
-        ValueError: If ``data`` leave [0, 1] or hold NaN, or a number of steps is out of range.
+        ValueError: If ``data`` lie outside [0, 1] or contain NaN, or a number of steps is out of range.
 
     Example:
         >>> import torch

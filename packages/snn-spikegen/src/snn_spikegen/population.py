@@ -32,7 +32,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
 
     Raises:
         TypeError: If ``data`` is not a real tensor, ``num_neurons`` not an int, or another argument not a number.
-        ValueError: If ``data`` leave [low, high] or hold NaN, or an argument is out of range.
+        ValueError: If ``data`` lie outside [low, high] or contain NaN, or an argument is out of range.
 
     Example:
         >>> import torch

@@ -25,7 +25,7 @@ def rate_interpolate(
         num_steps: Number of steps T, at least 1.
         on_target: Value at a spike.
         off_target: Value at the step after a spike, and after the last one. It may be above ``on_target``.
-        epsilon: Without effect, as a ramp ends at ``on_target`` exactly; it only keeps its place in the signature.
+        epsilon: Has no effect, as a ramp ends at ``on_target`` exactly; accepted because snnTorch's function has it.
 
     Returns:
         The ramps ``[num_steps]``, in the floating dtype of ``spike_time`` (the default dtype for integers).

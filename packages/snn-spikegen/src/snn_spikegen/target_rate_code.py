@@ -35,9 +35,9 @@ def target_rate_code(
         first_spike_time: Step f, the earliest that may fire.
         rate: Share r of the steps from f on that fire, in [0, 1].
         firing_pattern: ``"regular"``, ``"uniform"`` or ``"poisson"``, in upper or lower case.
-        generator: Source of randomness; the global one of the CPU by default. It may draw on another device than
-            ``device``.
-        dtype: Floating dtype of the spikes; the default one by default.
+        generator: Source of randomness; the global one of the CPU by default. It may be on a different device
+            from ``device``.
+        dtype: Floating dtype of the spikes; torch's default dtype if None.
         device: Device of the spikes and times; by default the generator's, or the CPU.
 
     Returns:
@@ -88,8 +88,8 @@ def _regular(first: int, steps: int, gap: float) -> Tensor:
         return torch.arange(first, steps, int(gap), device=_CPU)
     # The floor of a float32 multiple decides on which side of a step a spike falls, on every device alike.
     times = torch.arange(first, steps, gap, dtype=torch.float32, device=_CPU).long()
-    # The number of multiples is rounded too, and may count one that falls on step T. Looking costs as much as the rest,
-    # so it is done only if the last multiple is near T.
+    # The number of multiples is rounded too, and may count one that falls on step T. A check costs as much as the rest,
+    # so it is made only if the last multiple is near T.
     last = first + (math.ceil((steps - first) / gap) - 1) * gap
     return times[:-1] if last > steps * (1 - 2**-20) and times[-1].item() >= steps else times
 

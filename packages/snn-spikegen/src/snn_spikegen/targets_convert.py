@@ -35,7 +35,7 @@ def targets_convert(
 
     .. math:: Y = \mathrm{targets\_rate}(y) \text{ or } \mathrm{targets\_latency}(y)
 
-    With ``on_target=1``, ``off_target=0`` and ``interpolate=False`` they are spikes; otherwise they suit a membrane.
+    With ``on_target=1``, ``off_target=0`` and ``interpolate=False`` they are spikes; otherwise, targets for a membrane.
 
     Args:
         targets: Labels ``[*shape]``, commonly ``[B]``, whole numbers in [0, num_classes - 1] of any real dtype.

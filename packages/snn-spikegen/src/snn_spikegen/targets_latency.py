@@ -46,7 +46,7 @@ def targets_latency(
         bypass: Whether spikes later than T - 1 are dropped instead of raising an error.
 
     Returns:
-        Targets ``[num_steps, *shape, num_classes]``, in the default dtype; labels given in a floating dtype keep it.
+        Targets ``[num_steps, *shape, num_classes]``, in the default dtype; labels in a floating dtype keep it.
 
     Raises:
         TypeError: If ``targets`` is not a real tensor, a number of steps or classes not an int, or another argument not

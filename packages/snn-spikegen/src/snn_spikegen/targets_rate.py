@@ -48,13 +48,13 @@ def targets_rate(
         off_target: Value elsewhere.
         firing_pattern: ``"regular"``, ``"uniform"`` or ``"poisson"``, as in ``target_rate_code``.
         interpolate: Whether the value rises linearly up to each spike, as in ``rate_interpolate``.
-        epsilon: Without effect, as in ``rate_interpolate``.
+        epsilon: Has no effect, as in ``rate_interpolate``.
         generator: Source of randomness, on any device; the global one of the CPU by default. The train of the correct
             rate is drawn first.
 
     Returns:
         Targets ``[num_steps, *shape, num_classes]``, or ``[*shape, num_classes]`` (see above), in the default dtype;
-        labels given in a floating dtype keep it.
+        labels in a floating dtype keep it.
 
     Raises:
         TypeError: If ``targets`` is not a real tensor, a number of steps or classes not an int, a rate or target not a
@@ -98,7 +98,7 @@ def targets_rate(
     def train(rate: float) -> Tensor:
         _, times = target_rate_code(steps, first, rate, pattern, generator=generator, device="cpu")
         if interpolate:
-            # 16-bit floats do not hold every step above 256 or 2048
+            # 16-bit floats cannot represent every step above 256 or 2048
             times = times.to(torch.promote_types(dtype, torch.float32))
             values = rate_interpolate(times, steps, on, off).to(dtype)
         else:

@@ -21,7 +21,7 @@ __all__ = ["REGISTERS", "Engine", "block_size", "warps"]
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _LONGEST = 32  # the most steps that the backward pass computes again at a time
-_MANY = 2**18  # columns from which a large GPU has more than it can run at a time
+_MANY = 2**18  # columns above which a large GPU has more than it can run at a time
 REGISTERS = 168
 """The registers of a thread for kernels in which NVIDIA's compiler would otherwise spill values to run more warps."""
 
@@ -39,7 +39,7 @@ class Engine:
     """
 
     name = "snn-triton"
-    widens = True  # tells snn-core that the engine reads half precision itself, beside states in float32
+    widens = True  # tells snn-core that the engine itself reads half precision, with states in float32
 
     def __init__(
         self, device: str = "cuda", block: int | None = None, functions: Mapping[str, Any] | None = None
@@ -178,8 +178,8 @@ def block_size(columns: int, dtype: str, states: int, backward: bool = False) ->
     """Return the number of columns of one block of a kernel.
 
     A small sequence is divided among as many blocks as possible, except in half precision, which is loaded ahead two
-    columns at a time. In a large one, each thread takes several columns, whose loads are in flight together: the fewer,
-    the more registers and shared memory a column needs, and only one if rows begin at arbitrary places in memory.
+    columns at a time. In a large one, each thread takes several columns, whose loads are in flight together. It takes
+    fewer if a column needs more registers and shared memory, and only one if rows begin at arbitrary places in memory.
 
     Args:
         columns: Columns of a sequence.

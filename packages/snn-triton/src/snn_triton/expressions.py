@@ -11,7 +11,7 @@ from snn_core.kernels.program import Program, Register
 
 __all__ = ["Lines", "Unknown"]
 
-# Triton rounds a division or a root to the nearest only on request, and contracts nothing as kernels are compiled here
+# Triton rounds a division or a root to the nearest only on request, and contracts nothing with the options used here
 _ROUNDED = {"float32": {"div": "tl.div_rn({}, {})", "sqrt": "tl.sqrt_rn({})"}}
 _ROUNDED["float64"] = {"sqrt": "tl.sqrt({})"}
 _LIBRARY = ("rsqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "pow")
@@ -25,7 +25,7 @@ _TEMPLATES |= {"round": "libdevice.rint({})"}
 
 
 class Unknown(Exception):
-    """Error of a program that has no kernel, with the reason."""
+    """Error raised for a program that has no kernel; its message is the reason."""
 
 
 class Lines:
@@ -131,7 +131,7 @@ class Lines:
             return self._instruction("sub", sides)
         template = _ROUNDED[self.dtype].get(name) or _TEMPLATES.get(name)
         if template is None:
-            raise Unknown(f"a step computes '{name}', which its kernel does not")
+            raise Unknown(f"a step computes '{name}', which its kernel does not support")
         return self._assigned(template, numbers, condition=name in CONDITIONS)
 
     def _clamped(self, x: str, low: str, high: str) -> str:

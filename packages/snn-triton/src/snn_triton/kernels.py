@@ -10,7 +10,7 @@ from snn_triton.source import Source
 
 __all__ = ["kernel"]
 
-# their values change from call to call, and must not cause a new compilation
+# arguments whose values change from call to call, which must not cause a new compilation
 _NOT_SPECIALIZED = ("steps", "every")
 
 

@@ -7,7 +7,7 @@ from importlib import metadata
 
 __all__ = ["register"]
 
-# the distributions that may hold the module
+# the distributions that may contain the module
 _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 _OLDEST = (3, 6)
 
@@ -28,9 +28,9 @@ def register() -> tuple[bool, str]:
     import torch
 
     if torch.version.cuda is None and torch.version.hip is None:
-        return False, f"torch {torch.__version__} is built without GPUs: install one for CUDA or ROCm"
+        return False, f"torch {torch.__version__} is built without GPU support: install a build for CUDA or ROCm"
     if not torch.cuda.is_available():
-        return False, "no GPU: torch sees none"
+        return False, "torch finds no GPU"
     version = _version()
     if version is None:
         return False, "Triton, which comes with torch for Linux, is not installed: pip install triton"

@@ -16,7 +16,7 @@ __all__ = ["Backward", "Forward", "Source", "backward_source", "forward_source"]
 
 _AHEAD = 4  # steps whose loads are in flight at a time
 _MOST = 400  # instructions of a step, far more than any known neuron has
-# names that the source uses for its own values, singly and by kinds
+# names that the source uses for its own values, as single words and as patterns
 _TAKEN = frozenset(
     "tl libdevice column columns there steps step every row begins end last segment segments behind length place kept "
     "scratch BLOCK range min float".split()

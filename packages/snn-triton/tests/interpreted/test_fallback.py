@@ -112,7 +112,7 @@ def test_a_program_that_is_too_long() -> None:
 def test_an_instruction_that_is_not_known() -> None:
     program = of_instructions([Instruction("erf", (Register(0),))])
     reason = Engine("cpu", 8, FUNCTIONS).refuses(program, torch.float32)
-    assert reason == "a step computes 'erf', which its kernel does not"
+    assert reason == "a step computes 'erf', which its kernel does not support"
 
 
 def test_an_input_of_integers() -> None:

@@ -138,7 +138,7 @@ def test_a_sequence_in_parts(name: str) -> None:
 def test_products_go_to_the_library_where_there_are_enough_neurons(make: Callable[[], Any]) -> None:
     neuron = make()
     assert kernels.choose(neuron, drive(8, 63, 32, dtype=torch.float32)).reason.endswith(
-        "it has weights, and gains only with 8 steps of 2048 neurons in all samples"
+        "it has weights; a program is faster only with 8 or more steps and 2048 or more neurons in all samples"
     )
     for trace in (False, True):
         Comparison(neuron.float(), drive(8, 64, 32, dtype=torch.float32), trace=trace).agrees()

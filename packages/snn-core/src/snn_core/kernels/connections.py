@@ -64,7 +64,7 @@ class Connection:
         return [*out.unflatten(-1, (len(self.inputs), -1)).movedim(-2, 0).contiguous()]
 
     def to_sources(self, grad: Tensor, values: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return the gradient of each source, given that of the output; of the values only the shapes matter."""
+        """Return the gradient of each source, given that of the output; only the shapes of the values matter."""
         back = _linear(grad, constants[self.weight].t())
         return [*back.split([values[name].shape[-1] for name in self.sources], -1)]
 

@@ -64,7 +64,7 @@ def conv2d(
 
 
 def _moves(weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Moves | None:
-    """Return the moves that the arguments describe; None if the padding differs between sides or is not torch's."""
+    """Return the moves that the arguments describe; None if the padding differs between sides or is not valid."""
     steps, apart = pair(stride), pair(dilation)
     if steps is None or apart is None or weight.dim() != 4:
         return None
@@ -87,7 +87,7 @@ def takes(module: nn.Module) -> bool:
     )
 
 
-_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are at import, before anybody replaces any
+_CONV2D = nn.Conv2d.forward, nn.Conv2d._conv_forward  # as they are at import, before anyone can replace them
 
 
 class Layout:
@@ -117,7 +117,7 @@ class Layout:
         return self._noted(x, out), how
 
     def convolved(self, convolve: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Return what a convolution makes of an input ``[rows, channels, ...]``."""
+        """Return the output of a convolution for an input ``[rows, channels, ...]``."""
         x = _channels_last(x)
         return self._noted(x, convolve(x))
 

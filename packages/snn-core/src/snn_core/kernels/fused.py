@@ -115,7 +115,7 @@ def unviewed(tensor: Tensor) -> Tensor:
 def repeated(rows: Tensor, steps: int) -> Tensor:
     """Return one step's input ``[batch, ...]`` repeated in several steps, in the same memory.
 
-    Kernels then give its gradient summed over the steps.
+    Kernels then return its gradient summed over the steps.
     """
     if steps > 1 and rows.requires_grad and torch.is_grad_enabled() and fits(rows):
         return _Repeated.apply(rows, steps)
@@ -142,7 +142,7 @@ def _rows_of(x: Tensor) -> Tensor | None:
 
 
 class _Fused(torch.autograd.Function):
-    """A kernel's call; with ``steps``, the first tensor is the input of one step, repeated in so many steps."""
+    """A kernel's call; with ``steps``, the first tensor is the input of one step, repeated ``steps`` times."""
 
     @staticmethod
     def forward(
@@ -168,7 +168,7 @@ class _Fused(torch.autograd.Function):
             computed = iter(gradients(out, grads, sources, create_graph=True))
             all_gradients = [next(computed) if needed else None for needed in needs]
         else:
-            if x.stride() != strides:  # a hook on saved tensors gave another with the same values
+            if x.stride() != strides:  # a hook on saved tensors returned a copy with other strides
                 x = _laid_out(x, strides)
             takes_x, over_steps = _takes(kernel, x, states), bool(steps) and needs[0]
             options = {"sums_x": True} if over_steps and getattr(kernel, "sums_x", False) else {}
@@ -186,7 +186,7 @@ class _Fused(torch.autograd.Function):
 
 
 def _laid_out(x: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """Return the input whose steps lie in memory in the order of those with other strides, as kernels saved theirs."""
+    """Return the input with its steps laid out in memory as these strides say, like the tensors that a kernel saved."""
     kept = x.detach() if strides[0] else x.detach()[:1]  # one step stands for all
     layout = Layout.of(torch.empty_strided(kept.shape, strides, device="meta"))
     return layout.sequence_back(layout.sequence(kept).clone(memory_format=torch.contiguous_format)).expand(x.shape)

@@ -58,9 +58,9 @@ def offers(operation: str, x: Tensor, *others: Tensor | None) -> tuple[list[Any]
     device = x.device.type
     implementations = offered(operation, device)
     if not implementations:
-        return [], f"none other is installed for {device}"
+        return [], f"no other implementation is installed for {device}"
     if not is_plain(x, *(t for t in others if t is not None)):
-        return [], "under autocast" if is_autocast(device) else "not one plain call on one device"
+        return [], "under autocast" if is_autocast(device) else "not a plain call on one device"
     return implementations, ""
 
 
@@ -74,7 +74,7 @@ def takes(module: nn.Module) -> bool:
     )
 
 
-_LINEAR = nn.Linear.forward  # as it is at import, before anybody replaces it
+_LINEAR = nn.Linear.forward  # as it is at import, before anyone can replace it
 
 
 def is_compiled(module: nn.Module) -> bool:
@@ -107,7 +107,7 @@ class Pooling(Protocol):
 
 
 def max_pool2d(torch_s: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Compute ``max_pool2d`` by a registered implementation that takes the call, else by what was called."""
+    """Compute ``max_pool2d`` by a registered implementation that takes the call, or else by torch's own function."""
     poolings = offered("max_pool2d", x.device.type)
     windows = _windows(*args, **kwargs) if poolings and x.dim() == 4 and is_plain(x) else None
     if windows is not None:

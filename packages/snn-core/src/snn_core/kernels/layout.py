@@ -55,7 +55,7 @@ class Layout:
         """Return ``[T, columns]`` as ``[T, ...]``; there must be no other reference to it."""
         steps = columns.shape[0]
         if self.order is None:
-            return columns.resize_(steps, *self.shape)  # not a view, as autograd would treat it as one
+            return columns.resize_(steps, *self.shape)  # not a view, which autograd would treat differently
         stored = columns.view(steps, *(self.shape[axis] for axis in self.order))
         return stored.permute(0, *(1 + axis for axis in _inverse(self.order)))
 

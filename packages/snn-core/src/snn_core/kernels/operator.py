@@ -57,7 +57,7 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
     if engine is not None:
         return Choice(engine.name, "runs its step program")
     if reason and why == _without_operator(neuron):
-        why = ""  # it concerns compilers alone
+        why = ""  # that reason concerns only compilers
     return Choice("reference", "; ".join(filter(None, (why, reason))))
 
 
@@ -103,7 +103,7 @@ def _fused_call(
         return None, known
     call_, constants = known
     if not fused.fits(xs, *state, *constants):
-        return None, "something other than autograd follows what is computed"
+        return None, "something other than autograd watches what is computed"
     kernel, why = kernel_for(call_, xs, constants)
     return None if kernel is None else (kernel, call_, constants), why
 
@@ -156,7 +156,7 @@ def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[T
         return f"{min(replaced)} was replaced on this one neuron"
     spike_grad = neuron.spike_grad
     if type(spike_grad) not in _SURROGATES.values():
-        return f"the surrogate {spike_grad!r} is not one an operator knows"
+        return f"the operator does not support the surrogate {spike_grad!r}"
     for option in ("inhibition", "state_quant"):
         if getattr(neuron, option):
             return f"{option} is not part of the operator"

@@ -27,7 +27,7 @@ def is_owned(grads: Sequence[Any]) -> bool:
 
 
 def _is_observed() -> bool:
-    """Return True if a profiler, debugger or the like follows Python's calls and so holds references too."""
+    """Return True if a profiler, debugger or the like follows Python's calls, and so holds references too."""
     if sys.getprofile() is not None or sys.gettrace() is not None:
         return True
     monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on

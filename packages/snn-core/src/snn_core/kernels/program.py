@@ -64,13 +64,13 @@ class Program:
     outputs: Mapping[str, Operand]
 
     def run(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Compute the outputs by PyTorch, one instruction after another.
+        """Compute the outputs with PyTorch, one instruction after another.
 
         Args:
             values: The inputs by name, of shapes that broadcast.
 
         Returns:
-            The outputs by name; an output that is a number stays one.
+            The outputs by name; an output that is a number stays a number.
         """
         registers: list[Any] = [values[name] for name in self.inputs]
 
@@ -244,7 +244,7 @@ class Made:
         self._by_program: dict[int, tuple[Any, dict[Any, Any]]] = {}
 
     def get(self, program: StepProgram, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made from a program under a key, which is all else that it depends on, or make it now."""
+        """Return what was made from a program, or make it now; the key must name everything else that it depends on."""
         number = id(program)
         entry = self._by_program.get(number)
         if entry is None or entry[0]() is not program:

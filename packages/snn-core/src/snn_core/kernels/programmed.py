@@ -70,7 +70,7 @@ class Programmed:
             program, grads, x, states, coefficients, saved, trace, need_x, sizes, **options
         )
         of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
-        sums = {name: total for name, total in totals if total is not None}  # in fact all of them are
+        sums = {name: total for name, total in totals if total is not None}  # in fact none of them is None
         if sums_x:
             of_x = sums.pop(X_OVER_STEPS).to(x.dtype)
             sums = {name: total.sum_to_size(shape) for name, total in sums.items()}

@@ -19,11 +19,11 @@ from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_const
 from snn_core.neuron.firing import as_dtype, computing_dtype, is_autocast
 
 Known = StepProgram | str  # a program, or the reason why there is none
-Sample = tuple[int, ...] | None  # the shape of one sample of the input, if a program may hold only for that shape
+Sample = tuple[int, ...] | None  # the shape of one sample of the input, if a program may be valid only for that shape
 LEAST_STEPS = 8
-"""The least number of steps with which a sequence of a neuron with connections runs faster by its program."""
+"""The smallest number of steps with which a sequence of a neuron with connections runs faster by its program."""
 LEAST_NEURONS = 2048
-"""The least number of neurons, in all samples, with which such a sequence runs faster by its program."""
+"""The smallest number of neurons, in all samples, with which such a sequence runs faster by its program."""
 
 
 def program(
@@ -61,14 +61,14 @@ def program(
 def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     """Return the engine that takes the program of a neuron's sequence, or None and why no installed engine does.
 
-    Only a copy of the neuron runs.
+    Only a copy of the neuron runs; the neuron itself does not change.
     """
     engines = offered("program", xs.device.type)
     if not engines:
         return None, ""
     constants = constants_of(neuron)
     if not fused.is_plain_by_element(xs, *constants.values()):
-        return None, "something other than autograd follows what is computed"
+        return None, "something other than autograd watches what is computed"
     dtype, sample = computing_dtype(xs), _sample(neuron, xs, constants)
     why = _unfit(neuron, xs, constants, dtype, sample)
     if why:
@@ -81,7 +81,7 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     """Run a neuron's whole sequence by its step program, or by the reference loop if that is not possible.
 
-    The first sequence of its kind begins with a step by the neuron's own code, which must change nothing but the state,
+    The first sequence of its kind begins with a step in the neuron's own code, which must change nothing but the state,
     and must compute what the program computes. Under hooks on saved tensors, such as those of a checkpoint, the loop
     runs.
 
@@ -138,7 +138,7 @@ def program_of_family(call: SequenceCall, axes: int, constants: Sequence[Tensor]
     Args:
         call: The call of the family's operator.
         axes: Number of axes of one step's input, including the batch.
-        constants: The constants of the family, of which only shape and dtype matter.
+        constants: The constants of the family, only whose shapes and dtypes matter.
         learn: For each constant, True if it is learned.
     """
     return _of_family(call, axes, tuple((c.shape, c.dtype, needed) for c, needed in zip(constants, learn, strict=True)))
@@ -175,15 +175,18 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torc
         if xs.dim() == 2:
             return "it has weights, and its input has no batch axis"
         if len(xs) < LEAST_STEPS or shape.numel() < LEAST_NEURONS:
-            return f"it has weights, and gains only with {LEAST_STEPS} steps of {LEAST_NEURONS} neurons in all samples"
+            return (
+                f"it has weights; a program is faster only with {LEAST_STEPS} or more steps and {LEAST_NEURONS} or "
+                "more neurons in all samples"
+            )
     for name, value in constants.items():
         if value.dim() and value.dtype != dtype:
-            return f"{name} is {value.dtype} for each neuron, and the input is {dtype}"
+            return f"{name} has {value.dtype} values, one per neuron, but the input is {dtype}"
     return ""
 
 
 def _sample(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> Sample:
-    """Return the shape of one sample of a step's input if the program may hold only for that shape, else None."""
+    """Return the shape of one sample of a step's input if the program may be valid only for that shape, else None."""
     shape = neuron.state_shape(xs.detach()[0])
     weights = shape != xs.shape[1:] or not all(fused.broadcasts(c.shape, shape) for c in constants.values())
     return tuple(xs.shape[2:]) if weights else None
@@ -198,7 +201,7 @@ def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sa
             return thread.submit(lambda: traced(neuron(), axes, dtype, sample)).result()
         except NoProgram:
             raise
-        except Exception as error:  # the neuron's own code may raise anything at numbers that it does not expect
+        except Exception as error:  # the neuron's own code may raise anything for numbers that it does not expect
             raise NoProgram(f"a step on random numbers raises {type(error).__name__}: {error}") from error
 
 
@@ -224,7 +227,7 @@ class _Kept:
     """
 
     places: Any
-    held: Any  # kept alive, so that no other object gets the identity of one that was seen
+    held: Any  # kept alive, so that no other object gets the identity of an earlier one
     programs: dict[Any, Known] = field(default_factory=dict)
     impure: str = ""
 
@@ -232,9 +235,9 @@ class _Kept:
         return self.impure or self.programs.get(kind)
 
     def by_first_step(self, neuron: Any, xs: Tensor, state: Any, sample: Sample) -> tuple[Known, Any]:
-        """Run the first step by the neuron's own code; return a program that does the same or why there is none.
+        """Run the first step in the neuron's own code; return a program that does the same or why there is none.
 
-        The outputs of the step come with it.
+        The outputs of the step are returned with it.
         """
         from snn_core.sequence.surroundings import Surroundings
 
@@ -257,7 +260,7 @@ class _Kept:
         return known, outputs
 
     def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype, sample: Sample) -> Known:
-        """Find the program of the neuron by the first step of a copy."""
+        """Find the program of the neuron from the first step of a copy."""
         from snn_core.sequence.surroundings import copied
 
         try:

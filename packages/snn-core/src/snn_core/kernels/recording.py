@@ -98,7 +98,7 @@ class Recording(TorchDispatchMode):
     def emit(self, name: str, *operands: Operand) -> Operand:
         """Add an instruction, unless its result is already known."""
         if not all(isinstance(operand, Register | float) for operand in operands):
-            raise NoProgram(f"'{name}' is called with {operands}, which programs do not know")
+            raise NoProgram(f"'{name}' is called with {operands}, which programs do not support")
         if name == "mul" and 1.0 in operands:
             return operands[operands[0] == 1.0]
         if any(isinstance(operand, Sum) for operand in operands):
@@ -178,7 +178,7 @@ class Recording(TorchDispatchMode):
         return operand
 
     def _total(self, operand: Operand, before: Tensor, out: Tensor) -> Operand:
-        """Return the register of a sum; that of a gradient of constants is taken at the end, where shapes are known."""
+        """Return the register of a sum; the gradient of a constant is summed at the end, where shapes are known."""
         if not isinstance(operand, Register):
             return self._number(out)
         kind = self._kind(operand)
@@ -245,7 +245,7 @@ class Recording(TorchDispatchMode):
             return operand  # the gradient of a constant gets the dtype of the constant at the end
         if before == torch.bool and after.is_floating_point:
             return self.emit("number", operand)
-        raise NoProgram(f"a step computes in {str(before).removeprefix('torch.')} as well")
+        raise NoProgram(f"a step also computes in {str(before).removeprefix('torch.')}")
 
     def _encoded(self, value: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):

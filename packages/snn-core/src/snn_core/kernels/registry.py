@@ -134,7 +134,7 @@ class Interpreter(Protocol):
         """Return None to take a program, or the reason for refusing it."""
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
-        """Return an uninitialized tensor of some sizes, with the dtype and device of another."""
+        """Return an uninitialized tensor of the given sizes, with the dtype and device of another."""
 
     def forward(
         self,
@@ -221,7 +221,7 @@ def register(operation: str, kernel: Any) -> None:
     known = (*FAMILIES, *_OF_LAYERS, "program")
     if operation not in known:
         raise ValueError(
-            f"no sequence operator {operation!r} to register a kernel for; the operators are {', '.join(known)}"
+            f"cannot register a kernel for the unknown operation {operation!r}; known are {', '.join(known)}"
         )
     _OFFERED.setdefault(operation, []).insert(0, kernel)
 
@@ -311,7 +311,7 @@ def loop(advance: Advance, xs: Tensor, state: Any, trace: bool, first: Any = Non
 
     Args:
         advance: One step, ``(x, state, carried) -> (spikes, state, carried)``, such as a neuron's ``advance``;
-            ``carried`` is None in the first step. Input and spikes have the dtype of the state there.
+            ``carried`` is None in the first step. Its input and spikes have the dtype of the state.
         xs: Input ``[T, batch, ...]``, T >= 1.
         state: A complete state of the neuron.
         trace: Return every step's states, stacked on axis 0, instead of the last one.

@@ -82,7 +82,7 @@ def _recorded(
     lengths: tuple[int, ...],
     scale: float,
 ) -> StepProgram:
-    there = constants_of(neuron)  # perhaps on another device than the input that is recorded
+    there = constants_of(neuron)  # perhaps not on the device of the input that is recorded
     constants = {n: t.detach().to("cpu", copy=True).requires_grad_(t.requires_grad) for n, t in there.items()}
     shapes = [tensor.shape for tensor in constants.values()]
     if sample is None:
@@ -137,7 +137,7 @@ def _recorded(
     expected = outputs | {f"d {n}": g for n, g in zip(named, gradients, strict=True) if g is not None}
     values = {"x": x, **state._asdict(), **{f"d {name}": g for name, g in zip(outputs, upstream, strict=True)}}
     if not _computes(program, values, constants, expected):
-        raise NoProgram("the program of its operations gives other numbers")
+        raise NoProgram("the program made of its operations gives different numbers")
     return program
 
 
@@ -182,7 +182,7 @@ def _shape(lengths: tuple[int, ...], axes: int, shapes: Iterable[tuple[int, ...]
 
 
 class _Connections(TorchFunctionMode):
-    """A mode that turns the outputs of connections into inputs of the step, and refuses to read a value into Python."""
+    """A mode that turns the outputs of connections into inputs of the step, and refuses calls that read values."""
 
     def __init__(self, record: Recording, constants: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class _Connections(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         from snn_core.sequence.calls import READS, name_of
 
-        if name_of(func) in READS:  # some of these call no operation, so that the recording does not see them
+        if name_of(func) in READS:  # some of these call no operation, so the recording does not see them
             raise NoProgram(f"'{name_of(func)}' reads a value")
         out = functools.partial(func, *args, **(kwargs or {}))
         return self._connected(out, *args, **(kwargs or {})) if func is F.linear else out()

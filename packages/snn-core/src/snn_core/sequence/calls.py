@@ -39,7 +39,7 @@ def _reporting(name: str) -> Callable[..., Any]:
     return method
 
 
-# code written in C reads a number without them
+# these do not report: code written in C reads the number without calling them
 _UNSEEN = "__new__ __repr__ __getattribute__ __getnewargs__ __format__ __sizeof__ __index__ __doc__".split()
 for _name in {name for name in vars(int) if name.startswith("__")}.difference(_UNSEEN):
     setattr(Rows, _name, _reporting(_name))
@@ -107,7 +107,7 @@ def name_of(func: Any) -> str:
 
 
 def first_by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a call with the input in the first place, which may be passed by name."""
+    """Return the arguments of a call with the input first, even if it was passed by name."""
     name = next((n for n in ("input", "tensors") if n in kwargs), None)
     if args or name is None or not _BEFORE.isdisjoint(kwargs):
         return args, kwargs
@@ -154,13 +154,13 @@ def tensors_in(values: Any) -> list[Tensor]:
 
 
 def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
-    """Raise NotSampleWise unless ``dims``, the axes that an argument means, are within a sample.
+    """Raise NotSampleWise unless ``dims``, the axes that an argument names, are within a sample.
 
     The number of ``axes`` includes the batch.
     """
     dims = dims if isinstance(dims, tuple | list | range) else (dims,)
     if not dims or not all(is_whole(d) and d % axes >= 1 for d in dims):
-        raise NotSampleWise(f"{call.name} is not told to leave the batch axis alone ({name}={value})")
+        raise NotSampleWise(f"{call.name} must name axes other than the batch axis ({name}={value})")
 
 
 def elementwise(call: Call) -> None:
@@ -185,7 +185,7 @@ def cat(call: Call) -> None:
 
 
 def reshape(call: Call) -> None:
-    """Check a call that gives each sample another shape."""
+    """Check a call that gives each sample a different shape."""
     first, *rest = _sizes(call, *call.args[1:], *call.kwargs.values())
     numbers = math.prod(call.first().shape[1:])
     if isinstance(first, Rows):

@@ -36,7 +36,7 @@ class Ending:
 
         Args:
             kept: The state of the samples that ran before; in the first call, the state of the whole batch. It is a
-                tuple of tensors ``[samples, ...]``, a number that holds for all, or None at rest.
+                tuple of tensors ``[samples, ...]``, one number for all samples, or None at rest.
             count: Number of samples.
 
         Raises:
@@ -85,7 +85,7 @@ def _concatenated(parts: list[tuple[Any, int]]) -> Any:
 
 
 def _by_sample(kept: Any, samples: int) -> Any:
-    """Return a state with a number for each sample in place of one for all, on the CPU, where it is read."""
+    """Return a state with a number for each sample instead of one number for all, on the CPU, where it is read."""
     return (torch.full((samples,), kept, device="cpu"),) if isinstance(kept, int) else kept
 
 

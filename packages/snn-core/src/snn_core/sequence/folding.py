@@ -81,7 +81,7 @@ class Folding:
         """Return all steps ``[T, batch, ...]`` of an output of ``rows`` rows, or of each tensor in a structure of them.
 
         Raises:
-            TypeError: If it holds anything but tensors.
+            TypeError: If it contains anything but tensors.
             ValueError: If it does not have one row per sample, while samples have different lengths.
         """
         if isinstance(out, Tensor):
@@ -150,7 +150,7 @@ class Folding:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def at_end(self, states: Tensor, before: Tensor | None) -> Tensor:
-        """Return the state of each sample after its last step; without steps, its state ``before``, or zero."""
+        """Return each sample's state after its last step; for a sample without steps, its state ``before``, or zero."""
         assert self.order is not None
         lengths, device = self._runs.sum(0)[self.order.argsort()], states.device
         ends = states[placed((lengths - 1).clamp_min(0), device), torch.arange(len(lengths), device=device)]
@@ -175,7 +175,7 @@ class Folding:
 
 
 def _follows(node: Any, tensor: Tensor) -> bool:
-    """Return True if a node of a graph passes its gradient on to a tensor, and not to another one in between."""
+    """Return True if a node of a graph passes its gradient directly to a tensor, with no other node in between."""
     after = node.next_functions[0][0]
     return after is tensor.grad_fn or getattr(after, "variable", None) is tensor
 
@@ -215,7 +215,7 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     outside = (counts < 0) | (counts > steps)
     if outside.any():
         raise ValueError(
-            f"unroll: lengths holds {counts[outside][0].item()}; with {steps} steps it lies in [0, {steps}]"
+            f"unroll: lengths holds {counts[outside][0].item()}; with {steps} steps, a length must be in [0, {steps}]"
         )
     if batch and (counts == steps).all():
         return Folding(steps)

@@ -48,7 +48,7 @@ def _is_leaf(module: Any) -> bool:
 def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule | None:
     """Decide how to run a net over ``xs[T, batch, ...]``, as far as its structure allows.
 
-    To ``describe`` the layers and how each will run takes longer than the decision alone.
+    Describing the layers and how each will run (``describe``) takes longer than the decision alone.
 
     Returns:
         The schedule, with the layer and the reason if the net must run step by step; None for a net with code of its
@@ -77,7 +77,7 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
 
 @dataclass(frozen=True)
 class _Chain:
-    """The basis of the schedule of a chain of layers, for one step's input with so many axes."""
+    """The basis of the schedule of a chain of layers, for one step's input with ``axes`` axes."""
 
     axes: int
 
@@ -107,7 +107,7 @@ def _planned(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan | 
     return _plan_of(net, chain, axes)
 
 
-_SMALL = 2**16  # with at most so many neurons in all samples, calling kernels takes longer than they save in one step
+_SMALL = 2**16  # with at most this many neurons in all samples, calling kernels takes longer than they save in one step
 
 
 def is_small(net: nn.Module, xs: Tensor) -> bool:
@@ -370,4 +370,4 @@ _LAYERS: dict[type[nn.Module], Any] = {
 }
 _LAYERS[nn.Identity] = _axes(1)
 _LAYERS[GradedSpikes] = _RULES[F.linear][0]
-_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are at import, before anybody replaces any
+_FORWARDS = {kind: kind.forward for kind in _LAYERS}  # as they are at import, before anyone can replace them

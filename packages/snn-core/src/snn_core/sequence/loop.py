@@ -38,7 +38,7 @@ class Loop:
         return self._inputs[len(self._outputs)]
 
     def step(self, watching: contextlib.AbstractContextManager[None] | None = None) -> tuple[list[Any], Any]:
-        """Run the next step, and return its output: the leaves, in a list that no one else refers to, and structure."""
+        """Run the next step, and return its output: the leaves, in a list that nothing else refers to, and the spec."""
         x = self.next_input()
         rows = x.shape[0] if x.dim() else 1
         for module, ending in self._endings.items():
@@ -98,7 +98,7 @@ def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
 
 
 def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
-    """Run ``chunk`` steps at a time; all but the last run again in the backward pass, or their graph is cut."""
+    """Run ``chunk`` steps at a time; all chunks but the last run again in the backward pass, or the graph is cut."""
 
     def outs() -> Iterator[Any]:
         parts = list(folding.parts(xs.split(chunk)))

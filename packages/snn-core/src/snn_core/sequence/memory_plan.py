@@ -124,10 +124,10 @@ def _search(growth: Growth, steps: int, memory: int) -> tuple[int | None, int]:
             return chunk, peaks[chunk]
 
 
-# bytes from which choices by a tensor's size, such as how to compute a product, no longer change
+# sizes in bytes above which choices that depend on size, such as how to compute a product, no longer change
 _LONG, _LONG_IN_BLOCKS = 64 * 2**20, 256 * 2**20
-_TIMES = 16  # a peak below so many times the size of the parameters' gradients may occur where these are made
-_EVENTS, _MOST_EVENTS = 50_000, 300_000  # events in one dry run from which on the growth per step is steady
+_TIMES = 16  # a peak below this many times the size of the parameters' gradients may occur where they are made
+_EVENTS, _MOST_EVENTS = 50_000, 300_000  # events in one dry run above which the growth per step is steady
 
 
 @dataclass
@@ -249,7 +249,7 @@ def _calls(run: Run) -> Hashable:
 
 def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
     """Return everything that decides how much memory a net takes."""
-    registry.status()  # finds what is installed
+    registry.status()  # loads the kernels that are installed
     return _form(
         [
             [Itself(kernel) for offered in registry._OFFERED.values() for kernel in offered],
@@ -357,7 +357,7 @@ def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usag
     """Count the memory of the tensors of a forward pass, and of the backward pass of its output.
 
     It counts the memory that torch's allocator for the CPU hands out to this thread, including inside operations.
-    Tensors from before do not count; they must stay alive, as torch does not tell how much memory is freed with them.
+    Tensors from before do not count; they must stay alive, as torch does not report how much memory is freed with them.
 
     Raises:
         RuntimeError: If a profiler is recording already, or torch does not record everything that runs.

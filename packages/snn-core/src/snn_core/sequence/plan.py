@@ -100,8 +100,8 @@ class Plan:
         outputs: The net's outputs, as a tree of :class:`Place`.
         net: The net.
 
-    ``products`` tells how linear layers and convolutions were computed in the last run, by path, and ``once`` holds the
-    paths of the layers that were computed in one step only.
+    ``products`` says how linear layers and convolutions were computed in the last run, by path, and ``once`` contains
+    the paths of the layers that were computed in one step only.
     """
 
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
@@ -278,7 +278,7 @@ class Pass:
         net: The net.
         modules: Its modules, by path.
         folding: The order of the rows that a layer sees.
-        layout: The layout of the input of convolutions; None if it is not to be chosen.
+        layout: The layout of the input of convolutions; None to leave the input as it is.
         products: Descriptions of how linear layers and convolutions were computed, by path; filled during the run.
     """
 

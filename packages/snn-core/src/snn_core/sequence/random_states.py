@@ -36,7 +36,7 @@ class RandomStates:
         self._numpy = _numpy_state()
 
     def moved(self) -> bool:
-        """Return True if a number has been drawn since then."""
+        """Return True if a number has been drawn since the states were read."""
         now = RandomStates()
         tensors = zip([self._torch, *self._cuda], [now._torch, *now._cuda], strict=False)
         alike = all(a.equal(b) for a, b in tensors) and self._python == now._python

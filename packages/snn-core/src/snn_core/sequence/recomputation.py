@@ -1,4 +1,4 @@
-"""Segments of a sequence that run again in the backward pass, from the same start and without a trace in the net."""
+"""Segments of a sequence that run again in the backward pass, from the same start, and leave no trace in the net."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Recomputation:
             if again and _versions(original, parameters) != versions:
                 raise RuntimeError(
                     "unroll(chunk=...): the input or a parameter of the net has been changed in place since the "
-                    "forward pass, from which the backward pass computes a chunk again; call backward() before "
-                    "optimizer.step()"
+                    "forward pass, but the backward pass needs its old values to compute a chunk again; call "
+                    "backward() before optimizer.step()"
                 )
             with in_turn(modules), before.as_it_was() if again else nullcontext():
                 again = True

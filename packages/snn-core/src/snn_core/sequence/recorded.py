@@ -22,7 +22,7 @@ from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, autocast_of, described
 from snn_core.sequence.surroundings import Look, copied
 
-FEW = 3  # so few steps are as fast one after another
+FEW = 3  # this many steps or fewer are as fast one after another
 _CHECKED = 2  # steps that are recorded and compared before a plan is trusted
 _MOST = 16  # trusted plans of a net, so that a net that changes at every call does not fill the memory
 
@@ -96,7 +96,7 @@ class _Step:
 
     def __init__(self, net: nn.Module, x: Tensor) -> None:
         self._modes = modes(net)
-        self._has_gradients = torch.is_grad_enabled()  # without, the record does not tell what ran without gradients
+        self._has_gradients = torch.is_grad_enabled()  # if off, the record does not show what ran without gradients
         self._form = _form(x)
         self._look = Look(list(net.modules()), kinds=True)
 
@@ -106,7 +106,7 @@ class _Step:
             return False
         if torch.is_grad_enabled() > self._has_gradients or hooked(net) is not None:
             return False
-        if torch.compiler.is_compiling():  # it cannot look around
+        if torch.compiler.is_compiling():  # a compiler cannot look around
             return plan.fits(net)
         return Look(list(net.modules()), kinds=True).places == self._look.places
 
@@ -117,12 +117,12 @@ def _form(x: Tensor) -> tuple[Any, ...]:
 
 
 def recorded_ahead(net: nn.Module, xs: Tensor, trusts: bool = False) -> Schedule:
-    """Find out how a net with code of its own will run, by the first steps of ``xs[T, batch, ...]`` on a copy of it.
+    """Find out how a net with its own code will run, by running the first steps of ``xs[T, batch, ...]`` on a copy.
 
     The net and the random generators stay as they are. ``trusts`` is as for :func:`recorded`.
 
     Raises:
-        ValueError: If ``trusts`` is True, and the net cannot run layer by layer all the same.
+        ValueError: If ``trusts`` is True, and the net still cannot run layer by layer.
     """
     try:
         twin = copied(net)
@@ -139,7 +139,7 @@ def recorded_ahead(net: nn.Module, xs: Tensor, trusts: bool = False) -> Schedule
 
 
 def refuse_layers(reason: str) -> NoReturn:
-    """Say why a net cannot run layer by layer, as asserted."""
+    """Raise an error that says why a net cannot run layer by layer, although the caller asserted that it can."""
     raise ValueError(
         "unroll: schedule='layers' does not hold for this net, whose outputs would differ from the loop's "
         f"({reason}); use schedule='auto'"
@@ -155,7 +155,7 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     with RandomStates(), torch.no_grad():
         for step in plan.steps:
             if step.of_step and not _same(step, run, net, records, start):
-                return f"'{step.kind}' gives something different for several steps at once than for one after another"
+                return f"'{step.kind}' gives something different for several steps at once than for one at a time"
     return ""
 
 

@@ -116,7 +116,7 @@ class Record(Watch, TorchFunctionMode):
     def may_count(self) -> bool:
         """Return True if the record may hold only for this number of samples, because the code has read it.
 
-        Code that is not written in Python, such as ``str``, ``range`` or ``len``, reads a number without a trace.
+        Code not written in Python, such as ``str``, ``range`` or ``len``, reads a number without leaving a trace.
         """
         return not self.asserted and not all(size.used for size in self._sizes)
 
@@ -261,7 +261,7 @@ class Record(Watch, TorchFunctionMode):
         if not all(isinstance(tensor, Tensor) for tensor in outs):
             raise NotSampleWise(f"'{name}' is not known to act on each sample alone")
         if is_of_step and not all(tensor.dim() and len(tensor) == self.rows for tensor in outs):
-            if self.asserted:  # it may be there only to be read
+            if self.asserted:  # the code may only read it
                 self._unknown.update((id(tensor), tensor) for tensor in outs)
                 return
             raise NotSampleWise(f"'{name}' does not return one row per sample")
@@ -323,7 +323,7 @@ class Record(Watch, TorchFunctionMode):
     def _place(self, tensor: Any) -> Place:
         number = self._places[id(tensor)]
         if tensor.grad_fn is not self._grad_fns[number]:
-            raise NotSampleWise("forward calls a function with a gradient of its own")
+            raise NotSampleWise("forward calls a function that defines its own gradient")
         return Place(number)
 
     def _add(self, tensor: Any, of_step: bool, own: bool) -> int:
@@ -343,7 +343,7 @@ class Record(Watch, TorchFunctionMode):
                 return Named(self._named[id(value)][0])
             if self._surroundings.holds(value):
                 return Held(value)
-            raise NotSampleWise("forward takes a tensor that is neither the net's nor computed by torch's functions")
+            raise NotSampleWise("forward uses a tensor that is neither the net's nor computed by torch's functions")
         if isinstance(value, Rows):
             return "rows"  # the computation of the call does not use it
         if isinstance(value, torch.Size):

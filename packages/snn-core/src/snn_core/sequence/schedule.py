@@ -47,7 +47,7 @@ class Schedule:
 
     With ``blocks``, the layers see only as many steps at a time as run fast together. ``memory`` tells how the sequence
     was cut to fit into a budget, if there is one. ``plan`` is the plan that runs it, and ``basis`` is what it depends
-    on; without one it holds for a single call.
+    on; without a basis, the schedule holds for a single call.
     """
 
     kind: str
@@ -79,7 +79,7 @@ class Schedule:
         return self.basis.holds(self.plan, net, xs)
 
     def after(self, how: Mapping[str, str], once: Collection[str] = ()) -> Schedule:
-        """Return the schedule with what became known as it ran.
+        """Return the schedule, completed with what became known while it ran.
 
         Args:
             how: Descriptions of how its linear layers and convolutions were computed, by path.
@@ -117,7 +117,7 @@ def autocast_of(x: Tensor) -> torch.dtype | None:
 
 
 def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None], steps: int) -> tuple[Layer, ...]:
-    """List a plan's calls of layers and neurons and how each will run, given its input in one step, or None."""
+    """List a plan's calls of layers and neurons and how each will run, given each one's input in one step, or None."""
     modules: dict[str, Any] = dict(net.named_modules(remove_duplicate=False))
     rows: list[Layer] = []
     for step, x in zip(calls, inputs, strict=True):
@@ -162,8 +162,8 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
     """
     if torch.compiler.is_compiling():
         raise RuntimeError(
-            "how a net will run (explain=True) is found by running a step of it, which cannot be compiled; ask once "
-            "outside of what torch.compile compiles"
+            "explain=True finds out how a net will run by running a step of it, which cannot be compiled; call it once "
+            "outside of the code that torch.compile compiles"
         )
     inputs: list[Tensor | None] = []
     with RandomStates(), torch.no_grad(), suppress(RuntimeError, ValueError, TypeError, IndexError):

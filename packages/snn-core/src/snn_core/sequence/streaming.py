@@ -36,7 +36,7 @@ def stream(net: nn.Module) -> Stream:
 
     Raises:
         TypeError: If ``net`` is not a module.
-        ValueError: If one of its modules takes whole sequences, draws the windows of its pooling by random numbers, or
+        ValueError: If one of its modules takes whole sequences, draws the windows of its pooling at random, or
             is in training mode and would draw random numbers or change its statistics.
 
     Example:
@@ -163,7 +163,7 @@ class Stream:
         try:
             self.load_state_dict({name: tensor.to(device_of(self._net)) for name, tensor in states.items()})
         except ValueError as error:
-            raise ValueError(f"{path} holds {error}") from None
+            raise ValueError(f"{path} contains {error}") from None
 
 
 def _names(net: nn.Module) -> dict[str, str]:
@@ -182,7 +182,7 @@ def _check(net: Any) -> None:
             )
         if isinstance(module, nn.FractionalMaxPool2d | nn.FractionalMaxPool3d) and module._random_samples is None:
             raise ValueError(
-                f"stream: {path!r} ({type(module).__name__}) draws its windows by random numbers; use "
+                f"stream: {path!r} ({type(module).__name__}) draws its windows at random; use "
                 f"{type(module).__name__.replace('Fractional', 'Adaptive')}, whose windows are always the same"
             )
         if module.training and changes_or_draws(module):

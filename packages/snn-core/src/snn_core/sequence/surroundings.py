@@ -29,7 +29,7 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}
 _OF_EVERY_NEURON = _OF_EVERY_MODULE | {"_kept", "_kept_in", "_stateless", "_goes_on", "_programs"}
 _OURS = ("snn_core", "snn_functional", "snn_cpu", "snn_triton", "snn")
 _LIBRARIES = ("torch", "numpy", "builtins", "math", "random", "typing", *_OURS)
-# whose objects, other than modules, do not change
+# packages whose objects, other than modules, do not change
 _CONSTANT = (*_OURS, "snn_data", "snn_export", "snn_ipu", "snn_nir", "snn_plot", "snn_spikegen")
 
 
@@ -66,7 +66,7 @@ class Surroundings:
         self._look = Look(self._modules, hooks=hooks)
 
     def change(self, elsewhere: bool = False) -> str:
-        """Describe a change since then: a phrase such as "draws random numbers", or an empty string.
+        """Describe a change since the record was made: a phrase such as "draws random numbers", or an empty string.
 
         Args:
             elsewhere: Ignore attributes and buffers of modules, and random generators.
@@ -158,7 +158,7 @@ def must_be_apart(twin: nn.Module, net: nn.Module) -> None:
     for path, module in twin.named_modules():
         if "forward" in vars(module) and not _held_by(module.forward, {}).keys().isdisjoint(others - own):
             raise ValueError(
-                f"the forward that {path or 'the net'!r} ({type(module).__name__}) was given holds the net itself, and "
+                f"the forward set on {path or 'the net'!r} ({type(module).__name__}) refers to the net itself, and "
                 "would run the net instead of the copy"
             )
 
@@ -238,7 +238,7 @@ class Look:
             self._class(kind)
 
     def __reduce__(self) -> Any:
-        return Look, ([],)  # a copy equals no look at a net, as every object is another there
+        return Look, ([],)  # a copy never equals the original, as it refers to different objects
 
     def digest(self, value: Any) -> Any:
         """Return a digest that distinguishes a value from others, and from itself after a change."""
@@ -314,7 +314,7 @@ _TELLS: dict[type, Callable[[Any], Any]] = {
 
 
 def _told(value: Any) -> Any:
-    """Return a value's own content, without the objects it refers to; unequal to anything if there may be more."""
+    """Return a value's own content, without the objects it refers to; equal to nothing if there may be more."""
     if type(value) in (dict, list, tuple):
         return None
     with suppress(TypeError, ValueError, NotImplementedError):

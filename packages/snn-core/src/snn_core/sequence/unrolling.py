@@ -81,7 +81,7 @@ def unroll(
         resume: Continue from the state that the net holds instead of starting from rest.
         schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions that a
             ``forward`` calls act on each sample alone, even if that is not known (two steps of the loop check it); or
-            an earlier call's :class:`Schedule`, which spares a record unless more than values of tensors has changed.
+            an earlier call's :class:`Schedule`, which is used as it is if only values of tensors have changed.
         chunk: Number of steps to run at a time; the backward pass computes each chunk again, so that memory grows with
             the chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
@@ -167,13 +167,13 @@ def unroll(
     return out, how if how.plan is None else how.after(how.plan.products, how.plan.once)
 
 
-_ONE_STEP = Schedule("steps", "one step of few neurons is faster by itself")
+_ONE_STEP = Schedule("steps", "a single step of few neurons is faster without a plan")
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
     """Return the schedule of a net, if it is known before the net runs."""
     if isinstance(schedule, Schedule):
-        if schedule != _ONE_STEP and schedule.holds_for(net, xs):  # that one holds for no other number of steps
+        if schedule != _ONE_STEP and schedule.holds_for(net, xs):  # _ONE_STEP holds only for one step
             return schedule
         schedule = "auto"
     if schedule == "steps":
