@@ -51,7 +51,7 @@ def test_the_schema_is_strict():
 
 
 def test_a_pure_wheel_has_no_bill():
-    with pytest.raises(ValueError, match="holds no shared library: only native wheels have a bill of materials"):
+    with pytest.raises(ValueError, match="contains no shared library: only native wheels have a bill of materials"):
         sbom.bill(built("snn-cpu"))
 
 
