@@ -55,7 +55,7 @@ class _Backend(_DummyBackendModule):
 
 
 class Accelerator(FakeTensorMode):
-    """A mode in which all tensors have no values, so that tensors on the accelerator can exist."""
+    """A mode in which no tensor has values, so that tensors on the accelerator can exist."""
 
     avoid_device_init = True  # a constant copied to it stays a tensor without values
 
