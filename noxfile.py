@@ -1,8 +1,8 @@
-"""Every check of the workspace is a session here: ``nox -l`` lists them, ``nox -s tests`` runs what a push needs.
+"""Run every check of the workspace as a session: ``nox -l`` lists them, ``nox -s tests`` runs what a push needs.
 
-Package code always comes from the built wheels, tests from the tree. ``dist/wheels`` holds every distribution as a pure
-wheel; ``dist/native`` holds the ones with compiled code once more, compiled. No name of ours is ever looked up on an
-index: each wheel goes in by a URL constraint, which keeps extras and version ranges.
+Package code always comes from the built wheels, tests from the tree. ``dist/wheels`` has every distribution as a pure
+wheel; ``dist/native`` also has those with compiled code as compiled wheels. No name of ours is ever looked up on an
+index: a URL constraint names each wheel, and extras and version ranges still apply.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ nox.options.sessions = ["tests"]
 
 UMBRELLA = "snn"
 TYPED_USE = "integration_tests/typed_use.py"
-# what the session "deploy" needs of the system, and the packages of Debian that bring it
+# programs that the session "deploy" needs, and the Debian packages that contain them
 DEPLOYS = {
     "gcc": "gcc",
     "g++": "g++",
@@ -73,7 +73,7 @@ DEPLOYS = {
     "qemu-arm": "qemu-user",
 }
 NO_DEPLOY = {program: package for program, package in DEPLOYS.items() if shutil.which(program) is None}
-# frameworks that read and write NIR, and what is installed in the environment of each; the last pins its nir
+# frameworks that read and write NIR, and what is installed in the environment of each; sinabs pins its nir
 NIR_PEERS = {
     "norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
     "spikingjelly": ("spikingjelly==2.0.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
@@ -85,24 +85,26 @@ DOCUMENTS = "integration_tests/test_documents.py"
 RECIPES = "integration_tests/recipes"
 ZOO = "integration_tests/zoo"
 INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
-# what snn[all] leaves out; alone(snn-data) has every extra
+# tests that need extras that snn[all] leaves out; alone(snn-data) installs every extra
 APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 ELSEWHERE = (
     *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
     *(f"integration_tests/{name}" for name in ("browser", "neurobench", "nir_peers", "onnx", "parity", "scale")),
 )
 EXAMPLES = ("fused", "reference")
-BARE = ("--ignore=tools/sessions.py", "--ignore=tools/release/sbom.py")  # without examples, of libraries not there
+# they have no examples, and import libraries that are not installed
+BARE = ("--ignore=tools/sessions.py", "--ignore=tools/release/sbom.py")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
 RELEASED = ROOT / "dist" / "released"
 LAST = recorded.last(ROOT)
 DEPENDENT = [name for name in PROJECTS if closure(name) != {name}]
-RELATED = sorted({*DEPENDENT}.union(*map(closure, DEPENDENT)))  # what needs one of ours, or is needed by one
-# with a floor besides that of torch, which has a session of its own
+# packages that need one of ours, or that one of ours needs
+RELATED = sorted({*DEPENDENT}.union(*map(closure, DEPENDENT)))
+# packages with a floor on something other than torch, which has its own session
 FLOORED = [
     name for name in PROJECTS if foreign_floors(name, Requirement(with_foreign_extras(name)).extras).keys() - {"torch"}
 ]
-# what alone and together do not install anyway
+# sets that the sessions together and alone install anyway
 ONCE = [{*PROJECTS}, *(closure(name) for name in PROJECTS)]
 SUBSETS = [
     subset for subset in covering(closed_subsets({name: closure(name) for name in PROJECTS})) if {*subset} not in ONCE
@@ -111,9 +113,9 @@ SUBSETS = [
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build all sdists, and the wheels from them, into dist/wheels, the native ones into dist/native.
+    """Build all sdists, and the wheels from them, into dist/wheels; native wheels go into dist/native.
 
-    A wheel built from the tree must be the same file. What has not changed since it was built is not built again.
+    A wheel built from the tree must be the same file. Only packages that have changed since they were built are built.
     """
     folder = pathlib.Path(session.create_tmp())
     now = wheelhouse.sources()
@@ -137,7 +139,7 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def quickstart(session: nox.Session) -> None:
-    """Set everything up and train a spiking network on real digits: prints the accuracy and where the report lies."""
+    """Set everything up and train a spiking network on real digits; print the accuracy and the path of the report."""
     session.log("1/3 building the packages")
     shutil.rmtree(WHEELHOUSE, ignore_errors=True)
     build(session, WHEELHOUSE)
@@ -145,10 +147,10 @@ def quickstart(session: nox.Session) -> None:
     if kernels:
         try:
             build_native(session, NATIVE_WHEELHOUSE, ROOT / "packages" / "snn-cpu")
-        except CommandFailed:  # a compiler that is too old, say; it has said so
-            session.log("without fused kernels: they do not compile here")
+        except CommandFailed:  # such as a compiler that is too old; its own message is on the screen
+            session.log("continuing without fused kernels: they do not compile here")
             kernels = ()
-    session.log("2/3 installing snn[demo]: PyTorch is large, which takes minutes on a first run")
+    session.log("2/3 installing snn[demo]: PyTorch is large, so the first run takes minutes")
     install(session, "snn[demo]", native=kernels)
     session.log("3/3 training")
     session.run("snn", "demo", "--out", "snn-demo", *session.posargs)
@@ -156,7 +158,7 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's rules and layout, pages' programs within 80 columns; sentences and names that are not plain English."""
+    """Check Ruff's rules and layout, the programs of pages within 80 columns, and that the English is plain."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
     session.run("ruff", "format", "--no-cache", "--check", ".")
@@ -166,7 +168,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def types(session: nox.Session) -> None:
-    """Types of all packages, whole in public; the stub of the lazy namespace; what checkers know of a program."""
+    """Check the types of all packages, complete for public names, the namespace's stub, and a program's types."""
     install(session, "snn[all]", *group("types"), *group("test"))
     session.run("pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python", "--output-format", "min-text")
     session.run("python", "tools/typed_api.py", *map(module, PROJECTS))
@@ -177,14 +179,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def together(session: nox.Session) -> None:
-    """Every package installed: all their tests and the integration tests, but for what sessions of their own run."""
+    """Test all packages installed together: their tests and the integration tests, except those with other sessions."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
     pytest(session, *SHORT, "packages", "integration_tests", *ignoring(ELSEWHERE))
 
 
 @nox.session(requires=["wheels"])
 def exhaustive(session: nox.Session) -> None:
-    """Every package installed: the long laws, over thousands of nets, files and calls (not part of ``tests``)."""
+    """Run the long tests, over thousands of nets, files and calls, with every package (not part of ``tests``)."""
     kernels = compiled(session)
     install(session, "snn[all]", *group("test"), native=kernels)
     pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring(ELSEWHERE))
@@ -194,9 +196,9 @@ def exhaustive(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def docs(session: nox.Session) -> None:
-    """Every program of every page runs, once, and the site with what they print and draw is built into dist/docs.
+    """Run every program of every page once, and build the site, with what they print and draw, into dist/docs.
 
-    With ``-- --no-tests`` nothing runs: a page shows what its programs printed if it has not changed since they did.
+    With ``-- --no-tests``, nothing runs: a page that has not changed since its programs ran shows their last output.
     """
     install(session, "snn[all]", *group("docs"), native=compiled(session))
     records, site = ROOT / "dist" / "pages", ROOT / "dist" / "docs"
@@ -219,7 +221,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(requires=["wheels"])
 @nox.parametrize("kernels", [nox.param(name, id=name) for name in EXAMPLES])
 def doctests(session: nox.Session, kernels: str) -> None:
-    """The example of every docstring gives what it says, with fused kernels and without."""
+    """Check that the example of every docstring gives what it says, with fused kernels and without."""
     install(
         session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session) if kernels == "fused" else ()
     )
@@ -229,9 +231,9 @@ def doctests(session: nox.Session, kernels: str) -> None:
 @nox.session(requires=["wheels"])
 @nox.parametrize("package", [nox.param(name, id=name) for name in PROJECTS])
 def alone(session: nox.Session, package: str) -> None:
-    """One package from its wheel, with what it declares and no more: every module imports, its tests pass.
+    """Test one package from its wheel, with what it declares and no more: every module imports, and its tests pass.
 
-    But for those marked exhaustive, which a session of that name runs.
+    The tests marked exhaustive are left out; the session of that name runs them.
     """
     install(session, package)
     session.run("python", "tools/import_all.py", module(package))
@@ -242,12 +244,12 @@ def alone(session: nox.Session, package: str) -> None:
 
 @nox.session(requires=["wheels"])
 def subsets(session: nox.Session) -> None:
-    """Every set of packages closed under dependencies imports, finds its entry points and names what is missing.
+    """Check that every set of packages closed under dependencies imports, finds entry points and names what is missing.
 
-    With ``-- NAMES`` sets of these and what they need alone.
+    With ``-- NAMES``, only sets of these packages and of what they need are checked.
     """
     names = sorted(closure(*session.posargs)) or [*PROJECTS]
-    install(session, *names)  # for the dependencies of others; ours are then laid out one folder each
+    install(session, *names)  # for the dependencies on others; ours are then laid out, each in its own folder
     overlay = pathlib.Path(session.create_tmp()) / "overlay"
     shutil.rmtree(overlay, ignore_errors=True)
     for name in names:
@@ -260,14 +262,14 @@ def subsets(session: nox.Session) -> None:
 @nox.session(requires=["wheels"])
 @nox.parametrize("extra", [nox.param(name, id=name) for name in EXTRAS])
 def umbrella(session: nox.Session, extra: str) -> None:
-    """snn[extra] brings what it names and nothing else of ours, and the namespace works with just that."""
+    """Check that snn[extra] installs what it names and nothing else of ours, and that the namespace works with that."""
     install(session, f"{UMBRELLA}[{extra}]", *group("test"))
     pytest(session, "-n", "0", f"packages/{UMBRELLA}/tests/test_namespace.py")
 
 
 @nox.session(requires=["wheels"])
 def native(session: nox.Session) -> None:
-    """Compiled kernels against the reference; loaded, switched off, broken, left out, a program gives the same."""
+    """Compare compiled kernels with the reference; run a program with them loaded, switched off, broken, left out."""
     if not compiled(session):
         session.error("this session tests fused kernels: on Linux, install g++ 11 or newer, or name a compiler in CXX")
     install(session, "snn[all]", *group("test"), native=NATIVE)
@@ -276,14 +278,14 @@ def native(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def parity(session: nox.Session) -> None:
-    """The same programs through snnTorch 1.0.0 and through ours, in one environment: the same numbers."""
+    """Check that the same programs give the same numbers with snnTorch 1.0.0 and with snn, in one environment."""
     install(session, "snn[all]", *group("parity"), native=compiled(session))
     pytest(session, "integration_tests/parity")
 
 
 @nox.session(requires=["wheels"])
 def nir_peers(session: nox.Session) -> None:
-    """Graphs that we write and other frameworks read, and the other way round, each in an environment of its own."""
+    """Exchange NIR graphs with other frameworks in both directions, each framework in its own environment."""
     install(session, "snn[nir]", *group("test"))
     pythons = [f"{name}={environment(session, name, *needs)}" for name, needs in NIR_PEERS.items()]
     pytest(session, "integration_tests/nir_peers", NIR_PEERS=",".join(pythons))
@@ -291,7 +293,7 @@ def nir_peers(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def neurobench(session: nox.Session) -> None:
-    """NeuroBench's harness on our nets and on snnTorch's: the same measures; and the program of its page."""
+    """Check that NeuroBench measures the same for our nets as for snnTorch's, and run the program of its page."""
     install(session, "snn[data,functional,nir]", "snn-data[digits]", *group("neurobench"))
     pytest(session, "-n", "0", "integration_tests/neurobench")
 
@@ -299,9 +301,9 @@ def neurobench(session: nox.Session) -> None:
 @nox.session(requires=["wheels"])
 @nox.parametrize("subset", [nox.param(members, id=short(members)) for members in SUBSETS])
 def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
-    """A set of packages: their tests, and the integration tests whose needs are met.
+    """Test a set of packages: run their tests, and the integration tests for which every needed package is there.
 
-    With ``alone`` and ``together`` the sets hold every two packages together, apart, and each without the other.
+    Together with ``alone`` and ``together``, these sets cover, for every two packages: both, neither, and each alone.
     """
     expected = [with_foreign_extras(name, without=APART_EXTRAS) for name in subset]
     versions = install(session, *expected, *group("test"), native={*compiled(session)} & {*subset})
@@ -313,13 +315,13 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
 @nox.session(requires=["wheels"])
 @nox.parametrize("package", [nox.param(name, id=name) for name in FLOORED])
 def lowest(session: nox.Session, package: str) -> None:
-    """One package with the oldest version of everything that it declares, but for torch (``torch_floor``)."""
+    """Test one package with the oldest version of everything it declares, except torch (see ``torch_floor``)."""
     floor(session, package, f"torch=={install(session, package)['torch']}")
 
 
 @nox.session(requires=["wheels"])
 def torch_floor(session: nox.Session) -> None:
-    """Everything but compiling with the oldest torch that the core declares: a large download where it is not here."""
+    """Test everything but torch.compile with the oldest torch that the core declares, which may be a large download."""
     (torch,) = (Requirement(text) for text in PROJECTS["snn-core"]["dependencies"])
     (oldest,) = (clause.version for clause in torch.specifier if clause.operator == ">=")
     versions = install(session, "snn[all]", f"torch=={oldest}.*", *group("test"), native=compiled(session))
@@ -338,7 +340,7 @@ def release_wheels(session: nox.Session) -> None:
 @nox.session(requires=["wheels", "release_wheels"])
 @nox.parametrize("package", [nox.param(name, id=name) for name in DEPENDENT])
 def against_released(session: nox.Session, package: str) -> None:
-    """This tree's package beside the last release of what it needs, as far as declared ranges let them meet."""
+    """Test this tree's package with the last releases of what it needs, as far as the declared ranges allow."""
     ours = {name: releases.read(built(name)) for name in PROJECTS}
     peer_result = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST if name != package}
     beside(session, package, releases.fitting(package, {**peer_result, package: ours[package]}, ours), ROOT)
@@ -347,9 +349,9 @@ def against_released(session: nox.Session, package: str) -> None:
 @nox.session(requires=["wheels", "release_wheels"])
 @nox.parametrize("package", [nox.param(name, id=name) for name in RELATED])
 def released(session: nox.Session, package: str) -> None:
-    """The last release of a package beside this tree's others: the tests of that release pass."""
+    """Run the tests of the last release of a package with that release beside the other packages of this tree."""
     if package not in LAST:
-        session.error(f"{package} has not been released: {recorded.FILE} has no version of it")
+        session.error(f"{package} has not been released: {recorded.FILE} lists no version of it")
     ours = {name: releases.read(built(name)) for name in PROJECTS if name != package}
     expected = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST}
     choice = releases.fitting(package, {**ours, package: expected[package]}, expected)
@@ -358,14 +360,14 @@ def released(session: nox.Session, package: str) -> None:
 
 @nox.session(requires=["wheels"])
 def defects(session: nox.Session) -> None:
-    """The matrix finds what it is there for: defects set into copies of the tree; and the users' recipe works."""
+    """Check that the matrix finds defects planted in copies of the tree, and that the users' recipe for it works."""
     install(session, *group("matrix"))
     pytest(session, NEEDS_NOX)
 
 
 @nox.session(requires=["wheels"])
 def release_dry(session: nox.Session) -> None:
-    """A release of every package, rehearsed in a copy of the tree, as far as its artifacts."""
+    """Rehearse a release of every package in a copy of the tree, up to the files to publish."""
     session.install(*group("release"), *INDEX)
     command = ("python", "-m", "release", "all", "final", "--rehearsal", "--untested", *session.posargs)
     session.run(*command, env=WITH_TOOLS)
@@ -379,7 +381,7 @@ MATRIX += ["defects", "release_dry"]
 
 @nox.session(venv_backend="none")
 def matrix(session: nox.Session) -> None:
-    """The version matrix: writes dist/matrix.json and docs/compatibility.md, and fails if any of its sessions does."""
+    """Run the version matrix, write dist/matrix.json and docs/compatibility.md; fail if any of its sessions fails."""
     shutil.rmtree(results.RECORDS, ignore_errors=True)
     results.RECORDS.mkdir(parents=True)
     nested = (sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "--report", str(results.REPORT))
@@ -389,45 +391,45 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels", "docs"])
 def browser(session: nox.Session) -> None:
-    """The demonstration's reports, the gallery and the site in Chromium, which must be there (not part of a push)."""
+    """Check the demo's reports, the gallery and the site in Chromium, which must be installed (not part of a push)."""
     install(session, "snn[demo]", *group("browser"))
     pytest(session, "integration_tests/browser")
 
 
 @nox.session(requires=["wheels"])
 def onnx(session: nox.Session) -> None:
-    """Every neuron and whole nets exported to ONNX, and the files run by ONNX Runtime."""
+    """Export every neuron and whole nets to ONNX, and run the files in ONNX Runtime."""
     install(session, "snn-export[onnx]", *group("onnx"))
     pytest(session, NEEDS_ONNX, "integration_tests/onnx")
 
 
 @nox.session(requires=["wheels"])
 def executorch(session: nox.Session) -> None:
-    """Nets exported to ExecuTorch, and the files run by its runtime on this CPU (not part of a push)."""
+    """Export nets to ExecuTorch, and run the files in its runtime on this CPU (not part of a push)."""
     install(session, "snn-export[executorch]", *group("test"))
-    # which warns as it is imported
+    # ExecuTorch warns as it is imported
     pytest(session, "-W", "default", NEEDS_EXECUTORCH)
 
 
 @nox.session(requires=["wheels"])
 def scale(session: nox.Session) -> None:
-    """The Lightning program of docs/scale.md, on two processes (not part of a push)."""
+    """Run the Lightning program of docs/scale.md on two processes (not part of a push)."""
     install(session, "snn[functional]", *group("scale"), native=compiled(session))
     pytest(session, "-n", "0", "integration_tests/scale")
 
 
 @nox.session(requires=["wheels"])
 def small_recipes(session: nox.Session) -> None:
-    """Every recipe of docs/recipes on a few samples, with the data sets that snn[all] leaves out."""
+    """Run every recipe of docs/recipes on a few samples, with the data sets that snn[all] leaves out."""
     install(session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session))
     pytest(session, RECIPES)
 
 
 @nox.session(requires=["wheels"])
 def recipes(session: nox.Session) -> None:
-    """Train the recipes with every seed and write the tables of docs/recipes.md anew (not part of a push).
+    """Train the recipes with every seed and rewrite the tables of docs/recipes.md (not part of a push).
 
-    With ``-- --tasks vowels plaid`` some of them, with ``-- --tables`` none.
+    ``-- --tasks vowels plaid`` trains some of them; ``-- --tables`` trains none.
     """
     install(session, "snn[all]", "snn-data[offline]", native=compiled(session))
     session.run("python", "tools/recipes.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
@@ -435,9 +437,9 @@ def recipes(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def zoo(session: nox.Session) -> None:
-    """The trained nets of snn-data repeat their accuracy, with fused kernels and without.
+    """Check that the trained nets of snn-data repeat their accuracy, with fused kernels and without.
 
-    With ``-- --train`` they are trained and their files written anew, with ``-- --train digits`` one of them.
+    ``-- --train`` trains them and rewrites their files; ``-- --train digits`` trains one of them.
     """
     install(session, "snn[all]", "snn-data[digits,mnist5k,vowels]", *group("test"), native=compiled(session))
     if session.posargs[:1] == ["--train"]:
@@ -449,7 +451,7 @@ def zoo(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def fuzz(session: nox.Session) -> None:
-    """Random lives of random nets against their equations, for an hour or SNN_FUZZ_SECONDS (not part of a push)."""
+    """Compare random runs of random nets with their equations, for an hour or SNN_FUZZ_SECONDS (not part of a push)."""
     install(session, "snn-cpu", *group("test"), native=compiled(session))
     seconds = os.environ.get("SNN_FUZZ_SECONDS", "3600")
     pytest(session, "-n", "0", "packages/snn-core/tests/test_fuzz.py", SNN_FUZZ_SECONDS=seconds)
@@ -457,36 +459,36 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def trust(session: nox.Session) -> None:
-    """Measure every neuron anew and write docs/trust.md (not part of a push)."""
+    """Measure every neuron and rewrite the tables of docs/trust.md (not part of a push)."""
     install(session, "snn-cpu", *group("trust"), native=compiled(session))
     session.run("python", "-m", "trust", "docs/trust.md", env=WITH_TOOLS | {"OMP_NUM_THREADS": "1"})
 
 
 def with_triton(session: nox.Session) -> None:
-    """Install the kernels for GPUs with a Triton of the index, which a PyTorch for CPUs does not bring."""
+    """Install the kernels for GPUs, and Triton from the index, which a PyTorch for CPUs does not install."""
     versions = install(session, "snn-triton", *group("triton"))
-    session.log(f"with triton {versions.get('triton', 'none: it is for Linux')}")
+    session.log(f"with triton {versions.get('triton', 'none: Triton needs Linux')}")
 
 
 @nox.session(requires=["wheels"])
 def triton_interpret(session: nox.Session) -> None:
-    """GPU kernels on CPU tensors, in the interpreter of Triton (not part of a push)."""
+    """Run GPU kernels on CPU tensors, in Triton's interpreter (not part of a push)."""
     with_triton(session)
     pytest(session, INTERPRETED, TRITON_INTERPRET="1")
 
 
 @nox.session(requires=["wheels"])
 def triton_compile(session: nox.Session) -> None:
-    """GPU kernels compiled for GPUs of NVIDIA and AMD that are not there (not part of a push)."""
+    """Compile GPU kernels for NVIDIA and AMD GPUs, none of which is needed (not part of a push)."""
     with_triton(session)
     cache = pathlib.Path(session.create_tmp()) / "cache"
-    shutil.rmtree(cache, ignore_errors=True)  # or what was compiled before is not compiled
+    shutil.rmtree(cache, ignore_errors=True)  # otherwise kernels that were compiled before are not compiled again
     pytest(session, COMPILED, TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(cache))
 
 
 @nox.session(requires=[] if NO_DEPLOY else ["wheels"])
 def deploy(session: nox.Session) -> None:
-    """Nets in C by two compilers and their sanitizers, and on a Cortex-M4 that is emulated (not part of a push)."""
+    """Compile nets in C with two compilers and sanitizers, and run them on an emulated Cortex-M4 (not for a push)."""
     if NO_DEPLOY:
         packages = " ".join(sorted({*NO_DEPLOY.values()}))
         session.error(f"missing: {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
@@ -496,9 +498,9 @@ def deploy(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def gpu(session: nox.Session) -> None:
-    """Tests and times of the kernels on this machine's GPU; ends with code 3 where there is none (not for a push).
+    """Test and time the kernels on this machine's GPU; the exit code is 3 if there is none (not part of a push).
 
-    Writes docs/gpu-results.md; what follows -- goes to pytest.
+    It writes docs/gpu-results.md. Arguments after -- go to pytest.
     """
     if reason := gpus.missing():  # before anything is built or installed
         session.log(reason)
@@ -508,12 +510,12 @@ def gpu(session: nox.Session) -> None:
     if code == gpus.NONE:
         sys.exit(code)
     if code:
-        session.error("the kernels do not pass on this GPU")
+        session.error("the tests or the benchmark failed on this GPU: see the output above")
 
 
 @nox.session(requires=["wheels"])
 def gpu_kernels(session: nox.Session) -> None:
-    """Run the tests and the benchmark of the session gpu, with the torch that the index gives."""
+    """Run the tests and the benchmark of the session gpu, with torch from the index."""
     install(session, "snn[all]", *group("test"), native=compiled(session))
     look = "import gpus; print(gpus.unseen() or '')"
     if reason := str(session.run("python", "-c", look, env=WITH_TOOLS, silent=True, log=False)).strip():
@@ -524,7 +526,7 @@ def gpu_kernels(session: nox.Session) -> None:
 
 
 def peers(session: nox.Session, names: Iterable[str]) -> list[str]:
-    """Install other libraries, and tell the benchmark of their interpreters, or why there is none."""
+    """Install other libraries; return the benchmark's arguments: the interpreter of each, or why there is none."""
     words = []
     for name in names:
         try:
@@ -552,18 +554,18 @@ PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name 
 
 @nox.session(venv_backend="none", requires=PUSH)
 def tests(session: nox.Session) -> None:
-    """Everything a push needs: lint, types, wheels, examples, tests of all kinds, subsets, extras, parity."""
+    """Run everything a push needs: lint, types, wheels, pages, examples, tests of all kinds, extras, parity."""
     session.log(f"all {len(PUSH)} sessions passed")
 
 
 @nox.session(venv_backend="none", requires=["nir_peers", "neurobench", "onnx", "small_recipes", "zoo"])
 def others(session: nox.Session) -> None:
-    """Run what a push needs besides ``tests``: exchange with other libraries, recipes, and nets trained before."""
+    """Run what a push needs besides ``tests``: exchange with other libraries, the recipes, and the trained nets."""
     session.log("all passed")
 
 
 def last_release(session: nox.Session) -> pathlib.Path:
-    """An environment with the last release of the core, its kernels, compiled here, and losses: its interpreter."""
+    """Install the last release of the core, its kernels, compiled here, and the losses; return the interpreter."""
     folder = pathlib.Path(session.create_tmp()) / "released"
     shutil.rmtree(folder, ignore_errors=True)
     pure = ("snn-core", "snn-functional")
@@ -576,12 +578,12 @@ def last_release(session: nox.Session) -> pathlib.Path:
 
 @nox.session(requires=["wheels"])
 def bench(session: nox.Session) -> None:
-    """Time ours beside other libraries, each in an environment of its own; writes dist/bench.json (not for a push).
+    """Time snn and other libraries, each in its own environment; write dist/bench.json (not part of a push).
 
-    With ``-- W2 W4 --peers snn-last snn-steps snn-last-steps`` two workloads beside our last release alone. With
-    ``-- --programs`` whole training steps, into dist/bench-programs.json; with ``-- --functions`` single functions
-    beside those of snnTorch, into dist/bench-functions.json; with ``-- --scaling`` one process and two, into
-    dist/bench-scaling.json; with ``-- --latency`` a step of a stream; with ``-- --accuracy`` how well the tasks of
+    ``-- W2 W4 --peers snn-last snn-steps snn-last-steps`` times two workloads, and compares only with our last release.
+    ``-- --programs`` times whole training steps, into dist/bench-programs.json; ``-- --functions`` single functions
+    beside those of snnTorch, into dist/bench-functions.json; ``-- --scaling`` one process and two, into
+    dist/bench-scaling.json; ``-- --latency`` a step of a stream. ``-- --accuracy`` measures how well the tasks of
     ``snn demo`` are learned, into dist/bench-accuracy.json.
     """
     if "--accuracy" in session.posargs:

@@ -1,4 +1,4 @@
-"""The site: ``nox -s docs``. The source folder is the tree's root, so that a link that works in the tree works here."""
+"""Configure the site, which ``nox -s docs`` builds from the root of the tree, so that links in the tree work in it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False
 
-# what readers search for, by the page that they want
+# words that readers search for, by the page that the search must show first
 found_first = {
     "docs/choose-settings": ["learning rate", "initialization", "slope"],
     "docs/convert": ["conversion", "convert"],

@@ -47,7 +47,7 @@ def test_a_class_with_an_untyped_base_is_named_though_it_has_no_reason_of_its_ow
     ("report", "line"),
     [
         (report_of(general=("No py.typed file found",)), "No py.typed file found"),
-        (report_of(), "no public name"),
+        (report_of(), "no public names"),
     ],
 )
 def test_a_package_without_a_report_is_not_typed(report, line):

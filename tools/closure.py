@@ -1,4 +1,4 @@
-"""Distributions that come with each of ours, by their declared requirements."""
+"""Determine which of our distributions are installed with each one, from their declared requirements."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from packaging.version import Version
 from release.ranges import floors
 from workspace import PROJECTS
 
-# extras that need an environment of their own; the tests of each have a session that installs it
+# extras that need their own environment; a session installs each and runs its tests
 SESSIONS_OF_THEIR_OWN = {"snn-export": ("executorch", "onnx"), "snn-functional": ("neurobench",)}
 
 
 def closure(*requirements: str) -> set[str]:
-    """Our distributions that some requirements, on others too, bring through dependencies and extras.
+    """Return our distributions that requirements install, through dependencies and extras; others are ignored.
 
     Raises:
-        ValueError: If an extra is asked for that a distribution does not have.
+        ValueError: If a requirement names an extra that the distribution does not have.
 
     Example:
         >>> sorted(closure("snn-cpu", "numpy>=1"))
@@ -46,7 +46,9 @@ def closure(*requirements: str) -> set[str]:
 
 
 def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
-    """One of our distributions with its extras that bring nothing else of ours and have no session, without some.
+    """Return the requirement of a distribution with all extras that install nothing else of ours and have no session.
+
+    The extras in ``without`` are left out.
 
     Example:
         >>> with_foreign_extras("snn-functional")
@@ -59,7 +61,7 @@ def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
 
 
 def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Version]:
-    """The oldest versions of others' distributions that one of ours, with some extras, says it works with.
+    """Return the oldest versions of other projects' distributions that one of ours, with some extras, declares.
 
     Example:
         >>> foreign_floors("snn-spikegen")
@@ -71,7 +73,7 @@ def foreign_floors(package: str, extras: Collection[str] = ()) -> dict[str, Vers
 
 
 def short(names: Collection[str]) -> str:
-    """A set of distributions in few letters, without what their names all begin with.
+    """Return a short name for a set of distributions, without the prefix that their names share.
 
     Example:
         >>> short(["snn", "snn-core"])

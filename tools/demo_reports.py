@@ -1,6 +1,6 @@
-"""Reports of each task of the demonstration, of networks that have learned nothing.
+"""Results for the report of each task of ``snn demo``, from networks that have learned nothing.
 
-The reports made from it have every part that a real one has, without the time that training takes.
+The reports made from them have every part that a real report has, without the time that training takes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SPEAKERS = tuple(f"speaker {i}" for i in range(1, 10))
 
 
 def run_of(task: str) -> tuple[dict[str, Any], Recording]:
-    """Return what ``snn.demo.report.write_report`` takes of a task: its result and its recording.
+    """Return what ``snn.demo.report.write_report`` needs for a task: its result and its recording.
 
     Example:
         >>> result, recording = run_of("mnist")
@@ -70,13 +70,13 @@ RUNS: dict[str, Callable[[], tuple[dict[str, Any], Recording]]] = {
 
 
 def _disc(size: int) -> Tensor:
-    """An image of a bright disc, ``[1, size, size]``."""
+    """Return an image of a bright disc, ``[1, size, size]``."""
     across = torch.linspace(-1, 1, size)
     return (3 - 4 * (across**2 + across[:, None] ** 2).sqrt()).clamp(0, 1).unsqueeze(0)
 
 
 def _to(inputs: int, outputs: int) -> nn.Linear:
-    """Connections strong enough for neurons that hear from few others."""
+    """Return connections strong enough for neurons with few active inputs."""
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=3 / inputs**0.5)
     return layer
@@ -84,7 +84,7 @@ def _to(inputs: int, outputs: int) -> nn.Linear:
 
 @torch.no_grad()
 def _layers(values: Tensor, connections: Mapping[str, nn.Module]) -> tuple[LayerRecording, ...]:
-    """Recordings of leaky neurons behind each of some connections; the last ones differ in their thresholds."""
+    """Return recordings of leaky neurons after each of some connections; thresholds differ in the output layer."""
     layers = []
     for name, connection in connections.items():
         connected = connection(values.flatten(0, 1)).unflatten(0, values.shape[:2])
@@ -100,7 +100,7 @@ def _answer(layers: tuple[LayerRecording, ...]) -> int | None:
 
 
 def _result(task: str, title: str, recording: Recording, train: int, test: int) -> dict[str, Any]:
-    """Numbers that agree with each other, for the layers that were recorded."""
+    """Return numbers that are consistent with each other, for the recorded layers."""
     classes = len(recording.classes)
     each, silent = divmod(test, classes)
     right = torch.eye(classes, dtype=torch.int64)

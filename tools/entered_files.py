@@ -1,6 +1,6 @@
 """Count the files of snn-core that one call of ``unroll`` enters: ``python tools/entered_files.py``.
 
-A reader who follows the call passes as many. It runs without kernels, as any machine does that has none.
+A reader who follows the call visits these files. The call runs without compiled kernels, as on a machine without them.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def entered(call: Callable[[], object]) -> list[str]:
 def main() -> int:
     """Print the files that ``unroll(Sequential(Linear, Leaky))`` enters.
 
-    The exit status is 1 if there are more than ``MOST``, or kernels that would leave some out.
+    The exit status is 1 if there are more than ``MOST``, or if kernels are installed, which would bypass some files.
     """
     if snn_core.kernels.choose(snn_core.Leaky(beta=0.9), torch.zeros(2, 1, 3)).name != "reference":
-        print("kernels are installed; set SNN_DISABLE_NATIVE=1 to run without")
+        print("kernels are installed, and would bypass some files: set SNN_DISABLE_NATIVE=1 to run without them")
         return 1
     net = nn.Sequential(nn.Linear(3, 4), snn_core.Leaky(beta=0.9, init_hidden=True))
     files = entered(lambda: snn_core.unroll(net, torch.rand(5, 2, 3)))

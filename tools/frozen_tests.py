@@ -1,6 +1,6 @@
-"""A pytest plugin: the garbage collector no longer looks through the tests once they are collected.
+"""A pytest plugin that keeps the garbage collector from looking through the collected tests.
 
-There are half a million objects of them, none of them garbage: each full collection would take half a second.
+They are half a million objects, none of them garbage: each full collection would take half a second.
 """
 
 from __future__ import annotations
@@ -9,6 +9,6 @@ import gc
 
 
 def pytest_collection_finish() -> None:
-    """Leave what collecting has made to the end of the process."""
+    """Exempt the collected tests from garbage collection for the rest of the process."""
     gc.collect()
     gc.freeze()

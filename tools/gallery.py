@@ -16,12 +16,12 @@ from workspace import ROOT
 PAGE = ROOT / "docs" / "gallery.md"
 DOTS_PER_INCH = 110
 FILM_DOTS_PER_INCH = 80
-# More colors than a plot needs, fewer than its blurred edges have: the files are a third as large.
+# more colors than a plot needs, but fewer than its blurred edges have: the files are a third as large
 COLORS = 128
 
 
 def sections(text: str) -> dict[str, str]:
-    r"""Return the sections of a page by their titles; what stands before them is that of its own title.
+    r"""Return the sections of a page by title; the text before the first section is listed under the page's title.
 
     Example:
         >>> list(sections("# Gallery\n\n## raster\n\nOne mark a spike.\n"))
@@ -31,7 +31,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def draw(folder: pathlib.Path) -> None:
-    """Run the programs one after the other; save what each section draws, its film or else its figure, by its title."""
+    """Run the programs in order; save what each section draws, its film or else its figure, under its title."""
     folder.mkdir(parents=True, exist_ok=True)
     program: dict[str, Any] = {}
     for name, section in sections(PAGE.read_text(encoding="utf-8")).items():
@@ -45,7 +45,7 @@ def draw(folder: pathlib.Path) -> None:
 
 
 def save_small(figure: Figure, file: pathlib.Path, dots_per_inch: int) -> None:
-    """Save a figure in few colors."""
+    """Save a figure with few colors."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=dots_per_inch)
     Image.open(buffer).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -1,4 +1,4 @@
-"""The GPU of this machine, and whether torch sees it."""
+"""Check whether this machine has a GPU, and whether torch sees it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pathlib
 import shutil
 import subprocess
 
-NONE = 3  # the exit code of what needs a GPU and finds none
+NONE = 3  # the exit code of a program that needs a GPU and finds none
 DEVICES = ("/dev/nvidia0", "/dev/kfd")
 PROGRAMS = ("nvidia-smi", "rocm-smi")
 
 
 def missing() -> str | None:
-    """Return what is missing where no driver of NVIDIA or AMD is there, as far as is seen without torch.
+    """Return what is missing if there is no NVIDIA or AMD driver, as far as one can tell without torch; else None.
 
     Example:
         >>> missing() is None or missing().startswith("no GPU: ")

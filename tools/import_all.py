@@ -1,6 +1,6 @@
 """Import every module of a package with warnings as errors: ``python tools/import_all.py snn_core``.
 
-Run where only the package and what it declares are installed, this fails on any dependency that is used and not
+Where only the package and its declared dependencies are installed, this fails for any dependency that is used but not
 declared.
 """
 
@@ -13,7 +13,10 @@ import warnings
 
 
 def import_all(package: str) -> list[str]:
-    """Import a package and all modules under it; an ImportError if one needs something that is not installed.
+    """Import a package and all modules under it.
+
+    Raises:
+        ImportError: If a module needs something that is not installed.
 
     Example:
         >>> import_all("wsgiref")[:2]
@@ -29,7 +32,7 @@ def import_all(package: str) -> list[str]:
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    # torch says so at import where numpy is not installed.
+    # torch warns at import if NumPy is not installed
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy", category=UserWarning)
     for argument in sys.argv[1:]:
-        print(f"{argument}: {len(import_all(argument))} modules import with what is declared")
+        print(f"{argument}: {len(import_all(argument))} modules import with the declared dependencies")

@@ -1,7 +1,7 @@
 """Draw the pictures of the first page: ``python tools/landing.py``.
 
-One shows what the network of the page's own program does with a digit that it has not seen. The other is a bar for each
-program of ``docs/benchmarks.md``: how many times faster than the loop of snnTorch ``unroll`` trains it.
+One picture shows what the network of the page's own program does with a digit that it has not seen. The other has a bar
+for each program of ``docs/benchmarks.md``: how many times faster ``unroll`` trains it than snnTorch's loop does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workspace import ROOT
 DOCS = ROOT / "docs"
 FOLDER = "landing"
 NUM_STEPS = 25
-SHOWN = 3  # of the digits of the test part
+SHOWN = 3  # index of the digit, in the test part
 DOTS_PER_INCH = 144
 BLUE, GRAY = "#0072b2", "#8b949e"
 
@@ -33,12 +33,12 @@ _HEADING = "### How many times faster than the loop of snnTorch\n"
 
 
 def build(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Draw both pictures into the folder ``landing`` of a folder, and return their files."""
+    """Draw both pictures into ``folder / "landing"``, and return their files."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     answer, faster = (folder / FOLDER / name for name in ("answer.png", "faster.svg"))
     program, *_ = pages.blocks((DOCS / "index.md").read_text(encoding="utf-8"))
     gallery.save_small(draw_answer(program.code), answer, DOTS_PER_INCH)
-    # text stays text, and the same numbers give the same file
+    # text is kept as text, and the same numbers give the same file
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "snn", "font.family": "sans-serif"}):
         figure = draw_bars(times_faster((DOCS / "benchmarks.md").read_text(encoding="utf-8")))
         figure.savefig(faster, metadata={"Date": None})
@@ -47,7 +47,7 @@ def build(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def times_faster(page: str) -> dict[str, float]:
-    """Read how many times faster than the loop of snnTorch ``unroll`` trains each program, the largest ratio first."""
+    """Read how many times faster ``unroll`` trains each program than snnTorch's loop, the largest ratio first."""
     table = page.partition(_HEADING)[2].partition("\n\n###")[0].strip().splitlines()
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     place = head.index(_COLUMN)
@@ -56,7 +56,7 @@ def times_faster(page: str) -> dict[str, float]:
 
 
 def draw_answer(program: str) -> Figure:
-    """Run the program of the page, which makes ``net`` and ``test``, and draw what the net does with one digit."""
+    """Run the program of the page, which defines ``net`` and ``test``, and draw what the net does with one digit."""
     torch.manual_seed(0)
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
@@ -82,7 +82,7 @@ def draw_answer(program: str) -> Figure:
 
 
 def draw_bars(ratios: dict[str, float]) -> Figure:
-    """Draw a bar for each program, whose ratios are by what is trained."""
+    """Draw a bar for the ratio of each program; the keys name what is trained."""
     figure = plt.figure(figsize=(8, 0.4 * len(ratios) + 0.9), layout="constrained")
     ax = figure.subplots()
     bars = ax.barh(
@@ -99,7 +99,7 @@ def draw_bars(ratios: dict[str, float]) -> Figure:
 
 
 def _what(text: str) -> str:
-    """Return the name of a program and what it trains, without how."""
+    """Return the name of a program and what it trains, without further details."""
     name, _, net = text.partition(": ")
     return f"{name}: {re.split(r'[,;]', net)[0]}"
 

@@ -1,4 +1,4 @@
-"""The part of a page that a program writes, between two lines that stay."""
+"""The part of a page that a program writes, between two marker lines that stay."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    r"""A part of a page.
+    r"""A part of a page, between two marker lines.
 
     Args:
         begin: The line before it.
-        end: The line behind it.
+        end: The line after it.
         page: What the page is called in an error.
 
     Example:
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     page: str = "the page"
 
     def put(self, text: str, make: Callable[[], str]) -> str:
-        """Return a page with this part made anew; a ValueError names the lines that it lacks, and nothing is made."""
+        """Return a page with this part replaced; a ValueError names the marker lines if the page does not have them."""
         before, begin, rest = text.partition(self.begin)
         _, end, after = rest.partition(self.end)
         if not (begin and end):
@@ -36,11 +36,11 @@ class Part(NamedTuple):
         return f"{before}{begin}\n\n{make()}\n\n{end}{after}"
 
     def write(self, file: pathlib.Path, make: Callable[[], str]) -> None:
-        """Make this part of a page anew in its file."""
+        """Replace this part of a page in its file."""
         file.write_text(self.put(file.read_text(encoding="utf-8"), make), encoding="utf-8")
 
     def part(self, text: str) -> str:
-        """Return this part of a page with its lines, which alone are left where it has none."""
+        """Return this part of a page with its marker lines, or only these lines if the page does not have the part."""
         _, begin, rest = text.partition(self.begin)
         section, end, _ = rest.partition(self.end)
         return f"{begin}{section}{end}" if begin and end else f"{self.begin}\n{self.end}"

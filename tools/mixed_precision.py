@@ -1,8 +1,8 @@
 """Measure training in float32 and under autocast in bfloat16, and write the tables of ``docs/mixed-precision.md``.
 
-``python tools/mixed_precision.py`` takes some minutes; on a busy machine ``OMP_WAIT_POLICY=PASSIVE`` keeps it from
-waiting for itself. Accuracy is that of three tasks with data that come with packages: two recipes of ``docs/recipes``
-and the digits of tutorial 5. Time is that of whole training steps.
+``python tools/mixed_precision.py`` takes some minutes; on a busy machine ``OMP_WAIT_POLICY=PASSIVE`` keeps its threads
+from waiting for each other. The accuracies are those of three tasks whose data comes with packages: two recipes of
+``docs/recipes`` and the digits of tutorial 5. The times are those of whole training steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from workspace import ROOT
 PAGE = ROOT / "docs" / "mixed-precision.md"
 PART = Part("<!-- tables: written by tools/mixed_precision.py -->", "<!-- end of the tables -->", PAGE.name)
 AUTOCAST = torch.bfloat16
-STEPS = 25  # of time, of the nets that are timed
+STEPS = 25  # time steps of the nets that are timed
 THREADS = 2
 _PACKAGES = ("torch", "snn-core", "snn-cpu", "snn-data")
 
@@ -58,18 +58,18 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "12C5-MP2-64C5-MP2-10, as in snnTorch's tutorial 6": (_convolutional, (64, 1, 28, 28)),
     "784-2000-2000-10": (lambda: _dense(784, 2000, 2000, 10), (128, 784)),
 }
-"""The nets whose training steps are timed, and the shape of their input, which is the same in all steps."""
+"""The nets whose training steps are timed, each with the shape of its input, which is the same in all steps."""
 
 
 def _recipes() -> tuple[Any, list[Any]]:
-    """Return the module that trains recipes, and the recipes; they import one another by name, from their folder."""
+    """Return the module that trains recipes, and the recipes; they import each other by name, from their folder."""
     folder = str(ROOT / "docs" / "recipes")
     if folder not in sys.path:
         sys.path.insert(0, folder)
     training, vowels, mnist_rows = map(importlib.import_module, ("training", "vowels", "mnist_rows"))
 
     def digits(options: Any = None) -> Any:
-        """Load the digits, for 12 steps each; a fifth is for the test, a fifth of the rest to validate."""
+        """Load the digits, for 12 steps each; a fifth is for testing, and a fifth of the rest for validation."""
         train, test = snn.data.digits()
         chosen = snn.data.stratified_split(train.targets, share=0.2)
         parts = [(train.data[i], train.targets[i]) for i in chosen] + [(test.data, test.targets)]
@@ -87,8 +87,8 @@ def _recipes() -> tuple[Any, list[Any]]:
 def main(arguments: list[str]) -> None:
     """Train, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="mixed_precision.py", allow_abbrev=False)
-    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, from 0 on; 3 without")
-    parser.add_argument("--repeats", type=positive, default=15, help="steps of each net and precision; 15 without")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, counted from 0; default: 3")
+    parser.add_argument("--repeats", type=positive, default=15, help="steps of each net and precision; default: 15")
     options = parser.parse_args(arguments)
     load, policy = os.getloadavg(), os.environ.get("OMP_WAIT_POLICY")
     command = f"{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py"
@@ -104,7 +104,7 @@ def _precision(autocast: bool) -> torch.autocast:
 
 
 def times(repeats: int) -> Table:
-    """Time whole training steps of each net, in float32 and under autocast in turn, after two that do not count."""
+    """Time whole training steps of each net, alternating float32 and autocast, after two that do not count."""
     head = ["net", "float32", "bfloat16", "bfloat16 / float32, quartiles", "tensors, float32", "tensors, bfloat16"]
     return Table("Time of a training step", head, [_timed(name, repeats) for name in NETS])
 
@@ -148,7 +148,7 @@ def accuracies(seeds: int) -> Table:
         gain = statistics.fmean(mixed) - statistics.fmean(single)
         spread = f"{statistics.stdev(single):.2f}" if seeds > 1 else NOTHING
         rows.append([recipe.task, _listed(single), _listed(mixed), f"{gain:+.2f}", spread])
-    head = ["task", "float32: test accuracy of each seed, %", "bfloat16", "points more", "spread of float32"]
+    head = ["task", "float32: test accuracy of each seed, %", "bfloat16", "difference, points", "std of float32"]
     return Table("Accuracy", head, rows)
 
 

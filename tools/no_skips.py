@@ -1,4 +1,4 @@
-"""A pytest plugin: a test that is skipped, or expected to fail, has failed.
+"""A pytest plugin that counts a test that is skipped, or expected to fail, as failed.
 
 The sessions install everything that the tests they run need, so a skip would be a check that silently stopped checking.
 """
@@ -14,7 +14,7 @@ Report = pytest.TestReport | pytest.CollectReport
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Report, Report]:
-    """Turn a skip inside a test or fixture into a failure, and so that of a whole module."""
+    """Turn the skip of a test, a fixture or a whole module into a failure."""
     report = yield
     if report.skipped or hasattr(report, "wasxfail"):
         reason = getattr(report, "wasxfail", None) or report.longrepr

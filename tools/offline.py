@@ -1,7 +1,7 @@
-"""Check that built pages need nothing from elsewhere: ``python tools/offline.py dist/docs``.
+"""Check that built pages load nothing from other sites: ``python tools/offline.py dist/docs``.
 
-A link may lead anywhere, for it is followed when someone asks. What a page loads by itself (scripts, styles, fonts,
-pictures) and what it searches in must lie in the folder.
+Links may lead anywhere, since only a click follows them. What a page loads by itself (scripts, styles, fonts, pictures)
+and the index that its search reads must be in the folder.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Page(html.parser.HTMLParser):
 
 
 def requests(site: pathlib.Path) -> list[str]:
-    """Return ``"file: address"`` for what the pages and styles of a site load from outside its folder.
+    """Return ``"file: address"`` for everything that the pages and styles of a site load from outside its folder.
 
     Example:
         >>> import tempfile
@@ -72,4 +72,4 @@ if __name__ == "__main__":
     for line in outside:
         print(line)
     missing = [name for name in ("index.html", "docs/index.html", "searchindex.js") if not (site / name).exists()]
-    sys.exit(f"{len(outside)} requests off the site; missing: {missing}" if outside or missing else 0)
+    sys.exit(f"{len(outside)} requests to other sites; missing files: {missing}" if outside or missing else 0)

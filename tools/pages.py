@@ -1,7 +1,7 @@
 """Run the Python blocks of a Markdown page as one program, and keep what every block prints and draws.
 
-``python tools/pages.py PAGE [FOLDER]`` does so once; FOLDER, ``dist/pages`` unless named, gets the record. The tests of
-the pages make the records, and the site shows them beside the blocks. A traceback names the page and its line.
+``python tools/pages.py PAGE [FOLDER]`` runs one page and writes the record into FOLDER, by default ``dist/pages``. The
+tests of the pages write the records, and the site shows them below the blocks. A traceback names the page and its line.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from dataclasses import asdict, dataclass, field
 
 from workspace import ROOT
 
-# the info string says nothing but the language: ```python no-run is a block that is read only
+# the info string must be the language alone: a block that begins with ```python no-run is only meant to be read
 FENCE = re.compile(r"^(?P<indent>[ ]*)```python\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 DOTS_PER_INCH = 110
 
 
 class PageError(RuntimeError):
-    """A page did not run to its end."""
+    """An error: a page did not run to its end."""
 
 
 @dataclass
 class Block:
-    """One block of a page: where it starts, its program, and what came of it.
+    """One block of a page: where it starts, its program, and what it printed and drew.
 
     Attributes:
-        line: Line of the page that its first line of code is on.
-        code: Its program, those inside a list item without their indentation.
+        line: Number of its first line of code in the page.
+        code: Its program; inside a list item, without the indentation.
         printed: What it wrote to the standard output.
         pictures: Files of the figures that it left open, beside the record.
     """
@@ -64,7 +64,7 @@ class Record:
 
 
 def blocks(text: str) -> list[Block]:
-    r"""The Python blocks of a page.
+    r"""Return the Python blocks of a page.
 
     Example:
         >>> blocks("A sum:\n\n```python\nprint(1 + 1)\n```\n")
@@ -77,7 +77,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def pages() -> list[str]:
-    """Every Markdown page of the tree that readers are led to, by its path from the root.
+    """Return every Markdown page of the tree for readers, as its path from the root.
 
     Example:
         >>> "README.md" in pages()
@@ -88,7 +88,7 @@ def pages() -> list[str]:
 
 
 def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
-    r"""Run a page in a process and an empty working folder of its own; keep record and pictures in ``folder / page``.
+    r"""Run a page in its own process and empty working folder; keep the record and pictures in ``folder / page``.
 
     Raises:
         PageError: If the page does not run to its end; the message is its traceback.
@@ -112,7 +112,7 @@ def run(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT) -> Record:
 
 
 def recorded(page: str, folder: pathlib.Path, root: pathlib.Path = ROOT, anew: bool = True) -> Record | None:
-    r"""Return the kept record of a page as it is now; where there is none, run the page, or return None if not anew.
+    r"""Return the kept record of a page if the page has not changed; otherwise run it, or return None if not ``anew``.
 
     Example:
         >>> root = pathlib.Path(tempfile.mkdtemp())
@@ -145,7 +145,7 @@ def _run_here(page: pathlib.Path, folder: pathlib.Path) -> None:
     sys.modules["__main__"] = program
     start, sections = time.perf_counter(), blocks(text)
     for number, block in enumerate(sections):
-        # on the lines that the block has in the page, for tracebacks and for whoever looks for a function's source
+        # at the block's line numbers in the page, for tracebacks and for code that reads the source of a function
         code = compile("\n" * (block.line - 1) + block.code, program.__file__, "exec")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(code, vars(program))
@@ -156,7 +156,7 @@ def _run_here(page: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def _pictures(folder: pathlib.Path, block: int) -> list[str]:
-    """Save the figures that are open, and close them."""
+    """Save the open figures, close them, and return the file names."""
     if "matplotlib.pyplot" not in sys.modules:
         return []
     plt = sys.modules["matplotlib.pyplot"]

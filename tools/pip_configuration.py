@@ -1,10 +1,11 @@
-"""This machine's pip configuration as arguments for uv, which does not read it.
+"""Pass this machine's pip configuration to uv, which does not read it, as arguments.
 
-Where pip is not configured there are no arguments, and uv behaves as it always does. A setting that uv has from its own
-environment variable wins, and is passed on too: uv's flags replace those variables instead of adding to them.
+Where pip is not configured, there are no arguments, and uv behaves as usual. If one of uv's own environment variables
+has a setting, it takes precedence, and is passed as an argument too, because uv's flags replace these variables instead
+of adding to them.
 
-With ``SNN_FRESH`` set, folders of wheels and constraints of pip's are left out, so that the newest versions come from
-the index, as on a machine whose pip is told nothing; the index itself and the certificate stay.
+If ``SNN_FRESH`` is set, pip's folders of wheels and constraints are left out, so the newest versions come from the
+index, as on a machine where pip is not configured; the index itself and the certificate stay.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 import subprocess
 import sys
 
-# A setting in a later source replaces one in an earlier source; pip itself adds up find-links and constraint.
+# a setting in a later source replaces one in an earlier source; of find-links and constraint, pip uses all values
 _SOURCES = ("global", "install", ":env:")
 _VARIABLES = {
     "find-links": "UV_FIND_LINKS",
@@ -27,7 +28,7 @@ _LEFT_OUT_FRESH = ("find-links", "constraint")
 
 
 def settings() -> dict[str, list[str]]:
-    """The settings of this machine that matter for installing, each with its values in rising order of precedence."""
+    """Return the settings of this machine for installing, each with its values in order of increasing precedence."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = parse(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     if os.environ.get("SNN_FRESH"):
@@ -39,9 +40,10 @@ def settings() -> dict[str, list[str]]:
 
 
 def parse(listed: str) -> dict[str, list[str]]:
-    r"""Read what ``pip config list`` prints, a line ``source.key='values'`` for each setting of each source.
+    r"""Read the output of ``pip config list``: a line ``source.key='values'`` for each setting of each source.
 
-    Of each setting that matters it gives all values, each once; ``pip config get`` misses some settings.
+    Returns:
+        Each setting that matters here, with all its values once. ``pip config get`` misses some settings.
 
     Example:
         >>> parse("global.find-links='/a\\n/b'\n:env:.find-links='/a'\nglobal.timeout='9'\n")
@@ -51,14 +53,14 @@ def parse(listed: str) -> dict[str, list[str]]:
     for source in _SOURCES:
         for key, text in re.findall(rf"^{source}\.([\w-]+)=(.+)$", listed, re.MULTILINE):
             if key in _VARIABLES:
-                # pip prints the value as Python writes a string.
+                # pip prints the value as a Python string literal
                 known = results.setdefault(key, [])
                 known += [value for value in ast.literal_eval(text).split() if value not in known]
     return results
 
 
 def index_arguments(settings: dict[str, list[str]]) -> list[str]:
-    """Return the options that tell uv, whatever it resolves, where to look for distributions.
+    """Return the options that tell every resolving command of uv where to look for distributions.
 
     Example:
         >>> index_arguments({"find-links": ["/a", "/b"]})
@@ -73,7 +75,7 @@ def index_arguments(settings: dict[str, list[str]]) -> list[str]:
 
 
 def constraint_arguments(settings: dict[str, list[str]]) -> list[str]:
-    """Return the options that tell ``uv pip install`` which versions to take.
+    """Return the options that tell ``uv pip install`` which versions to choose.
 
     Example:
         >>> constraint_arguments({"constraint": ["/etc/constraints.txt"]})

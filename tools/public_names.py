@@ -1,7 +1,8 @@
 """Count the public names of the installed packages: ``python tools/public_names.py``.
 
-Public is what a package's ``__init__`` lists in ``__all__`` and, where that lists a module, what that module lists in
-its own. Nothing else is public, whatever module it lies in. ``__version__``, which every package has, is not counted.
+A name is public if a package's ``__init__`` lists it in ``__all__``, or if a module that is listed there lists it in
+its own ``__all__``. Nothing else is public, whatever module it is in. ``__version__``, which every package has, is not
+counted.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from types import ModuleType
 from workspace import PROJECTS, module
 
 MOST = 290
-# the umbrella last: its names are those of the others
+# the umbrella is last, as its names are those of the others
 PACKAGES = [*(module(name) for name in PROJECTS if name != "snn"), "snn"]
 
 
 def public(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
-    """Yield what a module lists: names of its own first, then those of the modules that it lists.
+    """Yield the names that a module lists: its own first, then those of the modules that it lists.
 
     Yields:
-        Each full name and its object, which may come under several names.
+        Each full name and its object; an object may have several names.
 
     Example:
         >>> import snn_core
@@ -38,10 +39,10 @@ def public(owner: ModuleType, path: str) -> Iterator[tuple[str, object]]:
 
 
 def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
-    """Return the public objects of packages, each once, under the first name that it comes by.
+    """Return the public objects of packages, each once, under the first of its names.
 
     Returns:
-        For each package its objects by their full names.
+        For each package, its objects by full name.
 
     Example:
         >>> names = once(["snn_core", "snn"])
@@ -53,7 +54,7 @@ def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
     for package in packages:
         names[package] = {}
         for path, thing in public(importlib.import_module(package), package):
-            # equal numbers may be one object
+            # equal numbers and strings may be the same object
             key = (path.rpartition(".")[2], thing) if isinstance(thing, int | float | str) else id(thing)
             if key not in visited:
                 visited.add(key)
@@ -62,7 +63,7 @@ def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
 
 
 def main(most: int = MOST) -> int:
-    """Print how many public names each package has; the exit status is 1 if there are more."""
+    """Print how many public names each package has; the exit status is 1 if there are more than ``most`` in all."""
     counts = {package: len(things) for package, things in once().items()}
     total = sum(counts.values())
     for name, count in [*counts.items(), (f"all, at most {most}", total)]:

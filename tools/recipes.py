@@ -1,7 +1,7 @@
-"""Train the recipes of ``docs/recipes`` with every seed, keep what they print, and write the page's tables from it.
+"""Train the recipes of ``docs/recipes`` with every seed, keep their results, and write the page's tables from them.
 
-``python tools/recipes.py`` trains all, ``--tasks vowels plaid`` some, and keeps the others' results; with ``--tables``
-it trains nothing. The results are in ``docs/recipes/results.json``, the page is ``docs/recipes.md``.
+``python tools/recipes.py`` trains all recipes; ``--tasks vowels plaid`` trains some, and keeps the others' results;
+``--tables`` trains none. The results are in ``docs/recipes/results.json``, the page is ``docs/recipes.md``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NETWORKS = {
     "watch_exercises": ("lif", "delays"),
     "mnist_rows": ("lif", "tclif"),
 }
-"""The tasks whose data comes with packages, and the nets of each, the one to compare with first."""
+"""The tasks whose data comes with packages, each with its nets; the first net is the one to compare with."""
 PAGE = ROOT / "docs" / "recipes.md"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
 PART = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->", PAGE.name)
@@ -36,10 +36,10 @@ SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
 
 def main(arguments: list[str]) -> None:
-    """Run it."""
+    """Train what the arguments ask for, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="nox -s recipes --", allow_abbrev=False)
-    parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="all without")
-    parser.add_argument("--tables", action="store_true", help="write the page's tables from the results that are there")
+    parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="default: all")
+    parser.add_argument("--tables", action="store_true", help="train nothing: write the page's tables again")
     options = parser.parse_args(arguments)
     if not options.tables:
         RESULTS.write_text(json.dumps(results(options.tasks), indent=1) + "\n", encoding="utf-8")
@@ -47,29 +47,29 @@ def main(arguments: list[str]) -> None:
 
 
 def results(tasks: Collection[str]) -> dict[str, Any]:
-    """Train the nets of some tasks, and add the results of the others that are in the file.
+    """Train the nets of some tasks, and add the results of the other tasks from the file.
 
     Raises:
-        ValueError: If those are of other versions or of another machine, which the page says once for all.
+        ValueError: If these are of other versions or of another machine; the page states one of each for all results.
     """
     facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
     earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
     others = [run for run in earlier["runs"] if run["task"] not in tasks]
     if others and any(earlier[name] != value for name, value in facts.items()):
-        raise ValueError(f"{RESULTS.name} is of other versions or of another machine: train all tasks")
+        raise ValueError(f"{RESULTS.name} has results of other versions or of another machine: train all tasks")
     runs = [trained(task, neuron) for task in tasks for neuron in NETWORKS[task]]
     runs = sorted([*runs, *others], key=lambda run: [*NETWORKS].index(run["task"]))
     return {"runs": runs, **facts, "date": today()}
 
 
 def trained(task: str, neuron: str) -> dict[str, Any]:
-    """Train one net of a recipe with every seed, in a process of its own, as a reader does.
+    """Train one net of a recipe with every seed, in its own process, as a reader does.
 
     Returns:
-        What it prints at its end, and the command.
+        The results that the program prints at its end, and the command.
 
     Raises:
-        RuntimeError: If it fails, with what it said.
+        RuntimeError: If the program fails; the message has its output.
     """
     command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron]
     say(shlex.join(command))
@@ -80,12 +80,13 @@ def trained(task: str, neuron: str) -> dict[str, Any]:
 
 
 def tables(result: dict[str, Any]) -> Iterator[Table]:
-    """Yield the tables of the page, from what ``docs/recipes/results.json`` holds."""
+    """Yield the tables of the page, from the contents of ``docs/recipes/results.json``."""
     runs = result["runs"]
     head = ["task", "neuron", "parameters", "test accuracy", "spikes per neuron and sample", "seconds", "command"]
     yield Table("Accuracy on the test part", head, [_row(run) for run in runs])
     pairs = [[run for run in runs if run["task"] == task] for task in NETWORKS]
-    head = ["task", "samples", "instead of lif", "points more", "standard deviations", "more than the spread"]
+    head = ["task", "samples", "compared with lif", "difference, points"]
+    head += ["sum of standard deviations", "better by more than that"]
     yield Table("Is it better?", head, [_compared(*pair) for pair in pairs if len(pair) == 2])
     head = ["task", "neuron", "learning rate", "epochs", "chosen epochs", "validation accuracy", "test accuracy"]
     yield Table("Seed by seed", head, [_seeds(run) for run in runs])

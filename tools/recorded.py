@@ -1,4 +1,4 @@
-"""The releases that were made: ``releases.toml`` has the commit of each, as not every clone has the tags."""
+"""Read and write ``releases.toml``, which has the commit of each release, as not every clone has the tags."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def last(root: pathlib.Path) -> dict[str, Release]:
 
 
 def add(root: pathlib.Path, versions: Mapping[str, str], commit: str) -> None:
-    """Write releases into the file, all of one commit."""
+    """Add releases to the file, all with the same commit."""
     known = _read(root)
     for package, version in versions.items():
         known.setdefault(package, {})[version] = commit
@@ -45,21 +45,21 @@ def add(root: pathlib.Path, versions: Mapping[str, str], commit: str) -> None:
 
 
 def committed(repository: pathlib.Path, versions: Mapping[str, str]) -> str:
-    """Return the last commit, which is to hold what was released.
+    """Return the last commit, which must contain the released versions.
 
     Raises:
-        ValueError: If it holds another version of one.
+        ValueError: If the commit has another version of a package.
     """
     for package, version in versions.items():
         if (there := _version_at(repository, "HEAD", package)) != version:
-            raise ValueError(f"{package}: the last commit holds {there}, not {version}: commit the release first")
+            raise ValueError(f"{package}: the last commit has {there}, not {version}: commit the release first")
     return _git(repository, "rev-parse", "HEAD").stdout.strip()
 
 
 def wrong(repository: pathlib.Path) -> dict[str, str]:
-    """Return, of recorded releases and tags such as ``snn-core-v0.5.0``, what they lead to if it is something else.
+    """Return the recorded releases and tags, such as ``snn-core-v0.5.0``, that lead to something else, and to what.
 
-    What this clone does not have is left out.
+    Commits that this clone does not have are left out.
     """
     results = {}
     tags = dict(_tags(repository))
@@ -80,7 +80,10 @@ def wrong(repository: pathlib.Path) -> dict[str, str]:
 
 
 def version_in(source: str) -> str:
-    """The version that a ``_version.py`` states; a ValueError if it states none.
+    """Return the version that a ``_version.py`` states.
+
+    Raises:
+        ValueError: If it states none.
 
     Example:
         >>> version_in('__version__ = "0.5.0"')
@@ -93,16 +96,16 @@ def version_in(source: str) -> str:
 
 
 def _read(root: pathlib.Path) -> dict[str, dict[str, str]]:
-    """The commit of each version of each package."""
+    """Return the commit of each version of each package."""
     return tomllib.loads((root / FILE).read_text(encoding="utf-8"))
 
 
 def _tags(repository: pathlib.Path) -> Iterator[tuple[str, str]]:
-    """Each tag of a release, with its commit; none where there is no git."""
+    """Yield each tag of a release with its commit; nothing if there is no git repository."""
     listed = _git(repository, "tag", "--list", "snn*-v*", "--format=%(refname:short) %(objectname) %(*objectname)")
     for line in listed.stdout.splitlines():
         name, *hashes = line.split()
-        yield name, hashes[-1]  # of an annotated tag the second is that of its commit
+        yield name, hashes[-1]  # an annotated tag has a second hash, that of its commit
 
 
 def _version_at(repository: pathlib.Path, commit: str, package: str) -> str:

@@ -1,4 +1,4 @@
-"""Random numbers of tests, the same in every run, whichever tests ran before."""
+"""A pytest plugin that gives tests the same random numbers in every run, whichever tests ran before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def seeded() -> Iterator[None]:
-    """Every test starts from the same global seed and leaves the global generator as it found it."""
+    """Start every test from the same global seed, and restore the global generator after it."""
     with _from_the_same_seed():
         yield
 
@@ -27,7 +27,7 @@ def seeded() -> Iterator[None]:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Import every file of tests from that seed too: torch seeds each process anew."""
+    """Import every test file from that seed too, as torch seeds each process differently."""
     if not isinstance(collector, pytest.Module):
         return (yield)
     with _from_the_same_seed():
@@ -36,7 +36,7 @@ def pytest_make_collect_report(
 
 @contextmanager
 def _from_the_same_seed() -> Iterator[None]:
-    if importlib.util.find_spec("torch") is None:  # tests of the tools may do without
+    if importlib.util.find_spec("torch") is None:  # tests of the tools may run without torch
         yield
         return
     import torch

@@ -24,15 +24,15 @@ from workspace import NATIVE, NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, bui
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
 NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
-# by what the tests of each need: the interpreter of Triton, its compiler, a GPU
+# the tests of these need, in order: Triton's interpreter, its compiler, a GPU
 NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
-# by the extra that the tests of each need
+# the files are named after the extra that their tests need
 NEEDS_ONNX, NEEDS_EXECUTORCH = (f"packages/snn-export/tests/test_with_{extra}.py" for extra in ("onnx", "executorch"))
 NEEDS_DEPLOY = "packages/snn-export/tests/c/deploy"  # compilers of C, and an emulator
-# tests of packages that need more than what these declare
+# tests that need more than their packages declare
 NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH, NEEDS_DEPLOY)
-SHORT = ("-m", "not exhaustive")  # without what a session of its own runs, with all packages installed
-# of snn-data, left out of snn[all]: aeon and sktime cap what others want newer, seglearn is large
+SHORT = ("-m", "not exhaustive")  # without the long tests, which the session exhaustive runs with all packages
+# extras of snn-data that snn[all] leaves out: aeon and sktime cap packages that others need newer; seglearn is large
 APART_EXTRAS = ("offline", "plaid", "vowels", "watch")
 
 SETTINGS = pip_configuration.settings()
@@ -43,7 +43,7 @@ if "cert" in SETTINGS:
 
 
 def group(name: str) -> tuple[str, ...]:
-    """Requirements of one dependency group of the workspace."""
+    """Return the requirements of one dependency group of the workspace."""
     return dependency_groups(load_toml(ROOT / "pyproject.toml"), name)
 
 
@@ -54,17 +54,17 @@ def install(
     wheels: Mapping[str, pathlib.Path] | None = None,
     options: Collection[str] = (),
 ) -> dict[str, str]:
-    """Install from the wheelhouses, and check that exactly the named distributions of ours and their needs came.
+    """Install from the wheelhouses, and check that exactly the named distributions of ours and their needs are there.
 
-    Those named in ``native`` come as native wheels, all others as pure ones, but for what ``wheels`` names. Returns the
-    version of everything that is installed then.
+    Those named in ``native`` are installed from native wheels, all others from pure ones, except those in ``wheels``,
+    which gives the files. Returns the version of everything that is then installed.
     """
     own = pathlib.Path(session.create_tmp()) / "own.txt"
     ours = {name: built(name, ".whl", NATIVE_WHEELHOUSE if name in native else WHEELHOUSE) for name in PROJECTS}
     ours |= wheels or {}
     own.write_text("".join(f"{name} @ {wheel.as_uri()}\n" for name, wheel in ours.items()), encoding="utf-8")
     expected = closure(*requirements)
-    # A kept environment may have wheels of the same version and other content.
+    # a reused environment may have wheels of the same version with other content
     fresh = [argument for name in PROJECTS for argument in ("--reinstall-package", name)]
     session.log(f"installing {' '.join(requirements)}")
     session.install(*requirements, *options, "-c", str(own), *CONSTRAINTS, *INDEX, *fresh, log=False)
@@ -72,25 +72,25 @@ def install(
     versions = installed(session)
     present = versions.keys() & PROJECTS.keys()
     if present != expected:
-        session.error(f"installed {sorted(present)}, expected {sorted(expected)} for {list(requirements)}")
+        session.error(f"installed {sorted(present)}, but {list(requirements)} need exactly {sorted(expected)}")
     python = session.run("python", "-c", "import platform; print(platform.python_version())", silent=True, log=False)
     session.log(f"with Python {str(python).strip()}, torch {versions.get('torch', 'none')}")
     return versions
 
 
 def installed(session: nox.Session) -> dict[str, str]:
-    """The version of everything in a session's environment."""
+    """Return the version of everything in a session's environment."""
     listed = session.run("uv", "pip", "list", "--format", "json", silent=True, log=False, stderr=subprocess.DEVNULL)
     return {row["name"]: row["version"] for row in json.loads(str(listed))}
 
 
 def floor(session: nox.Session, package: str, *held: str) -> None:
-    """Install a package with the oldest of its direct dependencies, apart from those held, and run its tests."""
+    """Install a package with its oldest direct dependencies, apart from those pinned in ``held``, and run its tests."""
     folder = pathlib.Path(session.create_tmp())
     (folder / "held.txt").write_text("\n".join(held), encoding="utf-8")
     extras = Requirement(with_foreign_extras(package)).extras
     project = ("-r", f"packages/{package}/pyproject.toml", *(f"--extra={extra}" for extra in sorted(extras)))
-    # a wheel's own dependencies count as indirect, so the project's are read from its file; -U lowers what is there
+    # a wheel's own dependencies count as indirect, so they are read from pyproject.toml; -U lowers installed versions
     lowering = ("-U", *project, "--no-sources", "--resolution", "lowest-direct", "-c", str(folder / "held.txt"))
     install(session, package, options=lowering)
     session.install(*group("test"), *CONSTRAINTS, *INDEX)
@@ -98,7 +98,7 @@ def floor(session: nox.Session, package: str, *held: str) -> None:
     oldest = foreign_floors(package, extras).items()
     held_names = {Requirement(requirement).name for requirement in held}
     if above := [f"{name}>={old}" for name, old in oldest if name not in held_names and Version(versions[name]) != old]:
-        session.error(f"{package} declares {', '.join(above)}, and the oldest that go together are newer: raise them")
+        session.error(f"{package} declares {', '.join(above)}, and the oldest that go together are newer: raise floors")
     results.note(session.name, [package], versions)
     # old releases of others call what newer releases of others deprecate
     quiet = ("-W", "ignore::DeprecationWarning")
@@ -106,15 +106,15 @@ def floor(session: nox.Session, package: str, *held: str) -> None:
 
 
 def beside(session: nox.Session, package: str, choice: releases.Choice, tree: pathlib.Path) -> None:
-    """Install a choice of wheels, and run one package's tests as they are in a tree."""
+    """Install a choice of wheels, and run one package's tests from a tree."""
     for name, reason in choice.apart.items():
-        session.log(f"another {name}: {reason}")
+        session.log(f"using another version of {name}: {reason}")
     requirements = [
         with_foreign_extras(name, without=APART_EXTRAS if name != package else ()) for name in choice.wheels
     ]
     versions = install(session, *requirements, *group("test"), wheels=choice.wheels)
     results.note(session.name, [package], versions, choice.apart)
-    # a release knows nothing of what later ones warn about, its own tests would take that for errors
+    # a release does not know what later ones warn about; its own tests would treat the warnings as errors
     quiet = () if tree == ROOT else ("-W", "default")
     tests = (str(tree / "packages" / package / "tests"), *ignoring(tree / folder for folder in NEEDS_MORE))
     pytest(session, *quiet, *SHORT, *tests, tree=tree)
@@ -124,20 +124,20 @@ def compiled(session: nox.Session) -> Collection[str]:
     """Return the native wheels to install: all that exist, where they can be compiled."""
     if CAN_COMPILE:
         return NATIVE
-    session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, here is no {COMPILER}")
+    session.log(f"without fused kernels: compiling them needs Linux and a C++ compiler, and {COMPILER} is missing")
     return ()
 
 
 def ignoring(places: Iterable[str | pathlib.Path]) -> list[str]:
-    """Arguments of pytest that leave out tests."""
+    """Return the arguments that make pytest leave out tests."""
     return [f"--ignore={place}" for place in places]
 
 
 def pytest(session: nox.Session, *arguments: str, tree: pathlib.Path = ROOT, **environment: str) -> None:
     """Run pytest strictly, a process for each core: a skip fails, Hypothesis draws the same examples every time."""
-    # One thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow.
+    # one thread: the tensors of tests are small, and threads that wait for each other on a busy machine are slow
     common = {"CI": "true", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree / "tools")}
-    common["PYTHONHASHSEED"] = "0"  # all processes have to collect a set of cases in the same order
+    common["PYTHONHASHSEED"] = "0"  # all processes must collect a set of cases in the same order
     session.run(
         "pytest",
         *("-q", "-c", str(tree / "pyproject.toml"), "--rootdir", str(tree)),
@@ -150,7 +150,7 @@ def pytest(session: nox.Session, *arguments: str, tree: pathlib.Path = ROOT, **e
 
 
 def environment(session: nox.Session, name: str, *requirements: str) -> pathlib.Path:
-    """Other libraries in an environment of their own: its interpreter."""
+    """Install other libraries in their own environment, and return its interpreter."""
     place = pathlib.Path(session.create_tmp()) / name
     session.run("uv", "venv", "-q", "--allow-existing", "--python", f"{session.bin}/python", str(place))
     session.run("uv", "pip", "install", "-q", "--python", str(place), *requirements, *CONSTRAINTS, *INDEX)
@@ -158,7 +158,7 @@ def environment(session: nox.Session, name: str, *requirements: str) -> pathlib.
 
 
 def build(session: nox.Session, into: pathlib.Path, *options: str, names: Collection[str] = tuple(PROJECTS)) -> None:
-    """Build distributions, pure, into a folder in which nothing else of them is left."""
+    """Build distributions as pure wheels and sdists into a folder, after deleting older files of them there."""
     for name in names:
         for old in into.glob(f"{module(name)}-[0-9]*"):
             old.unlink()
@@ -167,7 +167,7 @@ def build(session: nox.Session, into: pathlib.Path, *options: str, names: Collec
 
 
 def build_release(session: nox.Session, package: str, commit: str, into: pathlib.Path) -> pathlib.Path:
-    """Write the tree of a commit to a folder named by a package, and that package's pure wheel beside it.
+    """Write the tree of a commit to a folder named after a package, and build that package's pure wheel beside it.
 
     Returns the folder of the package in that tree.
     """
@@ -185,7 +185,7 @@ def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path)
     """Build the native wheel of snn-cpu, given its folder or sdist, into an emptied folder."""
     shutil.rmtree(into, ignore_errors=True)
     constraints = ["--build-constraints" if argument == "-c" else argument for argument in CONSTRAINTS]
-    # not -q, which keeps the compiler's words
+    # without -q, so that the compiler's messages are shown
     command = ("uv", "build", "--wheel", *INDEX, *constraints, "--out-dir", str(into), str(source))
     session.run(*command, env={"SNN_NATIVE": "1"})
 
@@ -193,14 +193,14 @@ def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path)
 def publishable(session: nox.Session, wheel: pathlib.Path, into: pathlib.Path) -> None:
     """Copy a native wheel into an emptied folder, tagged with the oldest C library that it runs with."""
     shutil.rmtree(into, ignore_errors=True)
-    # torch brings its own libraries; the date keeps the file the same from build to build
+    # torch has its own libraries; the fixed date makes all builds give the same file
     torch = ("--exclude", "libtorch*", "--exclude", "libc10*")
     command = ("auditwheel", "repair", *torch, "-w", str(into), str(wheel))
     session.run(*command, silent=True, env={"SOURCE_DATE_EPOCH": "1580601600"})
 
 
 def same_files(session: nox.Session, direct: pathlib.Path, from_sdists: pathlib.Path) -> None:
-    """Check that wheels built from the tree are those built from the sdists."""
+    """Check that wheels built from the tree are the same files as those built from the sdists."""
     for wheel in sorted(direct.glob("*.whl")):
         if not filecmp.cmp(wheel, from_sdists / wheel.name, shallow=False):
-            session.error(f"{wheel.name} is another file when built from its sdist: see what the sdist leaves out")
+            session.error(f"{wheel.name} differs when it is built from the sdist: see which files the sdist leaves out")

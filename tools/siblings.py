@@ -1,4 +1,4 @@
-"""Modules of one package's tests, for tests of another package and for tools."""
+"""Import modules of one package's tests in the tests of another package and in tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workspace import ROOT
 
 
 def module_of_tests(folder: str, name: str) -> Any:
-    """Import a module of a folder of tests, which may import its neighbors there, once for all who ask.
+    """Import a module from a folder of tests, only once; it may import its neighbors there.
 
     Example:
         >>> module_of_tests("snn-core/tests", "zoo") is module_of_tests("snn-core/tests", "zoo")

@@ -1,7 +1,7 @@
-"""Write the constructors of all neurons as type checkers and editors read them: ``python tools/signatures.py``.
+"""Write the stub from which type checkers and editors read the neurons' constructors: ``python tools/signatures.py``.
 
-The orders in ``snn_core/neuron/signatures.py`` and the constructors themselves say what each neuron takes; the stub
-beside the orders repeats it in full.
+``snn_core/neuron/signatures.py``, with the order of positional options, and the constructors define what each neuron
+takes; the stub beside that file repeats it in full.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def stub() -> str:
     """Return the text of the stub.
 
     Returns:
-        A function for each neuron that ``signatures`` has an order of, called as its constructor is.
+        A function for each neuron in ``signatures``, with the signature of its constructor.
 
     Example:
         >>> print(stub().partition("def Leaky(")[2].partition("spike_grad")[0])

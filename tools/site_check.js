@@ -1,4 +1,5 @@
-// Run the search of a built site as a browser does: node site_check.js FOLDER QUERY...; prints JSON, a list a query.
+// Run the search of a built site as a browser does, and print its results as JSON, a list for each query:
+// node site_check.js FOLDER QUERY...
 "use strict";
 const fs = require("node:fs");
 const path = require("node:path");

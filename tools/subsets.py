@@ -1,8 +1,9 @@
 """Import every set of our distributions that is closed under dependencies, each in its own forked process.
 
-``python tools/subsets.py OVERLAY`` where OVERLAY has one folder for each distribution, holding it alone, and the
-running interpreter has everything they need from others. In each process: the set imports; what is not in it cannot be
-imported; entry points are those of the set, and load; and the namespace ``snn``, when there, names each missing piece.
+Run ``python tools/subsets.py OVERLAY``: OVERLAY has one folder for each distribution, with nothing else in it, and the
+running interpreter has everything that they need from other projects. Each process checks that the set imports; that
+the other distributions cannot be imported; that the entry points are those of the set, and load; and that the namespace
+``snn``, if it is in the set, names each missing piece.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PIECES = {  # name in the namespace: the extra that brings it, and its distribut
 
 
 def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
-    """The distributions of the overlay that one of them requires without any extra."""
+    """Return the distributions of the overlay that one of them requires, leaving out its extras."""
     (metadata,) = importlib.metadata.distributions(path=[str(overlay / distribution)])
     plain = [text for text in metadata.requires or [] if "extra ==" not in text]
     names = {re.split(r"[^\w.-]", text, maxsplit=1)[0].replace("_", "-") for text in plain}
@@ -42,7 +43,7 @@ def needs(distribution: str, overlay: pathlib.Path) -> set[str]:
 
 
 def closed_subsets(requirements: dict[str, set[str]]) -> list[tuple[str, ...]]:
-    """All non-empty sets in which every member's requirements are members too, sorted, smaller ones first.
+    """Return all non-empty sets that contain the requirements of every member, sorted, smaller sets first.
 
     Example:
         >>> closed_subsets({"core": set(), "plot": set(), "top": {"core"}})
@@ -54,13 +55,13 @@ def closed_subsets(requirements: dict[str, set[str]]) -> list[tuple[str, ...]]:
 
 
 def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path) -> None:
-    """Put one set on the path and hold it to its promises, by a RuntimeError or an ImportError."""
+    """Put one set on the path and check it; a RuntimeError or an ImportError says what is wrong."""
     sys.path[:0] = [str(overlay / name) for name in chosen]
     importlib.invalidate_caches()
     for name in chosen:
         importlib.import_module(name.replace("-", "_"))
     for name in set(everything) - set(chosen):
-        require(importlib.util.find_spec(name.replace("-", "_")) is None, f"{name} is importable and not in the set")
+        require(importlib.util.find_spec(name.replace("-", "_")) is None, f"{name} is importable, but not in the set")
     for group in GROUPS:
         for point in importlib.metadata.entry_points(group=group):
             owner = point.dist.name if point.dist else "nobody"
@@ -75,30 +76,33 @@ def check(chosen: tuple[str, ...], everything: list[str], overlay: pathlib.Path)
 
 
 def check_piece(piece: str, extra: str, distribution: str, present: bool) -> None:
-    """A piece of the namespace is its module where installed, or else an ImportError that says what to install."""
+    """Check that a piece of the namespace is a module if installed, or raises an error that says what to install."""
     namespace = importlib.import_module("snn")
     if present:
         getattr(namespace, piece)
         return
     try:
-        # A lazy module may be there and raise only when one of its names is touched.
+        # a lazy module may be there, and raise only when one of its names is used
         module = getattr(namespace, piece)
         module.a_name_that_no_piece_has  # noqa: B018
     except ImportError as error:
         message = str(error)
-        require(distribution in message and f"snn[{extra}]" in message, f"snn.{piece} is missing and says: {message}")
+        require(
+            distribution in message and f"snn[{extra}]" in message,
+            f"the error about snn.{piece} does not name {distribution} and snn[{extra}]: {message}",
+        )
     else:
-        raise RuntimeError(f"snn.{piece} is there without {distribution}")
+        raise RuntimeError(f"snn.{piece} can be used although {distribution} is not installed")
 
 
 def require(holds: bool, otherwise: str) -> None:
-    """Raise when a promise does not hold."""
+    """Raise a RuntimeError if a condition does not hold."""
     if not holds:
         raise RuntimeError(otherwise)
 
 
 def preload(everything: list[str], overlay: pathlib.Path) -> None:
-    """Import what our distributions import from others, so that it is paid once: forked processes inherit it."""
+    """Import once what our distributions import from other projects; forked processes inherit it."""
     program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
     path = os.pathsep.join(str(overlay / name) for name in everything)
     command = [sys.executable, "-c", program, *(name.replace("-", "_") for name in everything)]
@@ -109,13 +113,13 @@ def preload(everything: list[str], overlay: pathlib.Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in {module.partition(".")[0] for module in process.stdout.split()} - ours:
-            # Not everything that is loaded can be imported by its name: multiprocessing's __mp_main__ cannot.
+            # not everything that is loaded can be imported by its name: multiprocessing's __mp_main__ cannot
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
 
 
 def ended_badly() -> bool:
-    """Wait for any of the forked processes; return whether its set failed."""
+    """Wait for one of the forked processes to end; return True if its set failed."""
     return os.waitstatus_to_exitcode(os.wait()[1]) != 0
 
 

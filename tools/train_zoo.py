@@ -1,9 +1,9 @@
 """Train the nets of ``snn_data.zoo`` and write their files, each with the manifest of its run.
 
-``python tools/train_zoo.py`` trains all, ``python tools/train_zoo.py digits`` one of them: a minute on one thread.
-Everything follows from the seed: on the same machine with the same versions the files come out the same. The settings
-are those of ``snn demo``, which were chosen on validation parts cut from the training parts, with smaller layers. A net
-is trained on the whole training part, and looks at the test part once, when it is done.
+``python tools/train_zoo.py`` trains all, ``python tools/train_zoo.py digits`` one of them, which takes a minute on one
+thread. Everything follows from the seed: the same machine with the same versions gives the same files. The settings are
+those of ``snn demo``, with smaller layers; they were chosen on validation parts cut from the training parts. A net is
+trained on the whole training part, and the test part is used once, when training is done.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ SHOWN = {
 
 
 class SmallDigits(Digits):
-    """The digits for the net of the zoo."""
+    """The task of the digits, with the net of the zoo."""
 
     def network(self) -> nn.Module:
         return untrained("digits")
 
 
 class SmallMnist(Mnist):
-    """MNIST-5k for the net of the zoo."""
+    """The task MNIST-5k, with the net of the zoo."""
 
     def network(self) -> nn.Module:
         return untrained("mnist5k")
 
 
 class SmallVowels(Vowels):
-    """The vowels for the net of the zoo, which is fed with the coefficients alone."""
+    """The task of the vowels, with the net of the zoo, whose input is the coefficients alone."""
 
     def network(self) -> nn.Module:
         return untrained("vowels")
@@ -74,12 +74,12 @@ TASKS: dict[str, Task[Any]] = {
 
 
 def trained(name: str) -> nn.Module:
-    """Train a net of the zoo, which takes the data as they are."""
+    """Train a net of the zoo; the net that it returns takes the data without standardization."""
     task = TASKS[name]
 
     def progress(done: int, loss: float, accuracy: float) -> None:
         if done % 100 == 0:
-            print(f"{name}: {done} batches, loss {loss:.3f}, {accuracy:.2%} of changed training samples", flush=True)
+            print(f"{name}: {done} batches, loss {loss:.3f}, {accuracy:.2%} of augmented training samples", flush=True)
 
     net, _ = train(task, task.load().train, progress)
     if name == "vowels":
@@ -91,7 +91,7 @@ def trained(name: str) -> nn.Module:
 
 @torch.no_grad()
 def folded(layer: nn.Linear, mean: Tensor, std: Tensor) -> None:
-    r"""Have a layer take features as they are that it has seen standardized.
+    r"""Change a layer that was trained on standardized features so that it takes the features as they are.
 
     .. math:: W\,\frac{x - \mu}{\sigma} + b = \frac{W}{\sigma}\,x + \Bigl(b - \frac{W}{\sigma}\,\mu\Bigr)
 
@@ -110,7 +110,7 @@ def folded(layer: nn.Linear, mean: Tensor, std: Tensor) -> None:
 
 @torch.no_grad()
 def right(net: nn.Module, name: str) -> int:
-    """Count the samples of the test part that a net answers right; one that fires never is wrong.
+    """Count the samples of the test part that a net answers correctly; an answer without a spike is wrong.
 
     Example:
         >>> from snn_data import zoo
@@ -123,7 +123,7 @@ def right(net: nn.Module, name: str) -> int:
 
 
 def manifest(name: str, net: nn.Module) -> dict[str, Any]:
-    """Return what is to be known of a net: its data, its accuracy and its run."""
+    """Return the manifest of a net: its data, its accuracy and its training run."""
     task, test = TASKS[name], snn_data.zoo.samples(name).targets
     count = right(net, name)
     steps = {"steps_per_frame": STEPS_PER_FRAME} if name == "vowels" else {"num_steps": STEPS[name]}
@@ -148,7 +148,7 @@ def manifest(name: str, net: nn.Module) -> dict[str, Any]:
 
 
 def main(names: Sequence[str], folder: pathlib.Path = FOLDER) -> None:
-    """Train nets, all of them if none is named, and write their files and the list of checksums."""
+    """Train the named nets, or all of them, and write their files and the list of checksums."""
     torch.set_num_threads(1)
     for name in names:
         must_be_known(name)
@@ -162,7 +162,7 @@ def main(names: Sequence[str], folder: pathlib.Path = FOLDER) -> None:
 
 
 def write_checksums(folder: pathlib.Path) -> None:
-    r"""Write the list of the files' checksums as ``sha256sum`` does, which checks it by ``sha256sum -c SHA256SUMS``.
+    r"""Write the checksums of the files in the format of ``sha256sum``; ``sha256sum -c SHA256SUMS`` checks them.
 
     Example:
         >>> import tempfile
@@ -177,5 +177,5 @@ def write_checksums(folder: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="nox -s zoo -- --train", allow_abbrev=False)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NETS)}; all without")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NETS)}; default: all")
     main(parser.parse_args().names)

@@ -1,7 +1,7 @@
 """Check that the public names of installed packages are fully typed: ``python tools/typed_api.py snn_core snn_plot``.
 
-Pyright's ``--verifytypes`` tells what a type checker knows of a package from its annotations. A type that has to be
-inferred is missing too, for checkers and editors infer differently.
+Pyright's ``--verifytypes`` reports what a type checker knows about a package from its annotations. A type that must be
+inferred counts as missing too, because checkers and editors infer differently.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def report(package: str) -> dict[str, Any]:
     """Return pyright's report, in ``--outputjson``, on the types of a package that is installed beside it.
 
     Raises:
-        RuntimeError: If pyright gives none.
+        RuntimeError: If pyright gives no report.
     """
     command = [sys.executable, "-m", "pyright", "--verifytypes", package, "--ignoreexternal", "--outputjson"]
-    # pyright takes the first python of the path for the one whose packages it looks at, and the folder's before those
+    # pyright looks at the packages of the first python on the path, and before those at the working folder
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PATH": path}
@@ -35,7 +35,7 @@ def report(package: str) -> dict[str, Any]:
 
 
 def untyped(result: Mapping[str, Any]) -> list[str]:
-    """Return a line for each public name whose type is unknown or inferred, and for each reason without a verdict.
+    """Return a line for each public name whose type is unknown or inferred, and for each problem that stopped pyright.
 
     Example:
         >>> reason = {"severity": "error", "message": "Return type is missing", "file": "a.py"}
@@ -46,7 +46,7 @@ def untyped(result: Mapping[str, Any]) -> list[str]:
     symbols = result["typeCompleteness"]["symbols"]
     lines = [diagnostic["message"] for diagnostic in result["generalDiagnostics"]]
     if not symbols and not lines:
-        lines.append("no public name")
+        lines.append("no public names")
     for symbol in symbols:
         if not symbol["isTypeKnown"] or symbol["isTypeAmbiguous"]:
             # a missing docstring is a warning

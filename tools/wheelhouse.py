@@ -1,4 +1,4 @@
-"""Built files that match the sources as they are now; the others are built again."""
+"""Determine which built files match the current sources; the others must be built again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STAMP = "sources.json"
 
 
 def digest(folder: pathlib.Path) -> str:
-    """A SHA-256 of the names and contents of all files that a build may read.
+    """Return a SHA-256 of the names and contents of all files that a build may read.
 
     Example:
         >>> digest(ROOT / "packages" / "snn-core") == digest(ROOT / "packages" / "snn-plot")
@@ -27,7 +27,7 @@ def digest(folder: pathlib.Path) -> str:
 
 
 def sources() -> dict[str, str]:
-    """The digest of every distribution, as its files are now.
+    """Return the digest of every distribution's current files.
 
     Example:
         >>> sources().keys() == PROJECTS.keys()
@@ -37,14 +37,14 @@ def sources() -> dict[str, str]:
 
 
 def stale(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> list[str]:
-    """Distributions that have changed since they were built, or were not built."""
+    """Return the distributions that have changed since they were built, or were not built."""
     file = wheelhouse / STAMP
     known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return [name for name in now if known.get(name) != now[name] or not _there(name, wheelhouse)]
 
 
 def stamp(now: dict[str, str], wheelhouse: pathlib.Path = WHEELHOUSE) -> None:
-    """Note of which sources the built files are, by digests from before they were built."""
+    """Record the sources of the built files, as digests from before they were built."""
     (wheelhouse / STAMP).write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).parent.parent
 WHEELHOUSE = ROOT / "dist" / "wheels"
 NATIVE_WHEELHOUSE = ROOT / "dist" / "native"
-NATIVE = ("snn-cpu",)  # what has compiled code, and so a native wheel beside the pure one
+NATIVE = ("snn-cpu",)  # distributions with compiled code, which have a native wheel beside the pure one
 PROJECTS: dict[str, dict[str, Any]] = {
     file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))["project"]
     for file in sorted(ROOT.glob("packages/*/pyproject.toml"))
@@ -17,7 +17,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
 
 
 def module(distribution: str) -> str:
-    """The import name of a distribution.
+    """Return the import name of a distribution.
 
     Example:
         >>> module("snn-core")
@@ -27,7 +27,7 @@ def module(distribution: str) -> str:
 
 
 def source(distribution: str) -> pathlib.Path:
-    """The folder with the modules of a distribution.
+    """Return the folder with the modules of a distribution.
 
     Example:
         >>> source("snn-core").relative_to(ROOT).as_posix()
@@ -37,7 +37,7 @@ def source(distribution: str) -> pathlib.Path:
 
 
 def built(distribution: str, suffix: str = ".whl", wheelhouse: pathlib.Path = WHEELHOUSE) -> pathlib.Path:
-    """The one built file of a distribution in a wheelhouse, a ``".whl"`` or a ``".tar.gz"``.
+    """Return the only built file of a distribution in a wheelhouse, a ``".whl"`` or a ``".tar.gz"``.
 
     Raises:
         FileNotFoundError: If there is none, or more than one.
@@ -45,6 +45,6 @@ def built(distribution: str, suffix: str = ".whl", wheelhouse: pathlib.Path = WH
     results = list(wheelhouse.glob(f"{module(distribution)}-[0-9]*{suffix}"))
     if len(results) != 1:
         raise FileNotFoundError(
-            f"{wheelhouse} holds {len(results)} {suffix} of {distribution}, not 1: run nox -s wheels"
+            f"{wheelhouse} has {len(results)} {suffix} files of {distribution}, not 1: run nox -s wheels"
         )
     return results[0]

@@ -1,6 +1,6 @@
-"""Words that readers search for, each with the page that the search of the site shows first.
+"""Make the search of the site show a certain page first for words that readers search for.
 
-``found_first`` in ``conf.py`` names them by page. A word is an entry of the index whose main place is the page.
+``found_first`` in ``conf.py`` lists the words by page. Each word becomes an entry of the index that leads to its page.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def enter(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def check(app: Sphinx, env: Any) -> None:
-    """Warn of words whose page is not there."""
+    """Warn of words whose page does not exist."""
     for page in app.config.found_first.keys() - env.found_docs:
-        LOGGER.warning("found_first names %s, which is not there", page)
+        LOGGER.warning("found_first in conf.py names the page %s, which does not exist", page)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Enter the words when a page has been read."""
+    """Register the extension, which enters the words of each page when the page has been read."""
     app.add_config_value("found_first", {}, "env", types=frozenset({dict}))
     app.connect("doctree-read", enter)
     app.connect("env-check-consistency", check)

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, no font and no request off the page."""
+"""Write formulas as MathML, which browsers draw themselves, without a script, a font or a request to another site."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sphinx.writers.html5 import HTML5Translator
 
 
 def inline(translator: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula within a line."""
+    """Write an inline formula."""
     translator.body.append(latex2mathml.converter.convert(node.astext(), display="inline"))
     raise nodes.SkipNode
 
 
 def block(translator: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula of its own; several lines of an alignment stay one table."""
+    """Write a displayed formula; the aligned lines of one formula stay one table."""
     latex = node.astext().strip()
     if "&" in latex or r"\\" in latex:
         latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"

@@ -1,7 +1,7 @@
-"""On the page of a neuron, all arguments that it takes: also those that a base class describes.
+"""Show on the page of a neuron all arguments that it takes, including those that a base class describes.
 
 A docstring describes what its class adds, once for all subclasses. Here a page gets the rest, in the order of the
-signature, and the sentence that leads to the base class goes.
+signature, and the sentence that refers to the base class is removed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def entries(docstring: str) -> dict[str, list[str]]:
 
 
 def inherited(thing: type) -> list[str]:
-    """Return the lines of a section ``Args`` that describe what a class takes and only its bases describe."""
+    """Return the lines of an ``Args`` section for the arguments of a class that only its bases describe."""
     own = entries(inspect.cleandoc(thing.__doc__ or ""))
     known: dict[str, list[str]] = {}
     for base in thing.__mro__[1:]:
@@ -69,6 +69,6 @@ def complete(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Come before the extension that reads the sections."""
+    """Register the extension; it runs before the extension that reads the sections."""
     app.connect("autodoc-process-docstring", complete, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

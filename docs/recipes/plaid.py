@@ -1,4 +1,4 @@
-"""Tell eleven types of appliances by the current that they draw: 1,074 sequences of 100 to 1,344 values, from sktime.
+"""Classify eleven types of appliances by the current they draw: 1,074 sequences of 100 to 1,344 values, from sktime.
 
 ``python docs/recipes/plaid.py``; the test part is that of the UCR archive.
 """
@@ -15,16 +15,16 @@ import snn
 from training import Network, Parts, Recipe, divided, main, read_out
 
 WIDTH = 64
-AT_ONCE = 4  # values of a step
+AT_ONCE = 4  # values per step
 
 
 def load(options: Any = None) -> Parts:
-    """Load the currents, four values a step; a quarter of the training part is for validation."""
+    """Load the currents, four values per step; a quarter of the training part is for validation."""
     return divided(*snn.data.plaid(), share=0.25, features=features)
 
 
 def features(current: Tensor) -> Tensor:
-    """Return how strong a current is, on a logarithmic scale, and its shape, ``[T / 4, 8]`` for ``[T, 1]``."""
+    """Return the strength of a current, on a logarithmic scale, and its shape: ``[T / 4, 8]`` for ``[T, 1]``."""
     strength = (current.abs() + 1e-5).log10()
     shape = (current - current.mean()) / (current.std() + 1e-9)
     both = torch.cat([strength, shape], dim=1)
@@ -37,7 +37,7 @@ def lif() -> nn.Module:
 
 
 def seadlif() -> nn.Module:
-    """Return a net of adaptive neurons, each with time constants of its own, which learn."""
+    """Return a net of adaptive neurons, each with its own learned time constants."""
     return layers(lambda: snn.SEAdLIF.random(WIDTH, spike_grad=snn.surrogate.slayer(), init_hidden=True))
 
 

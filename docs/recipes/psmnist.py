@@ -1,9 +1,9 @@
-"""Tell digits whose pixels come one a step in a random order, psMNIST: with recurrent neurons that resonate.
+"""Classify digits whose pixels come one per step in a random order (psMNIST), with recurrent resonating neurons.
 
-``python docs/recipes/psmnist.py --folder FOLDER`` with the four files of MNIST in the folder, packed or not:
+``python docs/recipes/psmnist.py --folder FOLDER`` with the four files of MNIST in the folder, compressed or not:
 ``train-images-idx3-ubyte.gz``, ``train-labels-idx1-ubyte.gz``, ``t10k-images-idx3-ubyte.gz`` and
-``t10k-labels-idx1-ubyte.gz``. Width, frequencies, damping, batch and learning rate of ``brf`` are those of the paper's
-program. Nothing is claimed of what it reaches here.
+``t10k-labels-idx1-ubyte.gz``. Width, frequencies, damping, batch size and learning rate of ``brf`` are those of the
+paper's program. The accuracy that it reaches here has not been measured.
 
 Source: Higuchi et al., Balanced resonate-and-fire neurons (2024).
 """
@@ -23,7 +23,7 @@ WIDTH = 256
 
 
 class RBRF(snn.Recurrent, snn.BRF):
-    """Neurons that resonate, and hear each other's spikes of the step before."""
+    """Resonating neurons, each of which receives the spikes of all of them from the step before."""
 
     class State(NamedTuple):
         """Spikes of the step before, refractory variable and both parts of the oscillation."""
@@ -55,19 +55,19 @@ def images(folder: pathlib.Path, part: str, order: Tensor) -> snn.data.LabelledT
 
 
 def read(folder: pathlib.Path, name: str) -> Tensor:
-    """Read a file that is packed or not."""
+    """Read a file, compressed or not."""
     packed = folder / f"{name}.gz"
     return snn.data.read_idx(packed if packed.exists() else folder / name)
 
 
 def lif() -> nn.Module:
-    """Return a net of leaky neurons, without recurrence, over which gradients of 784 steps grow beyond all numbers."""
+    """Return a net of leaky neurons, without recurrence, through which gradients explode over 784 steps."""
     neuron = snn.Leaky(beta=0.95, init_hidden=True)
     return nn.Sequential(nn.Linear(1, WIDTH), neuron, nn.Linear(WIDTH, 10), read_out(0.95))
 
 
 def brf() -> nn.Module:
-    """Return a net of recurrent neurons that resonate."""
+    """Return a net of recurrent resonating neurons."""
     neuron = RBRF(WIDTH, init_hidden=True)
     return nn.Sequential(nn.Linear(1, WIDTH, bias=False), neuron, nn.Linear(WIDTH, 10, bias=False), read_out(0.95))
 

@@ -1,9 +1,9 @@
-"""Tell twenty spoken digits by spikes of a model of the inner ear, SHD: with recurrent adaptive neurons, or delays.
+"""Classify twenty spoken digits by spikes of a model of the inner ear (SHD), with recurrent adaptive neurons or delays.
 
-``python docs/recipes/shd.py --folder FOLDER`` with ``SHD/shd_train.h5`` and ``SHD/shd_test.h5`` in the folder. Of the
-papers are: 140 inputs, two layers, of 360 adaptive neurons with their constants or 256 with delays of up to 250 ms, the
-dropout, and frames of 10 ms with delays (with adaptive neurons 4 ms). Nothing is claimed of what they reach here. It
-needs snn-data[tonic].
+``python docs/recipes/shd.py --folder FOLDER`` with ``SHD/shd_train.h5`` and ``SHD/shd_test.h5`` in the folder. These
+are as in the papers: 140 inputs, two layers, either of 360 adaptive neurons with the paper's constants or of 256
+neurons with delays of up to 250 ms, the dropout, and, with delays, frames of 10 ms (the paper with adaptive neurons has
+frames of 4 ms). The accuracy that they reach here has not been measured. The program needs snn-data[tonic].
 
 Source: Baronig et al., Advancing spatio-temporal processing in spiking neural networks through adaptation (2024);
 Hammouamri et al., Learning Delays in Spiking Neural Networks using Dilated Convolutions with Learnable Spacings (2024).
@@ -20,11 +20,11 @@ from torch import Tensor, nn
 import snn
 from training import Network, Parts, Recipe, main, read_out
 
-BANDS = 5  # of the 700 channels are one input
+BANDS = 5  # so many of the 700 channels form one input
 
 
 class RSEAdLIF(snn.Recurrent, snn.SEAdLIF):
-    """Adaptive neurons that hear each other's spikes of the step before."""
+    """Adaptive neurons, each of which receives the spikes of all of them from the step before."""
 
     class State(NamedTuple):
         """Spikes of the step before, adaptation current and membrane potential."""

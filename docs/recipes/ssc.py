@@ -1,10 +1,10 @@
-"""Tell thirty-five spoken words by spikes of a model of the inner ear, SSC: the nets of ``shd.py``, wider.
+"""Classify thirty-five spoken words by spikes of a model of the inner ear (SSC), with the nets of ``shd.py``, wider.
 
 ``python docs/recipes/ssc.py --folder FOLDER`` with ``SSC/ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5`` in the
-folder. The widths are those of the papers, of which the second has three layers with delays. Nothing is claimed of what
-they reach here. It needs snn-data[tonic].
+folder. The widths are those of the papers; the paper with delays has three layers with them. The accuracy that they
+reach here has not been measured. The program needs snn-data[tonic].
 
-Source: as ``shd.py``.
+Source: the papers that ``shd.py`` names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training import Network, Parts, Recipe, main
 
 
 def load(options: Any) -> Parts:
-    """Load frames of 10 ms, in the three parts of the authors."""
+    """Load frames of 10 ms, in the three parts that the authors made."""
     return Parts(*snn.data.ssc(options.folder, dt=0.01, download=False))
 
 

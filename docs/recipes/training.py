@@ -20,7 +20,7 @@ Sequences = snn.data.LabelledSequences
 
 
 class Parts(NamedTuple):
-    """The parts of a data set, pairs of a sequence ``[T_i, features]`` and a class, no sample in two of them."""
+    """The parts of a data set, which share no sample; each has pairs of a sequence ``[T_i, features]`` and a class."""
 
     train: Dataset[Any]
     valid: Dataset[Any]
@@ -35,7 +35,7 @@ class Network(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """A task: its name, a function that loads the parts, the nets by name, passes over the data and samples a step."""
+    """A task: its name, a function that loads the parts, the nets by name, the number of epochs and the batch size."""
 
     task: str
     load: Callable[[argparse.Namespace], Parts]
@@ -84,13 +84,13 @@ def divided(train: Sequences, test: Sequences, share: float, features: Callable[
 def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Train the nets of a recipe with several seeds; print progress, and a line of JSON for each net."""
     parser = argparse.ArgumentParser(prog=f"{recipe.task}.py", allow_abbrev=False)
-    parser.add_argument("--neuron", choices=[*recipe.networks], help="one of the nets; all without")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 on; 5 without")
-    parser.add_argument("--epochs", type=int, default=recipe.epochs, help=f"{recipe.epochs} without")
-    parser.add_argument("--learning-rate", type=float, help="the recipe's own without")
-    parser.add_argument("--samples", type=int, help="take so many samples of each part, to try the program")
-    parser.add_argument("--validate", action="store_true", help="do not look at the test part, to choose settings")
-    parser.add_argument("--folder", help="folder of the data sets that are read from files")
+    parser.add_argument("--neuron", choices=[*recipe.networks], help="one of the nets; default: all of them")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, counted from 0; default: 5")
+    parser.add_argument("--epochs", type=int, default=recipe.epochs, help=f"number of epochs; default: {recipe.epochs}")
+    parser.add_argument("--learning-rate", type=float, help="default: the recipe's own")
+    parser.add_argument("--samples", type=int, help="take only so many samples of each part, to try the program")
+    parser.add_argument("--validate", action="store_true", help="do not use the test part: for choosing settings")
+    parser.add_argument("--folder", help="folder with the data, for recipes that read files")
     options = parser.parse_args(arguments)
     parts = recipe.load(options)
     if options.samples:
@@ -118,7 +118,7 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[st
 def trained(
     recipe: Recipe, name: str, network: Network, parts: Parts, seed: int, options: argparse.Namespace
 ) -> Trained:
-    """Train a net from one seed, take it as it was after its best epoch on the validation part, and test it once."""
+    """Train a net from one seed, and test it once, with its weights after the best epoch on the validation part."""
     torch.manual_seed(seed)
     net = network.build()
     order = snn.data.LengthBatches(_lengths(parts.train), recipe.batch, seed=seed)
@@ -166,7 +166,7 @@ def answer(net: nn.Module, xs: Tensor, lengths: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measured(net: nn.Module, part: Dataset[Any], count: bool = False) -> tuple[float, float, float]:
-    """Return the accuracy on a part, the loss, and, if counted, the spikes of a hidden neuron during a sample."""
+    """Return the accuracy and loss on a part and, with ``count``, the spikes of a hidden neuron during a sample."""
     net.eval()
     order = snn.data.LengthBatches(_lengths(part), 128, shuffle=False)
     right = loss = spikes = 0.0
@@ -185,7 +185,7 @@ def _spikes(net: nn.Module, xs: Tensor, lengths: Tensor) -> float:
     snn.unroll(net, xs, lengths=lengths)
     monitor.remove_hooks()
     layers = [monitor[name] for name in monitor.monitored_layers]
-    hidden = [steps for steps in layers if isinstance(steps[0], Tensor)]  # the read-out gives a pair
+    hidden = [steps for steps in layers if isinstance(steps[0], Tensor)]  # the read-out returns a pair
     spikes = sum(float(step.sum()) for steps in hidden for step in steps)
     return spikes / len(lengths) / sum(steps[0].shape[-1] for steps in hidden)
 

@@ -1,4 +1,4 @@
-"""Tell nine speakers by a Japanese vowel: 640 utterances of 7 to 29 frames, as they are in aeon.
+"""Classify nine speakers by a Japanese vowel: 640 utterances of 7 to 29 frames, from aeon.
 
 ``python docs/recipes/vowels.py``; the test part is that of the authors, recorded at another time.
 """
@@ -16,16 +16,16 @@ import snn
 from training import Network, Parts, Recipe, divided, main, read_out
 
 WIDTH = 64
-STRETCH = 3  # steps of a frame
+STRETCH = 3  # steps per frame
 
 
 def load(options: Any = None) -> Parts:
-    """Load the utterances, stretched in time; three in ten of the training part are for validation."""
+    """Load the utterances, stretched in time; 30 % of the training part is for validation."""
     return divided(*snn.data.vowels(), share=0.3, features=stretched)
 
 
 def stretched(frames: Tensor) -> Tensor:
-    """Return a sequence of three times as many steps, interpolated between the frames."""
+    """Return a sequence with three times as many steps, interpolated between the frames."""
     return F.interpolate(frames.T.unsqueeze(0), scale_factor=STRETCH, mode="linear").squeeze(0).T.contiguous()
 
 
@@ -35,7 +35,7 @@ def lif() -> nn.Module:
 
 
 def delays() -> nn.Module:
-    """Return the same net, whose synapses have learned delays of up to ten steps too."""
+    """Return the same net with learned delays of up to ten steps in its synapses."""
     return layers(functools.partial(snn.DelayedLinear, max_delay=10))
 
 

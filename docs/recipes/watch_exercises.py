@@ -1,6 +1,6 @@
-"""Tell seven exercises of the shoulder by a watch on the wrist: ten people, recordings of 6 channels, from seglearn.
+"""Classify seven shoulder exercises by a watch on the wrist: ten people, recordings of 6 channels, from seglearn.
 
-``python docs/recipes/watch_exercises.py``; nobody is in two parts, so that the net is tested on people it has not seen.
+``python docs/recipes/watch_exercises.py``; no person is in two parts, so the net is tested on people it has not seen.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STEPS = 100
 
 
 def load(options: Any = None) -> Parts:
-    """Load windows of four seconds, 40 ms a step; three people are for the test, and two for validation."""
+    """Load windows of four seconds, 40 ms per step; three people are for testing, and two for validation."""
     recordings, subjects = snn.data.watch_exercises()
     windows, exercises, people = [], [], []
     for (recording, exercise), subject in zip(recordings, subjects.tolist(), strict=True):
@@ -48,7 +48,7 @@ def lif() -> nn.Module:
 
 
 def delays() -> nn.Module:
-    """Return the same net, whose synapses have learned delays of up to 0.8 s too."""
+    """Return the same net with learned delays of up to 0.8 s in its synapses."""
     return layers(functools.partial(snn.DelayedLinear, max_delay=20))
 
 

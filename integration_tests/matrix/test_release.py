@@ -97,16 +97,16 @@ def test_all_are_those_that_have_changed_since_their_last_release(root: pathlib.
         (
             ["snn-plot"],
             "0.5.0",
-            r"^snn-plot: it takes snn-core from 0\.5\.0\.dev0 on, which has no release: release snn-co",
+            r"^snn-plot: it requires snn-core>=0\.5\.0\.dev0, which has not been released: release snn-co",
         ),
-        (["snn"], "0.5.0", r"^snn: it takes snn-core from"),
+        (["snn"], "0.5.0", r"^snn: it requires snn-core>="),
         (["snn-core"], "0.5", r"^snn-core: '0\.5' is not a version of a release: X\.Y\.Z"),
         (["snn-core"], "0.5.0rc1", r"'0\.5\.0rc1' is not a version of a release"),
         (["snn-core"], "newest", r"'newest' is not a version of a release"),
         (["snn-core"], "0.6.0+cpu", r"'0\.6\.0\+cpu' is not a version of a release"),
         (["snn-core"], "1!0.6.0", r"'1!0\.6\.0' is not a version of a release"),
         (["snn-core"], "0.4.9", r"0\.4\.9 is below 0\.5\.0\.dev0, the version of the tree"),
-        (["snn-core", "snn-plot"], "0.6.0", r"^snn-plot: it takes snn-core<0\.6,>=0\.5\.0, not snn-core 0\.6\.0"),
+        (["snn-core", "snn-plot"], "0.6.0", r"^snn-plot: it requires snn-core<0\.6,>=0\.5\.0, not snn-core 0\.6\.0"),
     ],
 )
 def test_an_impossible_release_is_named_and_nothing_is_written(root: pathlib.Path, names, expected: str, says: str):
@@ -131,7 +131,7 @@ def test_a_package_that_begins_later_has_its_first_release_before_or_with_the_ne
     tree = Tree(root)
     assert (tree.changed(), "snn-triton" in tree.last) == (["snn-triton"], False)
     tree.pretend_changes()
-    with pytest.raises(ValueError, match=r"^snn: its extras bring snn-triton, which has no release: release snn-trit"):
+    with pytest.raises(ValueError, match=r"^snn: its extras install snn-triton, which has no release: release snn-tri"):
         tree.release(["snn"], "final", DAY)
     assert tree.release(["snn", "snn-triton"], "final", DAY) == {"snn": "0.5.1", "snn-triton": "0.1.0"}
     assert Tree(root).unrecorded() == ["snn", "snn-triton"]
@@ -140,14 +140,14 @@ def test_a_package_that_begins_later_has_its_first_release_before_or_with_the_ne
 def test_a_floor_above_every_release_is_an_error(root: pathlib.Path):
     package(root, "snn-nir", "0.5.0.dev0", '"snn-core>=0.5.3,<0.6"')
     Tree(root).release(["snn-core"], "0.5.2", DAY)
-    with pytest.raises(ValueError, match=r"^snn-nir: it takes snn-core from 0\.5\.3 on, which has no release"):
+    with pytest.raises(ValueError, match=r"^snn-nir: it requires snn-core>=0\.5\.3, which has not been released"):
         Tree(root).release(["snn-nir"], "0.5.0", DAY)
 
 
 def test_packages_left_behind_by_a_release_are_reported(root: pathlib.Path):
     tree = Tree(root)
     versions = tree.release(["snn-core"], "0.6.0", DAY)
-    assert [line.partition(" takes")[0] for line in tree.left_behind(versions)] == ["snn", "snn-plot"]
+    assert [line.partition(" requires")[0] for line in tree.left_behind(versions)] == ["snn", "snn-plot"]
     assert tree.left_behind({"snn-core": "0.5.9"}) == []
 
 

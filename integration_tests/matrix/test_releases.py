@@ -83,7 +83,7 @@ def test_a_release_incompatible_with_the_tree_is_replaced_and_the_range_named(tm
     last = {"leaf": wheel(tmp_path / "l", "leaf", "0.9", "core>=0.5,<0.6.0.dev0")}
     choice = fitting("core", {**last, "core": tree["core"]}, tree)
     assert choice.wheels["leaf"] == tree["leaf"].wheel
-    assert choice.apart == {"leaf": "leaf 0.9 takes core<0.6.0.dev0,>=0.5, not 0.6.0.dev0"}
+    assert choice.apart == {"leaf": "leaf 0.9 requires core<0.6.0.dev0,>=0.5, not 0.6.0.dev0"}
 
 
 def test_a_tree_that_needs_more_than_the_release_brings_the_trees(tmp_path: pathlib.Path):
@@ -94,10 +94,10 @@ def test_a_tree_that_needs_more_than_the_release_brings_the_trees(tmp_path: path
     last = {"core": wheel(tmp_path / "l", "core", "0.5.0")}
     choice = fitting("leaf", {**last, "leaf": tree["leaf"]}, tree)
     assert choice.wheels["core"] == tree["core"].wheel
-    assert choice.apart == {"core": "leaf 1 takes core>=0.5.1.dev0, not 0.5.0"}
+    assert choice.apart == {"core": "leaf 1 requires core>=0.5.1.dev0, not 0.5.0"}
 
 
 def test_a_tree_incompatible_with_itself_is_an_error(tmp_path: pathlib.Path):
     tree = {"core": wheel(tmp_path, "core", "0.5.1.dev0"), "leaf": wheel(tmp_path, "leaf", "1", "core>=0.7")}
-    with pytest.raises(UnfitError, match=r"leaf 1 takes core>=0.7, not 0.5.1.dev0"):
+    with pytest.raises(UnfitError, match=r"leaf 1 requires core>=0.7, not 0.5.1.dev0"):
         fitting("leaf", {"leaf": tree["leaf"]}, tree)

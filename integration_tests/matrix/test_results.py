@@ -27,7 +27,9 @@ def report(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     monkeypatch.setattr(results, "RECORDS", tmp_path)
     results.note("lowest(snn-plot)", ["snn-plot"], {"snn-plot": "0.5.0", "matplotlib": "3.8.0", "sympy": "1.0"})
     results.note("pairwise(core+plot)", ["snn-core", "snn-plot"], INSTALLED)
-    results.note("against_released(snn-core)", ["snn-core"], INSTALLED, {"snn-nir": "snn-nir 0.4 takes snn-core<0.5"})
+    results.note(
+        "against_released(snn-core)", ["snn-core"], INSTALLED, {"snn-nir": "snn-nir 0.4 requires snn-core<0.5"}
+    )
     return results.collect(RAN, tmp_path, today="2026-01-31")
 
 
@@ -65,6 +67,6 @@ def test_the_page_has_a_row_for_every_cell_and_names_what_is_kept_apart(report: 
     text = page.page(report)
     assert "| snn-core 0.5.1.dev0, snn-plot 0.5.0 | passed |" in text
     assert "| snn-plot 0.5.0 | matplotlib 3.8.0 | failed |" in text
-    assert "| snn-core 0.5.1.dev0 | snn-plot 0.5.0 | snn-nir 0.4 takes snn-core<0.5 | passed |" in text
+    assert "| snn-core 0.5.1.dev0 | snn-plot 0.5.0 | snn-nir 0.4 requires snn-core<0.5 | passed |" in text
     assert "on 2026-01-31" in text
     assert "{" not in text

@@ -1,4 +1,4 @@
-"""Facts about the kernels of snn-triton where there is no GPU: ``python -m gpu docs/gpu.md`` writes them there.
+"""Collect facts about the kernels of snn-triton without a GPU: ``python -m gpu docs/gpu.md`` writes them into the page.
 
-It needs Triton, which compiles for GPUs that are not there.
+It needs Triton, which can compile for GPUs that the machine does not have.
 """

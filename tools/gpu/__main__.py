@@ -1,4 +1,4 @@
-"""``python -m gpu docs/gpu.md``: compile the kernels for GPUs that are not there, and write the page's tables."""
+"""Compile the kernels for GPUs without having them, and write the page's tables: ``python -m gpu docs/gpu.md``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from marked import Part
 PARTS = {
     name: Part(f"<!-- {name}: written by tools/gpu -->", f"<!-- end of {name} -->") for name in ("needs", "roofline")
 }
-"""The parts of the page by their table."""
+"""The parts of the page, by the table that each has."""
 
 
 def written(text: str) -> str:
-    """Return a page with its tables written anew."""
+    """Return a page with its tables replaced."""
     for name, part in PARTS.items():
         text = part.put(text, getattr(tables, name))
     return text

@@ -1,4 +1,4 @@
-"""Triton's results of compiling a launch for an absent GPU, and its needs."""
+"""Compile launches with Triton for GPUs that the machine does not have, and read what they need."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ class Binary(NamedTuple):
     """A kernel, compiled.
 
     Args:
-        target: For what.
-        texts: The kernel on its way through the compiler, by the names of Triton: ``"ttgir"``, ``"llir"``, ``"ptx"``
-            or ``"amdgcn"``.
-        threads: Of a block.
+        target: The GPU that it is compiled for.
+        texts: The kernel at the stages of the compiler, by Triton's names: ``"ttgir"``, ``"llir"``, ``"ptx"`` or
+            ``"amdgcn"``.
+        threads: Threads of a block.
         shared: Bytes of shared memory of a block.
-        registers: Of a thread.
-        spilled: Registers, or bytes, that did not fit and go to memory; not the scalar registers of AMD, which go to
-            lanes of others.
-        code: What the GPU runs.
-        scalars: Registers that a warp has once, of AMD.
-        waves: How many warps a unit of the GPU runs at a time at most, as LLVM says it; None where it does not.
+        registers: Registers of a thread.
+        spilled: Registers, or bytes, that did not fit and go to memory; AMD's scalar registers do not count, as they
+            are kept in lanes of other registers.
+        code: The program that the GPU runs.
+        scalars: Scalar registers of a warp, on AMD GPUs.
+        waves: Largest number of warps that a unit of the GPU runs at a time, according to LLVM; None if LLVM does not
+            say.
     """
 
     target: Target
@@ -43,7 +44,7 @@ class Binary(NamedTuple):
 
     @property
     def assembly(self) -> str:
-        """The instructions, as text."""
+        """The assembly code."""
         return self.texts["ptx" if self.target.backend == "cuda" else "amdgcn"]
 
     @property
@@ -53,15 +54,15 @@ class Binary(NamedTuple):
         return share if self.waves is None else min(share, self.waves / self.target.warps)
 
     def disassembled(self) -> str:
-        """Return the instructions of an NVIDIA GPU as text; they are assembled from PTX."""
+        """Return the machine code of an NVIDIA GPU as text; it is assembled from PTX."""
         return _dumped(self.code, "-sass")
 
 
 def compiled(launch: Launch, target: Target, **options: Any) -> Binary:
-    """Compile a launch, specialized for its arguments as it would be where there is a GPU.
+    """Compile a launch, specialized for its arguments as on a machine with the GPU.
 
-    As the engine does, it compiles a kernel again that keeps values in memory, if registers are not named. Options
-    stand in place of what the engine tells the compiler.
+    Like the engine, this compiles a kernel that spills registers to memory again, with more registers, unless an option
+    sets their number. Options override those that the engine passes to the compiler.
     """
     binary = _compiled(launch, target, options)
     if binary.spilled and target.backend == "cuda" and "maxnreg" not in options:
@@ -92,7 +93,7 @@ def _compiled(launch: Launch, target: Target, options: dict[str, Any]) -> Binary
 
 
 def _of_cubin(cubin: bytes, ptx: str) -> tuple[int, int]:
-    """Return registers, and bytes of memory of a thread that its program does not ask for itself."""
+    """Return the registers of a thread, and the bytes of its memory that its program does not request itself."""
     usage = _dumped(cubin, "-res-usage")
     ((registers, stack, local),) = re.findall(r"REG:(\d+) STACK:(\d+) .*?LOCAL:(\d+)", usage)
     size = sum(map(int, re.findall(r"\.local .*\[(\d+)\];", ptx)))
@@ -100,7 +101,7 @@ def _of_cubin(cubin: bytes, ptx: str) -> tuple[int, int]:
 
 
 def _dumped(cubin: bytes, about: str) -> str:
-    """Return what the tool says that comes with Triton."""
+    """Return the output of cuobjdump, which comes with Triton."""
     from triton import knobs
 
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +112,7 @@ def _dumped(cubin: bytes, about: str) -> str:
 
 
 class _Absent:
-    """Stands where Triton looks for the GPU."""
+    """A stand-in for the driver, from which Triton gets the GPU to compile for."""
 
     def __init__(self, target: Target) -> None:
         self._target = target

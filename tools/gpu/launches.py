@@ -1,4 +1,4 @@
-"""The launches of a sequence forward and backward, as the engine makes them, with tensors that hold nothing."""
+"""Record the launches of a forward and a backward pass, as the engine makes them, with tensors without values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sizes(NamedTuple):
     Args:
         steps: T.
         shape: Shape of one step.
-        dtype: Of input and spikes; states and coefficients are float64 if it is that, and float32 otherwise.
+        dtype: The dtype of input and spikes; states and coefficients are float64 if this is, and float32 otherwise.
         scalar: True if each coefficient is one number, False if there is one for each index of the last axis.
         contiguous: False if the input is all but the first column of a sequence.
     """
@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
 
 
 LARGE = Sizes(20, (512, 512))
-"""A sequence of as many columns as a large GPU has threads."""
+"""A sequence with as many columns as a large GPU has threads."""
 
 
 class Launch(NamedTuple):
@@ -42,8 +42,8 @@ class Launch(NamedTuple):
     Args:
         source: The kernel.
         grid: How many blocks run.
-        arguments: What it is given by position.
-        options: What it is given by name: the block's columns, and what the compiler is told.
+        arguments: Its positional arguments.
+        options: Its keyword arguments: the columns of a block, and options of the compiler.
     """
 
     source: Source
@@ -53,7 +53,7 @@ class Launch(NamedTuple):
 
 
 def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bool = False) -> Launch:
-    """Return the launch of a forward pass, which may give every step's states and save what a backward pass needs.
+    """Return the launch of a forward pass, with the states of all steps or what a backward pass needs if asked for.
 
     Example:
         >>> import snn_core as snn
@@ -74,7 +74,7 @@ def backward(
     states: bool = True,
     need_x: bool = True,
 ) -> Launch:
-    """Return the launch of a backward pass, from the gradients that there are: of a trace, or of the last states."""
+    """Return the launch of a backward pass from the gradients of the spikes and of a trace or the last states."""
     value = _inputs(program, sizes)
     runs = engine.Engine("meta")
     with mock.patch.object(engine, "kernel", lambda source, functions: _Recorder(source, [])):
@@ -85,7 +85,7 @@ def backward(
 
 
 class _Recorder:
-    """Stands where a kernel of Triton does, and notes how it is launched."""
+    """A stand-in for a Triton kernel, which records how it is launched."""
 
     def __init__(self, source: Source, launches: list[Launch]) -> None:
         self._source, self._launches = source, launches
@@ -106,7 +106,7 @@ def _recorded(run: Callable[[engine.Engine], Any]) -> Launch:
 
 
 def _inputs(program: StepProgram, sizes: Sizes) -> tuple[torch.Tensor, Sequence[torch.Tensor], Sequence[torch.Tensor]]:
-    """Return input, states and coefficients."""
+    """Return the input, the states and the coefficients."""
     steps, shape, dtype, scalar, contiguous = sizes
     wide = torch.empty(steps, math.prod(shape) + (not contiguous), dtype=dtype, device="meta")
     x = (wide if contiguous else wide[:, 1:]).unflatten(1, shape)

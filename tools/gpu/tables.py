@@ -1,4 +1,4 @@
-"""The tables of docs/gpu.md: what the kernels need of a GPU, and how fast its memory lets them be."""
+"""Make the tables of docs/gpu.md: the resources that kernels need, and the time that a GPU's memory allows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from trust.neurons import zoo
 
 WORKLOAD = WORKLOADS["W1a"]
 NEURONS = {"Leaky": "leaky", "Synaptic": "synaptic", "ALIF": "alif", "SEAdLIF": "seadlif", "AdEx": "adex"}
-NEURONS |= {"a user's, of two states": "a user's adaptive neuron"}
-"""The lines of the zoo of snn-core's tests, by what a reader sees."""
+NEURONS |= {"a custom neuron with two states": "a user's adaptive neuron"}
+"""Titles of the rows, each with the neuron's name in ``zoo.py`` of snn-core's tests."""
 
 
 def needs() -> str:
@@ -40,14 +40,14 @@ def needs() -> str:
 
 
 def roofline() -> str:
-    """Return the table of bytes and of the least times."""
+    """Return the table of bytes and of the shortest possible times."""
     sizes = Sizes(WORKLOAD.steps, (WORKLOAD.batch, WORKLOAD.out))
     rows = []
     for title, program in _programs().items():
         rows.append([title, *_row(program, sizes)])
         if title == "Leaky":
             rows.append([f"{title}, bfloat16", *_row(program, sizes._replace(dtype=torch.bfloat16))])
-    head = ["", "bytes, forward", "backward", "in a loop", "its kernels"]
+    head = ["", "bytes, forward", "bytes, backward", "bytes, loop", "kernels, loop"]
     head += [f"{device.title}: fused, loop" for device in DEVICES]
     return Table("Roofline", head, rows).markdown(padded=False)
 

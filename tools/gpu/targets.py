@@ -1,4 +1,4 @@
-"""GPUs by what is published of them.
+"""Published facts about GPUs.
 
 NVIDIA: the table "Technical specifications per compute capability" of the CUDA C++ Programming Guide. AMD: LLVM's
 "User Guide for AMDGPU Backend" and the instruction set architecture guides of CDNA 2, 3 and 4 and RDNA 3.
@@ -15,19 +15,19 @@ class Target(NamedTuple):
     """A target that kernels are compiled for.
 
     Args:
-        title: What a reader sees.
+        title: Name for readers.
         backend: ``"cuda"`` or ``"hip"``.
-        arch: Of it, as Triton names it.
-        lanes: Threads of a warp; AMD says wavefront.
-        warps: That a unit runs at a time at most: a multiprocessor of NVIDIA, one of the SIMDs of AMD.
-        registers: For each lane, of all warps of a unit together.
-        granule: Of registers, in which a warp takes them.
-        most: Registers that a thread can have.
-        units: Units that share memory.
-        shared: Bytes of it.
-        reserved: Bytes of it that each block takes besides its own.
-        blocks: That share it at most.
-        scalars: Registers that a warp has once, of all warps of a unit together; 0 where each warp has all it can name.
+        arch: Architecture, as Triton names it.
+        lanes: Threads of a warp, which AMD calls a wavefront.
+        warps: Largest number of warps that a unit runs at a time: an NVIDIA multiprocessor, or one of AMD's SIMDs.
+        registers: Registers for each lane, of all warps of a unit together.
+        granule: Number of registers that are allocated to a warp at a time.
+        most: Largest number of registers of a thread.
+        units: Number of units that share memory.
+        shared: Bytes of shared memory.
+        reserved: Bytes of shared memory that each block takes in addition to its own.
+        blocks: Largest number of blocks that use the shared memory at a time.
+        scalars: Scalar registers of all warps of a unit together; 0 if each warp has as many as its code can name.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Target(NamedTuple):
         """
         result = -(-max(registers, 1) // self.granule) * self.granule
         running = min(self.warps, self.registers // result)
-        if self.scalars:  # taken 16 at a time, besides 16 for the trap handler
+        if self.scalars:  # allocated 16 at a time, with 16 more for the trap handler
             running = min(running, self.scalars // (-(-(scalars + 16) // 16) * 16))
         by_registers = running * self.units
         warps = threads // self.lanes
@@ -69,12 +69,12 @@ class Target(NamedTuple):
 
 
 def _nvidia(title: str, arch: int, warps: int, blocks: int, shared: int) -> Target:
-    # 64 Ki registers, which a warp of 32 takes 256 at a time
+    # 64 Ki registers, allocated to a warp of 32 threads 256 at a time
     return Target(title, "cuda", arch, 32, warps, 2048, 8, 255, 1, shared * _KIB, _KIB, blocks)
 
 
 def _cdna(title: str, arch: str, shared: int = 64) -> Target:
-    # 512 registers a lane, 256 of them for accumulating; a block of several warps is on one unit of four SIMDs
+    # 512 registers per lane, 256 of them accumulators; the warps of a block share one compute unit of four SIMDs
     return Target(title, "hip", arch, 64, 8, 512, 8, 512, 4, shared * _KIB, scalars=800)
 
 
@@ -88,16 +88,16 @@ TARGETS = {
     "gfx950": _cdna("MI355X", "gfx950", 160),
     "gfx1100": Target("RX 7900 XTX", "hip", "gfx1100", 32, 16, 1536, 24, 256, 2, 64 * _KIB),
 }
-"""All that kernels are compiled for, by name."""
+"""All targets that kernels are compiled for, by name."""
 
 
 class Device(NamedTuple):
-    """The figures for memory that a GPU's maker publishes.
+    """A GPU, and the memory bandwidth that its maker publishes.
 
     Args:
         title: Its name.
-        bandwidth: Bytes a second.
-        source: Where it is published.
+        bandwidth: Bytes per second.
+        source: Publication that states the bandwidth.
     """
 
     title: str

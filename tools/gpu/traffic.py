@@ -1,4 +1,4 @@
-"""The bytes that a kernel reads and writes, counted as its text is run for one column."""
+"""Count the bytes that a kernel reads and writes, by running its source for one column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snn_core.kernels.program import Register, StepProgram
 
 
 def moved(launch: Launch) -> int:
-    """Return how many bytes a kernel reads and writes for one column.
+    """Return the number of bytes that a kernel reads and writes for one column.
 
     Example:
         >>> import snn_core as snn
@@ -30,11 +30,11 @@ def moved(launch: Launch) -> int:
 
 
 class Loop(NamedTuple):
-    """A loop of PyTorch over steps, each operation a kernel of its own.
+    """A PyTorch loop over steps, in which each operation is one kernel.
 
     Args:
-        bytes: That these kernels read and write for one column.
-        kernels: How many there are.
+        bytes: Bytes that these kernels read and write for one column.
+        kernels: Number of kernels.
     """
 
     bytes: int
@@ -42,10 +42,10 @@ class Loop(NamedTuple):
 
 
 def loop(program: StepProgram, steps: int, size: int = 4) -> Loop:
-    """Return the least that a loop over a neuron's own code, forward and backward, can do with numbers of such a size.
+    """Return the smallest traffic of a loop over a neuron's own code, forward and backward, for numbers of a size.
 
-    Each operation reads what has a value for each column and writes its result; backward only those count that a
-    gradient leads through, as what else they need was saved.
+    Each operation reads the operands that have a value for each column, and writes its result. In the backward pass,
+    only operations that a gradient passes through count, because everything else that they need was saved.
     """
     total = kernels = 0
     for part, begins in ((program.forward, {"x", *program.states}), (program.backward, None)):
@@ -86,7 +86,7 @@ class _Number(int):
 
 
 class _Pointer:
-    """A place in a tensor."""
+    """A pointer into a tensor."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -98,7 +98,7 @@ class _Pointer:
 
 
 class _Anything:
-    """A value of a column, a function, or a dtype: what is computed with it does not matter."""
+    """A stand-in for a value of a column, a function or a dtype, whose results do not matter."""
 
     def __getattr__(self, name: str) -> _Anything:
         return self
@@ -117,7 +117,7 @@ class _Anything:
 
 
 class _Counter:
-    """Stands for Triton's language, and adds up what is read and written."""
+    """A stand-in for ``triton.language`` that adds up the bytes that are read and written."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -136,7 +136,7 @@ class _Counter:
         )
 
     def _load(self, place: _Pointer, mask: Any = None, other: float = 0.0) -> _Anything:
-        if mask is not None:  # without, it is one number for all columns
+        if mask is not None:  # without a mask, it is one number for all columns
             self.bytes += place.size
         return _Anything()
 

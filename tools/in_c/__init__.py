@@ -1,1 +1,1 @@
-"""Nets of every kind that snn-export writes in C, and how its tests compile and run them."""
+"""Nets of every kind that snn-export writes in C, and code with which its tests compile and run them."""

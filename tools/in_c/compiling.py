@@ -1,4 +1,4 @@
-"""Nets in C, compiled and run."""
+"""Compile nets in C and run them."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ class Compiled:
         self._library.net_reset(ctypes.c_void_p(self._state.data_ptr()))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return what a step of one sample gives, all outputs in a row."""
+        """Run one step of one sample, and return all outputs in one row."""
         value = x.to(self._types[0]).flatten().contiguous()
         assert len(value) == self.inputs
         out = torch.empty(self.outputs, dtype=self._types[1])
         self._library.net_step(*(ctypes.c_void_p(t.data_ptr()) for t in (value, out, self._state)))
-        assert (self._state[-8:] == 85).all(), "it writes behind its state"
+        assert (self._state[-8:] == 85).all(), "net_step writes past the end of its state"
         return out
 
 
 def as_row(outputs: object) -> Tensor:
-    """Return the outputs of one sample in a row."""
+    """Return the outputs of one sample in one row."""
     return torch.cat([out.flatten() for out in tree_leaves(outputs)])
 
 
 def differing_step(net: nn.Module, compiled: Compiled, xs: Tensor) -> int | None:
-    """Return the first step in which C gives something else than a stream; None if there is none."""
+    """Return the first step in which the result in C differs from that of a stream; None if there is none."""
     run = snn.stream(net)
     for step, x in enumerate(xs):
         expected = as_row(run(x))

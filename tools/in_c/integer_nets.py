@@ -14,7 +14,7 @@ from snn_functional import quant
 
 
 def rounded(net: nn.Module, bits: int = 4) -> nn.Module:
-    """Give a net weights with so many fraction bits."""
+    """Round the weights of a net, doubled, to so many fraction bits."""
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_((parameter * 2 * 2**bits).round() / 2**bits)
@@ -30,13 +30,13 @@ INPUTS = quant.fixed_point(8, 4)
 
 
 def dense() -> nn.Module:
-    """Return dense layers."""
+    """Return a net of dense layers."""
     hidden = snn.Leaky(0.875, **keeps())
     return nn.Sequential(nn.Linear(12, 20), hidden, nn.Linear(20, 5), snn.Leaky(0.75, **keeps(output=True)))
 
 
 def conv() -> nn.Module:
-    """Return convolutions of images."""
+    """Return a net with convolutions of images."""
     each = torch.tensor([0.5, 1.0, 1.5, 2.0, 0.25])
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, padding=1),
@@ -51,7 +51,7 @@ def conv() -> nn.Module:
 
 
 def sequences() -> nn.Module:
-    """Return convolutions of sequences."""
+    """Return a net with convolutions of sequences."""
     return nn.Sequential(
         nn.Conv1d(2, 3, 3, padding=2, dilation=2, bias=False),
         nn.Sequential(snn.Leaky(0.75, **keeps(6, 2)), nn.Identity(), nn.MaxPool1d(2, ceil_mode=True)),
@@ -68,5 +68,5 @@ INTEGER_NETS: dict[str, Callable[[], tuple[Any, tuple[int, ...]]]] = {
 
 
 def integer_inputs(net: Any, shape: tuple[int, ...], steps: int = 1000) -> Tensor:
-    """Return inputs of one sample, from end to end of what the net takes."""
+    """Return inputs of one sample, drawn from the whole range that the net takes."""
     return torch.randint(-net.entering.largest, highest(net) + 1, (steps, 1, *shape))

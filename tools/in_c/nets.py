@@ -1,4 +1,4 @@
-"""Nets of every kind that C has, with weights on a grid of sixteenths, so that their sums are exact."""
+"""Nets of every kind that can be written in C, with weights in multiples of 1/16, so that their sums are exact."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ KEEPS = {"init_hidden": True}
 
 
 class Doubling(snn.SpikingNeuron):
-    """A neuron of a user: a constant leak, a second state, names that C has for itself, a branch by value."""
+    """A user's neuron with a constant leak, a second state, names that are reserved in C, and a branch by value."""
 
     class State(NamedTuple):
-        """Membrane, and what is doubled."""
+        """Membrane, and a facilitation that halves or grows in each step."""
 
         mem: Tensor
         double: Tensor
@@ -34,7 +34,7 @@ class Doubling(snn.SpikingNeuron):
 
 
 class Residual(nn.Module):
-    """Convolutions with normalization, added and concatenated."""
+    """A net with convolutions and normalization, and with branches that are added and concatenated."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,17 +56,17 @@ class Residual(nn.Module):
 
 
 def dyadic(net: nn.Module) -> nn.Module:
-    """Give a net weights of sixteenths, in evaluation mode."""
+    """Give a net weights in multiples of 1/16, and set it to evaluation mode."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             assert module.running_var is not None
             assert module.running_mean is not None
-            module.eps = 2**-6  # 0 is refused by torch 2.10
+            module.eps = 2**-6  # torch 2.10 refuses 0
             module.running_var.copy_(4.0 ** torch.randint(-1, 2, module.running_var.shape) - module.eps)
             module.running_mean.copy_(torch.randint(-4, 5, module.running_mean.shape) / 8)
         for name, parameter in module.named_parameters(recurse=False):
             if name in ("weight", "bias"):
-                most = 12 if parameter[0].numel() < 10 else 7  # or neurons of many inputs would always fire
+                most = 12 if parameter[0].numel() < 10 else 7  # otherwise neurons with many inputs would always fire
                 with torch.no_grad():
                     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and name == "weight":
                         parameter.copy_(2.0 ** torch.randint(-1, 2, parameter.shape))
@@ -76,23 +76,23 @@ def dyadic(net: nn.Module) -> nn.Module:
 
 
 def layered(*layers: Any) -> nn.Module:
-    """Return layers behind a linear one of 5 features, and a net's head behind them."""
+    """Return layers after a linear one of 5 features, followed by an output layer."""
     return nn.Sequential(nn.Linear(5, 7), *layers, nn.Linear(7, 3), snn.Leaky(0.75, **KEEPS))
 
 
 def one(neuron: Callable[..., Any], *args: Any, **options: Any) -> Callable[[], tuple[nn.Module, tuple[int, ...]]]:
-    """Return what makes a net with one neuron inside."""
+    """Return a function that makes a net with one neuron inside, and the shape of its input."""
     return lambda: (dyadic(layered(neuron(*args, **options, **KEEPS))), (5,))
 
 
 def driven(neuron: Any) -> nn.Module:
-    """Return a neuron behind a linear layer and a gain."""
+    """Return a neuron after a linear layer and a gain."""
     gain = snn.GradedSpikes(7, 16.0)
     return nn.Sequential(dyadic(nn.Linear(5, 7)), gain, neuron).eval()
 
 
 def conv() -> nn.Module:
-    """Return convolutions of images."""
+    """Return a net with convolutions of images."""
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, padding=1),
         snn.Leaky(0.9, **KEEPS),
@@ -105,7 +105,7 @@ def conv() -> nn.Module:
 
 
 def sequences() -> nn.Module:
-    """Return convolutions of sequences."""
+    """Return a net with convolutions of sequences."""
     return nn.Sequential(
         nn.Conv1d(2, 4, 3, padding="same"),
         snn.Leaky(0.9, **KEEPS),
@@ -117,7 +117,7 @@ def sequences() -> nn.Module:
 
 
 def pools() -> nn.Module:
-    """Return all kinds of pooling."""
+    """Return a net with all kinds of pooling."""
     return nn.Sequential(
         nn.Conv2d(1, 4, 3),
         nn.AvgPool2d(2, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
@@ -171,12 +171,12 @@ NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
 
 
 def inputs(shape: tuple[int, ...], steps: int = 1000) -> Tensor:
-    """Return inputs of eighths, one sample."""
+    """Return inputs of one sample, in multiples of 1/8."""
     return torch.randint(0, 9, (steps, 1, *shape)) / 8
 
 
 def spiking(net: nn.Module, xs: Tensor) -> bool:
-    """Return True if some numbers of the net's first output are spikes, and not all."""
+    """Return True if some but not all numbers of the net's first output are spikes."""
     with torch.no_grad():
         out = snn.unroll(net, xs)
     first = out if isinstance(out, Tensor) else out[0] if isinstance(out[0], Tensor) else out[0][0]

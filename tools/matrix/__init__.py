@@ -1,1 +1,1 @@
-"""The version matrix: which packages, in which versions, beside which others; ``nox -s matrix`` runs it."""
+"""The version matrix: which versions of the packages are tested together; ``nox -s matrix`` runs it."""

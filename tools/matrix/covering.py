@@ -1,15 +1,15 @@
-"""Few sets of distributions in which any two meet in every way that their dependencies allow."""
+"""Choose a few sets of distributions in which any two are combined in every way that their dependencies allow."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
 
-Meeting = tuple[str, str, bool, bool]  # two names, and whether each is there
+Meeting = tuple[str, str, bool, bool]  # two names, and whether each is in a set
 
 
 def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
-    """Return for each two names, in alphabetical order, whether the one and whether the other is in a set.
+    """Return, for every two names in alphabetical order, whether each of them is in a set.
 
     Example:
         >>> sorted(meetings(["a"], ["a", "b", "c"]))
@@ -20,10 +20,10 @@ def meetings(chosen: Iterable[str], names: Iterable[str]) -> set[Meeting]:
 
 
 def covering(sets: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """A few of some sets, such as those closed under dependencies, that hold every meeting that any of them holds.
+    """Choose a few sets, for example of those closed under dependencies, that cover every meeting that any of them has.
 
-    Greedy: each turn takes the set with most new meetings, of equal ones the smallest. Two names then occur together,
-    neither of them, and each without the other, wherever that is possible at all.
+    The choice is greedy: each round takes the set with the most new meetings, or the smallest such set. For every two
+    names, the chosen sets then include one with both, one with neither, and one with each alone, where possible.
 
     Example:
         >>> covering([("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")])

@@ -1,7 +1,7 @@
-"""A pytest plugin: of the integration tests, those run whose distributions are installed.
+"""A pytest plugin that runs only the integration tests for which the needed distributions are installed.
 
-A file says what it needs in a line of its own, ``pytestmark = pytest.mark.needs("snn-core", "snn-plot")``; a test may
-need more, by the same mark. A file without that line needs every distribution. What is left out is deselected, not
+A file declares what it needs in one line, ``pytestmark = pytest.mark.needs("snn-core", "snn-plot")``; a test may need
+more, by the same mark. A file without that line needs every distribution. Tests that are left out are deselected, not
 skipped: the session's choice of distributions decides what runs, never a test.
 """
 
@@ -20,7 +20,7 @@ INTEGRATION = ROOT / "integration_tests"
 
 
 def declared(program: str) -> frozenset[str]:
-    """Return the distributions that a file of tests says that it needs, all of the workspace if it says nothing.
+    """Return the distributions that a test file declares that it needs: all of the workspace if it declares nothing.
 
     Raises:
         ValueError: If it names a distribution that the workspace does not have.
@@ -40,7 +40,7 @@ def declared(program: str) -> frozenset[str]:
 
 
 def missing(needed: frozenset[str]) -> frozenset[str]:
-    """Distributions that are needed and not installed.
+    """Return the distributions that are needed but not installed.
 
     Example:
         >>> missing(frozenset(["pytest"]))
@@ -61,14 +61,14 @@ def _installed() -> frozenset[str]:
 
 
 def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:
-    """Leave out a file of integration tests before it is imported."""
+    """Leave out a file of integration tests, before it is imported, if something that it needs is missing."""
     if collection_path.suffix != ".py" or INTEGRATION not in collection_path.parents:
         return None
     return True if missing(declared(collection_path.read_text(encoding="utf-8"))) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect a test that needs more than its file."""
+    """Deselect tests that need more than their file does, if something of it is missing."""
     unmet = {item for item in items for mark in item.iter_markers("needs") if missing(_known(*mark.args))}
     if unmet:
         config.hook.pytest_deselected(items=[item for item in items if item in unmet])

@@ -1,4 +1,4 @@
-"""The trees of releases, and which versions go together by their ranges."""
+"""Export the trees of releases, and choose versions that go together by their ranges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.version import Version
 
 
 class UnfitError(ValueError):
-    """No choice of the given wheels is inside all declared ranges."""
+    """An error: no choice of the given wheels is within all declared ranges."""
 
 
 class Built(NamedTuple):
@@ -60,25 +60,25 @@ def read(wheel: pathlib.Path) -> Built:
 
 
 def fitting(pinned: str, preferred: Mapping[str, Built], others: Mapping[str, Built]) -> Choice:
-    """The preferred wheels, as far as the ranges let them stand beside a pinned one; for the rest the others.
+    """Choose the preferred wheels, as far as the ranges allow them beside a pinned one, and otherwise the others.
 
     Args:
-        pinned: Distribution whose preferred wheel is taken whatever happens.
-        preferred: A wheel for each distribution that has one of the kind that is preferred, the pinned one among them.
-        others: Wheels to exchange for, or of distributions that have no preferred one.
+        pinned: Distribution whose preferred wheel is always chosen.
+        preferred: The preferred wheel of each distribution that has one; the pinned distribution must have one.
+        others: Wheels to use instead of preferred ones, and wheels of distributions without a preferred one.
 
     Returns:
-        The choice. ``apart`` says for each distribution that was exchanged which range excluded it.
+        The choice. ``apart`` states, for each distribution whose wheel was exchanged, which range excluded it.
 
     Raises:
-        UnfitError: If what was exchanged is excluded as well, or there is nothing to exchange for.
+        UnfitError: If the other wheel is excluded as well, or there is no other wheel.
     """
     chosen = {**others, **preferred}
     apart: dict[str, str] = {}
     while conflict := _conflict(chosen):
         owner, requirement = conflict
-        reason = f"{owner} {chosen[owner].version} takes {requirement}, not {chosen[requirement.name].version}"
-        # what is at fault is not decidable: the requirer is kept where it is the pinned one, else exchanged
+        reason = f"{owner} {chosen[owner].version} requires {requirement}, not {chosen[requirement.name].version}"
+        # either may be at fault: exchange the one that requires, unless it is pinned, or else the one that is required
         for name in (owner, requirement.name):
             if name != pinned and name not in apart and name in preferred and name in others:
                 chosen[name], apart[name] = others[name], reason

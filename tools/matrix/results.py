@@ -1,4 +1,4 @@
-"""Results of the matrix's sessions, as one file for programs: ``dist/matrix.json``."""
+"""Collect the results of the matrix's sessions in one file for programs, ``dist/matrix.json``."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from workspace import PROJECTS, ROOT
 RECORDS = ROOT / "dist" / "matrix"
 REPORT = RECORDS / "report.json"
 RESULT = ROOT / "dist" / "matrix.json"
-NOTHING: dict[str, Any] = {"tested": [], "installed": {}, "apart": {}}  # of a session that noted nothing
-VERDICTS = {"success": "passed", "failed": "failed"}  # of a session; what never ran is called by nox's own word
+NOTHING: dict[str, Any] = {"tested": [], "installed": {}, "apart": {}}  # for a session that noted nothing
+VERDICTS = {"success": "passed", "failed": "failed"}  # for a session that did not run, nox's own word is kept
 
 
 def note(
     session: str, tested: Iterable[str], installed: Mapping[str, str], apart: Mapping[str, str] | None = None
 ) -> None:
-    """Note what a session tests, beside which versions, and what was exchanged for a range that excludes it."""
+    """Record what a session tests, with which versions, and what was exchanged because a range excludes it."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     record = {"tested": sorted(tested), "installed": dict(sorted(installed.items())), "apart": dict(apart or {})}
     (RECORDS / f"{session}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def collect(report: Mapping[str, Any], records: pathlib.Path = RECORDS, today: str | None = None) -> dict[str, Any]:
-    """Join what ``nox --report`` wrote with what the sessions noted.
+    """Combine the report of ``nox --report`` with the records of the sessions.
 
     Returns:
-        ``cells``, one for each session and each distribution that it tested: package, version, session, verdict,
-        seconds, ``beside`` (versions of our other distributions) and ``with`` (of everything else); ``sessions``, all
-        of them with verdict and seconds; date, Python, platform, and the verdict over all.
+        ``cells``, one for each session and each distribution that it tested, with package, version, session, verdict,
+        seconds, ``beside`` (the versions of our other distributions) and ``with`` (those of everything else);
+        ``sessions``, each with its verdict and seconds; the date, Python, the platform, and the overall verdict.
     """
     sessions, cells = [], []
     for ran in report["sessions"]:

@@ -1,1 +1,1 @@
-"""The release of a package: its version, its list of changes, the ranges of the others, and the files to publish."""
+"""Release packages: set versions, lists of changes and the ranges of other packages, and collect files to publish."""

@@ -1,7 +1,7 @@
-"""Release packages: ``python -m release PACKAGE VERSION [--dry-run]``; CONTRIBUTING.md says in which order.
+"""Release packages: ``python -m release PACKAGE VERSION [--dry-run]``; CONTRIBUTING.md describes the order of steps.
 
-PACKAGE is the name of a distribution, or ``all`` of which something is unreleased. VERSION is X.Y.Z; ``final`` is the
-version that the tree is on the way to; ``next`` goes on after a release, with the next development version.
+PACKAGE is the name of a distribution, or ``all`` for every one with unreleased changes. VERSION is X.Y.Z, or ``final``
+for the version that the tree leads to, or ``next``, after a release, for the next development version.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from workspace import PROJECTS, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program, with the arguments of this process unless others are given.
+    """Run the program, with the arguments of this process unless others are passed.
 
     Returns:
-        Exit code: 1 if something does not allow the release.
+        Exit code: 1 if something prevents the release.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -49,9 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="release", description=__doc__)
     parser.add_argument("package", choices=["all", *PROJECTS])
     parser.add_argument("version", help="X.Y.Z, final, or next")
-    parser.add_argument("--dry-run", action="store_true", help="do it all in a copy of the tree, and leave nothing")
-    parser.add_argument("--rehearsal", action="store_true", help="a dry run as if something were new in every package")
-    parser.add_argument("--untested", action="store_true", help="build, and do not run the tests of what was built")
+    parser.add_argument("--dry-run", action="store_true", help="do everything in a copy of the tree, and delete it")
+    parser.add_argument("--rehearsal", action="store_true", help="a dry run as if every package had unreleased changes")
+    parser.add_argument("--untested", action="store_true", help="build, but do not test what was built")
     parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="YYYY-MM-DD")
     return parser
 
@@ -84,7 +84,7 @@ def _go_on(tree: Tree, package: str) -> int:
     commit = recorded.committed(ROOT, released)
     versions = tree.reopen(names)
     recorded.add(tree.root, released, commit)
-    print(*(f"{name} goes on as {version}" for name, version in versions.items()), sep="\n")
+    print(*(f"{name} is now at {version}" for name, version in versions.items()), sep="\n")
     print(f'{recorded.FILE} has their commit, {commit}; then: git commit -am "Go on after the release"')
     return 0
 

@@ -1,4 +1,4 @@
-"""Files that a release leaves beside the tree: folders to publish, and the pins of the umbrella."""
+"""Write the files of a release: folders to publish, and the pins of the umbrella."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from collections.abc import Mapping, Sequence
 import pip_configuration
 from release import files
 
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file, so that the same pages give the same archive
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file in the archive, so that the same pages give the same archive
 
 
 def run_sessions(root: pathlib.Path, sessions: Sequence[str]) -> None:
     """Run sessions of a tree's noxfile.
 
     Raises:
-        subprocess.CalledProcessError: If one fails.
+        subprocess.CalledProcessError: If a session fails.
     """
     command = [sys.executable, "-m", "nox", "-f", str(root / "noxfile.py"), "-s", *sessions]
     subprocess.run(command, cwd=root, check=True)
 
 
 def publishable(root: pathlib.Path, versions: Mapping[str, str]) -> list[pathlib.Path]:
-    """A folder for each release, ``dist/release/NAME-VERSION``: its files, their sums, bills of native wheels."""
+    """Write a folder for each release, ``dist/release/NAME-VERSION``: files, checksums, bills of native wheels."""
     folders = []
     for name, version in versions.items():
         into = root / "dist" / "release" / f"{name}-{version}"
         for wheel in files.collect(name, version, [root / "dist" / "wheels", root / "dist" / "native"], into):
             if wheel.suffix == ".whl" and not wheel.name.endswith("-any.whl"):
-                from release import sbom  # whose libraries the session has that releases, not every one that tests
+                from release import sbom  # imported late: only environments for releases have its dependencies
 
                 (into / f"{wheel.stem}.cdx.json").write_text(sbom.bill(wheel), encoding="utf-8")
         (into / "SHA256SUMS").write_text(files.sums(into.iterdir()), encoding="utf-8")
@@ -50,7 +50,7 @@ def packed_site(root: pathlib.Path, version: str) -> pathlib.Path:
     """
     site, archive = root / "dist" / "docs", root / "dist" / "release" / f"snn-{version}-site.zip"
     if not (site / "index.html").exists():
-        raise FileNotFoundError(f"{site} holds no site; nox -s docs builds it")
+        raise FileNotFoundError(f"there is no site in {site}: build it with nox -s docs")
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for file in sorted(file for file in site.rglob("*") if file.is_file()):
@@ -60,10 +60,10 @@ def packed_site(root: pathlib.Path, version: str) -> pathlib.Path:
 
 
 def pinned_hashes(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hashes:
-    """Return the hashes of releases that a release of the umbrella goes on with, from the pins of the ones before.
+    """Return the hashes of earlier releases that a release of the umbrella keeps, from the pins of earlier releases.
 
     Raises:
-        ValueError: If no pins name the files of one.
+        ValueError: If no pins contain the files of a release.
     """
     known = files.known_hashes(file.read_text(encoding="utf-8") for file in root.glob("constraints/*-hashes.txt"))
     for name, version in versions.items():
@@ -77,7 +77,7 @@ def pinned_hashes(root: pathlib.Path, versions: Mapping[str, str]) -> files.Hash
 def pin(root: pathlib.Path, version: str, others: Mapping[tuple[str, str], list[str]]) -> list[pathlib.Path]:
     """Write the pins of a release of the umbrella: ``constraints/snn-VERSION.txt`` and ``-hashes.txt``.
 
-    Of what is not released now the hashes are given, as from `pinned_hashes`; all else is pinned as it was built.
+    ``others`` has the hashes of packages that are not released now, from `pinned_hashes`; all else is pinned as built.
 
     Raises:
         subprocess.CalledProcessError: If the versions cannot be resolved.

@@ -1,4 +1,4 @@
-"""A list of changes: what is unreleased becomes the section of a version."""
+"""Edit a list of changes: turn unreleased changes into the section of a version."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}
 
 
 def gather(text: str, version: str, date: str) -> str:
-    r"""Turn what is unreleased into the section of a version.
+    r"""Turn the unreleased changes into the section of a version.
 
-    A section of the version that has no date yet is unreleased too, and is joined with it.
+    A section of that version without a date is also unreleased, and becomes part of the new section.
 
     Raises:
         ValueError: If nothing is unreleased, or the version has a section with a date.
@@ -45,7 +45,7 @@ def gather(text: str, version: str, date: str) -> str:
 
 
 def reopen(text: str) -> str:
-    r"""Put an empty section for what is unreleased on top, if there is none.
+    r"""Add an empty section for unreleased changes at the top, if there is none.
 
     Example:
         >>> reopen("# Changes\n\n## [0.5.0] - 2026-01-31\n\n- It.\n").splitlines()[2]
@@ -58,7 +58,7 @@ def reopen(text: str) -> str:
 
 
 def with_entry(text: str, entry: str) -> str:
-    r"""Add an entry to what is unreleased.
+    r"""Add an entry to the unreleased changes.
 
     Example:
         >>> text = with_entry("# Changes\n\n## [0.5.0] - 2026-01-31\n\n- It.\n", "More.")
@@ -70,7 +70,7 @@ def with_entry(text: str, entry: str) -> str:
 
 
 def is_unchanged(text: str) -> bool:
-    r"""Return whether nothing is unreleased.
+    r"""Return True if there are no unreleased changes.
 
     Example:
         >>> is_unchanged("# Changes\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- It.\n")
@@ -80,7 +80,7 @@ def is_unchanged(text: str) -> bool:
 
 
 def released(text: str) -> str | None:
-    r"""The last version that has been released, None if none has.
+    r"""Return the last version that has been released, or None if there is none.
 
     Example:
         >>> released("# Changes\n\n## [Unreleased]\n\n## [0.5.0] - 2026-01-31\n\n- It.\n")
@@ -107,7 +107,7 @@ def _join(head: str, sections: list[tuple[str, str, str]]) -> str:
 
 
 def _kinds(body: str) -> list[tuple[str, str]]:
-    """Each ``###`` heading and the entries under it; entries under none count as changed."""
+    """Return each ``###`` heading with the entries under it; entries without a heading count as changed."""
     before, *rest = re.split(r"^### (.+)$", body, flags=re.MULTILINE)
     kinds = [("Changed", before), *zip(rest[::2], rest[1::2], strict=True)]
     return [(kind, entries.strip()) for kind, entries in kinds if entries.strip()]

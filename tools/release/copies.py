@@ -1,4 +1,4 @@
-"""A copy of the tree, to try something in."""
+"""Copy the tree, to try something in the copy."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import subprocess
 
 
 def copy(root: pathlib.Path, into: pathlib.Path) -> None:
-    """Copy the files of a checkout that git does not ignore, and what was built of them.
+    """Copy the files of a checkout that git does not ignore, and the distributions that were built from them.
 
     Raises:
-        subprocess.CalledProcessError: If the folder is not a checkout of git's.
+        subprocess.CalledProcessError: If the folder is not a git checkout.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout

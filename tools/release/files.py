@@ -1,4 +1,4 @@
-"""The files of a release: what is published, its SHA-256 sums, and a set of versions to pin."""
+"""Collect the files of a release, their SHA-256 checksums, and the versions to pin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 Hashes = dict[tuple[str, str], list[str]]
-"""The SHA-256 sums of the files of a distribution in one version."""
+"""The SHA-256 checksums of the files of each distribution and version."""
 
 
 def distribution(file: pathlib.Path) -> tuple[str, str]:
@@ -26,10 +26,10 @@ def distribution(file: pathlib.Path) -> tuple[str, str]:
 
 
 def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: pathlib.Path) -> list[pathlib.Path]:
-    """Copy what is published of one release into an emptied folder.
+    """Copy the files that are published for one release into a folder, which is emptied first.
 
     Returns:
-        The copies: the sdist, the pure wheel, and native wheels where there are some.
+        The copies: the sdist, the pure wheel, and any native wheels.
 
     Raises:
         FileNotFoundError: If there is no sdist or no pure wheel of that version.
@@ -47,16 +47,16 @@ def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: path
 
 
 def sums(files: Iterable[pathlib.Path]) -> str:
-    """SHA-256 sums, a line for each file by name, in the form that ``sha256sum --check`` reads."""
+    """Return SHA-256 checksums, a line for each file by name, in the format that ``sha256sum --check`` reads."""
     named = sorted(files, key=lambda file: file.name)
     return "".join(f"{_sha256(file)}  {file.name}\n" for file in named)
 
 
 def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[str]] | None = None) -> str:
-    """Requirements for ``pip install --no-deps --require-hashes``: exactly these files, and others by their sums.
+    """Return requirements for ``pip install --no-deps --require-hashes``: these files, and others by their checksums.
 
     Raises:
-        ValueError: If there are several versions of one.
+        ValueError: If there are several versions of a distribution.
     """
     allowed: Hashes = {**(others or {})}
     for file in sorted(files, key=lambda file: file.name):
@@ -72,7 +72,7 @@ def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[
 
 
 def known_hashes(texts: Iterable[str]) -> Hashes:
-    r"""The sums that requirements name, as from `hashes`, after any comments.
+    r"""Return the checksums in requirements as written by `hashes`; comments are ignored.
 
     Example:
         >>> known_hashes(["# ours\na==1.0 \\\n    --hash=sha256:12 \\\n    --hash=sha256:ab\n"])
@@ -86,7 +86,7 @@ def known_hashes(texts: Iterable[str]) -> Hashes:
 
 
 def constraints(versions: Mapping[str, str]) -> str:
-    r"""A file for ``pip install -c`` that pins versions, without what they are called on one machine alone.
+    r"""Return a file for ``pip install -c`` that pins versions, without their local parts such as ``+cpu``.
 
     Example:
         >>> constraints({"torch": "2.13.0+cpu", "numpy": "2.3.0"})

@@ -1,4 +1,4 @@
-"""Lay out the built files of a release that is tagged: ``python -m release.publish PACKAGE VERSION``."""
+"""Collect the built files of a tagged release to publish: ``python -m release.publish PACKAGE VERSION``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workspace import NATIVE, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program, with the arguments of this process unless others are given.
+    """Run the program, with the arguments of this process unless others are passed.
 
     Returns:
         Exit code: 1 if that version was not built.

@@ -1,4 +1,4 @@
-"""Version ranges of our packages, as a pyproject.toml has them: read, checked, tightened."""
+"""Read, check and change the version ranges of our packages in a pyproject.toml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLOOR = r"(?P<name>\bsnn(?:-\w+)*)(?P<extras>(?:\[[\w,-]*\])?)>="
 
 
 def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
-    """Yield what the text of a pyproject.toml requires of ours, in dependencies and extras, but for itself."""
+    """Yield the requirements on other packages of ours in the text of a pyproject.toml, in dependencies and extras."""
     table = tomllib.loads(project)["project"]
     names = {*ours} - {table["name"]}
     for text in chain(table["dependencies"], *table.get("optional-dependencies", {}).values()):
@@ -24,7 +24,7 @@ def of_ours(project: str, ours: Iterable[str]) -> Iterator[Requirement]:
 
 
 def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
-    """The oldest versions that requirements take: for each distribution with a floor the highest of its floors.
+    """Return the oldest versions that requirements allow: the highest floor of each distribution that has any.
 
     Example:
         >>> floors([Requirement("a>=0.5.0.dev0,<0.6"), Requirement("a>=0.4"), Requirement("b")])
@@ -40,7 +40,7 @@ def floors(requirements: Iterable[Requirement]) -> dict[str, Version]:
 
 
 def tightened(project: str, final: Mapping[str, str]) -> str:
-    """Make floors final whose development versions led to the final version of a package, or to one before it.
+    """Replace floors at development versions by the final versions that they led to, if these are released.
 
     Example:
         >>> tightened('["snn-core>=0.5.0.dev0,<0.6", "snn-plot[x]>=0.7.0.dev0,<0.8"]', {"snn-core": "0.5.0"})
@@ -58,7 +58,7 @@ def tightened(project: str, final: Mapping[str, str]) -> str:
 def loosened(project: str, names: Collection[str]) -> str:
     """Lower final floors on some packages to the development versions before them.
 
-    An installer takes a development version where the range names one, and only there.
+    An installer accepts a development version only if the range names one.
 
     Example:
         >>> loosened('["snn-core>=0.5.0,<0.6", "snn-plot[x]>=0.7.0,<0.8"]', ["snn-plot"])
@@ -72,7 +72,7 @@ def loosened(project: str, names: Collection[str]) -> str:
 
 
 def excluded(project: str, name: str, version: str) -> list[str]:
-    r"""Ranges of a package that do not take one version of another.
+    r"""Return the ranges of a package that exclude one version of another package.
 
     Example:
         >>> excluded('[project]\nname = "b"\ndependencies = ["a>=0.5,<0.6"]', "a", "0.6.0")

@@ -1,4 +1,4 @@
-"""A bill of materials for a native wheel, in CycloneDX's JSON: what it is linked with and what it needs."""
+"""Write the bill of materials of a native wheel, in CycloneDX's JSON: what it is linked with and what it needs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from packaging.requirements import Requirement
 
 
 def bill(wheel: pathlib.Path) -> str:
-    """The bill of materials of one wheel; the same file gives the same bill.
+    """Return the bill of materials of one wheel; the same file gives the same bill.
 
-    Its components are the distributions that its metadata requires and the shared libraries that its own libraries are
-    linked with, none of which the wheel holds; the files it does hold are under the wheel itself.
+    Its components are the distributions that the wheel's metadata requires and the shared libraries that its own
+    libraries are linked with. The wheel contains none of these; the libraries that it does contain are listed under the
+    wheel itself.
 
     Returns:
-        JSON after CycloneDX 1.6.
+        JSON in the format of CycloneDX 1.6.
 
     Raises:
-        ValueError: If the wheel holds no shared library.
+        ValueError: If the wheel contains no shared library.
 
     Source: https://cyclonedx.org/docs/1.6/json/
     """
@@ -39,7 +40,7 @@ def bill(wheel: pathlib.Path) -> str:
         about = email.message_from_bytes(files.read(metadata))
         libraries = {name: files.read(name) for name in files.namelist() if name.endswith(".so")}
     if not libraries:
-        raise ValueError(f"{wheel.name} holds no shared library: only native wheels have a bill of materials")
+        raise ValueError(f"{wheel.name} contains no shared library: only native wheels have a bill of materials")
     address = PackageURL("pypi", name=about["Name"], version=about["Version"])
     subject = Component(
         name=about["Name"],
@@ -54,7 +55,7 @@ def bill(wheel: pathlib.Path) -> str:
         ],
     )
     components = [_required(text) for text in about.get_all("Requires-Dist", [])]
-    # of the system, or of a required distribution: loaded and not shipped
+    # libraries of the system or of a required distribution, which are loaded but not in the wheel
     components += [
         Component(name=name, bom_ref=f"soname:{name}", scope=ComponentScope.REQUIRED)
         for name in {name for data in libraries.values() for name in _linked(data)}

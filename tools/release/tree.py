@@ -1,4 +1,4 @@
-"""Changes that a release makes in the tree: versions, lists of changes, floors of ranges."""
+"""Make the changes of a release in the tree: versions, lists of changes, floors of ranges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tree:
         self.last = {name: version for name, version in dated.items() if version}
 
     def changed(self) -> list[str]:
-        """The packages of which something is unreleased.
+        """Return the packages with unreleased changes.
 
         Raises:
             ValueError: If there is none.
@@ -39,13 +39,13 @@ class Tree:
         return names
 
     def pretend_changes(self) -> None:
-        """List a change of every package of which nothing is unreleased, to rehearse a release of them all."""
+        """Add a change to the list of every package without unreleased changes, to rehearse a release of them all."""
         for name in self.names:
             if changelog.is_unchanged(text := self._changes(name)):
                 self._changes_file(name).write_text(changelog.with_entry(text, "A rehearsal."), encoding="utf-8")
 
     def unrecorded(self) -> list[str]:
-        """The packages at a final version that is not recorded yet, which go on after their release.
+        """Return the packages at a final version that is not recorded yet, to go on with after their release.
 
         Raises:
             ValueError: If there is none.
@@ -58,19 +58,19 @@ class Tree:
         return names
 
     def version(self, name: str) -> str:
-        """The version that the tree states of a package."""
+        """Return the version of a package in the tree."""
         return version_in(self._version_file(name).read_text(encoding="utf-8"))
 
     def release(self, names: Collection[str], target: str, date: str) -> dict[str, str]:
-        """Give packages a version X.Y.Z, or the ``"final"`` one that each is on the way to, a section and floors.
+        """Give packages the version X.Y.Z, or the ``"final"`` one that each leads to, with a section and final floors.
 
-        Nothing is written if one cannot be released.
+        Nothing is written if a package cannot be released.
 
         Returns:
             The version of each.
 
         Raises:
-            ValueError: If a version, a list of changes or a range does not allow the release; it names the package.
+            ValueError: If a version, a list of changes or a range prevents the release; the message names the package.
         """
         releases = {
             name: self._of(name, versions.final, self.version(name), target, self.last.get(name)) for name in names
@@ -93,9 +93,9 @@ class Tree:
         return releases
 
     def left_behind(self, versions: Mapping[str, str]) -> list[str]:
-        """Packages that are not released now and whose ranges do not take what is."""
+        """Return a line for each package that is not released now and whose range excludes a new release."""
         return [
-            f"{name} takes {requirement}, not {other} {version}: users of both stay with the last release of {other}"
+            f"{name} requires {requirement}, not {other} {version}: users of both keep the last release of {other}"
             for name in self.names
             for other, version in versions.items()
             if name not in versions
@@ -103,16 +103,16 @@ class Tree:
         ]
 
     def reopen(self, names: Collection[str]) -> dict[str, str]:
-        """Give released packages their next development version and a section for what comes.
+        """Give released packages their next development version and a section for new changes.
 
-        The ranges of all packages then take these versions. The umbrella stays as it is, since it carries final
-        versions only.
+        The ranges of all packages then allow these versions. The umbrella stays as it is, since it only has final
+        versions.
 
         Returns:
             The version of each.
 
         Raises:
-            ValueError: If the tree's version of one is not a final one.
+            ValueError: If the version of a package in the tree is not final.
         """
         releases = {name: self._of(name, versions.after, self.version(name)) for name in names if name != UMBRELLA}
         for name, version in releases.items():
@@ -125,17 +125,17 @@ class Tree:
     def _check(self, project: str, known: Mapping[str, str]) -> None:
         for other, floor in ranges.floors(ranges.of_ours(project, self.names)).items():
             if other not in known or floor > Version(known[other]):
-                raise ValueError(f"it takes {other} from {floor} on, which has no release: release {other} first")
+                raise ValueError(f"it requires {other}>={floor}, which has not been released: release {other} first")
             if excluding := ranges.excluded(project, other, known[other]):
                 raise ValueError(
-                    f"it takes {excluding[0]}, not {other} {known[other]}, the last release: widen the range"
+                    f"it requires {excluding[0]}, not {other} {known[other]}, the last release: widen the range"
                 )
 
     def _check_all_final(self, versions: Mapping[str, str]) -> None:
         for name in self.names:
             version = versions.get(name, self.version(name))
             if Version(version).is_prerelease and name not in self.last:
-                raise ValueError(f"{UMBRELLA}: its extras bring {name}, which has no release: release {name} first")
+                raise ValueError(f"{UMBRELLA}: its extras install {name}, which has no release: release {name} first")
 
     def _of(self, name: str, call: Callable, *arguments: object):
         try:

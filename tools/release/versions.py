@@ -1,4 +1,4 @@
-"""The version that a package has next."""
+"""Determine the next version of a package."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from recorded import version_in
 
 
 def final(current: str, target: str, last: str | None) -> str:
-    """The version of a release: a target, or ``"final"`` for what the tree is on the way to after its last release.
+    """Return the version of a release: the target, or, for ``"final"``, the version that the tree leads to.
 
     Raises:
-        ValueError: If it is not a final version X.Y.Z, not above the last release, or below the tree's.
+        ValueError: If it is not a final version X.Y.Z, not above the last release, or below the tree's version.
 
     Example:
         >>> final("0.5.1.dev0", "final", last="0.5.0")
@@ -36,10 +36,10 @@ def final(current: str, target: str, last: str | None) -> str:
 
 
 def after(version: str) -> str:
-    """The development version of the next fix after a release; whoever breaks something raises it further.
+    """Return the development version of the next fix release; a change that breaks something raises it further.
 
     Raises:
-        ValueError: If the version is not a final one.
+        ValueError: If the version is not final.
 
     Example:
         >>> after("0.5.0")
@@ -47,7 +47,7 @@ def after(version: str) -> str:
     """
     parsed = Version(version)
     if parsed.is_prerelease:
-        raise ValueError(f"{version} has not been released: nothing follows it yet")
+        raise ValueError(f"{version} has not been released: release it before you go on to the next version")
     return f"{parsed.major}.{parsed.minor}.{parsed.micro + 1}.dev0"
 
 
@@ -55,7 +55,7 @@ def set_version(file: pathlib.Path, version: str) -> None:
     """Write a version into a ``_version.py``.
 
     Raises:
-        ValueError: If the file states none so far.
+        ValueError: If the file does not state a version yet.
     """
     text = file.read_text(encoding="utf-8")
     version_in(text)

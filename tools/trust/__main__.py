@@ -1,4 +1,4 @@
-"""``python -m trust FILE``: measure every neuron and write the tables of the page."""
+"""Measure every neuron and write the tables of the page: ``python -m trust FILE``."""
 
 from __future__ import annotations
 

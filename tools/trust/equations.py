@@ -1,4 +1,4 @@
-"""Against solutions on paper: the response to an input without spikes, and the rate at which time steps converge."""
+"""Compare neurons with analytic solutions: the response to an input without spikes, and the order of convergence."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _TAU, _TAU_SYN, _END = 0.02, 0.008, 0.05  # seconds
 
 
 class Paper(NamedTuple):
-    """Facts about a linear membrane from other sources.
+    """The analytic solution of a linear membrane.
 
     Args:
-        response: Of a neuron, the membrane so many steps after an input of 1.
-        constants: Of a time step in seconds, the constants by which the neuron has time constants TAU and TAU_SYN.
-        kernel: The same response of the differential equation, so many seconds after an impulse.
-        scale: Of a time step, what an impulse is multiplied by as the neuron's input.
+        response: Function of a neuron and of a number of steps: the membrane so many steps after an input of 1.
+        constants: Function of a time step in seconds: constants that give a neuron the time constants TAU and TAU_SYN.
+        kernel: Function of a time in seconds: the response of the differential equation so long after an impulse.
+        scale: Function of a time step: the factor of an impulse in the neuron's input.
     """
 
     response: Callable[[Any, Tensor], Tensor]
@@ -57,7 +57,7 @@ def _alpha(model: Any, n: Tensor) -> Tensor:
 
 _RISE = 1 / (1 / _TAU_SYN - 1 / _TAU)
 _LEAKY = Paper(lambda model, n: model.beta**n, lambda dt: {"beta": _kept(dt)}, _decay)
-_PAPERS: dict[type, Paper] = {  # by the class that writes the equation
+_PAPERS: dict[type, Paper] = {  # by the class that defines the equation
     snn.Leaky: _LEAKY,
     snn.DeltaLeaky: _LEAKY,
     snn.StateLeaky: _LEAKY,
@@ -82,11 +82,11 @@ def _of_equation(table: dict[type, Any], kind: Any) -> Any:
 
 
 def closed_form(neuron: Neuron) -> float | None:
-    """Largest difference of the membrane from a solution on paper, over random input, in float64; None if none is here.
+    """Return the largest difference between the membrane and an analytic solution; None if there is no solution.
 
-    A linear membrane is compared with the sum over all input so far, weighted by the impulse response; LSTMs with
-    ``torch.nn.LSTM``; AssociativeLeaky with the double sum over time. Of LeakyParallel, which shows its spikes alone,
-    it is the share of spikes that differ.
+    The input is random, in float64. A linear membrane is compared with the sum over all input so far, weighted by the
+    impulse response; LSTMs with ``torch.nn.LSTM``; AssociativeLeaky with the double sum over time. For LeakyParallel,
+    which returns only its spikes, the result is the share of spikes that differ.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -116,7 +116,7 @@ def _summed(paper: Paper, model: Any, drive: Tensor) -> Tensor:
 def _parallel(neuron: Neuron, xs: Tensor) -> float:
     model, xs = neuron.make(), xs.abs()
     for weight in (model.rnn.weight_ih_l0, model.rnn.bias_ih_l0, model.rnn.bias_hh_l0):
-        weight.abs_()  # so that its membrane never meets the zero below which it is cut off
+        weight.abs_()  # so that its membrane never reaches 0, where it would be cut off
     drive = xs @ model.rnn.weight_ih_l0.T + model.rnn.bias_ih_l0 + model.rnn.bias_hh_l0
     expected = (_summed(_LEAKY, model, drive) > model.threshold).double()
     return float((model(xs) != expected).double().mean())
@@ -164,10 +164,10 @@ _SOLUTIONS: dict[type, Callable[[Neuron, Tensor], float]] = {
 
 
 def convergence_order(neuron: Neuron) -> float | None:
-    """The power of the time step with which the membrane comes to that of the differential equation, if it has any.
+    """Return the order in the time step at which the membrane converges to its differential equation; None without one.
 
-    The input is a current that varies smoothly, sampled at the end of each step, and the neuron is silent. The steps
-    are from 0.5 ms to 1/32 of it.
+    The input is a smoothly varying current, sampled at the end of each step, and the neuron does not fire. The steps
+    are from 0.5 ms down to 1/32 of that.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -192,9 +192,9 @@ def _simulated(neuron: Neuron, paper: Paper, count: int) -> float:
     model = neuron.make(**_SILENT)
     with torch.no_grad():
         for constant, value in paper.constants(dt).items():
-            getattr(model, constant).fill_(value)  # in its full precision, not in the single one of a new module
+            getattr(model, constant).fill_(value)  # in full precision, as a new module would have float32
         for name, parameter in model.named_parameters():
-            if "." in name:  # of a layer: what comes back is nothing, what goes in the first feature of the input
+            if "." in name:  # of a layer: no recurrence, and the first feature of the input
                 parameter.zero_()
                 if parameter.dim() == 2 and not name.startswith("recurrent."):
                     parameter[:, 0] = 1
@@ -203,8 +203,8 @@ def _simulated(neuron: Neuron, paper: Paper, count: int) -> float:
 
 
 def _exact(paper: Paper) -> float:
-    """The response at the end, by quadrature of the impulse response times the current."""
-    points = torch.linspace(0, _END, 20001, dtype=torch.float64)  # Simpson's rule, of an error of 1e-15
+    """Return the response at the end, by numerical integration of the impulse response times the current."""
+    points = torch.linspace(0, _END, 20001, dtype=torch.float64)  # Simpson's rule, with an error of 1e-15
     weights = torch.full_like(points, 2.0)
     weights[1::2] = 4.0
     weights[0] = weights[-1] = 1.0

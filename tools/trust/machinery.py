@@ -1,4 +1,4 @@
-"""Dtypes and the kernels chosen for them, and torch's own transformations."""
+"""Measure in which dtypes neurons run, on which kernel, and under torch's own transformations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Once(nn.Module):
 
 
 def dtypes(neuron: Neuron) -> list[str]:
-    """In which the spikes are of the dtype of the input and the gradient finite.
+    """Return the dtypes in which the outputs keep the dtype of the input and the gradient is finite.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -52,7 +52,7 @@ def dtypes(neuron: Neuron) -> list[str]:
 
 
 def kernel(neuron: Neuron) -> str:
-    """The kernel of a sequence of 8 steps and 2,048 samples in float32, or ``"reference"`` and why there is none.
+    """Return the kernel for a sequence of 8 steps and 2,048 samples in float32, or ``"reference"`` and the reason.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -80,7 +80,7 @@ def _compiled(neuron: Neuron) -> str:
     inputs = _inputs(once, neuron)
     for tensor in inputs:
         torch._dynamo.mark_dynamic(tensor, 1 if neuron.whole else 0)
-    # torch does not look into an nn.RNN, as which LeakyParallel holds its weights, unless it is told to
+    # torch does not look into an nn.RNN, which holds the weights of LeakyParallel, unless it is told to
     with torch._dynamo.config.patch(allow_rnn=True):
         compiled(*inputs)
         with torch._dynamo.config.patch(error_on_recompile=True):
@@ -152,7 +152,7 @@ def _agreement(function: Callable[..., Any], plain: Callable[..., Any], inputs: 
 def _verdict(run: Callable[[Neuron], str]) -> Callable[[Neuron], str]:
     def tried(neuron: Neuron) -> str:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about torch
+            warnings.simplefilter("ignore")  # torch warns about itself
             try:
                 return run(neuron)
             except Exception as error:
@@ -168,4 +168,4 @@ VERDICTS: dict[str, Callable[[Neuron], str]] = {
     "vmap": _verdict(_mapped),
     "func.grad": _verdict(_differentiated),
 }
-"""By title, the largest difference from plain execution, for a batch of another size than it was made for."""
+"""Measurements by title: the largest difference from plain execution, for a batch of another size than at first."""

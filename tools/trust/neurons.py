@@ -1,4 +1,4 @@
-"""The neurons that are measured: every public one, as its first line in the zoo of snn-core's tests makes it."""
+"""The neurons that are measured: every public one, as made by its first line in ``zoo.py`` of snn-core's tests."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Neuron:
 
     Args:
         kind: The class.
-        arguments: Of its constructor by position, the same in snnTorch.
-        named: The same by name.
-        shape: Of one step's input, batch first.
-        peer: Arguments by name with which snnTorch computes the same.
+        arguments: Positional arguments of its constructor, the same in snnTorch.
+        named: Keyword arguments of its constructor.
+        shape: Shape of one step's input, batch first.
+        peer: Further keyword arguments with which snnTorch computes the same.
     """
 
     kind: Callable[..., Any]
@@ -36,37 +36,37 @@ class Neuron:
 
     @property
     def name(self) -> str:
-        """Of the class."""
+        """The name of the class."""
         return str(getattr(self.kind, "__name__", self.kind))
 
     @property
     def whole(self) -> bool:
-        """Return whether it takes a whole sequence instead of one step."""
+        """True if the neuron takes a whole sequence instead of one step."""
         return hasattr(self.kind, "sequence")
 
     def accepted(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Those of some options that the constructor takes."""
+        """Return those of some options that the constructor takes."""
         parameters = inspect.signature(self.kind).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         return {name: value for name, value in options.items() if takes_any or name in parameters}
 
     def make(self, **options: Any) -> Any:
-        """One in float64 with the same random weights every time."""
+        """Return a neuron in float64, with the same random weights every time."""
         torch.manual_seed(0)
         return self.kind(*self.arguments, **{**self.named, **options}).double()
 
     def input(self, num_steps: int) -> Tensor:
-        """``[num_steps, batch, ...]``."""
+        """Return random input, ``[num_steps, batch, ...]``, the same every time."""
         draw = torch.Generator().manual_seed(1)
         return 1.2 * torch.randn(num_steps, *self.shape, generator=draw, dtype=torch.float64) + 0.4
 
 
 zoo = module_of_tests("snn-core/tests", "zoo")
-"""The module that has a line for every neuron."""
+"""The module of snn-core's tests that has a line for every neuron."""
 
 
 def every() -> list[Neuron]:
-    """The public neurons that the zoo has.
+    """Return the public neurons, as the zoo makes them.
 
     Example:
         >>> [neuron.name for neuron in every()][:3]
@@ -75,14 +75,14 @@ def every() -> list[Neuron]:
     lines: list[Any] = [*zoo.NEURONS, *(zoo.Case(name, constructor) for name, constructor in zoo.WHOLE.items())]
     first: dict[Any, Neuron] = {}
     for case in lines:
-        make = partial(case.constructor)  # which has the parts of another one, or of a class
+        make = partial(case.constructor)  # takes a partial of a class apart, and wraps a class
         if make.func.__name__ in public_neurons():
             first.setdefault(make.func, Neuron(make.func, make.args, make.keywords, case.shape, case.peer))
     return list(first.values())
 
 
 def public_neurons() -> set[str]:
-    """The names of all neurons that the package lists: what fires, and is not a base of others.
+    """Return the names of all neurons that the package lists: the classes that fire and are not abstract bases.
 
     Example:
         >>> "Leaky" in public_neurons(), "SpikingNeuron" in public_neurons()

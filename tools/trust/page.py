@@ -1,4 +1,4 @@
-"""The tables of ``docs/trust.md``."""
+"""Make the tables of ``docs/trust.md``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS: dict[str, Callable[[Neuron], str]] = {
     "kernel": machinery.kernel,
     **machinery.VERDICTS,
 }
-"""What each column measures, by title."""
+"""The function that measures each column, by title."""
 
 _TABLES = {
     "Numbers": ("closed form", "order in dt", "gradient", "snnTorch"),

@@ -1,4 +1,4 @@
-"""The same weights and input through snnTorch."""
+"""Compare neurons with snnTorch's, with the same weights and input."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from trust.neurons import Neuron
 
 
 def parity(neuron: Neuron) -> tuple[float, float] | str:
-    """Measure how far spikes and membranes are from snnTorch's, over 100 steps, with the reset that is the default.
+    """Measure how far spikes and membranes are from snnTorch's, over 100 steps, with the default reset.
 
     Returns:
-        The share of spikes that differ and the largest difference of a membrane, NaN where snnTorch shows none; or why
-        there is nothing to compare.
+        The share of spikes that differ and the largest difference of a membrane, NaN if snnTorch returns no membrane;
+        or the reason why nothing can be compared.
     """
     import snntorch
 
     if not hasattr(snntorch, neuron.name):
         return "not in snnTorch"
-    # what is learned makes no number, and snnTorch's Alpha cannot run with it
+    # learning does not change the numbers, and snnTorch's Alpha cannot run with these options
     named = {name: value for name, value in neuron.named.items() if not name.startswith("learn_")} | neuron.peer
     named |= {} if neuron.whole else {"init_hidden": True, "output": True}
     with warnings.catch_warnings(), torch.no_grad():

@@ -1,4 +1,4 @@
-"""Checks that gradients are those of the computation, once a spike is a smooth function of the membrane."""
+"""Check that gradients are those of the computation, with a smooth function of the membrane in place of spikes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from trust.neurons import Neuron
 
-_STEP = 1e-6  # of the differences
+_STEP = 1e-6  # step of the central differences
 
 
 def _smooth(x: Tensor) -> Tensor:
@@ -31,10 +31,10 @@ class _Sequence(nn.Module):
 
 
 def smooth_gradient(neuron: Neuron) -> float:
-    """Largest relative difference between a gradient and central differences, along random directions.
+    """Return the largest relative difference between the gradient and central differences, along random directions.
 
-    The steps of spikes are replaced by a smooth function, and resets act at once and with their gradient, which the
-    delayed one has not by definition. Directions are over the input and every parameter.
+    A smooth function replaces the step function of spikes. Resets act at once and with their gradient, which a delayed
+    reset does not have, by definition. The directions are over the input and every parameter.
 
     Example:
         >>> from trust.neurons import EVERY

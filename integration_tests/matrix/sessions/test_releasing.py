@@ -51,7 +51,7 @@ def test_the_schema_is_strict():
 
 
 def test_a_pure_wheel_has_no_bill():
-    with pytest.raises(ValueError, match="holds no shared library: only native wheels have a bill of materials"):
+    with pytest.raises(ValueError, match="contains no shared library: only native wheels have a bill of materials"):
         sbom.bill(built("snn-cpu"))
 
 
@@ -102,7 +102,7 @@ def test_all_packages_from_versions_to_tags_to_what_comes_next(tree):
     commands = [line.removeprefix("then:").strip() for line in process.stdout.splitlines() if " git " in line]
     early = tree.run(sys.executable, "-m", "release", "all", "next", PYTHONPATH=path)
     assert early.returncode == 1
-    assert early.stderr.startswith(f"release: snn: the last commit holds {before}, not ")
+    assert early.stderr.startswith(f"release: snn: the last commit has {before}, not ")
     tree.git("add", "-A")
     tree.git("commit", "-q", "-m", "Release")
     tags = [command.split()[-1] for command in commands if "git tag" in command]
