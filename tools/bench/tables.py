@@ -78,9 +78,9 @@ def every(results: dict[str, Any], last: Table | None = None) -> Iterator[Table]
 
 
 _AGAINST = {
-    (OWN, "train"): "Forward and backward: how many times longer than snn",
-    (TUNED, "train"): "Forward and backward: how many times longer than snn, tuned",
-    (OWN, "infer"): "Inference: how many times longer than snn",
+    (OWN, "train"): "Forward and backward: how many times as long as snn",
+    (TUNED, "train"): "Forward and backward: how many times as long as snn, tuned",
+    (OWN, "infer"): "Inference: how many times as long as snn",
 }
 
 
