@@ -172,7 +172,7 @@ def test_a_function_that_is_not_there_is_refused_with_those_that_are(capsys):
 
 
 def test_a_peer_that_is_not_there_is_an_error():
-    with pytest.raises(RuntimeError, match="snnTorch is not there to compare with: uv could not install"):
+    with pytest.raises(RuntimeError, match="snnTorch, the library to compare with, is missing: uv could not install"):
         program.main(["--absent", "snntorch=uv could not install it", "--functions"])
 
 

@@ -104,7 +104,7 @@ def test_the_page_has_times_ratios_memory_the_card_and_why_something_is_missing(
         "triton: 12 neurons",
         "torch 2.99, triton 3.99",
         "- SpikingJelly `m`: uv could not install it\n",
-        "- snnTorch, W1a, W1b, W1c, W1d, W2, W3, W4, W5-500, W5-2000: not timed: 100 % of its spikes are others",
+        "- snnTorch, W1a, W1b, W1c, W1d, W2, W3, W4, W5-500, W5-2000: not timed: 100 % of its spikes differ",
     ):
         assert part in text
     assert "floor" not in text

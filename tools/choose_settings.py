@@ -1,7 +1,7 @@
 """Train small nets with one setting changed at a time, and write the tables of ``docs/choose-settings.md``.
 
-``python tools/choose_settings.py`` takes about five minutes on one thread. The data come with packages, every number is
-of validation parts; the test parts are not looked at.
+``python tools/choose_settings.py`` takes about five minutes on one thread. The data comes with packages, and every
+number is from a validation part; the test parts are not used.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from workspace import ROOT
 PAGE = ROOT / "docs" / "choose-settings.md"
 PART = Part("<!-- tables: written by tools/choose_settings.py -->", "<!-- end of the tables -->", PAGE.name)
 BATCH = 50
-NORM = 1.0  # to which gradients are clipped
-ATAN = snn.surrogate.atan(alpha=2.0)  # what a neuron has without spike_grad
+NORM = 1.0  # gradients are clipped to it
+ATAN = snn.surrogate.atan(alpha=2.0)  # the default of a neuron
 _PACKAGES = ("torch", "snn-core", "snn-cpu", "snn-data")
 
 
@@ -38,16 +38,16 @@ class Settings:
     """The settings of a training, one of them changed at a time.
 
     Attributes:
-        task: ``"digits"``, an image of 8x8 pixels in every step; ``"deep"``, the same through four hidden layers in
-            place of one; ``"rows"``, an image of MNIST row by row.
+        task: ``"digits"``, an image of 8x8 pixels in every step; ``"deep"``, the same through four hidden layers
+            instead of one; ``"rows"``, an image of MNIST row by row.
         num_steps: T of the digits; the rows are 28 steps.
         code: How digits become input, ``"current"`` or ``"rate"``, random spikes of that rate.
         beta: Decay of the hidden neurons.
-        learn_beta: Train it, one of a neuron.
-        surrogate: Of the hidden neurons.
+        learn_beta: Train it, one for each neuron.
+        surrogate: Surrogate of the hidden neurons.
         rate: Learning rate of Adam.
-        scale: Factor of the weights and biases that PyTorch draws, or the firing rate of ``fluctuation_`` in its place.
-        fluctuation: Take ``scale`` for that rate.
+        scale: Factor on the weights and biases that PyTorch draws, or the firing rate of ``fluctuation_``.
+        fluctuation: Scale the weights by ``fluctuation_``; ``scale`` is then the rate.
     """
 
     task: str
@@ -102,7 +102,7 @@ GRIDS: dict[str, dict[str, list[Settings]]] = {
         name: [replace(task, **change) for task in (DIGITS, DEEP, ROWS)] for name, change in _WEIGHTS.items()
     },
 }
-"""For each table its rows, by name, and of each row the settings that are trained."""
+"""The rows of each table by name, and the settings that are trained for each row."""
 _HEADS = {
     "Number of steps T": ["T", "as a current", "an epoch", "as random spikes", "an epoch"],
     "Decay beta": ["beta", "digits", "rows"],
@@ -115,26 +115,26 @@ _HEADS = {
 def main(arguments: list[str]) -> None:
     """Train every setting, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="choose_settings.py", allow_abbrev=False)
-    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, from 0 on; 3 without")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, counted from 0 (default 3)")
     seeds = parser.parse_args(arguments).seeds
     torch.set_num_threads(1)
     began = time.process_time()
     results = tables(seeds)
     minutes = (time.process_time() - began) / 60
-    facts = ["seeds", str(seeds)], ["time of the processor", f"{minutes:.0f} min"]
+    facts = ["seeds", str(seeds)], ["processor time", f"{minutes:.0f} min"]
     results.append(what_ran("python tools/choose_settings.py", _PACKAGES, 1, *facts))
     PART.write(PAGE, lambda: sections(results, "###"))
 
 
 def tables(seeds: int, grids: dict[str, dict[str, list[Settings]]] | None = None) -> list[Table]:
-    """Train every setting of the grids, :data:`GRIDS` without any, with seeds from 0 on.
+    """Train every setting of the grids, by default :data:`GRIDS`, with seeds from 0 on.
 
     Returns:
-        A table of each grid: mean and standard deviation of the validation accuracy in percent, and the share of steps
+        A table for each grid: mean and standard deviation of the validation accuracy in percent, and the share of steps
         in which a hidden neuron fires.
     """
 
-    @functools.cache  # the settings from which each table starts are those of all of them
+    @functools.cache  # all tables start from the same settings
     def runs(settings: Settings) -> list[Result]:
         return [trained(settings, seed) for seed in range(seeds)]
 
@@ -161,7 +161,7 @@ def _cells(results: Iterable[list[Result]], timed: bool) -> list[str]:
 def trained(settings: Settings, seed: int, epochs: int = 0) -> Result:
     """Train a net and measure it on the validation part.
 
-    The seed is that of weights, random spikes and the order of the samples; 0 epochs are as many as the tables take.
+    The seed sets the weights, the random spikes and the order of the samples; 0 epochs stand for those of the tables.
 
     Example:
         >>> 0.1 < trained(Settings("digits", num_steps=2), seed=0, epochs=1).accuracy < 1
@@ -191,7 +191,7 @@ def trained(settings: Settings, seed: int, epochs: int = 0) -> Result:
 
 
 def _parts(task: str) -> list[tuple[Tensor, Tensor]]:
-    """Return the samples ``[samples, ...]`` and classes to train on, and those to validate by."""
+    """Return the samples ``[samples, ...]`` and classes to train on, and those to validate on."""
     if task == "rows":
         whole = snn.data.mnist5k().train
         data, takes = whole.data.flatten(0, 1), (1000, 1000)  # [samples, 28, 28]

@@ -1,7 +1,7 @@
-"""Train ordinary networks, convert them by each method, and write what that costs into ``docs/convert.md``.
+"""Train ordinary networks, convert them by each method, and write the accuracy lost into ``docs/convert.md``.
 
-``python tools/conversion.py`` trains all with three seeds; ``--tasks "digits, dense" --seeds 0`` some, for a look, and
-leaves the page as it is.
+``python tools/conversion.py`` trains all with three seeds; with ``--tasks "digits, dense" --seeds 0``, for example, it
+trains some and leaves the page as it is.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ PART = Part("<!-- tables: written by tools/conversion.py -->", "<!-- end of the 
 STEPS = (8, 16, 32, 64)
 METHODS = ("max", "percentile", "qcfs")
 LEVELS, EPOCHS = 16, 5
-"""Of the activations of the third method, and passes over the data in which they are trained."""
+"""Levels of the activations of the third method, and the number of epochs that train them."""
 
 
 class Block(nn.Module):
-    """Two convolutions, beside which the input is added."""
+    """Two convolutions whose input is added to their output."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -68,14 +68,14 @@ TASKS: dict[str, tuple[str, int, Callable[[], nn.Module]]] = {
     "MNIST-5k, dense": ("mnist5k", 20, lambda: _dense(784, 256)),
     "MNIST-5k, convolutions": ("mnist5k", 10, lambda: _convolutional(nn.AvgPool2d, 8, 28)),
 }
-"""Of each task the data, the passes over it, and the network."""
+"""The data, the number of epochs and the network of each task."""
 
 
 def main(arguments: list[str]) -> None:
-    """Train and convert, and write the tables of the page if that was all."""
+    """Train and convert, and write the tables of the page if all tasks and seeds ran."""
     parser = argparse.ArgumentParser(prog="python tools/conversion.py", allow_abbrev=False)
-    parser.add_argument("--tasks", nargs="+", choices=[*TASKS], default=[*TASKS], help="all without")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="0 to 2 without")
+    parser.add_argument("--tasks", nargs="+", choices=[*TASKS], default=[*TASKS], help="tasks to train (default: all)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="seeds to train with (default: 0 to 2)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     runs = {task: [trained(task, seed) for seed in options.seeds] for task in options.tasks}
@@ -87,7 +87,8 @@ def trained(task: str, seed: int) -> dict[str, dict[int, float]]:
     """Train a network with a seed of weights and order, and convert it.
 
     Returns:
-        For each method the accuracy on the test part by number of steps; that of the network by 0, as ``"network"``.
+        For each method, the accuracy on the test part by number of steps; that of the network is under ``"network"``
+        and 0.
     """
     torch.manual_seed(seed)
     source, epochs, make = TASKS[task]
@@ -124,7 +125,7 @@ def _train(net: nn.Module, data: tuple[Tensor, Tensor], epochs: int, rate: float
 
 @torch.no_grad()
 def _by_steps(net: nn.Module, x: Tensor, targets: Tensor) -> dict[int, float]:
-    """Return the share of samples that are answered right, by number of steps."""
+    """Return the accuracy by number of steps."""
     outs = torch.cat([snn.unroll(net, rows.expand(max(STEPS), *rows.shape)) for rows in x.split(100)], 1)
     return {steps: _share(outs[:steps].mean(0), targets) for steps in STEPS}
 
@@ -146,7 +147,7 @@ def tables(runs: dict[str, Any]) -> Sequence[Table]:
 
 
 def _lost(runs: list[dict[str, Any]], method: str, steps: int) -> str:
-    """Return how many points fewer are answered right than by the network, the mean over seeds and the most."""
+    """Return the points of accuracy lost compared with the network: the mean over seeds and the largest loss."""
     lost = [100 * (run["network"][0] - run[method][steps]) for run in runs]
     return f"{statistics.fmean(lost):.2f} (≤ {max(lost):.2f})"
 

@@ -1,1 +1,1 @@
-"""The benchmark: the same workloads through ours, a plain PyTorch loop and other libraries, interleaved."""
+"""The benchmark: the same workloads in our library, a plain PyTorch loop and other libraries, which take turns."""

@@ -1,8 +1,8 @@
 """``python -m bench``: measure, print the tables, write everything as JSON.
 
-Named workloads are measured alone. ``--quick`` measures little, to see that it works. ``--functions`` measures single
-functions beside the peer's in place of nets, ``--programs`` whole training steps, ``--accuracy`` how well the tasks of
-``snn demo`` are learned.
+If workloads are named, only those are measured. ``--quick`` measures little, to check that everything works. Instead of
+nets, ``--functions`` measures single functions and the peer's, ``--programs`` whole training steps, ``--accuracy`` how
+well the tasks of ``snn demo`` are learned, ``--latency`` one step of a stream, and ``--scaling`` one process and two.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OTHERS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run it, with the arguments of this process unless others are given."""
+    """Run the benchmark, with the arguments of this process unless others are given."""
     session = report.session(arguments)
     for option, (run, _) in _OTHERS.items():
         if option in session.words:
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = report.parser("", "workload", WORKLOADS, "dist/bench.json", _QUICK, rounds=6)
     for option, (_, what) in _OTHERS.items():
         parser.add_argument(option, action="store_true", help=f"{what}; {option} --help")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=(), help="run only these beside ours")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=(), help="run only these besides ours")
     options = report.parse(parser, session.words)
     is_whole = options.names == options.known and not (options.quick or options.peers)
     anew, sizes = 0 if options.quick else options.rounds, (10, 100, 1000, 10000) if is_whole else ()

@@ -14,14 +14,14 @@ _MOST_GRADIENT = 5e-2
 def compared(result: Result, expected: Result, late: int = 0, gradients_differ: str = "") -> dict[str, Any]:
     """Compare spikes, and gradients where they can be the same.
 
-    Sums in another order round differently, which moves a membrane over its threshold now and then; in deeper layers
-    one spike moves others. One spike in a thousand may differ, and the gradient by 5 %.
+    Sums in a different order round differently, which now and then moves a membrane over its threshold; in deeper
+    layers, one spike causes others. One spike in a thousand may differ, and the gradient by 5 %.
 
     Args:
         result: Spikes ``[T, B, out]`` and a gradient.
         expected: The same from the reference.
-        late: By how many steps the spikes of the result come later.
-        gradients_differ: Why gradients are not compared; empty to compare them.
+        late: Number of steps by which the spikes of the result come later.
+        gradients_differ: Reason why gradients are not compared; empty to compare them.
 
     Returns:
         ``spikes``: share that differs; ``gradient``: norm of the difference relative to that of the gradient, or why it
@@ -32,7 +32,7 @@ def compared(result: Result, expected: Result, late: int = 0, gradients_differ: 
         >>> compared((spk, 1.01 * gradient), (spk, gradient))
         {'spikes': 0.0, 'gradient': 0.01}
         >>> compared((~spk, gradient), (spk, gradient), gradients_differ="another surrogate")
-        {'spikes': 1.0, 'gradient': 'another surrogate', 'reason': 'not timed: 100 % of its spikes are others'}
+        {'spikes': 1.0, 'gradient': 'another surrogate', 'reason': 'not timed: 100 % of its spikes differ'}
     """
     spk, expected_spk = result[0], expected[0]
     if spk.shape != expected_spk.shape:
@@ -42,7 +42,7 @@ def compared(result: Result, expected: Result, late: int = 0, gradients_differ: 
     differ = float((spk != expected_spk).mean())
     answer: dict[str, Any] = {"spikes": differ, "gradient": gradients_differ or _distance(result[1], expected[1])}
     if differ > _MOST_SPIKES:
-        answer["reason"] = f"not timed: {100 * differ:.3g} % of its spikes are others"
+        answer["reason"] = f"not timed: {100 * differ:.3g} % of its spikes differ"
     elif not gradients_differ and not answer["gradient"] <= _MOST_GRADIENT:
         answer["reason"] = f"not timed: its gradient differs by {100 * answer['gradient']:.3g} %"
     return answer

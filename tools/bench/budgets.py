@@ -49,7 +49,7 @@ _CASES: list[tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = [
 
 
 def table() -> Table:
-    """Of each net the peak with all steps at once, and that of a chunk for a third of it."""
+    """Measure the peak memory of each net, with all steps at once and in chunks that fit a third of that."""
     rows = []
     for name, make, shape in _CASES:
         torch.manual_seed(0)

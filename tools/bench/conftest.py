@@ -1,3 +1,3 @@
-"""Not every module of these folders can be imported by a collector of tests: each wants a library of its own."""
+"""Keep modules that need another library each away from the collection of tests."""
 
 collect_ignore_glob = ["peers/*.py", "programs/kits/*.py"]

@@ -18,7 +18,7 @@ _WEIGHTS: dict[str, list[tuple[int | str, ...]]] = {
     "conv": [(8, 1, 5, 5), (16, 8, 5, 5), ("out", 256)],
     "recurrent": [(256, "in"), (256, 256), ("out", 256)],
 }
-# How strongly each layer drives the next, so that one neuron in ten fires in a step, in every layer.
+# Factors on the weights of each layer, so that in every layer one neuron in ten fires in a step.
 _GAINS = {
     "linear": [0.62],
     "stack": [2.13, 1.9, 1.97, 1.67],
@@ -62,7 +62,7 @@ def arrays(workload: Workload) -> Arrays:
 
 
 def save(folder: pathlib.Path, arrays: Arrays) -> None:
-    """Write arrays where the workers find them, into a folder that is made if it is not there."""
+    """Write arrays into a folder, where the workers find them; make the folder if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)

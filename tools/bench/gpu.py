@@ -1,7 +1,7 @@
 """The benchmark on a GPU: ``python -m bench.gpu`` measures, and writes dist/bench-gpu.json and docs/gpu-results.md.
 
-It is that of the CPU with other workers: each library in a process of its own, checked against a plain loop, all in
-turns. Times are those of CUDA events, memory that of PyTorch's allocator.
+It is the benchmark of the CPU with other workers: each library runs in its own process, is checked against a plain loop
+and takes turns with the others. Times come from CUDA events, memory from PyTorch's allocator.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _BESIDE = (STEPS, "snntorch", "spikingjelly")
 _PLAN = Plan(rounds=10, seconds=0.3, threads=0)
 _NOTES = {
     "snn": "`unroll(net, xs)`, with the kernels of snn-triton where they take a layer",
-    "spikingjelly": "whole sequences, with the kernels that it has for a GPU; resets at once, before the decay, which "
-    "no option changes: compared with a loop that does the same",
+    "spikingjelly": "whole sequences, with the kernels that it has for a GPU; it resets at once, before the decay, and "
+    "no option changes that, so it is compared with a loop that does the same",
 }
 _HEAD = """# Results on a GPU
 
@@ -36,10 +36,10 @@ Written by `nox -s gpu` on {date}, on one machine: {gpu}. It does not apply to o
 How it is measured: each library runs in its own process and environment, from the same inputs and weights, in float32,
 without TF32, and with the surrogate `atan` if it has that. Before anything is timed, its spikes and the gradient of the
 input (of the first weights, where there are any) are compared with those of a plain PyTorch loop on the same GPU; a
-library with other numbers is not timed. Then all take turns, {rounds} rounds after one that is dropped, in another
-order each; the first call of a turn is dropped too. A time is that between two CUDA events on the stream. A cell is the
-median of the rounds, or of the ratios within a round, quartiles in brackets. Memory is the peak of PyTorch's allocator
-in one call, in its own process.
+library with other numbers is not timed. Then the libraries take turns, in a different order in each round; the first
+round and the first call of each turn are dropped, and {rounds} rounds count. A time is that between two CUDA events on
+the stream. A cell is the median of the rounds, or of the ratios within a round, with quartiles in parentheses. Memory
+is the peak of PyTorch's allocator in one call, in its own process.
 """
 
 
@@ -62,7 +62,7 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
     """Run every workload through every peer, on all threads of the processor where the plan names none.
 
     Returns:
-        What the JSON file holds.
+        The content of the JSON file.
     """
     cpu = machine.described()
     plan = dataclasses.replace(plan, threads=plan.threads or int(cpu["cores"]))
@@ -87,7 +87,7 @@ def page(results: dict[str, Any]) -> str:
 
 
 def _for_all(workload: Workload) -> Workload:
-    """The workload, asked of every peer; on a GPU even the step loops of the deep nets take seconds."""
+    """Return the workload for every peer; on a GPU even the step loops of the deep nets take only seconds."""
     return dataclasses.replace(workload, peers=(), memory=True)
 
 

@@ -10,7 +10,7 @@ from bench.peers.registry import PEERS
 from bench.worker import Worker, answer
 
 DEVICE = "cuda"  # PyTorch for ROCm calls its devices so too
-# what brings kernels to a peer, by the names that it may have
+# distributions that may bring kernels to a peer
 _KERNELS = ("snn-triton", "triton", "triton-rocm", "pytorch-triton-rocm", "cupy-cuda12x", "cupy-cuda13x")
 
 
@@ -18,7 +18,7 @@ class GpuWorker(Worker):
     """Answers the requests about one peer; times are those of events on the device, memory that of its allocator."""
 
     def hello(self) -> dict[str, Any]:
-        """Import the library; the versions that matter, those of what compiles kernels among them."""
+        """Import the library; return the versions that matter, including those of kernel compilers."""
         answer = super().hello()
         answer["versions"] |= {name: version for name in _KERNELS if (version := machine.version(name))}
         return answer
@@ -33,9 +33,9 @@ class GpuWorker(Worker):
         return {}
 
     def memory(self, workload: dict[str, Any], data: str, call: str) -> dict[str, Any]:
-        """Peak of one ``"train"`` or ``"infer"`` above what its process held on the device before.
+        """Return the peak of one ``"train"`` or ``"infer"`` above the memory that the process had on the device before.
 
-        One call before it is for what a library compiles, sets up once and keeps.
+        A call before it lets the library compile and set up what it keeps.
         """
         import torch
 
@@ -52,11 +52,11 @@ class GpuWorker(Worker):
         return {"megabytes": (torch.cuda.max_memory_allocated() - before) / 2**20}
 
     def limits(self) -> dict[str, Any]:
-        """None are measured on a GPU."""
+        """Return no limits: none are measured on a GPU."""
         return {}
 
     def stages(self) -> dict[str, Any]:
-        """No profile is taken on a GPU."""
+        """Raise a NotImplementedError: no profile is taken on a GPU."""
         raise NotImplementedError("no profile is taken on a GPU")
 
 

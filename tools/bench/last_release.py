@@ -1,4 +1,4 @@
-"""Ours beside our last release: has anything become slower?"""
+"""Comparison with our last release: has anything become slower?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def beside_last(answers: Mapping[str, dict[str, Any]]) -> dict[str, Quartiles]:
     """Return how many times as long as the last release this tree takes, round by round.
 
     Args:
-        answers: What each peer answered to one workload, times in seconds by round; ``"anew"`` in new processes.
+        answers: Each peer's answer to one workload, times in seconds by round; those of new processes in ``"anew"``.
 
     Returns:
         Quartiles for ``"forward"``, ``"backward"``, ``"train"`` (both together), and ``"infer"`` and ``"steps"`` (the
@@ -42,7 +42,7 @@ def slower(compared: Mapping[str, Sequence[float]]) -> list[str]:
 
 
 def _times(answers: Mapping[str, dict[str, Any]], whole: str, steps: str) -> dict[str, list[float]]:
-    """The times of two peers by what was timed: of whole sequences, and of a step loop."""
+    """Return the times of two peers by what was timed: those of whole sequences, and those of a step loop."""
     answer, looped = answers.get(whole, {}), answers.get(steps, {})
     answer = answer.get("anew", answer)
     times: dict[str, list[float]] = {}

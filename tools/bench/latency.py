@@ -1,6 +1,6 @@
-"""The time of one time step in a stream: the percentiles that a user who waits for it feels.
+"""The time of one step in a stream, in percentiles: ``python -m bench --latency``.
 
-``python -m bench --latency``. A stream beside the bare loop over the same net, step by step in turns.
+A stream and the bare loop over the same net take turns, step by step.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         (1, 28, 28),
     ),
 }
-"""Nets by title, and the shape of one sample of one step."""
+"""Nets by title, each with the shape of one sample of one step."""
 
 
 def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
     """Return the seconds of every step after the first 100, of a stream and of the loop, which take turns.
 
     Raises:
-        ValueError: If there are no more steps than those.
+        ValueError: If there are no more than 100 steps.
     """
     if len(xs) <= _FIRST:
-        raise ValueError(f"latency is measured after {_FIRST} steps, got xs of {len(xs)}; pass more")
+        raise ValueError(f"latency is measured after the first {_FIRST} steps, but xs has {len(xs)} steps; pass more")
     run = snn.stream(net)
     snn.utils.reset(net)
     times: dict[str, list[float]] = {"stream": [], "loop": []}
@@ -70,7 +70,7 @@ def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
 
 
 def table(times: dict[str, dict[str, list[float]]]) -> Table:
-    """A table of microseconds, each a time that so large a share of the steps does not exceed.
+    """Make a table of percentiles in microseconds: times that such a share of the steps does not exceed.
 
     Example:
         >>> table({"net": {"stream": [2e-6, 1e-6, 3e-6], "loop": [1e-6]}}).rows
@@ -86,8 +86,8 @@ def table(times: dict[str, dict[str, list[float]]]) -> Table:
 def main(session: report.Session) -> None:
     """Measure every net and print the table."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- --latency")
-    parser.add_argument("--steps", type=report.positive, default=5000, help="steps of each net")
-    parser.add_argument("--threads", type=report.positive, default=1, help="of torch")
+    parser.add_argument("--steps", type=report.positive, default=5000, help="steps of each net (default 5000)")
+    parser.add_argument("--threads", type=report.positive, default=1, help="threads of torch (default 1)")
     options = parser.parse_args(session.words)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

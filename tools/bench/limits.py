@@ -64,7 +64,7 @@ def _fastest(call: Callable[[], object]) -> float:
 
 
 def floor_seconds(work: Work, limits: dict[str, float]) -> float:
-    """The least time that a piece of work takes: whichever of memory and arithmetic takes longer.
+    """Return the least time that a piece of work takes: that of memory or of arithmetic, whichever is longer.
 
     Example:
         >>> floor_seconds(Work("neurons", "forward", 10**7, 0, 10**7), {"copy_8_mib": 20.0, "product": 100.0})

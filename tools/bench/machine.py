@@ -1,4 +1,4 @@
-"""The machine that the benchmark runs on, and what is installed on it."""
+"""Description of the machine that the benchmark runs on, and of what is installed on it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def described() -> dict[str, str | int]:
 
 
 def rows(results: dict[str, Any], who: str, threads: object) -> list[list[str]]:
-    """Return the rows of a table that say where, when, by which command and with whose threads something ran."""
+    """Return the rows of a table that say where, when, by which command and on how many threads something ran."""
     at = results["machine"]
     return [
         ["processor", f"{at['processor']} ({at['instructions']})"],

@@ -33,10 +33,10 @@ class Bench:
 
     Args:
         pythons: The interpreter of each environment by name, "" for ours.
-        absent: Why an environment is not there, by name.
-        plan: The plan.
+        absent: Reasons why environments are missing, by name.
+        plan: The effort of the measurement.
         only: The peers to run; empty for all.
-        module: What answers in their processes.
+        module: Module that answers in their processes.
 
     Raises:
         RuntimeError: If ours or the plain PyTorch loop does not start.
@@ -74,7 +74,7 @@ class Bench:
         self._stack.close()
 
     def _started(self, peer: Peer, stack: contextlib.ExitStack) -> dict[str, Any]:
-        """The worker's answer to the first request."""
+        """Start a worker, and return its answer to the first request."""
         say(f"starting {peer.title}")
         if peer.environment not in self._pythons:
             return {"reason": self._absent.get(peer.environment, "no environment for it")}
@@ -96,8 +96,8 @@ class Bench:
         """Check, time and profile one workload, and measure its memory.
 
         Returns:
-            ``title``; ``peers``: by name what each answered, times in seconds by round; ``stages``: what the kinds of
-            layers have to do and take; ``beside_last``: times beside those of our last release.
+            ``title``; ``peers``: the answer of each by name, times in seconds by round; ``stages``: the work and the
+            time of each kind of layer; ``beside_last``: times relative to those of our last release.
         """
         say(f"{workload.name}: {workload.title}")
         request = self._prepared(workload)
@@ -168,10 +168,10 @@ class Bench:
         return turns({name: self._processes[name] for name in names}, self._plan, do)
 
     def _time_anew(self, workload: Workload, request: dict[str, Any], answers: dict[str, Any]) -> None:
-        """Time ours and the last release's sequences once more, every round in two processes of its own.
+        """Time whole sequences of ours and of the last release once more, in two new processes in every round.
 
-        Where a process's memory lies decides for its whole life how fast it reads it: two processes of one program
-        differ by 15 %, which rounds within them do not show.
+        Where a process's memory lies decides for its whole life how fast the process reads it: two processes of the
+        same program differ by 15 %, which rounds within one process do not show.
         """
         names = [name for name in (OWN, LAST) if "train" in answers.get(name, {})]
         if LAST not in names or not self._plan.anew:
@@ -199,8 +199,8 @@ class Bench:
         """Measure how the time of a layer of neurons grows along T, B or N.
 
         Returns:
-            ``sizes``, and by peer the medians in ``seconds``, up to a size that it cannot do, and the fitted
-            ``exponents``.
+            ``sizes``, and by peer the medians in ``seconds``, up to the first size that the peer cannot run, and the
+            fitted ``exponents``.
         """
         others, sized = _AXES[axis]
         seconds: dict[str, list[float]] = {name: [] for name in _SCALED if name in self._processes}

@@ -15,10 +15,10 @@ _STATUS = pathlib.Path("/proc/self/status")
 class Peak:
     """The most memory that the process holds from now on, above what it needs now.
 
-    What was freed before is given back to the system first: used again, it would hide as much of what is taken.
+    Freed memory is given back to the system first: if it were used again, it would hide as much of the peak.
 
     Raises:
-        NotImplementedError: Where the system does not tell (it is read from Linux's ``/proc``).
+        NotImplementedError: If the system does not report it (it is read from Linux's ``/proc``).
 
     Example:
         >>> peak = Peak()
@@ -30,21 +30,22 @@ class Peak:
     def __init__(self) -> None:
         _give_back_what_is_free()
         try:
-            pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+            pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
         except OSError as error:
             raise NotImplementedError(f"peak memory is read from Linux's /proc ({error})") from error
         self._before = _kilobytes("VmRSS")
 
     def megabytes(self) -> float:
-        """The difference so far, in MiB."""
+        """Return the difference so far, in MiB."""
         return (_kilobytes("VmHWM") - self._before) / 1024
 
 
 def tensors_at_peak(call: Callable[[], object]) -> float:
-    """Return the most memory that the tensors that a call makes take at one time, in MiB.
+    """Return the peak memory of the tensors that a call makes, in MiB.
 
-    This is what torch's allocator hands out, inside operations too; what the call frees of before does not count. The
-    process takes more: its allocator keeps what has been freed, in parts that a larger tensor does not fit into.
+    This counts what torch's allocator hands out, inside operations too; memory from before the call does not count,
+    even if the call frees it. The process takes more: its allocator keeps freed memory in pieces that may be too small
+    for a larger tensor.
 
     Example:
         >>> import torch

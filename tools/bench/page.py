@@ -18,29 +18,30 @@ This page compares [whole training steps](#whole-training-steps) with those of o
 `nox -s bench -- --page docs/benchmarks.md` wrote these tables from one run. Every table names the command that made it;
 `nox -s bench -- W2` measures one workload, `nox -s bench -- --quick` checks that everything works on your machine.
 
-All figures are from one machine: {processor}, {cores} cores, of which each library used {threads}. Only ratios are
-roughly valid for another machine.
+All figures are from one machine: {processor}, {cores} cores, of which each library used {threads}. On another machine,
+expect only the ratios to be roughly the same.
 
 How it is measured: each library runs in its own process and environment, from the same inputs and weights, in float32
 and with the surrogate `atan` if it has that. Before anything is timed, its spikes and the gradient of the input (of the
 first weights, where there are any) are compared with those of a plain PyTorch loop; a library with other numbers is not
-timed. Then all take turns, {rounds} rounds after one that is dropped, in another order each. A cell is the median of
-the ratios within a round, quartiles in brackets. One spike in eight to ten can fire in a step.
+timed. Then the libraries take turns, in a different order in each round; the first round is dropped, and {rounds}
+rounds count. A cell is the median of the ratios within a round, with quartiles in parentheses. One neuron in eight to
+ten fires in a step.
 
-The *floor* is the least time that this machine needs to move what each layer has to read and write once, or for the
-products of its matrices, whichever is longer. A product of spikes may add up rows instead of multiplying, and so be
-faster than the floor.
+The *floor* is the least time in which this machine can read and write once what each layer has to, or compute its
+matrix products, whichever takes longer. A product with spikes may add up rows instead of multiplying, and so be faster
+than the floor.
 
-*Last release* is `snn` built from the commit of its last release, with its own kernels. Whole sequences are timed
-beside it in two new processes a round, as the place of a process's memory decides how fast it reads it.
+*Last release* is `snn` built from the commit of its last release, with its own kernels. Every round times the whole
+sequences of both in two new processes, because where a process's memory lies decides how fast the process reads it.
 
-*Tuned* is the same program after `snn_cpu.tune_allocator()`: freed memory is reused instead of being requested from the
-system again, in the whole process.
+*Tuned* is the same program after `snn_cpu.tune_allocator()`: the whole process reuses freed memory instead of
+requesting memory from the system again.
 """
 
 
 def page(results: dict[str, Any], programs: str = "") -> str:
-    """The page of what ``dist/bench.json`` holds, with the section of whole training steps in it."""
+    """Return the page of the results in ``dist/bench.json``, with the section on whole training steps in it."""
     all_tables = tables.every(results)
     sections = [f"## {table.title}\n\n`{results['command']}`\n\n{table.markdown()}\n" for table in all_tables]
     return "\n".join([_HEAD.format(programs=programs, rounds=results["rounds"], **results["machine"]), *sections])

@@ -34,7 +34,7 @@ def _net() -> nn.Module:
 
 
 def _timed(run: Callable[[], object], rounds: int) -> float:
-    """Median seconds of a run that all processes begin together, after one that does not count."""
+    """Return the median seconds of a run that all processes begin together; a first run does not count."""
     seconds = []
     for _ in range(rounds + 1):
         dist.barrier()

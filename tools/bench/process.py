@@ -1,4 +1,4 @@
-"""Workers as their asker sees them, and how often they are asked."""
+"""Processes of workers, and the rounds in which they are asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Process:
         python: The interpreter of its environment.
         threads: How many threads it may use.
         patience: Seconds to wait for an answer; the process is ended then.
-        module: What answers there.
+        module: Module that answers there.
 
     Example:
         >>> import sys
@@ -50,7 +50,7 @@ class Process:
         )
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Have the worker call a method; return its answer, with a ``reason`` where it could not or is gone."""
+        """Have the worker call a method; return its answer, with a ``reason`` if it could not or has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         ended = threading.Event()
@@ -88,11 +88,11 @@ class Plan:
 
     Args:
         rounds: Rounds that count; one more is run before them and dropped.
-        seconds: Of one turn in a round, as far as one call is not longer.
-        threads: Of each process.
+        seconds: Length of one turn in a round; a single call may take longer.
+        threads: Threads of each process.
         memory: Measure peak memory.
-        anew: Rounds beside the last release in new processes; 0 takes the rounds of all.
-        sizes: Of each axis of the scaling table; empty for none.
+        anew: Rounds that compare with the last release in new processes; 0 compares the rounds of all peers.
+        sizes: Sizes of each axis of the scaling table; empty for no table.
     """
 
     rounds: int
@@ -106,8 +106,8 @@ class Plan:
 def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, list[dict[str, Any]]]:
     """Ask all processes in rounds, and return the answers of each in the rounds that count.
 
-    Who comes after whom changes from round to round, as some leave the caches and the processor in a worse state than
-    others.
+    The order changes from round to round, because some processes leave the caches and the processor in a worse state
+    than others.
     """
     names = list(processes)
     answer: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -118,7 +118,7 @@ def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, li
 
 
 def by_way(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Join what rounds answered by what was timed; the first answer that has a ``reason`` where one has.
+    """Join the answers of rounds by what was timed, or return the first answer that has a ``reason``.
 
     Example:
         >>> by_way([{"forward": 1.0, "backward": 2.0}, {"forward": 1.5, "backward": 2.5}])

@@ -1,7 +1,7 @@
-"""``python -m bench --scaling``: one process and two that train a net together, and a model of more.
+"""``python -m bench --scaling``: time one process, two that train a net together, and a model of more.
 
-The model: a step takes what it takes without an exchange, and then a ring exchanges the gradients, in which every
-process sends ``2 (n - 1) / n`` times their size at the speed measured between two.
+In the model, a step takes as long as it does without an exchange; then the processes exchange the gradients in a ring,
+where each sends ``2 (n - 1) / n`` times their size at the speed measured between two.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MORE = (4, 8, 16, 64)
 
 
 def modeled(alone: float, exchanged: float, processes: int) -> float:
-    """Return the seconds of a step of several processes, none of whose exchange is hidden behind the backward pass.
+    """Return the seconds of a step of several processes whose exchange does not overlap with the backward pass.
 
     Example:
         >>> modeled(alone=1.0, exchanged=0.5, processes=1), modeled(alone=1.0, exchanged=0.5, processes=2)
@@ -35,7 +35,7 @@ def modeled(alone: float, exchanged: float, processes: int) -> float:
 
 
 def tables(results: dict[str, Any]) -> list[Table]:
-    """Return the tables of what one process and two measured, and of the model."""
+    """Return the tables of what was measured with one process and with two, and of the model."""
     single, double = results["one"], results["two"]
     whole, half = str(_BATCH), str(_BATCH // 2)
     first = single[whole]["together"]
@@ -60,7 +60,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
         for seconds in [modeled(first, double["exchange"], n)]
     ]
     head = ["processes", "step, ms", "samples a second", "efficiency"]
-    assumed = f"batch {_BATCH} each; a core, memory and a link of that speed for each process; nothing overlaps"
+    assumed = f"batch {_BATCH} each; every process has its own core, memory and link of that speed; nothing overlaps"
     return [measured, Table("More processes, by the model, not measured", head, more, [assumed])]
 
 
@@ -84,7 +84,7 @@ def _ms(seconds: float) -> str:
 def main(session: report.Session) -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- --scaling")
-    parser.add_argument("--rounds", type=report.positive, default=15, help="steps that count")
+    parser.add_argument("--rounds", type=report.positive, default=15, help="steps that count (default 15)")
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("dist/bench-scaling.json"), help="the JSON file"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile.
+    """Return the lower quartile, the median and the upper quartile.
 
     Raises:
         ValueError: If there is no value.
@@ -26,7 +26,10 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """Return how many times longer the other took in the same rounds, as quartiles; a ValueError if those differ.
+    """Return how many times as long the other took in the same rounds, as quartiles.
+
+    Raises:
+        ValueError: If the numbers of rounds differ.
 
     Example:
         >>> ratios([1.0, 2.0, 1.0], [3.0, 6.0, 5.0])
@@ -36,7 +39,7 @@ def ratios(own: Sequence[float], other: Sequence[float]) -> tuple[float, float, 
 
 
 def totals(times: Iterable[Sequence[float]]) -> list[float]:
-    """Return the time of each round, from those of each part of what was timed.
+    """Return the total time of each round, from the times of its parts.
 
     Example:
         >>> totals([[1.0, 2.0], [10.0, 10.0]])
@@ -46,7 +49,7 @@ def totals(times: Iterable[Sequence[float]]) -> list[float]:
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """The power of the size that the time grows with: the slope of a straight line through the logarithms.
+    """Return the power of the size with which the time grows: the slope of a line through the logarithms.
 
     Example:
         >>> round(exponent([1, 10, 100], [2, 20, 200]), 6)

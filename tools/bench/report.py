@@ -1,4 +1,4 @@
-"""The front and the end of every benchmark: its command line, and what it writes."""
+"""Command line and output of every benchmark."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bench.tables import Table, sections
 
 
 class Session(NamedTuple):
-    """The words of a command line, those of the session of nox apart from those of its user.
+    """A command line, split into what the nox session adds and what its user typed.
 
     Args:
         python: The interpreter of each environment by name; "" is this one.
-        absent: Why an environment is not there, by name.
-        words: What the user typed behind the command.
-        command: What the user typed in all.
+        absent: Reasons why environments are missing, by name.
+        words: Arguments that the user typed after the command.
+        command: The whole command as the user typed it.
     """
 
     python: dict[str, str]
@@ -72,24 +72,24 @@ def parser(
     """Make a parser with the options that every benchmark has.
 
     Args:
-        words: Of the command, that choose the benchmark.
-        kind: What its names are of.
-        known: Names of what it can measure.
-        out: The JSON file, unless another is named.
+        words: Words of the command that choose the benchmark.
+        kind: What it measures, such as a workload.
+        known: Names of all that it can measure.
+        out: The default JSON file.
         quick: Names of what it measures with ``--quick``, in two rounds.
-        rounds: Rounds that count, unless another number is named; 0 where it has none, and no ``--quick``.
+        rounds: Default number of rounds that count; 0 for a benchmark without rounds, which has no ``--quick`` either.
     """
     parser = argparse.ArgumentParser(prog=f"nox -s bench -- {words}".rstrip(), allow_abbrev=False)
-    parser.add_argument("names", nargs="*", metavar=kind.upper(), help=f"of {', '.join(known)}; all without")
-    parser.add_argument("--threads", type=positive, help="of each library")
+    parser.add_argument("names", nargs="*", metavar=kind.upper(), help=f"any of {', '.join(known)} (default: all)")
+    parser.add_argument("--threads", type=positive, help="threads of each library")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out), help="the JSON file")
-    parser.add_argument("--page", type=pathlib.Path, help="write the page of the documentation too")
+    parser.add_argument("--page", type=pathlib.Path, help="also write this page of the documentation")
     parser.add_argument(
-        "--again", action="store_true", help="measure nothing: the tables of the JSON file that is there"
+        "--again", action="store_true", help="measure nothing, make the tables from the existing JSON file"
     )
     if rounds:
-        parser.add_argument("--rounds", type=positive, help=f"rounds that count; {rounds} without")
-        parser.add_argument("--quick", action="store_true", help="measure little, to see that it works")
+        parser.add_argument("--rounds", type=positive, help=f"rounds that count (default {rounds})")
+        parser.add_argument("--quick", action="store_true", help="measure little, to check that everything works")
     parser.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
     return parser
 
@@ -102,7 +102,7 @@ def positive(text: str) -> int:
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Read a command line; fill in ``names`` and ``rounds``, and end with an error where a name is not known."""
+    """Read a command line; fill in ``names`` and ``rounds``, and end with an error if a name is not known."""
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in options.known]:
         parser.error(f"no {options.kind} {', '.join(unknown)}: choose from {', '.join(options.known)}")
@@ -113,9 +113,9 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse
 
 
 def plan(options: argparse.Namespace, seconds: float, threads: int = 0, **more: Any) -> Plan:
-    """Return the effort that the options of `parse` ask for, with so many seconds a turn if it is not to be quick.
+    """Return the plan that the options of `parse` ask for, with so many seconds per turn unless ``--quick`` is given.
 
-    Threads are those of each library unless another number is named, as many as there are cores if 0.
+    ``threads`` is the default number for each library; 0 stands for the number of cores.
     """
     brief = 0.05 if options.quick else seconds
     threads = options.threads or threads or int(machine.described()["cores"])
@@ -131,7 +131,7 @@ def run(
 ) -> None:
     """Measure, or read what was measured; print the tables, and write the JSON file and, if asked for, the page.
 
-    The file also says on which machine, when and by which command. The page is made of the text that is there.
+    The file also records the machine, the date and the command. The new page is made from the text of the old one.
     """
     started = time.monotonic()
     if options.again:
@@ -150,7 +150,7 @@ def run(
 
 
 def write(texts: Mapping[pathlib.Path, str]) -> None:
-    """Write files, and make the folders that they need."""
+    """Write files, and make their folders if needed."""
     for file, text in texts.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -158,12 +158,12 @@ def write(texts: Mapping[pathlib.Path, str]) -> None:
 
 
 def say(text: str) -> None:
-    """Print what is being done, with the time, where it is in nobody's way."""
+    """Print to standard error what is being done, with the time."""
     print(f"{datetime.datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
 def what_ran(command: str, packages: Iterable[str], threads: object, *more: Sequence[str]) -> Table:
-    """Return the table of what has just run on this machine, with further rows behind that of the versions."""
+    """Return the table of what has just run on this machine, with more rows after that of the versions."""
     versions = ["versions", machine.listed(machine.versions(*packages))]
     facts = {"machine": machine.described(), "date": today(), "command": command}
     return Table("What ran", ["", ""], [versions, *more, *machine.rows(facts, "torch", threads)])

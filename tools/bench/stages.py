@@ -24,17 +24,17 @@ STAGES = {
     "pooling": ("aten::max_pool2d",),
     "neurons": ("snn_cpu::", "snn::", "_Fused", "_Spike"),
 }
-"""The kinds of layers, and how the names of the operators begin that compute them; the first that fits counts."""
+"""The kinds of layers, and how the names of their operators begin; the first match counts."""
 REST = "the rest: copies, sums, Python"
 _TIMES = 5
 
 
 def spent(trial: TorchTrial) -> dict[str, dict[str, float]]:
-    """Profile a net where it runs as it always does.
+    """Profile a net that runs as usual.
 
     Returns:
-        Seconds by kind of layer and direction, medians; an operator that another one calls counts where it stands in
-        the list of the kinds, or else where its caller does.
+        Median seconds by kind of layer and direction. An operator that another one calls counts for its own kind if
+        that is listed, otherwise for the kind of its caller.
     """
     trial.train()
     rounds = [_round(trial) for _ in range(_TIMES)]
@@ -80,7 +80,7 @@ def work(trial: TorchTrial) -> list[Work]:
     for their input. All in float32.
 
     Returns:
-        One for each kind of layer and direction; ``"inference"`` is forward without a backward pass to follow.
+        One item for each kind of layer and direction; ``"inference"`` is forward without a backward pass after it.
     """
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     steps = len(trial.xs)

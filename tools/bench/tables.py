@@ -1,4 +1,4 @@
-"""The tables, from what was measured."""
+"""Tables of what was measured."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Table:
     notes: Sequence[str] = ()
 
     def markdown(self, padded: bool = True) -> str:
-        """The table and the notes under it; padded, all cells of a column are as wide as the widest."""
+        """Return the table and its notes; if padded, all cells of a column are as wide as the widest."""
         widths = [max(map(len, column)) if padded else 0 for column in zip(self.head, *self.rows, strict=True)]
         lines = [
             "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
@@ -59,7 +59,7 @@ def sections(tables: Iterable[Table], mark: str = "##") -> str:
 
 
 def every(results: dict[str, Any], last: Table | None = None) -> Iterator[Table]:
-    """All tables for which something was measured; the last is that of a processor if none is given."""
+    """Yield all tables for which something was measured; the last is that of the processor unless one is given."""
     tables = [
         _against(results, OWN, "train"),
         _against(results, TUNED, "train"),
@@ -78,14 +78,14 @@ def every(results: dict[str, Any], last: Table | None = None) -> Iterator[Table]
 
 
 _AGAINST = {
-    (OWN, "train"): "Forward and backward: how many times longer than snn",
-    (TUNED, "train"): "Forward and backward: how many times longer than snn, tuned",
-    (OWN, "infer"): "Inference: how many times longer than snn",
+    (OWN, "train"): "Forward and backward: how many times as long as snn",
+    (TUNED, "train"): "Forward and backward: how many times as long as snn, tuned",
+    (OWN, "infer"): "Inference: how many times as long as snn",
 }
 
 
 def _against(results: dict[str, Any], base: str, do: str) -> Table:
-    """Ratios to one of ours, round by round; with the time of ours and the least that memory and arithmetic allow."""
+    """Return ratios to one of ours, round by round, with the time of ours and the floor of memory and arithmetic."""
     if base not in results["peers"]:
         return Table("", [], [])
     current = [name for name in results["peers"] if PEERS[name].environment != LAST]
@@ -127,7 +127,7 @@ _WAYS = {
 
 
 def _beside_last(results: dict[str, Any]) -> Table:
-    """Ratios of ours to those of our last release, the other way round than beside others: above 1 we have lost."""
+    """Return ratios of our times to those of our last release, the inverse of those to others: above 1 is slower."""
     compared = {name: workload["beside_last"] for name, workload in results["workloads"].items()}
     rows = [
         [name, *(spread(ways[way], "×") if way in ways else NOTHING for way in _WAYS)]
@@ -136,7 +136,7 @@ def _beside_last(results: dict[str, Any]) -> Table:
     ]
     lost = [f"{name} {_WAYS[way]}" for name, ways in compared.items() for way in slower(ways)]
     notes = [f"slower, by more than the quartiles: {', '.join(lost) or 'nothing'}"]
-    title = "Beside our last release: how many times as long snn takes, less than 1 is faster"
+    title = "Compared with our last release: how many times as long snn takes (less than 1 is faster)"
     return Table(title, ["", *_WAYS.values()], rows, notes)
 
 
@@ -148,7 +148,7 @@ def _each(
     names: Sequence[str],
     notes: Sequence[str] = (),
 ) -> Table:
-    """A row for each workload, and in it a cell of what each peer answered."""
+    """Return a table with a row for each workload and a cell for the answer of each peer."""
     rows = [[name, *(cell(workload["peers"].get(peer, {})) for peer in names)] for name, workload in workloads.items()]
     return Table(title, ["", *_titles(result, names)], rows, notes)
 
@@ -171,7 +171,7 @@ def _memory(results: dict[str, Any], do: str) -> Table:
         if any(key in answer for answer in workload["peers"].values())
     }
     what = "one forward and backward" if do == "train" else "one forward without gradients"
-    title = f"Peak memory of {what}, MiB above input, weights and library (its output included)"
+    title = f"Peak memory of {what}, MiB above input, weights and library (output included)"
     return _each(results, title, lambda answer: megabytes(answer.get(key, {})), weighed, list(results["peers"]))
 
 
@@ -198,7 +198,7 @@ def _stages(results: dict[str, Any]) -> Table:
             ]
             rows.append([name, stage, *cells])
     head = ["", "stage", "forward, ms", "its floor, ms", "backward, ms", "its floor, ms"]
-    return Table("Where the time of snn goes (by PyTorch's profiler, which adds to it)", head, rows)
+    return Table("Where the time of snn goes (according to PyTorch's profiler, which itself adds time)", head, rows)
 
 
 def _scaling(results: dict[str, Any]) -> Table:
@@ -218,7 +218,7 @@ def _scaling(results: dict[str, Any]) -> Table:
         for peer, seconds in row["seconds"].items()
     ]
     head = ["grows", "", *map(str, sizes), "exponent"]
-    notes = ["the exponent is that of the power of the size with which the time grows, fitted over all sizes"]
+    notes = ["the time grows with the size to the power of the exponent, fitted over all sizes"]
     return Table("A LIF layer alone, forward and backward, ms, by size", head, rows, notes)
 
 
@@ -283,7 +283,7 @@ def _floor(workload: dict[str, Any], limits: dict[str, float], directions: Seque
 
 
 def spread(three: tuple[float, float, float], unit: str = "") -> str:
-    """A median with its unit and its quartiles.
+    """Write a median with its unit and its quartiles.
 
     Example:
         >>> spread((1.0, 2.5, 3.0), "×")
@@ -294,7 +294,7 @@ def spread(three: tuple[float, float, float], unit: str = "") -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """A duration in milliseconds.
+    """Write a duration in milliseconds.
 
     Example:
         >>> milliseconds(0.01234)
@@ -304,7 +304,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def figure(value: float) -> str:
-    """A number to three digits.
+    """Write a number to three digits.
 
     Example:
         >>> figure(1234.5)
@@ -314,11 +314,11 @@ def figure(value: float) -> str:
 
 
 def both_ways(times: Mapping[str, Any]) -> str:
-    """The medians of times forward and backward, as far as there are any, in milliseconds."""
+    """Write the medians of the times forward and backward, as far as there are any, in milliseconds."""
     ways = [way for way in ("forward", "backward") if way in times]
     return " + ".join(milliseconds(statistics.median(times[way])) for way in ways) or NOTHING
 
 
 def megabytes(answer: Mapping[str, Any]) -> str:
-    """The memory that was measured, where it was, in MiB."""
+    """Write the memory in MiB, or a dash if it was not measured."""
     return f"{answer['megabytes']:.0f}" if "megabytes" in answer else NOTHING

@@ -2,7 +2,8 @@
 
 ``python -m bench.worker PEER --threads N``. Requests: ``{"do": "hello"}``, ``{"do": "prepare", "workload": {...},
 "data": folder}``, ``{"do": "result", "data": folder}``, ``{"do": "train" | "infer", "seconds": s}``,
-``{"do": "memory", ...}``, ``{"do": "limits"}``, ``{"do": "stages"}``. An answer with ``reason`` says why not.
+``{"do": "memory", ...}``, ``{"do": "limits"}``, ``{"do": "stages"}``. A ``reason`` in an answer
+says why the request failed.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ class Worker:
         self.trial: Any = None
 
     def hello(self) -> dict[str, Any]:
-        """Import the library; the versions that matter."""
+        """Import the library; return the versions that matter."""
         self._module()
         return {"versions": machine.versions("python", *self.peer.distributions), "kernels": self._kernels()}
 
     def prepare(self, workload: dict[str, Any], data: str, **options: Any) -> dict[str, Any]:
-        """Build the net; NotImplementedError if the library has no such neuron."""
+        """Build the net; raise a NotImplementedError if the library has no such neuron."""
         self.trial = None  # frees the last one's memory
         gc.collect()
         spec = _workload(workload)
@@ -54,22 +55,22 @@ class Worker:
         return {}
 
     def result(self, data: str) -> dict[str, Any]:
-        """Run once; spikes and gradient go into a folder."""
+        """Run once, and save spikes and gradient in a folder."""
         spk, gradient = self.trial.result()
         save(pathlib.Path(data), {"spk": spk, "gradient": gradient})
         return {"rate": float(spk.mean())}
 
     def train(self, seconds: float) -> dict[str, Any]:
-        """One turn of forward and backward: the medians of calls for so many seconds, without the first of several."""
+        """Run forward and backward for so many seconds; return the medians, without the first of several calls."""
         forward, backward = zip(*calls(self.trial.train, seconds, sum), strict=True)
         return {"forward": statistics.median(forward), "backward": statistics.median(backward)}
 
     def infer(self, seconds: float) -> dict[str, Any]:
-        """One turn of forward without gradients."""
+        """Run forward without gradients for so many seconds; return the median, without the first of several calls."""
         return {"forward": statistics.median(calls(self.trial.infer, seconds, float))}
 
     def memory(self, workload: dict[str, Any], data: str, call: str) -> dict[str, Any]:
-        """Peak of one ``"train"`` or ``"infer"`` above what the process held before; asked of a fresh process."""
+        """Return the peak of one ``"train"`` or ``"infer"`` above the memory in use before, in a fresh process."""
         if "jax" not in self.peer.distributions:  # JAX compiles for one shape, before the peak is measured
             self._run_shortened(_workload(workload), load(pathlib.Path(data)), call)
         self.prepare(workload, data)
@@ -79,7 +80,7 @@ class Worker:
         return {"megabytes": peak.megabytes()}
 
     def _run_shortened(self, workload: Workload, arrays: Arrays, call: str) -> None:
-        """Two steps (of two chunks), for what a library sets up once and keeps."""
+        """Run a few steps (two chunks of them), so that the library has set up what it keeps."""
         steps = self.peer.options.get("chunk", 0) + 2
         cut = {name: array[:steps] if name in ("xs", "upstream") else array for name, array in arrays.items()}
         shortened = dataclasses.replace(workload, steps=steps)
@@ -91,7 +92,7 @@ class Worker:
         return limits.measured()
 
     def stages(self) -> dict[str, Any]:
-        """Return the work of each kind of layer and the time it takes; ours only."""
+        """Return the work and the time of each kind of layer; for ours only."""
         from bench import stages
 
         work = [dataclasses.asdict(entry) for entry in stages.work(self.trial)]
@@ -122,7 +123,7 @@ def _without_folders(text: str) -> str:
 
 
 def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> list[Any]:
-    """Return what calls for a number of seconds took, without the first of several; ``total`` makes seconds of it."""
+    """Call for a number of seconds; return what each took, ``total`` of it in seconds, without the first of several."""
     results = [call()]
     spent = total(results[0])
     while len(results) < most and spent < seconds:
@@ -132,7 +133,7 @@ def calls(call: Any, seconds: float, total: Any, most: int = _MOST_CALLS) -> lis
 
 
 def answer(peers: Iterable[str], worker_of: Callable[[str, int], Any]) -> None:
-    """Answer until the input ends; what the library prints goes to standard error."""
+    """Answer requests until the input ends; output of the library goes to standard error."""
     parser = argparse.ArgumentParser()
     parser.add_argument("peer", choices=peers)
     parser.add_argument("--threads", type=int, default=2)

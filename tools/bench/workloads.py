@@ -12,7 +12,7 @@ class Workload:
 
     Args:
         name: Short name, as on the command line.
-        title: What a reader sees.
+        title: Title in the tables.
         kind: ``"neuron"`` (no weights), ``"linear"``, ``"stack"`` (four linear layers), ``"conv"``, ``"recurrent"``.
         steps: T, number of time steps.
         batch: B.
@@ -25,7 +25,7 @@ class Workload:
             ``"alpha"``, ``"delta"``, ``"slstm"``; ``"own"`` and ``"exponential"``, as a user writes them.
         infer: Measure the forward pass without gradients too.
         memory: Measure peak memory.
-        peers: Who is asked to run it; empty for all.
+        peers: Names of the peers that run it; empty for all.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Workload:
 
 _LABELS = {
     "leaky": "LIF",
-    "learnable": "LIF, learned per neuron",
+    "learnable": "Learned LIF (per neuron)",
     "delta": "DeltaLeaky",
     "slstm": "SLSTM",
-    "own": "A user's neuron of two states",
+    "own": "A user's neuron with two states",
     "exponential": "A user's neuron with an exponential",
 }
 
@@ -73,7 +73,7 @@ def _neuron(name: str, steps: int, batch: int, out: int, neuron: str = "leaky", 
 
 
 def scaled(steps: int, batch: int, out: int) -> Workload:
-    """A LIF layer alone, for the scaling table.
+    """Return a LIF layer alone, for the scaling table.
 
     Example:
         >>> scaled(10, 2, 3).title

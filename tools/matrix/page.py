@@ -18,24 +18,25 @@ _HEAD = """# Which versions go together
 
 Each package has its own version, and its metadata says which versions of the others it works with; installers follow
 that. The tables below list the combinations that were tested. `nox -s matrix` wrote this page on {date} with Python
-{python} on {platform}; it also writes `dist/matrix.json`, with every version and every session.
+{python} on {platform}; it also writes every version and every session to `dist/matrix.json`.
 
-A push also runs each package alone, all of them together and, for every possible set of them, a test that they import,
-find each other's entry points and name missing packages. Other systems, Pythons and PyTorch versions: [what has been
-run where](what-has-been-run-where.md). Your own combination: [test your version matrix](test-your-version-matrix.md).
+Every push also tests each package alone and all of them together and, for every possible set of packages, that they
+import, find each other's entry points and name missing packages. Other systems, Pythons and PyTorch versions: [what has
+been run where](what-has-been-run-where.md). Your own combination: [test your version
+matrix](test-your-version-matrix.md).
 """
-_SUBSETS = """For any two packages, one of these sets has both, one has neither, and one has each without the other,
-counting the sets of one package alone and the set of all packages, which a push tests. For each set, the tests of all
-its packages ran, except the long tests of single packages, and the integration tests that need no other packages."""
-_LOWEST = """Each package ran with the oldest versions that it declares of its direct dependencies, except PyTorch,
-whose oldest version is a large download and has its own session, `torch_floor`."""
-_RELEASED = """First, one package of this tree ran with the last releases of the packages it needs; then the last
-release of one package ran with the other packages of this tree; both as far as the declared ranges allow. A package
-that needs none of ours, and that none of ours needs, is not listed."""
+_SUBSETS = """These sets, each package alone and all packages together cover every pair: some set has both packages,
+some has neither, and some has each without the other. For each set, the tests of its packages ran, except long ones
+about one package alone, and so did the integration tests that need no other packages."""
+_LOWEST = """Each package was tested with the oldest versions of its direct dependencies that it declares,
+except PyTorch: its oldest version is a large download and has its own session, `torch_floor`."""
+_RELEASED = """One package of this tree was tested together with the last releases of the packages it needs, and the
+last release of one package together with this tree, as far as the declared ranges allow. A package is not listed if it
+needs no other package of this tree and no other package needs it."""
 
 
 def page(result: Mapping[str, Any]) -> str:
-    """Return the text of the page, from the result of `matrix.results.collect`."""
+    """Write the text of the page, from what `matrix.results.collect` returns."""
     beside = ["tested", "beside", "kept apart by a range", "verdict"]
     tables = [
         (_SUBSETS, Table("Sets of packages", ["installed", "verdict"], _subsets(result["cells"]))),

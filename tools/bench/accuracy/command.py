@@ -19,10 +19,10 @@ PART = Part("<!-- tables: written by tools/bench/accuracy -->", "<!-- end of the
 
 
 def main(session: report.Session) -> None:
-    """Train tasks, as the command line after ``--accuracy`` says."""
+    """Train tasks, following the command line after ``--accuracy``."""
     parser = report.parser("--accuracy", "task", TASKS, "dist/bench-accuracy.json")
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="0 to 4 without")
-    parser.add_argument("--epochs", type=int, help="the task's own without")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)), help="default: 0 to 4")
+    parser.add_argument("--epochs", type=int, help="default: the task's own")
     options = report.parse(parser, session.words)
 
     def measure() -> dict[str, Any]:
@@ -37,15 +37,15 @@ def main(session: report.Session) -> None:
 
 
 def page(text: str, results: dict[str, Any]) -> str:
-    """Return the page with the tables of other results; a ValueError if it lacks a line around them."""
+    """Return the page with the tables of these results; raise a ValueError if it lacks the lines around them."""
     return PART.put(text, lambda: sections(tables.every(results)))
 
 
 def trained(task: str, seed: int, epochs: int | None, threads: int) -> dict[str, Any]:
-    """Return what a run of ``snn demo --json`` in a process of its own prints, less the rates of single neurons.
+    """Run ``snn demo --json`` in a new process, and return what it prints without the rates of single neurons.
 
     Raises:
-        RuntimeError: If it fails, with what it said.
+        RuntimeError: If it fails; the message contains its standard error.
     """
     words = ["demo", "--task", task, "--seed", str(seed), "--threads", str(threads), "--json"]
     words += [] if epochs is None else ["--epochs", str(epochs)]

@@ -1,4 +1,4 @@
-"""The tables of the accuracies, from the runs."""
+"""Tables of the accuracies of the runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from bench import machine
 from bench.tables import Table, figure
 
-# What each task shall reach on average, and in which time.
+# The accuracy that each task should reach on average, and the seconds it may take.
 TARGETS = {"digits": (0.985, 10), "mnist": (0.97, 300), "vowels": (0.95, 180)}
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
-    """All tables of what ``dist/bench-accuracy.json`` holds, tasks without any run left out."""
+    """Yield all tables of the results in ``dist/bench-accuracy.json``, without tasks that have no run."""
     runs = {name: list(of.values()) for name, of in results["runs"].items() if of}
     yield Table("Accuracy on the test part", *_accuracies(runs))
     yield Table("Seed by seed", *_seeds(runs))
@@ -71,7 +71,7 @@ def _layers(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], list[list
         "dead",
         "saturated",
         "synaptic operations per sample",
-        "of them",
+        "share of the dense operations",
     ]
     rows = []
     for name, of in runs.items():

@@ -1,1 +1,1 @@
-"""The benchmark of single functions: each beside the one that it takes the place of, on the same arrays, in turns."""
+"""The benchmark of single functions: each takes turns with the function that it replaces, on the same arrays."""

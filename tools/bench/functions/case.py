@@ -19,7 +19,7 @@ class Call:
 
     Args:
         run: Calls it.
-        leaves: What the backward pass goes to; empty where there is none.
+        leaves: Tensors that get a gradient; empty without a backward pass.
     """
 
     run: Callable[[], Any]
@@ -32,7 +32,7 @@ class Call:
         return self.run()
 
     def backward(self, out: Tensor) -> None:
-        """From the sum of what it returned to the leaves."""
+        """Compute the gradient of the sum of the result at the leaves."""
         out.backward(torch.ones_like(out))
 
 
@@ -41,14 +41,14 @@ class Case:
     """One row of the table.
 
     Args:
-        name: The function's name, and words that tell two calls of it apart.
-        group: What it belongs to.
-        given: What it is called with, as a reader sees it.
+        name: Name of the function, with words that tell two calls of it apart.
+        group: Title of its table.
+        given: Description of its arguments, for a reader.
         make: Makes the call, for a library and a source of arrays.
-        least: How many times faster than the peer's it is to be.
-        differs: Why the two do not give the same numbers; empty where they do.
-        note: What a reader needs to know of it.
-        times: How many times as many rounds as usual: more where what is measured is little beside what both do.
+        least: The target: how many times as fast as the peer's it should be.
+        differs: Why the two do not give the same numbers; empty if they do.
+        note: Note below the table.
+        times: Factor on the number of rounds: more if what differs is small compared with what both do.
     """
 
     name: str
@@ -73,17 +73,17 @@ class Draw:
         self._generator = np.random.default_rng(0)
 
     def uniform(self, *shape: int) -> Tensor:
-        """Numbers from 0 to 1, float32."""
+        """Draw numbers from 0 to 1, float32."""
         return torch.from_numpy(self._generator.random(shape, dtype=np.float32))
 
     def spikes(self, *shape: int, rate: float = 0.1) -> Tensor:
-        """Ones at a rate, zeros elsewhere, float32."""
+        """Draw ones at a rate, zeros elsewhere, float32."""
         return (self.uniform(*shape) < rate).float()
 
     def images(self, number: int, side: int) -> Tensor:
-        """Square images, uint8."""
+        """Draw square images, uint8."""
         return torch.from_numpy(self._generator.integers(0, 256, (number, side, side), dtype=np.uint8))
 
     def labels(self, number: int = BATCH, classes: int = CLASSES) -> Tensor:
-        """Labels, int64."""
+        """Draw labels, int64."""
         return torch.from_numpy(self._generator.integers(0, classes, number))

@@ -1,4 +1,4 @@
-"""All functions that the peer has too."""
+"""The functions that snnTorch has too."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ _QUICK = ("ce_count_loss", "rate", "data_subset")
 
 
 def main(session: report.Session) -> None:
-    """Measure functions; without an environment of snnTorch it is in this one.
+    """Measure functions; snnTorch runs in this environment unless it has its own.
 
     Raises:
-        RuntimeError: If snnTorch is not there.
+        RuntimeError: If snnTorch is missing.
     """
     if "snntorch" in session.absent:
-        raise RuntimeError(f"snnTorch is not there to compare with: {session.absent['snntorch']}")
+        raise RuntimeError(f"snnTorch, the library to compare with, is missing: {session.absent['snntorch']}")
     pythons = {"snn": sys.executable, "snntorch": session.python.get("snntorch", sys.executable)}
     parser = report.parser("--functions", "function", CASES, "dist/bench-functions.json", _QUICK, rounds=6)
     options = report.parse(parser, session.words)

@@ -14,7 +14,7 @@ _GIVEN = f"{_SAMPLES} images of {_PIXELS} x {_PIXELS} bytes"
 
 
 class _DataSet:
-    """A split's sizes."""
+    """A data set with the fields that a split reads."""
 
     def __init__(self, data: Tensor, targets: Tensor) -> None:
         self.data, self.targets = data, targets

@@ -12,8 +12,8 @@ from bench.functions.case import BATCH, CLASSES, STEPS, Call, Case, Draw
 _DATA = f"data [{BATCH}, {CLASSES}]"
 _LABELS = f"{BATCH} labels of {CLASSES} classes"
 _FEW = f"one label of {STEPS} classes"  # the peer takes as many classes as there are steps
-_AXES = "the peer's has two axes more"
-_SHORT = "a call of microseconds, of which half of one checks the arguments"
+_AXES = "snnTorch's has two more axes"
+_SHORT = "a call takes a few microseconds; checking the arguments takes half a microsecond of that"
 _DRAWN = "drawn at random"
 _RATES = {"num_steps": STEPS, "correct_rate": 0.8, "incorrect_rate": 0.2}
 _TIMED = {"num_steps": STEPS, "normalize": True, "linear": True}
@@ -21,7 +21,7 @@ _TIMED = {"num_steps": STEPS, "normalize": True, "linear": True}
 
 def _data(draw: Draw) -> torch.Tensor:
     data = draw.uniform(BATCH, CLASSES)
-    data[:, 0] = 0  # every sample reaches as far as all of them do
+    data[:, 0] = 0  # so every sample has the same latest spike
     return data
 
 
@@ -83,5 +83,5 @@ CASES = [
     ),
     _case("to_one_hot", _LABELS, Draw.labels, num_classes=CLASSES),
     _case("to_one_hot_inverse", f"rows [{BATCH}, {CLASSES}]", _rows),
-    _case("from_one_hot", f"rows [{BATCH}, {CLASSES}]", _rows, differs="the peer numbers the rows"),
+    _case("from_one_hot", f"rows [{BATCH}, {CLASSES}]", _rows, differs="snnTorch numbers the rows"),
 ]

@@ -1,4 +1,4 @@
-"""The two libraries under the names that programs of the peer know, so that a case is written once for both."""
+"""The two libraries under the peer's names, so that one case serves both."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _MODULES = {
     },
 }
 LIBRARIES = tuple(_MODULES)
-"""Ours, and the one that it is compared with."""
+"""Ours, and the library that it is compared with."""
 DISTRIBUTIONS = {
     "snn": ("snn-functional", "snn-spikegen", "snn-data", "snn-core", "torch"),
     "snntorch": ("snntorch", "torch"),
 }
-"""Whose versions are recorded."""
+"""Distributions whose versions are recorded."""
 
 
 def imported(library: str) -> SimpleNamespace:
-    """The modules of a library: ``utils`` are the splits of data sets.
+    """Import the modules of a library; ``utils`` are the splits of data sets.
 
     Example:
         >>> imported("snn").spikegen.__name__

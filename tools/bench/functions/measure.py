@@ -16,17 +16,17 @@ from bench.process import Plan, Process, by_way
 from bench.report import say
 
 _WORKER = "bench.functions.worker"
-_PAIRS = 6  # what lies where in a process's memory stays for its life, and may make a function a tenth slower
+_PAIRS = 6  # where data lies in a process's memory may make a function a tenth slower for its whole life
 
 
 def measured(names: list[str], pythons: dict[str, str], plan: Plan) -> dict[str, dict[str, Any]]:
     """Time the functions of cases in both libraries, in turns.
 
-    Pairs of processes take the plan's rounds in turns; before its first a pair runs one that is dropped.
+    Pairs of processes share the plan's rounds; each pair first runs a round that is dropped.
 
     Returns:
-        ``versions`` by library; ``functions`` by name: ``libraries`` with what each answered, seconds by round, and
-        ``difference``, the largest one of their results.
+        ``versions`` by library; ``functions`` by name: ``libraries`` with the answer of each, seconds by round, and
+        ``difference``, the largest difference of their results.
 
     Raises:
         RuntimeError: If a library does not start.
@@ -78,7 +78,7 @@ def _timed(case: Case, pairs: list[dict[str, Process]], plan: Plan, folder: path
 
 
 def difference(own: pathlib.Path, peer: pathlib.Path) -> float:
-    """Return the largest difference of arrays, as a share of the largest number of each; infinite if sizes differ."""
+    """Return the largest difference of arrays, as a share of the largest number in each; infinite if sizes differ."""
     with np.load(own) as left, np.load(peer) as right:
         pairs = [(np.ravel(left[key]), np.ravel(right[key])) for key in left.files if key in right.files]
         if len(left.files) != len(right.files) or any(a.shape != b.shape for a, b in pairs):

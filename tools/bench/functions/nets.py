@@ -24,7 +24,7 @@ def _layer(draw: Draw) -> Any:
 
 
 def _monitored(name: str, *first: Any, function: Callable[[Any], Any] | None = None) -> Callable[[Any, Draw], Call]:
-    """A run with a monitor; without a function the records are those that each library makes by default."""
+    """Return a run with a monitor; without a function, its records are those that each library makes by default."""
     more = () if function is None else (function,)
 
     def make(library: Any, draw: Draw) -> Call:
@@ -46,7 +46,7 @@ def _monitored(name: str, *first: Any, function: Callable[[Any], Any] | None = N
 
 
 def _trained(name: str, peers_name: str, **options: Any) -> Callable[[Any, Draw], Call]:
-    """An epoch of one batch, from the same weights in every call; ``options`` are what the peer's name implies."""
+    """Return an epoch of one batch, from the same weights in each call; the peer's name implies the ``options``."""
 
     def make(library: Any, draw: Draw) -> Call:
         is_ours = hasattr(library.functional, "backprop")
@@ -75,8 +75,11 @@ _MONITORS: dict[str, tuple[Any, ...]] = {
     "GradOutputMonitor": (),
 }
 _RECORDS = {", detached": torch.Tensor.detach, ", copied": torch.clone}
-_COPIES = "by default a record is a copy here, while the peer's changes with a tensor that is overwritten later"
-_REFUSED = "by default a record is the tensor itself; once it is overwritten it is refused here, and wrong in the peer"
+_COPIES = "by default a record is a copy here, while snnTorch's record changes if the tensor is overwritten later"
+_REFUSED = (
+    "by default a record is the tensor itself; once the tensor is overwritten, the record is refused here and wrong in "
+    "snnTorch"
+)
 _NOTES = {"OutputMonitor": _REFUSED, "InputMonitor": _REFUSED}
 _EPOCH = f"one batch of {BATCH} samples, {STEPS} steps, {CLASSES} x {CLASSES} weights and neurons"
 CASES = [
@@ -96,6 +99,6 @@ CASES = [
         "training",
         f"{_EPOCH}, an update every step",
         _trained("TBPTT", "RTRL", K=1),
-        note="the peer's RTRL is this; snn's RTRL carries the exact gradient of the past along, which no peer does",
+        note="this is what snnTorch's RTRL computes; snn's RTRL carries the exact gradient of the past along",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The table of functions, from what was measured."""
+"""Tables of the functions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bench.ratios import ratios, totals
 from bench.tables import NOTHING, Table, both_ways, figure, megabytes, spread
 
 _OURS, _PEER = "snn", "snntorch"
-_AS_FAST = 0.98  # two runs of one function differ by as much
+_AS_FAST = 0.98  # two runs of one function may differ by as much
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
-    """A table for each group of functions in ``dist/bench-functions.json``, and what ran."""
+    """Yield a table for each group of functions in ``dist/bench-functions.json``, and one of what ran."""
     groups = dict.fromkeys(CASES[name].group for name in results["functions"])
     for group in groups:
         yield _of_group(results, group)
@@ -65,9 +65,9 @@ def _of_group(results: dict[str, Any], group: str) -> Table:
 
 
 def _against(ours: dict[str, Any], peers: dict[str, Any], least: float) -> list[str]:
-    """Return how many times longer the peer takes, forward and backward together, and whether that reaches the aim.
+    """Return how many times as long the peer takes, forward and backward together, and whether that is the target.
 
-    The upper quartile of the ratio has to, as far as one run shows.
+    The upper quartile of the ratios has to reach the target, within what two runs of one function differ by.
     """
     if "forward" not in ours or "forward" not in peers:
         return [NOTHING, NOTHING]

@@ -23,7 +23,7 @@ from bench.functions.cases import CASES
 from bench.functions.library import DISTRIBUTIONS, LIBRARIES, imported
 from bench.worker import answer, calls
 
-_MOST_CALLS = 1000  # of one turn: the first ones of a function of microseconds are slower than the others
+_MOST_CALLS = 1000  # in one turn: the first calls of a function that takes microseconds are slower than the others
 
 
 class Worker:
@@ -36,19 +36,19 @@ class Worker:
         torch.set_num_threads(threads)
 
     def hello(self) -> dict[str, Any]:
-        """Import the library; its versions."""
+        """Import the library; return its versions."""
         imported(self.library)
         return {"versions": machine.versions(*DISTRIBUTIONS[self.library])}
 
     def prepare(self, case: str) -> dict[str, Any]:
-        """Make the arrays and call once."""
+        """Make the arrays, and call the function once."""
         self.call = CASES[case].make(imported(self.library), Draw())
         gc.collect()
         self._once()
         return {}
 
     def result(self, folder: str) -> dict[str, Any]:
-        """Call once more; what is returned, and the gradients, go into a folder."""
+        """Call once more, and save the result and the gradients in a folder."""
         out = self.call.forward()
         if self.call.leaves:
             self.call.backward(out)
@@ -58,13 +58,13 @@ class Worker:
         return {}
 
     def turn(self, seconds: float) -> dict[str, Any]:
-        """Seconds of a call, forward and backward: medians of calls for so many seconds, without the first of them."""
+        """Call for so many seconds; return the median seconds forward and backward, without the first call."""
         forward, backward = zip(*calls(self._once, seconds, sum, _MOST_CALLS), strict=True)
         medians = {"forward": statistics.median(forward)}
         return medians | ({"backward": statistics.median(backward)} if self.call.leaves else {})
 
     def memory(self, case: str) -> dict[str, Any]:
-        """Peak of one call above what the process held before, and the size of what it is given; of a fresh process."""
+        """Return the peak of one call above the memory in use before, in a fresh process."""
         self.prepare(case)
         gc.collect()
         peak = memory.Peak()

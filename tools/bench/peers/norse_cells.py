@@ -18,7 +18,7 @@ _STEP = 0.001
 
 
 def make(workload: Workload, arrays: Arrays) -> TorchTrial:
-    """The workload as a loop over its steps."""
+    """Make the workload as a loop over its steps."""
     beta = workload.beta
     layers = sequential(workload, arrays, lambda: box(beta), lambda feedback: _Recurrent(box(beta), feedback))
     net = norse.SequentialState(*layers)
@@ -36,8 +36,8 @@ def make(workload: Workload, arrays: Arrays) -> TorchTrial:
 def box(beta: float) -> nn.Module:
     """Make a cell.
 
-    Norse weighs the input with 1 - beta, so that membrane and threshold are smaller by that factor, and resets at once,
-    so that a spike subtracts threshold / beta: together the same equation.
+    Norse weighs the input with 1 - beta, so membrane and threshold shrink by that factor, and it resets at once, so a
+    spike has to subtract threshold / beta: together, that is the same equation.
     """
 
     def subtract(spk: Tensor, mem: Tensor, reset: Tensor, threshold: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Neurons as a user writes them, of which no kernel and no other library knows."""
+"""Neurons as a user writes them, unknown to every kernel and to other libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import snn_core as snn
 
 
 class Adaptive(snn.SpikingNeuron):
-    """A second state follows the membrane and lowers it.
+    """A neuron with a second state, which follows the membrane and lowers it.
 
     Example:
         >>> neuron = Adaptive(0.9)
@@ -21,7 +21,7 @@ class Adaptive(snn.SpikingNeuron):
     """
 
     class State(NamedTuple):
-        """Membrane potential, and what lowers it."""
+        """Membrane potential, and the state that lowers it."""
 
         mem: Tensor
         low: Tensor
@@ -35,7 +35,7 @@ class Adaptive(snn.SpikingNeuron):
 
 
 class Exponential(Adaptive):
-    """With a sharp rise of the membrane near the threshold."""
+    """The same neuron with a sharp rise of the membrane near the threshold."""
 
     def integrate(self, x: Tensor, state: Adaptive.State) -> Adaptive.State:
         mem, low = super().integrate(x, state)

@@ -1,4 +1,4 @@
-"""The peers by name: what a column says, where it runs, and where their conventions differ."""
+"""The peers by name: the title of their columns, where they run, and where their conventions differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENVIRONMENTS = {
 }
 """What is installed in the environment of each library; ours and the plain loop run in that of the benchmark."""
 LAST, LAST_STEPS = "snn-last", "snn-last-steps"
-"""Our last release, which is built from its commit; its environment is called so too."""
+"""Our last release, which is built from its commit; its environment has the same name."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Peer:
         title: As at the head of the column.
         module: Its module in this folder.
         environment: One of ``ENVIRONMENTS``, or ``LAST``; empty for the one that the benchmark itself runs in.
-        distributions: Whose versions are recorded.
+        distributions: Distributions whose versions are recorded.
         options: Arguments for the module's ``make``.
-        only: Kinds of nets that it is asked for; empty for all.
+        only: Kinds of nets that it runs; empty for all.
         leaky_only: It has no other neuron with the equations of the workloads.
         immediate: Its spikes reset at once, before the decay.
         attached: Its reset carries a gradient.
         late: Each layer's spikes come a step later.
-        gradients_differ: Why its gradients cannot be those of the reference.
+        gradients_differ: Why its gradients cannot equal those of the reference.
         note: What it runs, and what else differs.
     """
 
@@ -66,14 +66,14 @@ PEERS = {
         _ours(
             TUNED,
             "snn, tuned",
-            "`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which is for the whole process",
+            "`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which affects the whole process",
             options={"tune": True},
         ),
         _ours(LAST, "snn, last release", "`unroll(net, xs)` of our last release, with its kernels", environment=LAST),
         _ours(
             "snn-chunked",
             "snn, chunk=50",
-            "`unroll(net, xs, chunk=50)`: full gradients, computed anew 50 steps at a time",
+            "`unroll(net, xs, chunk=50)`: full gradients, recomputed 50 steps at a time",
             options={"chunk": 50},
             only=("stack",),
         ),
@@ -86,7 +86,7 @@ PEERS = {
         _ours(
             LAST_STEPS,
             "snn, last release, step loop",
-            "the same of our last release",
+            "the same in our last release",
             environment=LAST,
             options={"schedule": "steps"},
         ),
@@ -107,8 +107,8 @@ PEERS = {
             ("spikingjelly", "torch"),
             leaky_only=True,
             immediate=True,
-            note="whole sequences, which this version runs with its PyTorch reference on every CPU; resets at once, "
-            "before the decay, which no option changes: compared with a loop that does the same",
+            note="whole sequences, which this version runs with its PyTorch reference on every CPU; it resets at once, "
+            "before the decay, and no option changes that, so it is compared with a loop that does the same",
         ),
         Peer(
             "spikingjelly-s",
@@ -141,8 +141,8 @@ PEERS = {
             ("sinabs", "torch"),
             leaky_only=True,
             attached=True,
-            note="`LIF` layers over whole sequences, reset scaled to the same equation; its reset carries a gradient: "
-            "compared with a loop whose reset does",
+            note="`LIF` layers over whole sequences, reset scaled to the same equation; its reset carries a gradient, "
+            "so it is compared with a loop whose reset does too",
         ),
         Peer(
             "spyx",
@@ -155,7 +155,7 @@ PEERS = {
             late=True,
             gradients_differ="each layer's spikes come a step later",
             note="compiled before it is timed; spikes are shifted back before they are compared; its backward time is "
-            "that of forward with backward less that of forward",
+            "the time of forward and backward together minus that of forward",
         ),
     ]
 }

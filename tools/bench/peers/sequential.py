@@ -19,7 +19,7 @@ def sequential(
     recurrent: Callable[[nn.Linear], nn.Module],
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer,
 ) -> list[nn.Module]:
-    """The layers of a workload's net, in order.
+    """Make the layers of a workload's net, in order.
 
     Args:
         workload: The workload.
@@ -29,7 +29,7 @@ def sequential(
         lift: Wraps a layer without state, where the library runs whole sequences.
 
     Returns:
-        The layers. Biases are zero, so that neurons that answer a step later give the same spikes, a step later.
+        The layers. Biases are zero, so neurons that answer a step later give the same spikes, one step later.
     """
     weights = [torch.from_numpy(arrays[name]) for name in sorted(arrays) if name.startswith("w")]
     if workload.kind == "neuron":
@@ -49,7 +49,7 @@ def sequential(
 def familiar(
     library: Any, workload: Workload, arrays: Arrays, own: Mapping[str, Callable[[], nn.Module]] | None = None
 ) -> nn.Sequential:
-    """The net of a library that has the neurons of snnTorch, under its names, and ``own`` ones by their kinds."""
+    """Make the net of a library with the neurons of snnTorch under the same names, and ``own`` ones by kind."""
     beta = workload.beta
     learned = [torch.from_numpy(arrays[name]) for name in ("beta", "threshold") if name in arrays]
     kinds: dict[str, Callable[[], nn.Module]] = {
@@ -69,7 +69,7 @@ def familiar(
 
 
 def cell(arrays: Arrays) -> nn.LSTMCell:
-    """The long short-term memory cell of a workload."""
+    """Make the long short-term memory cell of a workload."""
     to_gates, back = (torch.from_numpy(arrays[name]) for name in ("w0", "w1"))
     layer = nn.LSTMCell(to_gates.shape[1], back.shape[1])
     with torch.no_grad():

@@ -16,9 +16,9 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays) -> TorchTrial:
-    """The workload in its layers, each over the whole sequence.
+    """Make the workload of layers, each of which runs over the whole sequence.
 
-    Sinabs resets at once; subtracting threshold / beta makes that the same equation.
+    Sinabs resets at once; if a spike subtracts threshold / beta, the equation is the same.
     """
     options: dict[str, Any] = {
         "tau_mem": -1 / math.log(workload.beta),

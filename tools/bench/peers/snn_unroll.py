@@ -16,7 +16,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays, tune: bool = False, **options: Any) -> TorchTrial:
-    """The workload through ``unroll`` with options, in a process that keeps freed memory if it is to be tuned."""
+    """Make the workload for ``unroll`` with options; to tune, make the process keep freed memory."""
     if tune:
         import snn_cpu
 

@@ -14,7 +14,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays) -> TorchTrial:
-    """The workload as a loop over its steps."""
+    """Make the workload as a loop over its steps."""
     net = familiar(snntorch, workload, arrays)
 
     def run(xs: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays, mode: str = "m") -> TorchTrial:
-    """The workload in one of the two modes."""
+    """Make the workload in one of the two modes."""
     beta = workload.beta
     lift: Callable[[nn.Module], nn.Module] = layer.SeqToANNContainer if mode == "m" else lambda plain: plain
     layers = sequential(
@@ -39,7 +39,7 @@ def lif(beta: float, mode: str, surrogate_function: Any = None, **options: Any) 
 
 
 class Recurrent(layer.ElementWiseRecurrentContainer):
-    """Its container for recurrence, which hands the last spikes and the input to a function."""
+    """SpikingJelly's container for recurrence, which passes the last spikes and the input to a function."""
 
     def __init__(self, lif: nn.Module, feedback: nn.Linear, mode: str) -> None:
         super().__init__(lif, lambda last, x: x + feedback(last), step_mode=mode)

@@ -17,7 +17,7 @@ from bench.workloads import Workload
 
 
 def make(workload: Workload, arrays: Arrays) -> _Trial:
-    """The workload, compiled; each layer's spikes come a step late, and the reset carries a gradient."""
+    """Make the compiled workload; each layer's spikes come a step late, and the reset carries a gradient."""
     return _Trial(workload, arrays)
 
 
@@ -84,7 +84,7 @@ def _layers(workload: Workload, arrays: Arrays) -> list[Any]:
         layers: list[Any] = []
         for weight, side in zip(weights[:2], (12, 4), strict=True):
             layers += [_conv(weight, rngs), _pool, lif(side, side, weight.shape[0])]
-        # Flattened with channels last, the weights' columns are in another order.
+        # with channels last, flattening puts the columns of the weights in another order
         last = weights[2].reshape(-1, 16, 4, 4).transpose(2, 3, 1, 0).reshape(256, -1)
         return [*layers, spyx.nn.Flatten(), linear(last), lif(workload.out)]
     if workload.kind == "recurrent":

@@ -1,4 +1,4 @@
-"""A plain PyTorch loop over the steps: the equations written out, with which every peer's spikes are compared."""
+"""A plain PyTorch loop over the steps: the equations written out, the reference for every peer's spikes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.workloads import Workload
 
 
 class Reset(NamedTuple):
-    """A spike's reset of the neuron that fired it."""
+    """The way in which a spike resets its neuron."""
 
     immediate: bool
     attached: bool
@@ -36,7 +36,7 @@ class Spike(torch.autograd.Function):
 
 
 class _Neuron(nn.Module):
-    """State of one step, zero before the first; the spikes of the last step reset, without a gradient."""
+    """A leaky neuron with zero state before the first step, which the spikes of the last step reset."""
 
     def __init__(self, workload: Workload, arrays: Arrays, reset: Reset, feedback: nn.Linear | None = None) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _Neuron(nn.Module):
 
 
 class _Synaptic(_Neuron):
-    """The input drives a current with decay 0.8, the current the membrane."""
+    """A neuron whose input drives a current with decay 0.8, which drives the membrane."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.syn = 0.8 * self.syn + x
@@ -82,7 +82,7 @@ class _Synaptic(_Neuron):
 
 
 class _Alpha(_Neuron):
-    """Excitatory current with decay 0.9, inhibitory with 0.8; both and the membrane cleared after a spike."""
+    """A neuron with currents of decay 0.9 and 0.8, excitatory and inhibitory; a spike clears them and the membrane."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.spk is None:
@@ -99,7 +99,7 @@ class _Alpha(_Neuron):
 
 
 class _Adaptive(_Neuron):
-    """A second state follows the membrane and lowers it; with ``exponential`` a sharp rise near the threshold."""
+    """A neuron whose second state lowers the membrane; with ``exponential``, a sharp rise near the threshold."""
 
     exponential = False
 
@@ -121,7 +121,7 @@ class _Exponential(_Adaptive):
 
 
 class _Delta(_Neuron):
-    """Fires where the membrane has changed by more than 0.3; there is no reset."""
+    """A neuron that fires where the membrane has changed by more than 0.3; there is no reset."""
 
     def forward(self, x: Tensor) -> Tensor:
         before, self.mem = self.mem, self.beta * self.mem + x
@@ -159,7 +159,7 @@ _NEURONS = {
 
 
 def make(workload: Workload, arrays: Arrays, immediate: bool = False, attached: bool = False) -> TorchTrial:
-    """The workload as a loop over its steps.
+    """Make the workload as a loop over its steps.
 
     A spike lowers the membrane by the threshold in the next step, after the decay; an immediate reset does so at once,
     before the decay. An attached reset carries a gradient.

@@ -1,4 +1,4 @@
-"""One workload in one library, ready to run: what the worker times and checks."""
+"""One workload in one library, ready for the worker to time and check."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TorchTrial:
     Args:
         workload: The workload.
         arrays: Its arrays.
-        run: Gives the output for the input.
-        net: Holder of the parameters.
-        batch_first: The library takes and gives ``[B, T, ...]``.
+        run: Function that returns the output for an input.
+        net: Module with the parameters.
+        batch_first: True if the library takes and returns ``[B, T, ...]``.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class TorchTrial:
         self._learned = [tensor for tensor in (self.xs, *self.net.parameters()) if tensor.requires_grad]
 
     def forget(self) -> None:
-        """Leave no gradient from before."""
+        """Clear all gradients."""
         for tensor in self._learned:
             tensor.grad = None
 
     def forward(self) -> Tensor:
-        """The output, with no gradient from before left."""
+        """Clear all gradients, and return the output."""
         self.forget()
         return self._run(self.xs)
 
     def backward(self, out: Tensor) -> None:
-        """From the output's gradient to all others."""
+        """Compute all gradients from that of the output."""
         out.backward(self._upstream)
 
     def train(self) -> tuple[float, float]:
@@ -80,7 +80,7 @@ class TorchTrial:
             return seconds(start, mark(self.xs.device))[0]
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Run once more: spikes ``[T, B, out]`` as booleans, and the gradient of the input or of the first weights."""
+        """Run once; return spikes ``[T, B, out]`` as booleans, and the gradient of the input or the first weights."""
         out = self.forward()
         self.backward(out)
         gradient = self._learned[0].grad

@@ -1,1 +1,1 @@
-"""The benchmark of whole programs: training steps with loss and optimizer, in every library that can say them."""
+"""The benchmark of whole programs: training steps with loss and optimizer, in every library that can express them."""

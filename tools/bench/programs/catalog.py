@@ -1,4 +1,4 @@
-"""The programs: what is trained on what."""
+"""The programs: nets, losses and data."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Program:
         loss: Its loss.
         gains: Factors of each layer's first weights and biases, so that one neuron in ten fires in a step.
         density: Share of ones in an input of spikes; None for an image, the same in each step.
-        numbers: Targets that are numbers, as many for each sample; None for labels.
+        numbers: How many numbers are the target of each sample; None for labels.
         classes: Number of labels.
-        rate: Of the optimizer, which is Adam: small, so that the net stays the same kind of net while it is timed.
+        rate: Learning rate of the optimizer, Adam: small, so that the net hardly changes while it is timed.
     """
 
     name: str

@@ -15,11 +15,11 @@ _QUICK = ("population", "regression-2")
 
 
 def main(session: report.Session) -> None:
-    """Measure programs, as the command line after ``--programs`` says."""
+    """Measure programs, following the command line after ``--programs``."""
     parser = report.parser("--programs", "program", PROGRAMS, "dist/bench-programs.json", _QUICK, rounds=15)
-    parser.add_argument("--peers", nargs="+", choices=CONTESTANTS, help="run only these beside ours")
-    parser.add_argument("--batch", type=report.positive, help="samples, in place of those of the programs")
-    parser.add_argument("--steps", type=report.positive, help="time steps, in place of those of the programs")
+    parser.add_argument("--peers", nargs="+", choices=CONTESTANTS, help="run only these besides ours")
+    parser.add_argument("--batch", type=report.positive, help="batch size, instead of those of the programs")
+    parser.add_argument("--steps", type=report.positive, help="time steps, instead of those of the programs")
     options = report.parse(parser, session.words)
     plan = report.plan(options, 0.3)
     sizes = {name: size for name in ("batch", "steps") if (size := getattr(options, name))}

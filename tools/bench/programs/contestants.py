@@ -8,7 +8,7 @@ from typing import Any
 from bench.peers.registry import LAST, PEERS
 
 OWN, BASE = "snn", "snntorch"
-"""Ours by ``unroll``, with which losses are compared, and what the times of all are compared with."""
+"""Ours with ``unroll``, the reference for losses, and snnTorch, the reference for times."""
 _OURS = ("snn-functional",)
 
 
@@ -22,7 +22,7 @@ class Contestant:
         module: Its module in the folder ``kits``.
         more: Distributions whose versions are recorded beside those of the peer.
         options: Arguments for the module's ``kit``.
-        differs: Why its losses are others than ours; empty where they are to be the same.
+        differs: Why its losses differ from ours; empty if they should be the same.
         note: What it runs.
     """
 
@@ -65,7 +65,7 @@ CONTESTANTS = {
             "norse",
             "Norse",
             "norse_cells",
-            differs="its membrane is that after the reset, and its surrogate SuperSpike",
+            differs="its membrane is the one after the reset, and its surrogate is SuperSpike",
             note="a loop over steps of `LIFBoxCell`, input and reset scaled to the same equation; losses in plain "
             "PyTorch; recurrence by a linear layer beside the cell",
         ),
@@ -81,7 +81,7 @@ CONTESTANTS = {
             "ours",
             more=_OURS,
             options={"loop": True},
-            note="a loop over steps, the same program as that of snnTorch",
+            note="a loop over steps, the same program as for snnTorch",
         ),
         Contestant(OWN, "snn, `unroll`", "ours", more=_OURS, note="`unroll(net, xs)`"),
         Contestant(

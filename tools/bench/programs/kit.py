@@ -19,8 +19,8 @@ class Leaky:
     Args:
         beta: Membrane decay per step.
         slope: Slope of a fast sigmoid, whose derivative is the surrogate; None for that of an arc tangent.
-        features: Number of neurons of a layer whose spikes all return to all of them; None for none that return.
-        output: The layer gives its membrane beside its spikes.
+        features: Number of neurons of a layer whose spikes return to all its neurons; None without recurrence.
+        output: The layer returns its membrane besides its spikes.
     """
 
     beta: float
@@ -47,7 +47,7 @@ class Kit:
 
 
 def looped(rest: Callable[[nn.Module], object]) -> Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]:
-    """Return what brings a net to rest and runs it in a loop over steps, to its spikes and membranes ``[T, ...]``."""
+    """Return a function that runs a net from rest in a loop over steps: spikes and membranes ``[T, ...]``."""
 
     def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
         rest(net)
@@ -58,7 +58,7 @@ def looped(rest: Callable[[nn.Module], object]) -> Callable[[nn.Module, Tensor],
 
 
 def familiar(library: Any, leaky: Leaky) -> nn.Module:
-    """Make neurons of a library that has those of snnTorch, under its names."""
+    """Make neurons of a library that has those of snnTorch, under the same names."""
     options: dict[str, Any] = {"init_hidden": True, "output": leaky.output}
     if leaky.slope is not None:
         options["spike_grad"] = library.surrogate.fast_sigmoid(leaky.slope)

@@ -1,4 +1,4 @@
-"""Losses of spikes: a library's own, or written out for one that has none."""
+"""Losses of spikes: a library's own, or written out for a library that has none."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Counts:
-    """Shares of steps in which neurons are to fire.
+    """Shares of steps in which neurons should fire.
 
     Args:
-        correct: Share of the steps in which those of the labeled class are to fire.
-        incorrect: The same of all others.
-        classes: Number of classes that share the neurons evenly; None where each neuron is a class.
+        correct: Share of the steps in which the neurons of the labeled class should fire.
+        incorrect: The same for all other neurons.
+        classes: Number of classes that share the neurons evenly; None if each neuron is a class.
     """
 
     correct: float
@@ -36,7 +36,7 @@ def rate(spk: Tensor, labels: Tensor) -> Tensor:
 
 
 def counts(spk: Tensor, labels: Tensor, shares: Counts) -> Tensor:
-    """Average the squared difference between numbers of spikes ``[T, batch, neurons]`` and what is wanted, per step.
+    """Average the squared difference between numbers of spikes ``[T, batch, neurons]`` and the targets, per step.
 
     Example:
         >>> import torch
@@ -61,7 +61,7 @@ class Losses:
 
     @classmethod
     def of(cls, functional: Any) -> Losses:
-        """Return the losses of a library that has those of snnTorch, under its names."""
+        """Return the losses of a library that has those of snnTorch, under the same names."""
         by_rate = functional.ce_rate_loss()
 
         def by_counts(spk: Tensor, labels: Tensor, shares: Counts) -> Tensor:

@@ -26,9 +26,9 @@ def measured(
     """Measure programs in the libraries of contestants, with other sizes ``batch`` and ``steps`` if any are given.
 
     Returns:
-        ``contestants``: by name title, note and versions, or the ``reason`` why it is not there; ``programs``: by name
-        the title, what each of the contestants answered, seconds and page faults of a step by round, and `agreement`;
-        of ours also the seconds of its ``products`` by themselves.
+        ``contestants``: by name title, note and versions, or the ``reason`` why it is missing; ``programs``: by name
+        the title, the answer of each contestant, seconds and page faults of a step by round, and `agreement`; for ours
+        also the seconds of its ``products`` alone.
     """
     known: dict[str, Any] = {}
     for name in contestants:
@@ -64,13 +64,13 @@ def _program(
 
 
 def agreement(answers: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Compare the first loss and gradient of those that are to compute the same; who does not is given a ``reason``.
+    """Compare the first loss and gradient of those that should agree; give a ``reason`` to each that does not.
 
-    A sum in another order moves a membrane over its threshold now and then, and one spike others, so that the loss may
-    differ by a thousandth and the gradient by 5 %. All have to learn as many parameters as ours.
+    A sum in a different order now and then moves a membrane over its threshold, and one spike causes others, so the
+    loss may differ by a thousandth and the gradient by 5 %. All have to learn as many parameters as ours.
 
     Returns:
-        For each pair its names, the relative differences of ``loss`` and ``gradient``, and whether they ``agree``.
+        For each pair, its names, the relative differences of ``loss`` and ``gradient``, and whether they ``agree``.
 
     Example:
         >>> ours = {"loss": 2.0, "gradient": 1.0, "parameters": 7}

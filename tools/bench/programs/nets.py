@@ -1,4 +1,4 @@
-"""The nets of the programs, for every library: each makes its own neurons of them."""
+"""The nets of the programs, for every library: each brings its own neurons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SLOPE = 25.0
 
 
 def dense(kit: Kit, inputs: int, hidden: int, out: int, beta: float, recurrent: bool = False) -> nn.Module:
-    """A hidden layer, whose spikes return to all of it if it is recurrent, and an output layer."""
+    """Make a hidden layer, whose spikes return to all its neurons if it is recurrent, and an output layer."""
     return nn.Sequential(
         kit.lift(nn.Linear(inputs, hidden)),
         kit.neurons(Leaky(beta, features=hidden if recurrent else None)),
@@ -20,7 +20,7 @@ def dense(kit: Kit, inputs: int, hidden: int, out: int, beta: float, recurrent: 
 
 
 def convolutions(kit: Kit, first: int, second: int) -> nn.Module:
-    """Images of 28 by 28 pixels, two convolutions, each pooled before its neurons, and an output layer."""
+    """Make two convolutions of images of 28 by 28 pixels, each pooled before its neurons, and an output layer."""
     spiking = Leaky(0.5, _SLOPE)
     return nn.Sequential(
         kit.lift(nn.Sequential(nn.Conv2d(1, first, 5), nn.MaxPool2d(2))),
@@ -33,7 +33,7 @@ def convolutions(kit: Kit, first: int, second: int) -> nn.Module:
 
 
 def pooled_spikes(kit: Kit) -> nn.Module:
-    """Frames of events of 34 by 34 pixels, two convolutions whose spikes are pooled, and an output layer."""
+    """Make two convolutions of frames of 34 by 34 pixels, whose spikes are pooled, and an output layer."""
     spiking = Leaky(0.5, _SLOPE)
     return nn.Sequential(
         kit.lift(nn.Conv2d(2, 12, 5)),
@@ -46,7 +46,7 @@ def pooled_spikes(kit: Kit) -> nn.Module:
 
 
 def residual(kit: Kit) -> nn.Module:
-    """Color images of 32 by 32 pixels, a convolution, two residual blocks, and an output layer."""
+    """Make a convolution of color images of 32 by 32 pixels, two residual blocks, and an output layer."""
     return nn.Sequential(
         kit.lift(nn.Conv2d(3, 16, 3, padding=1)),
         kit.neurons(Leaky(0.5, _SLOPE)),
@@ -58,7 +58,7 @@ def residual(kit: Kit) -> nn.Module:
 
 
 class _Block(nn.Module):
-    """Two convolutions with neurons after each; the input is added before the second's, by a third if sizes change."""
+    """Two convolutions, each before neurons; the input is added to the second, through a third if sizes change."""
 
     def __init__(self, kit: Kit, channels: int, out: int, stride: int) -> None:
         super().__init__()

@@ -18,23 +18,24 @@ One run wrote these tables:
 
 A training step is forward, loss, backward and Adam. The nets are those of snnTorch's tutorials, a recurrent net over
 250 steps and a small residual one. Each is written for each library as its users would write it, with the same number
-of parameters and the same initial weights; one neuron in ten fires in a step. "One image" is the same input in each of
-the T steps, and the batch is 128 unless stated otherwise.
+of parameters and the same initial weights; one neuron in ten fires in a step. "One image" means that the input is the
+same in each of the T steps. The batch is 128 unless stated otherwise.
 
 Each library runs each program in its own process. The first step measures the memory and checks the numbers: a library
-whose loss and gradient should equal ours, but do not, is not timed. Then all take turns, in another order in each
-round; the first round is dropped, and {rounds} rounds count. Times and page faults are medians over the rounds. A ratio
-is the median of the ratios within a round, quartiles in brackets. A *minor page fault* is a page of memory, 4 KiB here,
-that the system found and cleared when it was first written; after `snn_cpu.tune_allocator()` there are few.
-*Peak memory* is the process's, in which a few MiB hang on where its allocator finds room; of a second step, the tensors
-that it makes are counted as torch's allocator hands them out.
+whose loss and gradient should equal ours, but do not, is not timed. Then the libraries take turns, in a different order
+in each round; the first round is dropped, and {rounds} rounds count. Times and page faults are medians over the rounds.
+A ratio is the median of the ratios within a round, with quartiles in parentheses. A *minor page fault* occurs when a
+program first writes to a page of memory, 4 KiB here, which the system then has to find and clear; after
+`snn_cpu.tune_allocator()` there are few. *Peak memory* is that of the process; a few MiB of it depend on where the
+allocator finds room. For the second step, the memory of the tensors that the step makes is counted, as torch's
+allocator hands it out.
 
-*Products alone* are the matrix products and convolutions of the step, forward and backward, by PyTorch, over all steps
-at once or one step after another, whichever takes less; a constant input once; no neuron, loss or optimizer. Forward
-and backward together can be shorter than that only where zeros are left out.
+*Products alone* are the matrix products and convolutions of the step, forward and backward, computed by PyTorch without
+neurons, loss or optimizer, over all steps at once or one step after another, whichever is faster; a constant input is
+multiplied only once. Forward and backward together can take less time than these products only where zeros are skipped.
 """
 
 
 def page(text: str, results: dict[str, Any]) -> str:
-    """Return the page with the section of other results; a ValueError if it lacks a line around the section."""
+    """Return the page with the section of these results; raise a ValueError if it lacks the lines around it."""
     return PART.put(text, lambda: f"{_HEAD.format(**results)}\n{sections(tables.every(results), '###')}")

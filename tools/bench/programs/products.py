@@ -16,7 +16,7 @@ class _Layer:
     Args:
         module: The layer.
         inputs: One for each step, or one for all.
-        learns: The gradient of its input is needed.
+        learns: True if the gradient of its input is needed.
     """
 
     module: nn.Module
@@ -36,8 +36,8 @@ def products(
         net: The net.
         xs: Its input ``[T, batch, ...]``.
         run: Runs the net over it, step by step if a layer has a hook.
-        at_once: Every layer computes all its steps at once, also the one inside a recurrent neuron, which in a net
-            cannot; otherwise one step after another.
+        at_once: Every layer computes all its steps at once, even the one inside a recurrent neuron, which cannot do
+            so in a net; otherwise one step after another.
 
     Example:
         >>> import snn_core as snn

@@ -1,4 +1,4 @@
-"""The tables of the programs, from what was measured."""
+"""Tables of the programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.tables import NOTHING, Table, milliseconds, spread
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
-    """All tables of what ``dist/bench-programs.json`` holds, in the order of the page."""
+    """Yield all tables of the results in ``dist/bench-programs.json``, in the order of the page."""
     yield _each(results, "A training step, ms", lambda answer: milliseconds(statistics.median(answer["seconds"])))
     if BASE in results["contestants"]:
         yield _against(results)
@@ -31,7 +31,7 @@ def every(results: dict[str, Any]) -> Iterator[Table]:
     )
     yield _each(
         results,
-        "The most that the tensors made in a later step take at one time, MiB",
+        "Peak memory of the tensors made in the second step, MiB",
         lambda answer: f"{answer['tensors']:.3g}",
     )
     yield _agreement(results)
@@ -48,7 +48,7 @@ def _each(results: dict[str, Any], title: str, cell: Callable[[dict[str, Any]], 
 
 
 def _against(results: dict[str, Any]) -> Table:
-    """Ratios of the time of snnTorch's loop to that of each, round by round, and why cells are empty."""
+    """Return the ratios of the time of snnTorch's loop to that of each, round by round, and why cells are empty."""
     names = [name for name in results["contestants"] if name != BASE]
 
     def cell(figures: dict[str, Any], name: str) -> str:
@@ -65,7 +65,7 @@ def _against(results: dict[str, Any]) -> Table:
 
 
 def _stages(results: dict[str, Any]) -> Table:
-    """Times of the stages of our steps, beside those of their products."""
+    """Return the times of the stages of our steps, beside those of their products."""
 
     def cells(answer: dict[str, Any]) -> Iterator[str]:
         yield from (milliseconds(statistics.median(answer[stage])) for stage in STAGES)
@@ -103,7 +103,7 @@ def _agreement(results: dict[str, Any]) -> Table:
         for known in results["contestants"].values()
         if known["differs"]
     ]
-    head = ["", "", "beside", "loss", "norm of the gradient", "the same"]
+    head = ["", "", "compared with", "loss", "norm of the gradient", "the same"]
     return Table("Agreement of the first step: relative differences", head, rows, notes)
 
 

@@ -29,7 +29,7 @@ from bench.programs.products import products
 from bench.worker import answer, calls
 
 STAGES = ("forward", "loss", "backward", "optimizer")
-"""Of a training step, in order."""
+"""The stages of a training step, in order."""
 
 
 class Training:
@@ -53,13 +53,13 @@ class Training:
         self.loss: float = math.nan
 
     def step(self) -> float:
-        """Train for one step; its loss."""
+        """Train for one step; return its loss."""
         for _ in self.stages():
             pass
         return self.loss
 
     def stages(self) -> Iterator[str]:
-        """Train for one step; its `STAGES`, each when it is over."""
+        """Train for one step; yield each of the `STAGES` when it is over."""
         spk, mem = self.kit.run(self.net, self.xs)
         yield "forward"
         loss = self.program.loss(self.kit, Outputs(spk, mem, self.targets))
@@ -72,7 +72,7 @@ class Training:
         yield "optimizer"
 
     def gradient(self) -> float:
-        """Norm of the gradient that the last step left."""
+        """Return the norm of the gradient that the last step left."""
         squares = (p.grad.double().square().sum() for p in self.net.parameters() if p.grad is not None)
         return float(sum(squares)) ** 0.5
 
@@ -86,7 +86,7 @@ class Worker:
         self.training: Any = None
 
     def hello(self) -> dict[str, Any]:
-        """Import the library; the versions that matter."""
+        """Import the library; return the versions that matter."""
         self._kit()
         return {"versions": machine.versions("python", *self.contestant.distributions)}
 
@@ -100,7 +100,7 @@ class Worker:
         """
         entry = PROGRAMS[program]
         entry = dataclasses.replace(entry, batch=batch or entry.batch, steps=steps or entry.steps)
-        # for what a library sets up once and keeps
+        # the library sets up what it keeps
         Training(dataclasses.replace(entry, batch=2, steps=min(2, entry.steps)), self._kit()).step()
         self.training = Training(entry, self._kit())
         gc.collect()
@@ -127,7 +127,7 @@ class Worker:
         return {way: statistics.median(turn[way] for turn in turns) for way in turns[0]}
 
     def products(self, seconds: float) -> dict[str, Any]:
-        """Compute the products of a step by themselves, all steps at once and one after another, for so many seconds.
+        """Compute the products of a step alone, all steps at once and one after another, for so many seconds.
 
         Returns:
             The median of their ``products`` in seconds, in the faster of the two ways.

@@ -12,7 +12,7 @@ from bench.programs.kit import Kit, Leaky, looped
 
 
 def kit() -> Kit:
-    """The kit; its neurons weigh the input with 1 - beta, so that membrane and threshold are smaller by that factor."""
+    """Return the kit; its neurons weigh the input with 1 - beta, and membrane and threshold shrink by that factor."""
     return Kit(_Cell, looped(_rest))
 
 

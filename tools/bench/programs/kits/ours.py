@@ -11,6 +11,6 @@ from bench.programs.losses import Losses
 
 
 def kit(loop: bool = False) -> Kit:
-    """The kit, with a loop over the steps or ``unroll``."""
+    """Return the kit, with a loop over the steps or ``unroll``."""
     run = looped(snn.utils.reset) if loop else snn.unroll
     return Kit(functools.partial(familiar, snn), run, Losses.of(snn_functional))

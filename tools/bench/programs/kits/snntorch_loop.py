@@ -12,5 +12,5 @@ from bench.programs.losses import Losses
 
 
 def kit() -> Kit:
-    """The kit."""
+    """Return the kit."""
     return Kit(functools.partial(familiar, snntorch), looped(utils.reset), Losses.of(functional))

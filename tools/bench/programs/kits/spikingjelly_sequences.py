@@ -12,7 +12,7 @@ from bench.programs.kit import Kit, Leaky
 
 
 def kit() -> Kit:
-    """The kit; its neurons reset at once, and so before the decay."""
+    """Return the kit; its neurons reset at once, and so before the decay."""
 
     def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
         functional.reset_net(net)
@@ -31,7 +31,7 @@ def _neurons(leaky: Leaky) -> nn.Module:
 
 
 class _Output(nn.Module):
-    """Neurons that give their membranes too, as they are after the reset."""
+    """Neurons that also return their membranes, as they are after the reset."""
 
     def __init__(self, lif: Any) -> None:
         super().__init__()

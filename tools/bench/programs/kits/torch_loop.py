@@ -12,7 +12,7 @@ from bench.programs.kit import Kit, Leaky, looped
 
 
 def kit() -> Kit:
-    """The kit."""
+    """Return the kit."""
     return Kit(_Leaky, looped(_rest))
 
 
