@@ -38,10 +38,10 @@ def read(
     Args:
         file: Path of the file, or a seekable binary file.
         limits: Limits on what the file may use; the defaults of :class:`Limits` if None.
-        sidecar: Path of the JSON file that ``write(..., compat="nir<=1.0.4")`` left beside it, whose metadata is used.
+        sidecar: Path of the JSON file with metadata that ``write(..., compat="nir<=1.0.4")`` left beside the file.
 
     Returns:
-        The graph, with the shape of every signal filled in. A file that holds a single node becomes a graph of that
+        The graph, with the shape of every signal filled in. A file that contains a single node becomes a graph of that
         node between an Input and an Output.
 
     Raises:

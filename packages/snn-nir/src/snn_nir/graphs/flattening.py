@@ -59,7 +59,7 @@ def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, 
 
 
 def _port(graph: nir.NIRGraph, kind: type, ends: dict[str, tuple[str, str]]) -> str:
-    """Return the one Input or Output of a graph; an empty name if it has several, which no edge leads to or from."""
+    """Return the one Input or Output of a graph; an empty name if it has several, as no edge touches such a graph."""
     ports = [ends[n][0] for n, node in graph.nodes.items() if isinstance(node, kind)]
     return ports[0] if len(ports) == 1 else ""
 

@@ -69,7 +69,7 @@ def _real_array(value: Any, where: str) -> np.ndarray:
         raise refusal("NIR106", where, "a ragged list where an array belongs") from None
     if array.dtype.kind not in "biuf":
         raise refusal("NIR106", where, f"dtype {array.dtype} where real numbers belong")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch takes no other order of bytes
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch accepts no other byte order
 
 
 def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None = None) -> tuple[int, ...]:
