@@ -67,7 +67,7 @@ def test_an_editable_installation_compiles_nothing(build, monkeypatch):
 
 def test_another_value_of_the_switch_is_an_error(build, monkeypatch):
     monkeypatch.setenv("SNN_NATIVE", "yes")
-    with pytest.raises(RuntimeError, match="SNN_NATIVE is 'yes': set it to 1 for the native wheel, to 0 or not"):
+    with pytest.raises(RuntimeError, match="SNN_NATIVE is 'yes': set it to 1 for the native wheel, or to 0"):
         object.__new__(build.NativeWheel).dependencies()
 
 

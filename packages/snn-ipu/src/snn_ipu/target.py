@@ -32,7 +32,7 @@ class Ipu:
     api = API
 
     def availability(self) -> Availability:
-        """Return an availability that is true if PopTorch is active and an IPU is attached."""
+        """Return whether PopTorch is active and an IPU is attached, with the reason if not."""
         try:
             poptorch = import_poptorch()
             if poptorch.ipuHardwareIsAvailable():
