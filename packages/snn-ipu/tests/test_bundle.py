@@ -243,13 +243,13 @@ def _npy(header: str, data: bytes = b"") -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("a.txt", b"", "holds .npy files only"),
+        ("a.txt", b"", "contains only .npy files"),
         ("a.npy", b"", "is not a .npy file"),
         ("a.npy", b"\x93NUMPY\x03\x00", "is not a .npy file"),
         ("a.npy", b"\x93NUMPY\x01\x00", "not a readable .npz"),
         ("a.npy", _npy("{"), "has no readable header"),
         ("a.npy", _npy("__import__('os')"), "has no readable header"),
-        ("a.npy", _npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", b"x"), "holds '|O'"),
+        ("a.npy", _npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", b"x"), "contains '|O'"),
         ("a.npy", _npy("{'descr': ['<f4'], 'fortran_order': False, 'shape': ()}", b"x"), "a bundle contains numbers"),
         ("a.npy", _npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,)}", b"abcd"), "in C order"),
         ("a.npy", _npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", b"abcd"), "the 2 numbers"),

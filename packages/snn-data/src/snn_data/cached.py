@@ -72,7 +72,7 @@ class CachedDataset(Dataset[Any]):
         return read_sample(path)
 
     def _transformed(self, sample: Any, index: int) -> tuple[Any, Any]:
-        """Return the transformed sample; transforms may overwrite a sample that the data set makes at every access."""
+        """Return the transformed sample; transforms may overwrite one that the data set creates at every access."""
         data, target = sample
         before = _content(sample)
         data = data if self.transform is None else self.transform(data)

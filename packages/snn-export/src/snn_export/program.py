@@ -115,5 +115,5 @@ def must_be_same(of_net: Mapping[str, Tensor], of_program: Sequence[Tensor], own
         if item.shape != other.shape or not torch.allclose(item, other, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ValueError(
                 f"export: {name!r} of the program differs from that of {type(owner).__name__}, whose step depends on "
-                "more than its input and the states of its neurons; make whatever else it keeps an input and an output"
+                "more than its input and the states of its neurons; turn all else that it keeps into inputs and outputs"
             )

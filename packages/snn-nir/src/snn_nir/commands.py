@@ -188,7 +188,7 @@ def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.nd
         _must_fit(options.steps, shapes.values())
         return {name: (rng.random(shape) < options.rate).astype(np.float32) for name, shape in shapes.items()}
     if len(ports) != 1:
-        raise ValueError(f"{options.input}: one array, but the graph has the inputs {', '.join(ports)}")
+        raise ValueError(f"{options.input}: one array, but the inputs are {', '.join(ports)}; leave out --input")
     array = _loaded(options.input)
     (name, node), *_ = ports.items()
     shape = tuple(int(size) for size in node.input_type["input"])

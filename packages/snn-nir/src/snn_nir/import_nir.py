@@ -37,7 +37,7 @@ class StateReturning(nn.Module):
 
         Args:
             input_: ``[batch, ...]``, or a dict of them by the names of the Inputs.
-            state: State before the step; None for the state kept from the last call, or for rest in the first.
+            state: State before the step; None for the state kept from the last call, or for rest before the first.
 
         Returns:
             ``(y, state)``.

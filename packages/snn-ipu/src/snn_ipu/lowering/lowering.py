@@ -73,7 +73,7 @@ def lower(
 
 
 def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor], list[int | None]]:
-    """Return the description of a net's program without its loss, its tensors, and the last axes of its outputs."""
+    """Return the description of a net's program, without loss, its tensors, and the sizes of its outputs' last axes."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"only a net (nn.Module) can be lowered, got {type(net).__name__}")
     if not isinstance(example, Tensor):

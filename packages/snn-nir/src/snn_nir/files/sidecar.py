@@ -1,4 +1,4 @@
-"""Checks of the metadata that a NIR file can store, and sidecars: JSON files with the metadata that it cannot store."""
+"""Checks of the metadata of a NIR file, and sidecars: JSON files with the metadata of files in the older format."""
 
 from __future__ import annotations
 

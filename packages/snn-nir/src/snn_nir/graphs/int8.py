@@ -63,7 +63,7 @@ def _converted(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 
 def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
-    """Return a node with integer weights instead of a node's own, and the scale that follows it."""
+    """Return a node with its weights as integers, and the scale that follows it."""
     weight = node.weight.astype(np.float64)
     if not np.isfinite(weight).all():
         raise refusal("NIR207", f"node {name!r}", "weight")
