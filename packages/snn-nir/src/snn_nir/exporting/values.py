@@ -29,7 +29,7 @@ def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | 
 
 
 class _Values:
-    """The form of every call in the graph: a signal, a tuple of them, a value outside it, or None for a state."""
+    """Each call as drawn: a signal, a tuple of signals, a value outside the graph, or None for a state."""
 
     def __init__(self, recording: Recording, drawing: Drawing) -> None:
         self._recording = recording

@@ -16,7 +16,7 @@ class GraphPlace(NamedTuple):
     kind: str
 
     def edge_end(self, port: str) -> tuple[tuple[str, ...], str]:
-        """Return where an edge ends: the graphs around, and the node's name or, for a port of this type, its graph's.
+        """Return where an edge ends: the graphs around it, and the name of the node or, for this port, of its graph.
 
         The port is ``"Output"`` for an edge from the node, ``"Input"`` for one to it.
         """

@@ -89,7 +89,7 @@ def time_step(
 
 
 def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
-    """Return the indications of a graph's parameters about its time step.
+    """Return what the parameters of a graph indicate about its time step.
 
     A neuron whose ``r`` is 1 indicates nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
     ``r = 1 / (1 - exp(-dt / tau))``, or ``r = tau exp(-dt / tau) / dt`` as rockpool writes it. A reading counts if all
