@@ -1,4 +1,4 @@
-"""Tests of every package draw the same numbers in every run; some ask for a compiler that has compiled nothing yet."""
+"""Fixtures for the tests of all packages: the same random numbers in every run, and a compiler with an empty cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["fresh_compiler", "pytest_make_collect_report", "seeded"]
 
 @pytest.fixture
 def fresh_compiler() -> Iterator[None]:
-    """Compiled code of one test is not reused, or counted as a recompilation, in the next."""
+    """Reset the compiler before and after a test: tests share no compiled code, and no count of recompilations."""
     import torch
 
     torch.compiler.reset()

@@ -1,7 +1,7 @@
 """A build hook, and a program for development, that compile ``csrc`` against LibTorch's stable ABI.
 
-Only ``SNN_NATIVE=1`` asks for the library; without it the wheel is pure, so that anyone can install from source without
-a compiler. ``python hatch_build.py FILE`` compiles to a file, for ``SNN_CPU_LIBRARY=FILE``.
+The library is built only with ``SNN_NATIVE=1``; without it the wheel is pure, so that anyone can install from source
+without a compiler. ``python hatch_build.py FILE`` compiles to a file, for ``SNN_CPU_LIBRARY=FILE``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ except ImportError:  # run as a program, this needs only the interpreter and its
     BuildHookInterface = object
 
 LIBRARY = "libsnn_cpu.so"
-TORCH = (2, 10)  # the oldest on which the library loads: the floor that snn-core declares
+TORCH = (2, 10)  # the oldest torch that loads the library, which is also snn-core's minimum
 COMPILE = (
     *("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"),
     # comparisons vectorize only if they may be made speculatively
@@ -34,7 +34,7 @@ COMPILE = (
     f"-DTORCH_TARGET_VERSION=0x{TORCH[0]:02x}{TORCH[1]:02x}000000000000",
 )
 LINK = ("-shared", "-s", "-Wl,--as-needed", "-Wl,-z,defs", "-ltorch_cpu")
-# the library picks one of these when it is loaded; machines of other kinds have one set, their baseline
+# the library picks one of these when it is loaded; on machines other than x86-64 there is only the baseline
 ARCHITECTURES = {
     "base": (),
     "v3": ("-march=x86-64-v3",),
@@ -46,10 +46,10 @@ def compile_library(out: Path) -> None:
     """Compile ``csrc/*.cpp`` once and ``csrc/arch/*.cpp`` once per instruction set, and link one library.
 
     The headers and libraries are those of the interpreter's torch, which is not imported. The same sources, compiler
-    and torch give the same bytes, wherever they are on the disk.
+    and torch give the same bytes, whatever folders they are in.
 
     Args:
-        out: File to write; its folder is made.
+        out: File to write; its folder is created if needed.
 
     Raises:
         RuntimeError: If this is not Linux, there is no compiler, no torch or no source, or the compiler fails.
@@ -67,7 +67,7 @@ def compile_library(out: Path) -> None:
         for name, flags in architectures.items()
     ]
     if not units:
-        raise RuntimeError(f"{sources} contains no source to compile: build from the sdist or from a complete checkout")
+        raise RuntimeError(f"{sources} contains no source to compile: build from the sdist or from a whole checkout")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
         # arch- keeps the objects of csrc/recurrent.cpp and csrc/arch/recurrent.cpp apart
@@ -83,7 +83,7 @@ def compile_library(out: Path) -> None:
 
 
 class NativeWheel(BuildHookInterface):
-    """A build hook that puts the library into the wheel, whose tag then names the platform, if ``SNN_NATIVE=1``."""
+    """Build hook that adds the library to the wheel if ``SNN_NATIVE=1``; the wheel's tag then names the platform."""
 
     def dependencies(self) -> list[str]:
         """Return what the build needs besides hatchling."""

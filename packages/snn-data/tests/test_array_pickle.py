@@ -122,7 +122,7 @@ def test_text_is_encoded_by_text_encodings_alone(tmp_path):
 
 def test_a_file_of_plain_numbers_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((7, 3)))
-    with pytest.raises(ValueError, match=r"holds float64 of shape \[7, 3\], not one object"):
+    with pytest.raises(ValueError, match=r"contains float64 of shape \[7, 3\], not one object"):
         read_array_pickle(tmp_path / "a.npy")
 
 

@@ -356,7 +356,7 @@ def test_a_random_transform_is_refused(tmp_path):
 @pytest.mark.parametrize("index", [6, -7])
 def test_an_index_outside_is_refused_so_that_iteration_ends(tmp_path, index):
     dataset = cached(Recordings(), frames, folder=tmp_path)
-    with pytest.raises(IndexError, match=f"sample {index} of 6"):
+    with pytest.raises(IndexError, match=f"no sample {index}: the data set has 6"):
         dataset[index]
     assert len(list(iter(dataset))) == 6
 

@@ -110,8 +110,8 @@ def test_it_is_the_collate_fn_of_a_loader_with_workers():
     [
         ([], ValueError, "at least one sample"),
         ([(torch.tensor(1.0), 0)], ValueError, "got a scalar as sample 0"),
-        ([(torch.zeros(2, 3), 0), (torch.zeros(2, 4), 0)], ValueError, r"of one shape, got \[3\] and, 1 later, \[4\]"),
-        ([(torch.zeros(2), 0), (torch.zeros(2).half(), 0)], TypeError, "of one dtype, got torch.float32 and"),
+        ([(torch.zeros(2, 3), 0), (torch.zeros(2, 4), 0)], ValueError, r"got \[3\] in sample 0 and \[4\] in sample 1"),
+        ([(torch.zeros(2), 0), (torch.zeros(2).half(), 0)], TypeError, "torch.float32 in sample 0 and torch.float16"),
         ([(torch.zeros(2), 0), (torch.zeros(2), [0, 1])], ValueError, "targets of one shape"),
         ([(torch.zeros(2), 0), (torch.zeros(2), 0.5)], TypeError, "targets of one dtype"),
     ],

@@ -49,7 +49,7 @@ def test_a_broken_download_resumes_where_it_stopped(server, tmp_path):
 
 def test_a_later_call_resumes_an_earlier_one(server, tmp_path):
     server.breaks = [700]
-    with pytest.raises(OSError, match=r"broke off in try 1 of 1.*700 of 1024256 bytes came.*call again to continue"):
+    with pytest.raises(OSError, match=r"broke off in try 1 of 1.*700 of 1024256 bytes arrived.*call again to continue"):
         download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=1)
     assert not (tmp_path / "set.zip").exists()
     assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
@@ -148,7 +148,7 @@ def test_an_interrupted_download_without_a_checksum_leaves_nothing(server, tmp_p
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
 def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, tmp_path, algorithm):
     wrong = f"{algorithm}:" + "0" * (64 if algorithm == "sha256" else 32)
-    with pytest.raises(ChecksumError, match=rf"{algorithm} [0-9a-f]+, expected 0+: it is damaged or another file"):
+    with pytest.raises(ChecksumError, match=rf"{algorithm} [0-9a-f]+, expected 0+: it is damaged or a different file"):
         download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=wrong)
     assert list(tmp_path.iterdir()) == []
 
@@ -162,14 +162,14 @@ def test_a_part_of_another_file_is_detected_and_discarded(server, tmp_path):
 
 def test_another_file_in_that_place_is_not_overwritten(server, tmp_path):
     (tmp_path / "set.zip").write_bytes(b"mine")
-    with pytest.raises(ChecksumError, match="damaged or another file"):
+    with pytest.raises(ChecksumError, match="damaged or a different file"):
         download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
     assert (tmp_path / "set.zip").read_bytes() == b"mine"
     assert server.requests == []
 
 
 def test_more_bytes_than_allowed_are_refused(server, tmp_path):
-    with pytest.raises(ValueError, match="1024256 bytes or more, and max_bytes=1000"):
+    with pytest.raises(ValueError, match="1024256 bytes or more, but max_bytes is 1000"):
         download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, max_bytes=1000)
     assert not (tmp_path / "set.zip").exists()
 
@@ -207,7 +207,7 @@ def test_nothing_is_printed_where_there_is_no_standard_error(server, tmp_path, m
 
 
 def test_a_refusing_server_is_quoted(loopback, tmp_path):
-    with pytest.raises(OSError, match="the server answers 404 Not Found"):
+    with pytest.raises(OSError, match="the server answered 404 Not Found"):
         download(f"{loopback.url}/none", tmp_path / "none", checksum=SHA256)
     assert len(loopback.requests) == 1
 

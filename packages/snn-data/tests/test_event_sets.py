@@ -241,13 +241,13 @@ def test_times_of_shd_beyond_the_largest_float16_number_of_microseconds_are_fini
 @pytest.mark.parametrize("index", [3, -4])
 def test_a_recording_outside_the_file_is_refused(tmp_path, index):
     spoken(tmp_path / "a.h5", 0, [1, 2, 3])
-    with pytest.raises(IndexError, match=f"recording {index} of 3"):
+    with pytest.raises(IndexError, match=f"no recording {index}: the file has 3"):
         HeidelbergSpikes(tmp_path / "a.h5")[index]
 
 
 def test_an_archive_with_a_wrong_checksum_is_refused(tmp_path, served_shd, monkeypatch):
     monkeypatch.setattr(tonic.datasets.SHD, "train_md5", "0" * 32)
-    with pytest.raises(ChecksumError, match=r"expected 0+: it is damaged or another file"):
+    with pytest.raises(ChecksumError, match=r"expected 0+: it is damaged or a different file"):
         shd(**places(tmp_path))
     assert not list((tmp_path / "sets").rglob("*.*"))
 
@@ -266,7 +266,7 @@ def test_an_archive_with_other_content_is_named(tmp_path, serve):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "readme.txt").write_text("none")
     serve(tonic.datasets.SHD, "train", zipped(tmp_path / "made"))
-    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5\.zip was unpacked and did not contain shd_train\.h5"):
+    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5\.zip was unpacked but did not contain shd_train\.h5"):
         shd(**places(tmp_path))
 
 

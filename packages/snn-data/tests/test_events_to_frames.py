@@ -165,7 +165,7 @@ GOOD = {"t": np.array([0, 1]), "x": np.array([0, 4]), "y": np.array([0, 2]), "p"
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"x": np.array([0, 5])}, ValueError, r"events\['x'\] holds 5, off a sensor.*0 to 4 are on it"),
+        ({"x": np.array([0, 5])}, ValueError, r"events\['x'\] contains 5, but with sensor_size=.* must be 0 to 4"),
         ({"y": np.array([-1, 0])}, ValueError, r"events\['y'\] holds -1"),
         ({"p": np.array([0, 2])}, ValueError, r"events\['p'\] holds 2"),
         ({"p": np.array([-1, 1])}, ValueError, r"events\['p'\] holds -1"),
@@ -193,7 +193,7 @@ def test_events_that_cannot_be_binned_are_refused(change, error, message):
         ({"dt": 1, "num_bins": 1}, "either dt or num_bins, got dt=1 and num_bins=1"),
         ({"dt": 0}, "dt above 0 and finite, got 0"),
         ({"dt": float("nan")}, "dt above 0 and finite, got nan"),
-        ({"num_bins": 2.5}, "whole num_bins, got 2.5"),
+        ({"num_bins": 2.5}, "num_bins to be a whole number, got 2.5"),
         ({"num_bins": -1}, "num_bins above 0 and finite, got -1"),
         ({"num_bins": 10**8}, r"would make 1e\+08 frames of 30 cells: lower num_bins"),
         ({"num_bins": 1e30}, r"would make 1e\+30 frames of 30 cells: lower num_bins"),
@@ -222,7 +222,7 @@ def test_missing_fields_and_sizes_are_named():
         events_to_frames({"t": GOOD["t"], "x": GOOD["x"], "y": GOOD["y"]}, SIZE, dt=1)
     with pytest.raises(ValueError, match=r"sensor_size \(width, height, polarities\), got \(5, 3\)"):
         events_to_frames(GOOD, (5, 3), dt=1)
-    with pytest.raises(ValueError, match="without y are of a sensor of height 1"):
+    with pytest.raises(ValueError, match="without y need a sensor of height 1"):
         events_to_frames({"t": GOOD["t"], "x": GOOD["x"]}, SIZE, dt=1)
 
 

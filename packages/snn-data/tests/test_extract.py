@@ -95,7 +95,7 @@ def test_two_archives_may_share_a_folder(tmp_path):
 def test_existing_files_are_not_overwritten(tmp_path):
     archive = as_zip(tmp_path / "set.zip")
     (tmp_path / "out" / "Train").mkdir(parents=True)
-    with pytest.raises(FileExistsError, match=r"Train exists: set\.zip is already unpacked, or move it away"):
+    with pytest.raises(FileExistsError, match=r"Train exists, so set\.zip is not unpacked: move it away"):
         extract(archive, tmp_path / "out")
     assert content(tmp_path / "out") == {}
 
@@ -142,7 +142,7 @@ def test_a_duplicate_name_is_refused(tmp_path, pair):
     with tarfile.open(tmp_path / "set.tar", "w") as packed:
         for name in pair:
             packed.addfile(tarfile.TarInfo(name))
-    assert_refused(tmp_path / "set.tar", tmp_path / "out", "is there twice")
+    assert_refused(tmp_path / "set.tar", tmp_path / "out", "appears twice")
 
 
 def test_a_name_twice_in_a_zip_archive_is_refused(tmp_path):
@@ -150,20 +150,20 @@ def test_a_name_twice_in_a_zip_archive_is_refused(tmp_path):
         packed.writestr("a", "1")
         with pytest.warns(UserWarning, match="Duplicate name"):
             packed.writestr("a", "2")
-    assert_refused(tmp_path / "set.zip", tmp_path / "out", "is there twice")
+    assert_refused(tmp_path / "set.zip", tmp_path / "out", "appears twice")
 
 
 @pytest.mark.parametrize("pack", [as_zip, as_tar])
 def test_more_bytes_than_allowed_are_refused(tmp_path, pack):
     archive = pack(tmp_path / "set")
-    assert_refused(archive, tmp_path / "out", "makes more than max_bytes=140002", max_bytes=140_002)
+    assert_refused(archive, tmp_path / "out", "exceeds max_bytes=140002", max_bytes=140_002)
     extract(archive, tmp_path / "out", max_bytes=140_003)
 
 
 @pytest.mark.parametrize("pack", [as_zip, as_tar])
 def test_more_files_than_allowed_are_refused(tmp_path, pack):
     archive = pack(tmp_path / "set")
-    assert_refused(archive, tmp_path / "out", "one more than max_files=2", max_files=2)
+    assert_refused(archive, tmp_path / "out", "exceeds max_files=2", max_files=2)
     extract(archive, tmp_path / "out", max_files=3)
 
 

@@ -26,7 +26,7 @@ def test_the_repr_shows_number_and_lengths():
 
 @pytest.mark.parametrize("targets", [torch.zeros(3), torch.tensor(1)])
 def test_another_number_of_targets_is_refused(targets):
-    with pytest.raises(ValueError, match="one target a sample, got 2 sequences"):
+    with pytest.raises(ValueError, match="one target per sample, got 2 sequences"):
         LabelledSequences([torch.zeros(1), torch.zeros(2)], targets)
 
 

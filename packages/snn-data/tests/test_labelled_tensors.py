@@ -32,5 +32,5 @@ def test_the_repr_shows_the_shapes():
 
 @pytest.mark.parametrize(("data", "targets"), [((3, 2), (4,)), ((3,), ()), ((), (3,))])
 def test_tensors_of_different_length_are_refused(data, targets):
-    with pytest.raises(ValueError, match="one target a sample"):
+    with pytest.raises(ValueError, match="one target per sample"):
         LabelledTensors(torch.zeros(data), torch.zeros(targets))

@@ -94,7 +94,7 @@ def test_a_tensor_that_needs_grad_comes_back_without_a_graph(tmp_path):
     ],
 )
 def test_samples_that_do_not_fit_are_refused_and_leave_no_file(tmp_path, sample, name):
-    with pytest.raises(TypeError, match=f"a sample holds a {name}, which cannot be cached"):
+    with pytest.raises(TypeError, match=f"a sample contains a {name}, which cannot be cached"):
         write_sample(tmp_path / "sample.npz", [1, sample])
     assert list(tmp_path.iterdir()) == []
 
@@ -108,7 +108,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
         buffer = io.BytesIO()
         np.lib.format.write_array_header_1_0(buffer, {"descr": "|O", "fortran_order": False, "shape": ()})
         packed.writestr("tree.npy", buffer.getvalue() + pickle.dumps(Bomb()))
-    with pytest.raises(ValueError, match="holds no sample that write_sample wrote"):
+    with pytest.raises(ValueError, match="contains no sample that write_sample wrote"):
         read_sample(tmp_path / "sample.npz")
 
 

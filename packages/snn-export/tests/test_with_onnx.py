@@ -143,7 +143,7 @@ def test_weights_that_a_file_cannot_hold_are_refused(tmp_path: pathlib.Path, mon
     net = nn.Sequential(nn.Linear(3, 5), snn.Leaky(beta=0.5, init_hidden=True)).eval()
     monkeypatch.setattr(onnx_model, "_LARGEST", 4 * (3 * 5 + 5) - 1)
     monkeypatch.setattr(onnx_model, "_model", None)  # which fails in ways of its own for more than a file holds
-    with pytest.raises(ValueError, match=r"the model takes .* GiB, and a file of ONNX at most 2; export its parts"):
+    with pytest.raises(ValueError, match=r"the model takes .* GiB, but an ONNX file at most 2; export its parts"):
         export(net, torch.zeros(1, 3), tmp_path / "net.onnx", format="onnx")
     assert not list(tmp_path.iterdir())
 

@@ -112,7 +112,7 @@ def neuron(description):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(version=2), "a bundle of version 2, this snn-ipu reads 1"),
+        (lambda d: d.update(version=2), "a bundle of version 2, but this snn-ipu reads 1"),
         (lambda d: d.update(format="other"), "does not describe a program of snn-ipu"),
         (lambda d: d.update(weights_sha256="0" * 64), "is not the file that was written with program.json"),
         (lambda d: d.pop("output"), "has the parts"),
@@ -164,7 +164,7 @@ def test_a_truncated_file_is_refused(folder, name, share):
 @pytest.mark.parametrize("name", ["program.json", "weights.npz"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    with pytest.raises(snn_ipu.BundleError, match=f"holds no {name}"):
+    with pytest.raises(snn_ipu.BundleError, match=f"contains no {name}"):
         snn_ipu.load(folder)
 
 
@@ -243,14 +243,14 @@ def _npy(header: str, data: bytes = b"") -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("a.txt", b"", "holds .npy files only"),
+        ("a.txt", b"", "contains only .npy files"),
         ("a.npy", b"", "is not a .npy file"),
         ("a.npy", b"\x93NUMPY\x03\x00", "is not a .npy file"),
         ("a.npy", b"\x93NUMPY\x01\x00", "not a readable .npz"),
         ("a.npy", _npy("{"), "has no readable header"),
         ("a.npy", _npy("__import__('os')"), "has no readable header"),
-        ("a.npy", _npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", b"x"), "holds '|O'"),
-        ("a.npy", _npy("{'descr': ['<f4'], 'fortran_order': False, 'shape': ()}", b"x"), "a bundle holds numbers"),
+        ("a.npy", _npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", b"x"), "contains '|O'"),
+        ("a.npy", _npy("{'descr': ['<f4'], 'fortran_order': False, 'shape': ()}", b"x"), "a bundle contains numbers"),
         ("a.npy", _npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,)}", b"abcd"), "in C order"),
         ("a.npy", _npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", b"abcd"), "the 2 numbers"),
         ("a.npy", _npy("{'descr': '<f4', 'fortran_order': False, 'shape': (10**18,)}", b""), "has no readable header"),

@@ -54,8 +54,8 @@ def test_a_manifest_that_fits_lets_the_library_pass(ops):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"poplar": "3.3.0"}, "was built for Poplar 3.3.0, this is 3.4.0"),
-        ({"popart_hash": "beef"}, "was built for the PopART of hash beef, this is f00d"),
+        ({"poplar": "3.3.0"}, "was built for Poplar 3.3.0, not 3.4.0"),
+        ({"popart_hash": "beef"}, "was built for the PopART of hash beef, not f00d"),
         ({"sources": "0" * 64}, "was built for the sources of hash 0000"),
         ({"sha256": "0" * 64}, "was built for a library of hash 0000"),
         ({"sha256": None}, "not a readable manifest"),
@@ -83,7 +83,7 @@ def test_another_library_under_a_true_manifest_is_refused_before_it_is_loaded(op
 
 
 def test_a_build_for_another_sdk_is_named(ops):
-    with pytest.raises(IpuUnavailable, match=f"built for Poplar 3.4.0, this is 3.3.0: {REMEDY}"):
+    with pytest.raises(IpuUnavailable, match=f"built for Poplar 3.4.0, not 3.3.0: {REMEDY}"):
         compiled_op.checked("3.3.0", "f00d", ops)
 
 

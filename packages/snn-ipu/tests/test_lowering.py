@@ -277,7 +277,7 @@ def test_a_net_that_cannot_be_lowered_is_refused_with_its_first_issue():
     ("arguments", "error", "text"),
     [
         ((3, torch.zeros(2, 1, 1)), TypeError, "a net .* can be lowered, got int"),
-        ((nn.Identity(), [1]), TypeError, r"the example is a tensor \[T, batch, ...\], got list"),
+        ((nn.Identity(), [1]), TypeError, r"the example must be a tensor \[T, batch, ...\], got list"),
         ((nn.Identity(), torch.zeros(0, 2, 3)), ValueError, r"shape \(0, 2, 3\)"),
         ((nn.Identity(), torch.zeros(3)), ValueError, r"shape \(3,\)"),
     ],

@@ -44,4 +44,4 @@ def test_without_an_ipu_the_reason_is_printed(folder, tmp_path, capsys):
     assert "PopTorch is not importable" in capsys.readouterr().err
     assert not (tmp_path / "report.json").exists()
     assert report.main([str(tmp_path)]) == 1
-    assert "holds no program.json" in capsys.readouterr().err
+    assert "contains no program.json" in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_rows_that_are_not_samples_reach_no_neuron_and_no_output(function):
     for net, where in ((Net(Step(function)), "lif"), (nn.Sequential(nn.Linear(5, 3), Step(function)), "")):
         (issue,) = snn_ipu.check(net, XS)
         assert (issue.code, issue.where) == ("IPU004", where)
-        assert "another size than the batch" in issue.message
+        assert "not as long as the batch" in issue.message
 
 
 class Shares(snn.SpikingNeuron):

@@ -37,7 +37,7 @@ def test_a_refusal_names_place_meaning_value_and_remedy():
     assert error.code == "NIR208"
     assert str(error) == (
         "NIR208: node 'lif', tau: a time constant or delay is out of range: -1.0 at [3]; "
-        "time constants are > 0, delays >= 0"
+        "time constants must be > 0 and delays >= 0"
     )
 
 

@@ -140,8 +140,8 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, capsys):
 @pytest.mark.parametrize(
     ("array", "complaint"),
     [
-        (np.ones((5, 1, 4)), "shape [5, 1, 4] where [T, batch, 3] belongs"),
-        (np.ones(3), "shape [3] where [T, batch, 3] belongs"),
+        (np.ones((5, 1, 4)), "expected shape [T, batch, 3] with T at least 1, got [5, 1, 4]"),
+        (np.ones(3), "expected shape [T, batch, 3] with T at least 1, got [3]"),
         (np.ones((0, 1, 3)), "with T at least 1"),
         (np.full((5, 1, 3), 1j), "real numbers"),
         (np.array([{}]), "allow_pickle=False"),

@@ -287,9 +287,9 @@ def test_a_loop_over_neurons_that_keep_their_state(steps):
         (lambda net, x: net.lif(x) + net.lif(x), "NIR411", r"'add': .*values of the steps \[0, 1\] are combined"),
         (lambda net, x: net.lif(net.lif(x)), "NIR411", "'lif': .*call 2 does not continue from the last one with the"),
         (lambda net, x: [net.lif(x), net.lif(x)][1], "NIR403", "'lif_1': .*a value of step 1 alone is returned"),
-        (lambda net, x: torch.stack([net.lif(x), net.lif(x)]).sum(0), "NIR403", "all time steps at once are used"),
-        (lambda net, x: torch.stack([net.lif(x), net.lif(x)][::-1]), "NIR403", "not the same value of all time steps"),
-        (lambda net, x: torch.stack([net.lif(x), x]), "NIR403", "not the same value of all time steps in order"),
+        (lambda net, x: torch.stack([net.lif(x), net.lif(x)]).sum(0), "NIR403", "uses all time steps at once"),
+        (lambda net, x: torch.stack([net.lif(x), net.lif(x)][::-1]), "NIR403", "not the same value of every time step"),
+        (lambda net, x: torch.stack([net.lif(x), x]), "NIR403", "not the same value of every time step in order"),
         (lambda net, x: torch.stack([net.lif(x), net.lif(x)], 1), "NIR411", r"steps \[0, 1\] are combined"),
     ],
 )
@@ -416,7 +416,7 @@ IMAGE, SIGNAL = (1, 3, 4, 4), (1, 3)
     ],
 )
 def test_the_function_of_a_layer_that_nir_has_is_refused_with_the_layers_name(call, shape, layer):
-    with pytest.raises(NIRError, match=f"NIR403: .*only its layer can be written; use {layer}$"):
+    with pytest.raises(NIRError, match=f"NIR403: .*only its layer can be exported; use {layer}$"):
         to_nir(Calls(lambda net, x: net.lif(call(x)), lif=leaky()), torch.zeros(shape))
 
 
@@ -463,7 +463,7 @@ def sets_items(net, x):
 
 @pytest.mark.parametrize("forward", [changes_a_view, is_seen_in_a_view, sets_items])
 def test_a_value_changed_in_place_under_another_name_is_refused(forward):
-    with pytest.raises(NIRError, match=r"NIR404: Calls: .*not what its calls compute one by one; do not change values"):
+    with pytest.raises(NIRError, match=r"NIR404: Calls: .*not what the recorded calls compute; do not change values"):
         to_nir(Calls(forward, fc=nn.Linear(3, 3), lif=leaky()), torch.zeros(2, 3))
 
 

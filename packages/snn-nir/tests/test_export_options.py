@@ -77,7 +77,7 @@ def test_a_module_may_be_left_out_only_if_it_keeps_the_shape():
     with pytest.warns(NIRWarning, match=r"NIR407: '1' \(ReLU\): left out of the graph"):
         graph = to_nir(net, X, on_unsupported="drop")
     assert ("0", "2") in graph.edges
-    with pytest.raises(NIRError, match=r"NIR401: '1' \(MaxPool1d\): .*NIR has no maximum; replace it by a layer"):
+    with pytest.raises(NIRError, match=r"NIR401: '1' \(MaxPool1d\): .*NIR has no maximum; replace it with a layer"):
         to_nir(nn.Sequential(nn.Linear(3, 4), nn.MaxPool1d(2)), X, on_unsupported="drop")
 
 

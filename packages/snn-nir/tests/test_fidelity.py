@@ -52,7 +52,7 @@ def test_a_reset_that_only_the_metadata_knows_is_found():
     plain = fidelity(model, graph, num_steps=50, metadata=False)
     assert plain.first_difference is not None
     assert plain.spikes["1"][0] > plain.spikes["1"][1]
-    assert plain.losses == ("'1' resets by subtraction in its metadata alone; other readers reset it to zero",)
+    assert plain.losses == ("'1' resets by subtraction only in its metadata; other readers reset it to zero",)
     report = str(plain).splitlines()
     assert report[0] == f"first difference in step {plain.first_difference} of 50"
     assert report[-1].startswith("  lost: '1' resets by subtraction")
@@ -210,8 +210,8 @@ def test_losses_name_what_no_reader_finds():
     assert [text.split(":")[0].split(" ")[0] for text in lost] == ["'0'", "'1'", "'1'", "'2'"]
     assert "weights are rounded by up to" in lost[0]
     assert "inhibition=True" in lost[1]
-    assert "does not decay where beta is 1; in tau it does, a little" in lost[2]
-    assert "a function, which no file can hold" in lost[3]
+    assert "does not decay where beta is 1, but decays a little in the graph, by its tau" in lost[2]
+    assert "a function, which a file cannot store" in lost[3]
 
 
 def test_a_state_of_another_name_than_mem_has_no_membrane_to_compare():

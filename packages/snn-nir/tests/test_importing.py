@@ -152,7 +152,7 @@ def test_an_open_file_is_read():
 
 @pytest.mark.parametrize("wrong", [None, 3, [], torch.nn.Linear(1, 1)])
 def test_anything_else_is_refused(wrong):
-    with pytest.raises(TypeError, match=r"from_nir takes a nir\.NIRGraph or a path, got"):
+    with pytest.raises(TypeError, match=r"from_nir takes a nir\.NIRGraph, a file or a path, got"):
         from_nir(wrong)
 
 

@@ -103,7 +103,7 @@ def flattening(start_dim: int) -> nir.NIRGraph:
 
 def test_a_flatten_that_counts_the_batch_is_refused_with_the_axis_that_fits():
     message = r"NIR204: edge 'flatten_0' -> 'linear_1': .*\[2, 12\] where node 'linear_1' takes \[24\]; "
-    remedy = r"NIR counts axes without the batch: of node 'flatten_0' start_dim is 1, and 0 gives \[24\]"
+    remedy = r"NIR counts axes without the batch: in node 'flatten_0', start_dim=0 instead of 1 gives \[24\]"
     with pytest.raises(NIRError, match=message + remedy):
         from_nir(flattening(1))
     with pytest.raises(NIRError, match=r"NIR204: node 'flatten_0': .*start_dim 3 .*NIR counts axes without the batch"):

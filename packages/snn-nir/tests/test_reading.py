@@ -146,7 +146,7 @@ def replace(path: str, value, **options):
 LIF = "node/nodes/lif_6"
 REFUSED = {
     "no graph": (replace("node", None), "NIR102", "no group 'node'"),
-    "data in place of the graph": (replace("node", 1.0), "NIR102", "data where a group belongs"),
+    "data in place of the graph": (replace("node", 1.0), "NIR102", "expected a group, got data"),
     "no type": (replace(f"{LIF}/type", None), "NIR108", r"node 'lif_6': .*: type"),
     "no field": (replace(f"{LIF}/tau", None), "NIR108", r"node 'lif_6': .*: tau"),
     "no edges": (replace("node/edges", None), "NIR108", "graph: .*: edges"),
@@ -158,7 +158,7 @@ REFUSED = {
     ),
     "text for numbers": (replace(f"{LIF}/tau", "long"), "NIR106", r"node 'lif_6', tau: .*text"),
     "numbers for names": (replace("node/edges", np.ones((2, 2))), "NIR106", r"edges: .*numbers of shape \(2, 2\)"),
-    "edges of three": (replace("node/edges", [["a", "b", "c"]]), "NIR106", "where a pair of names belongs"),
+    "edges of three": (replace("node/edges", [["a", "b", "c"]]), "NIR106", "expected a pair of names, got"),
     "no value": (replace(f"{LIF}/tau", h5py.Empty("f4")), "NIR106", "no value"),
     "complex": (replace(f"{LIF}/tau", 1j * np.ones(3)), "NIR106", "tau: .*type complex128"),
     "records": (replace(f"{LIF}/tau", np.zeros(3, [("a", "f4"), ("b", "i4")])), "NIR106", "tau"),

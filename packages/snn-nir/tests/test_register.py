@@ -227,7 +227,7 @@ def test_the_last_drawing_of_a_class_counts_as_in_a_notebook_cell_that_is_run_ag
         ("Leaky", draw_circuit, r"neuron is 'Leaky'; pass a class of spiking neurons"),
         (snn.Leaky(0.9), draw_circuit, r"neuron is Leaky\(beta=0.9.*\); pass a class .*type\(neuron\)"),
         (snn.StateLeaky, draw_circuit, r"StateLeaky takes all time steps at once; .* one step"),
-        (snn.SpikingNeuron, draw_circuit, r"SpikingNeuron has no equation; pass a class with an integrate"),
+        (snn.SpikingNeuron, draw_circuit, r"SpikingNeuron has no equation; pass a class that defines integrate"),
         (Adaptive, "mem", r"draw is 'mem'; pass a function draw\(neuron, drawing\)"),
     ],
 )

@@ -12,7 +12,7 @@ __all__ = ["read_array_pickle"]
 
 
 def read_array_pickle(path: Path) -> Any:
-    """Read the one object of a ``.npy`` file: arrays, numbers, strings, and lists and dicts of them.
+    """Read the single object in a ``.npy`` file: arrays, numbers, strings, and lists and dicts of them.
 
     Such a file is a pickle, which may name any function of any module and have it called. Here it may name only the
     functions with which arrays are stored, under NumPy's module names before and since 2.0.
@@ -27,7 +27,7 @@ def read_array_pickle(path: Path) -> Any:
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         if dtype != np.dtype(object) or shape != ():
-            raise ValueError(f"{path} holds {dtype} of shape {list(shape)}, not one object: read it by numpy.load")
+            raise ValueError(f"{path} contains {dtype} of shape {list(shape)}, not one object: read it with numpy.load")
         return _ArrayUnpickler(file, path).load().item()
 
 

@@ -21,7 +21,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Source: ``rename`` in POSIX.1-2024, which replaces a file in one step.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # not one of tempfile's, which other users may not read
+    # not a file made by tempfile, which other users cannot read
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("x+b") as file:

@@ -42,7 +42,7 @@ class AugmentedDataset(Dataset[Any]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        # a copy has memory of its own, which its workers share again
+        # a copy has its own memory, which it shares with its workers
         self._epoch.share_memory_()
 
     @property
@@ -61,7 +61,7 @@ class AugmentedDataset(Dataset[Any]):
         """
         if epoch < 0:
             raise ValueError(f"set_epoch needs an epoch of 0 or more, got {epoch}")
-        # so that it may be changed also if the data set was built or copied in inference mode
+        # so that it can be changed even if the data set was built or copied in inference mode
         with torch.inference_mode():
             self._epoch.fill_(epoch)
 
@@ -70,7 +70,7 @@ class AugmentedDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
+            raise IndexError(f"there is no sample {index}: the data set has {len(self)} samples")
         index %= len(self)
         data, target = self.dataset[index]
         seed = mixed_seed(self.seed, self.epoch, index)

@@ -29,7 +29,7 @@ class CachedDataset(Dataset[Any]):
         transform: Applied to ``data``; None keeps it.
         target_transform: Applied to ``target``; None keeps it.
         folder: Folder of the files.
-        dataset_key: A name of the data set's content, or None to use the content of each sample.
+        dataset_key: A name for the data set's content, or None to use the content of each sample.
 
     Example:
         >>> CachedDataset([(1, 2)], None, None, Path("cache"), None)
@@ -49,11 +49,11 @@ class CachedDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
+            raise IndexError(f"there is no sample {index}: the data set has {len(self)} samples")
         place = index % len(self)
         load = functools.cache(lambda: self.dataset[place])
         content = (self.dataset_key, place) if self.dataset_key is not None else load()
-        # the transforms are read each time, as one that was changed in place makes different samples from then on
+        # the transforms are read at every access, because one that is changed in place makes different samples
         key = fingerprint((FORMAT, content, self.transform, self.target_transform))
         path = self.folder / key[:2] / f"{key[2:]}.npz"
         try:
@@ -66,13 +66,13 @@ class CachedDataset(Dataset[Any]):
         try:
             write_sample(path, transformed)
         except PermissionError:
-            if not path.exists():  # Windows does not replace a file that another worker, which was faster, is reading
+            if not path.exists():  # Windows does not replace a file that a faster worker is reading
                 raise
         # read from the file even the first time, so that the sample is the same every time
         return read_sample(path)
 
     def _transformed(self, sample: Any, index: int) -> tuple[Any, Any]:
-        """Return the transformed sample; transforms may overwrite it if the data set makes it anew at every access."""
+        """Return the transformed sample; transforms may overwrite one that the data set creates at every access."""
         data, target = sample
         before = _content(sample)
         data = data if self.transform is None else self.transform(data)
@@ -89,7 +89,7 @@ class CachedDataset(Dataset[Any]):
 
 
 def _content(sample: Any) -> str | None:
-    """Return the fingerprint of a sample; None if it has none, which is allowed with a key of the data set."""
+    """Return the fingerprint of a sample; None if it has none, which is allowed if the data set has a key."""
     try:
         return fingerprint(sample)
     except TypeError:
@@ -115,7 +115,7 @@ def cached(
     Args:
         dataset: Data set of ``(data, target)`` pairs, indexed from 0, with a length.
         transform: Applied to ``data`` once; it must always give the same result, so leave randomness to `augmented`,
-            and must not overwrite what the data set holds.
+            and must not overwrite the data set's own sample.
         target_transform: Applied to ``target`` once.
         folder: Folder of the files; ``samples`` in `data_folder` if None. It may be deleted at any time.
         dataset_key: A text that names the data set's content, such as the checksum of its archive. With it a sample is

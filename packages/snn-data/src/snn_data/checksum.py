@@ -32,9 +32,11 @@ def parsed_checksum(checksum: str) -> tuple[str, str]:
 
 
 def check_file(path: Path, checksum: str) -> None:
-    """Check that a file has a checksum."""
+    """Raise unless a file has this checksum."""
     algorithm, expected = parsed_checksum(checksum)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     if digest != expected:
-        raise ChecksumError(f"{path} has the {algorithm} {digest}, expected {expected}: it is damaged or another file")
+        raise ChecksumError(
+            f"{path} has the {algorithm} {digest}, expected {expected}: it is damaged or a different file"
+        )

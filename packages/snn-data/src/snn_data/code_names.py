@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 __all__ = ["named_by", "names_of"]
 
-# attributes that Python sets in every module: its origin, which says nothing about what it does
+# attributes that Python sets in every module: they say where it comes from, not what it does
 MODULE_NOTES = frozenset(
     ["__builtins__", "__cached__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"]
 )
@@ -24,7 +24,7 @@ def named_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
     """Find the globals that a function names and the modules that it imports when it runs.
 
     Yields:
-        Pairs of a name and its object; None for a module that does not exist, and others are imported.
+        Pairs of a name and its object. Modules are imported; the object is None for one that does not exist.
     """
     code, namespace = function.__code__, function.__globals__
     for name, members in _imports(code):

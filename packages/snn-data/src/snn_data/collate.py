@@ -71,6 +71,8 @@ def collate(samples: Sequence[tuple[Any, Any]]) -> RaggedBatch:
 def _check_alike(what: str, shapes: list[torch.Size], dtypes: list[torch.dtype]) -> None:
     for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True)):
         if shape != shapes[0]:
-            raise ValueError(f"collate needs {what} of one shape, got {list(shapes[0])} and, {i} later, {list(shape)}")
+            raise ValueError(
+                f"collate needs {what} of one shape, got {list(shapes[0])} in sample 0 and {list(shape)} in sample {i}"
+            )
         if dtype != dtypes[0]:
-            raise TypeError(f"collate needs {what} of one dtype, got {dtypes[0]} and, {i} later, {dtype}")
+            raise TypeError(f"collate needs {what} of one dtype, got {dtypes[0]} in sample 0 and {dtype} in sample {i}")

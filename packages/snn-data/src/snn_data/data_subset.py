@@ -26,7 +26,7 @@ def data_subset(dataset: DatasetT, subset: int, idx: int = 0) -> DatasetT:
         idx: Number of the part, from 0 to ``subset - 1``.
 
     Returns:
-        The same object, holding ``n // subset`` samples.
+        The same object, now with ``n // subset`` samples.
 
     Raises:
         TypeError: If `subset` or `idx` is not an integer, or the data set lacks ``data`` or ``targets``.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 __all__ = ["HasDataAndTargets", "check_fields", "take"]
 
-# bytes from which numpy requests huge pages, which take half the time to fill; torch never does
+# size in bytes from which numpy requests huge pages, which take half the time to fill; torch never does
 _LARGE = 4 * 2**20
 
 
@@ -29,12 +29,12 @@ def check_fields(dataset: HasDataAndTargets, caller: str) -> int:
     for field in ("data", "targets"):
         if not hasattr(getattr(dataset, field, None), "__len__"):
             raise TypeError(
-                f"{caller} needs a data set with attributes 'data' and 'targets', one entry a sample; "
+                f"{caller} needs a data set with attributes 'data' and 'targets', one entry per sample; "
                 f"{type(dataset).__name__} has no such {field!r} (torch.utils.data.Subset works on any data set)"
             )
     samples, targets = len(dataset.data), len(dataset.targets)
     if samples != targets:
-        raise ValueError(f"{caller} needs one target a sample, got {samples} samples and {targets} targets")
+        raise ValueError(f"{caller} needs one target per sample, got {samples} samples and {targets} targets")
     return samples
 
 

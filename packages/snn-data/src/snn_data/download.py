@@ -1,4 +1,4 @@
-"""Downloads that resume where they broke off, are checked, and appear only once they are right."""
+"""Downloads that resume where they broke off, are checked, and appear only once they are complete and correct."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["download"]
 
 CHUNK = 1 << 18
 Progress = Callable[[int, int | None], None]
-"""A function of the bytes received so far, and the bytes in all or None if the server does not say."""
+"""A function of the bytes received so far and the total number of bytes, or None if the server does not state it."""
 
 
 def download(
@@ -39,14 +39,14 @@ def download(
 
     Bytes go to ``<path>.part``, which gets its final name when the checksum is right. A download that broke off, in
     this call or an earlier one, continues where it stopped. Without a checksum nothing would detect that the file has
-    changed in the meantime, so then each call starts again, with a part of its own that it deletes after an error. A
+    changed in the meantime, so then each call starts again, with a separate part that it deletes after an error. A
     finished file with a different checksum is deleted. Several processes may download the same path at once.
 
     Args:
         url: Address, ``http`` or ``https``.
         path: Destination of the file; missing folders are created.
         checksum: ``"sha256:"`` or ``"md5:"`` and hexadecimal digits; None accepts any content.
-        progress: True for a line on a terminal, or a function of the bytes done and the bytes in all (or None).
+        progress: True for a line on a terminal, or a function of the bytes done and the total (or None).
         max_bytes: Largest accepted number of bytes.
         timeout: Seconds without an answer after which a connection counts as broken.
         tries: Number of connections to try, at least 1; each goes on where the one before broke off.
@@ -136,7 +136,7 @@ def _receive(
             return
         except urllib.error.HTTPError as error:
             error.close()
-            raise OSError(f"{url}: the server answers {error.code} {error.reason}") from None
+            raise OSError(f"{url}: the server answered {error.code} {error.reason}") from None
         except (OSError, http.client.HTTPException) as error:
             if attempt == tries:
                 raise OSError(
@@ -163,7 +163,7 @@ def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, time
         if response.status != 206:
             there = 0
         elif not re.match(rf"bytes {there}-", response.headers.get("Content-Range", "")):
-            raise ValueError(f"{url}: asked for bytes from {there} and got {response.headers.get('Content-Range')!r}")
+            raise ValueError(f"{url}: asked for bytes from {there} on, got {response.headers.get('Content-Range')!r}")
         length = response.headers.get("Content-Length")
         total = there + int(length) if length else None
         _check_size(url, total or 0, max_bytes)
@@ -178,10 +178,10 @@ def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, time
                 file.write(chunk)
                 progress(there, total)
             if total is not None and there < total:
-                raise ConnectionError(f"{there} of {total} bytes came")
+                raise ConnectionError(f"only {there} of {total} bytes arrived")
             file.truncate()
 
 
 def _check_size(url: str, size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
-        raise ValueError(f"{url}: {size} bytes or more, and max_bytes={max_bytes}")
+        raise ValueError(f"{url}: {size} bytes or more, but max_bytes is {max_bytes}")

@@ -37,7 +37,7 @@ def dvs_gesture(
         valid_share: Share of the training recordings in the validation part, as closely as whole people allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
-        download: Whether to download what is missing; it is large.
+        download: True to download what is missing; the data set is large.
 
     Returns:
         ``(train, valid, test)`` of ``(frames, gesture)`` pairs. The frames are counts ``[T, 2, 128, 128]``, with T as
@@ -46,7 +46,7 @@ def dvs_gesture(
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If recordings are missing and `download` is False.
-        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is not the expected file; see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

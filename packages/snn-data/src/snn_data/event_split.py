@@ -15,14 +15,14 @@ __all__ = ["EventSplit", "event_split"]
 
 
 class EventSplit(NamedTuple):
-    """Parts of an event data set, with no recording in two; each yields ``(sample, class)`` pairs, cached on disk."""
+    """Parts of an event data set that share no recording; each yields ``(sample, class)`` pairs, cached on disk."""
 
     train: CachedDataset
     """For the weights."""
     valid: CachedDataset
     """For choosing a model, a step or a stopping time."""
     test: CachedDataset
-    """For the number that is reported, once."""
+    """For the result that is reported; used once."""
 
 
 def event_split(

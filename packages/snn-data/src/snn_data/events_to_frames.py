@@ -32,7 +32,7 @@ def events_to_frames(
         k = \min(\lfloor n\,(t - t_0) / D \rfloor,\ n - 1)
 
     Times keep their unit: `dt`, `start` and `duration` are in the unit of ``events["t"]`` (microseconds in most files).
-    Integer times are binned in integers, and floating-point times in float64, so float16 times lose nothing more.
+    Integer times are binned in integers, and floating-point times in float64, so float16 times lose no more precision.
 
     Args:
         events: Structured array, or mapping of names to arrays or tensors of shape ``[events]``: times ``t``, pixels
@@ -74,10 +74,10 @@ def events_to_frames(
     if start is not None and not -math.inf < start < math.inf:
         raise ValueError(f"events_to_frames needs a finite start, got {start}")
     if num_bins is not None and int(num_bins) != num_bins:
-        raise ValueError(f"events_to_frames needs a whole num_bins, got {num_bins}")
+        raise ValueError(f"events_to_frames needs num_bins to be a whole number, got {num_bins}")
     fields = _fields(events)
     t = _times(fields["t"])
-    # whole numbers, as 1e9 is one, leave the times integers; float64 has gaps from 2^53 on
+    # whole numbers, such as 1e9, leave the times integers; float64 has gaps from 2^53 on
     start, duration = (
         value if value is None else int(value) if t.dtype.kind == "i" and value == int(value) else float(value)
         for value in (start, duration)
@@ -112,7 +112,10 @@ def events_to_frames(
     counts = torch.from_numpy(np.bincount(step * pixels + cell, minlength=steps * pixels))
     frames = counts.to(dtype)
     if not torch.equal(frames.to(torch.int64), counts):
-        raise ValueError(f"events_to_frames counts up to {counts.max()} events in a cell, which {dtype} cannot hold")
+        raise ValueError(
+            f"events_to_frames counts up to {counts.max()} events in a cell, which {dtype} cannot hold: "
+            "pass a wider dtype"
+        )
     return frames.reshape(steps, *shape)
 
 
@@ -147,7 +150,7 @@ def _frame_shape(sensor_size: tuple[int, int, int], *, has_y: bool) -> tuple[int
         raise ValueError(f"events_to_frames needs a sensor_size (width, height, polarities), got {sensor_size}")
     width, height, polarities = sensor_size
     if not has_y and height != 1:
-        raise ValueError(f"events without y are of a sensor of height 1, got sensor_size={sensor_size}")
+        raise ValueError(f"events without y need a sensor of height 1, got sensor_size={sensor_size}")
     return (polarities, height, width) if has_y else (polarities, width)
 
 
@@ -166,8 +169,8 @@ def _cells(fields: dict[str, np.ndarray], sensor_size: tuple[int, int, int]) -> 
         outside = (values < 0) | (values >= size)
         if outside.any():
             raise ValueError(
-                f"events[{name!r}] holds {values[outside][0]}, off a sensor of sensor_size={sensor_size} "
-                f"(width, height, polarities): 0 to {size - 1} are on it"
+                f"events[{name!r}] contains {values[outside][0]}, but with sensor_size={sensor_size} (width, height, "
+                f"polarities) it must be 0 to {size - 1}"
             )
         cell = cell * size + values
     return cell
@@ -196,7 +199,7 @@ def _by_number(t: np.ndarray, bins: int, span: float) -> np.ndarray:
     if span == 0:
         return np.zeros(t.shape, dtype=np.int64)
     if t.dtype.kind == "i" and float(span).is_integer():
-        exact = t if int(span) * bins < 2**63 else t.astype(object)  # Python's own integers, which have no largest one
+        exact = t if int(span) * bins < 2**63 else t.astype(object)  # Python's own integers, which cannot overflow
         step = (exact * bins // int(span)).astype(np.int64)
     else:
         step = np.floor(t * bins / span).astype(np.int64)

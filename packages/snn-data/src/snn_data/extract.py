@@ -27,7 +27,7 @@ DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFE
 
 
 class ArchiveError(ValueError):
-    """Error raised for an archive that is damaged, or holds something that no data set holds.
+    """Error raised for an archive that is damaged, or contains something that does not belong in a data set.
 
     Example:
         >>> issubclass(ArchiveError, ValueError)
@@ -70,7 +70,7 @@ def extract(
     source, target = Path(archive).expanduser(), Path(folder).expanduser()
     target.mkdir(parents=True, exist_ok=True)
     limits = _Limits(source.name, max_bytes, max_files)
-    # beside the destination, so that files are moved there without a copy
+    # in the destination, so that files are moved without a copy
     unpacked = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target))
     try:
         with source.open("rb") as file:
@@ -86,7 +86,7 @@ def extract(
         for entry in entries:
             if (target / entry.name).exists():
                 raise FileExistsError(
-                    f"{target / entry.name} exists: {source.name} is already unpacked, or move it away"
+                    f"{target / entry.name} exists, so {source.name} is not unpacked: move it away to unpack again"
                 )
         for entry in entries:
             os.replace(entry, target / entry.name)
@@ -121,12 +121,12 @@ class _Limits:
         if not (plain or folder):
             raise self.refuse(name, "is a link or a device; only files and folders are unpacked")
         if parts in self.files or (parts in self.folders and not folder) or not self.files.isdisjoint(above):
-            raise self.refuse(name, "is there twice")
+            raise self.refuse(name, "appears twice")
         (self.folders if folder else self.files).add(parts)
         self.folders |= above
         self.entries += 1
         if self.entries > self.max_files:
-            raise self.refuse(name, f"is one more than max_files={self.max_files}")
+            raise self.refuse(name, f"exceeds max_files={self.max_files}")
         if size < 0:
             raise self.refuse(name, f"has a size of {size}")
         self.write(name, size)
@@ -134,7 +134,7 @@ class _Limits:
     def write(self, name: str, size: int) -> None:
         self.bytes += size
         if self.bytes > self.max_bytes:
-            raise self.refuse(name, f"makes more than max_bytes={self.max_bytes}")
+            raise self.refuse(name, f"exceeds max_bytes={self.max_bytes}")
 
 
 def _begins_as_tar(file: BinaryIO) -> bool:

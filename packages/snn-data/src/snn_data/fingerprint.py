@@ -41,12 +41,12 @@ CLASS_NOTES = frozenset(
 
 
 def fingerprint(value: object) -> str:
-    """Return a digest of the content of a value: values with equal digests do the same and hold the same.
+    """Return a digest of the content of a value: values with equal digests behave the same and have the same content.
 
     A function is its compiled code, defaults, closure, and the globals it names, followed through every function, class
     and module that is not installed; what is installed counts by its version. An instance is its class and its state,
     a class its attributes, bases and metaclass. Annotations count by their text. Comments, line numbers and the names
-    of files and modules do not count. What a function reads from files, or reaches by names made while it runs, is not
+    of files and modules do not count. What a function reads from files, or reaches by names that it computes, is not
     seen.
 
     Args:
@@ -241,7 +241,7 @@ class _Walk:
             self.note(getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__))
             self.add(None if isinstance(owner, types.ModuleType) else owner)
             if isinstance(value, np.ufunc) and value.__name__.endswith(" (vectorized)"):
-                # made of a function by np.frompyfunc, which has no attribute for it
+                # made from a function by np.frompyfunc, which has no attribute for it
                 functions = [item for item in gc.get_referents(value) if callable(item)]
                 self.add((functions, value.nin, value.nout, value.identity))
             return

@@ -17,8 +17,8 @@ __all__ = ["group_split"]
 def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed: int = 0) -> SplitIndices:
     r"""Split sample indices so that every group is in one part only.
 
-    Groups are put in random order and go to the test part while each brings its size nearer to ``share * n``; the
-    first always does, and at least one group stays for training.
+    Groups are taken in random order; one goes to the test part if that brings its size nearer to ``share * n``. The
+    first always goes to the test part, and the last always stays for training.
 
     Args:
         groups: Group of each sample (its speaker, say), integers of shape ``[samples]``.
@@ -30,7 +30,7 @@ def group_split(groups: Tensor | np.ndarray | Sequence[int], share: float, seed:
 
     Raises:
         TypeError: If the groups are not integers, or `share` is not a number.
-        ValueError: If the groups are not one-dimensional or fewer than two, or `share` is outside (0, 1).
+        ValueError: If the groups are not one-dimensional, there are fewer than two, or `share` is outside (0, 1).
 
     Example:
         >>> groups = torch.tensor([3, 3, 8, 8, 5, 5])

@@ -59,11 +59,11 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"recording {index} of {len(self)}")
+            raise IndexError(f"there is no recording {index}: the file has {len(self)}")
         file = self._file()
         units = file["spikes/units"][index % len(self)]
         events = np.empty(len(units), dtype=EVENT)
-        # float16 ends at 65,504: in microseconds every time would be infinite
+        # float16 ends at 65,504: most times in microseconds would be infinite
         events["t"] = file["spikes/times"][index % len(self)].astype(np.float64) * 1e6
         events["x"] = units
         events["p"] = 1
@@ -84,7 +84,7 @@ class HeidelbergSpikes(Dataset[tuple[np.ndarray, int]]):
 
 
 def heidelberg_part(source: Any, part: str, folder: str | Path | None, *, may_download: bool) -> HeidelbergSpikes:
-    """Make sure that a part of SHD or SSC lies in its folder, and open it; ``source`` is tonic's class."""
+    """Make sure that a part of SHD or SSC is in its folder, and open it; ``source`` is tonic's class."""
     archive, md5 = getattr(source, f"{part}_zip"), getattr(source, f"{part}_md5")
     file = archive.removesuffix(".zip")
     root = fetch(source, source.base_url + archive, archive, md5, file, folder, may_download=may_download)

@@ -50,16 +50,16 @@ def read_idx(path: str | Path) -> Tensor:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{file} is compressed by gzip and damaged ({error}): get it again") from error
+            raise ValueError(f"{file} is a damaged gzip file ({error}): get it again") from error
     if len(content) < 4 or content[:2] != b"\0\0":
         raise ValueError(
-            f"{file} begins with {content[:4].hex(' ') or 'nothing'}, an idx file with 00 00, a type and a number of "
-            f"dimensions: unpack it, or use a reader for its format"
+            f"{file} begins with {content[:4].hex(' ') or 'nothing'}, but an idx file with 00 00, a type and a number "
+            f"of dimensions: unpack it, or use a reader for its format"
         )
     code, dimensions = content[2:4]
     if code not in DTYPES:
         known = ", ".join(f"0x{known:02X}" for known in DTYPES)
-        raise ValueError(f"{file} names the type 0x{code:02X}, and idx has {known}: get the file again")
+        raise ValueError(f"{file} names the type 0x{code:02X}, but idx has only {known}: get the file again")
     start = 4 + 4 * dimensions
     if len(content) < start:
         raise ValueError(

@@ -24,7 +24,7 @@ def installed_file(package: str, path: str, sha256: str, *, caller: str, extra: 
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(f"{caller}() reads {package}'s copy of the data: pip install 'snn-data[{extra}]'")
     file = Path(spec.submodule_search_locations[0], path)
-    remedy = f"pip install --force-reinstall --no-deps {package}, or a release of it that {caller}() names"
+    remedy = f"pip install --force-reinstall --no-deps {package}, or install a release that help({caller}) names"
     if not file.is_file():
         raise FileNotFoundError(f"{caller}() reads {file}, which is missing: {remedy}")
     try:

@@ -35,8 +35,8 @@ class LabelledSequences(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, data: Sequence[Tensor], targets: Tensor) -> None:
         if targets.ndim == 0 or len(data) != len(targets):
             raise ValueError(
-                f"LabelledSequences needs one target a sample, got {len(data)} sequences and targets "
-                f"{tuple(targets.shape)}: give as many of one as of the other"
+                f"LabelledSequences needs one target per sample, got {len(data)} sequences and targets "
+                f"{tuple(targets.shape)}: give as many targets as sequences"
             )
         for i, sequence in enumerate(data):
             if sequence.ndim == 0:

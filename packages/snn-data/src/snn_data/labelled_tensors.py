@@ -19,7 +19,7 @@ class LabelledTensors(Dataset[tuple[Tensor, Tensor]]):
         targets: One target per sample, shape ``[samples, ...]``.
 
     Raises:
-        ValueError: If `data` and `targets` do not hold the same number of samples.
+        ValueError: If `data` and `targets` do not have the same number of samples.
 
     Example:
         >>> import torch
@@ -36,7 +36,7 @@ class LabelledTensors(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, data: Tensor, targets: Tensor) -> None:
         if data.ndim == 0 or targets.ndim == 0 or len(data) != len(targets):
             raise ValueError(
-                f"LabelledTensors needs one target a sample, got data {tuple(data.shape)} and targets "
+                f"LabelledTensors needs one target per sample, got data {tuple(data.shape)} and targets "
                 f"{tuple(targets.shape)}: give both the same first dimension"
             )
         self.data = data

@@ -18,13 +18,13 @@ __all__ = ["LengthBatches"]
 class LengthBatches(Sampler[list[int]]):
     """A sampler of batches of samples with similar lengths, the batches in random order.
 
-    It is the ``batch_sampler`` of a ``torch.utils.data.DataLoader``. Every sample comes once per epoch. Samples of one
-    length are shuffled before batches are cut, and the batches are shuffled afterward; both orders follow from
+    Pass it to a ``torch.utils.data.DataLoader`` as its ``batch_sampler``. Every sample comes once per epoch. Samples of
+    one length are shuffled before batches are cut, and the batches are shuffled afterward; both orders follow from
     ``(seed, epoch)`` alone. The global random state is neither read nor changed.
 
     Args:
         lengths: Number of steps of each sample, integers of shape ``[samples]``.
-        batch_size: Samples in a batch; the last batch of the longest samples may hold fewer.
+        batch_size: Samples in a batch; the batch with the longest samples may have fewer.
         seed: Seed of all epochs.
         shuffle: True to shuffle; if False, batches come from the shortest to the longest.
         drop_last: True to leave out a batch with fewer samples.

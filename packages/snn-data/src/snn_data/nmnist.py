@@ -36,7 +36,7 @@ def nmnist(
         valid_share: Share of the training recordings in the validation part, in (0, 1).
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
-        download: Whether to download what is missing; it is large.
+        download: True to download what is missing; the data set is large.
 
     Returns:
         ``(train, valid, test)`` of ``(frames, digit)`` pairs. The frames are counts ``[T, 2, 34, 34]``; `collate` makes
@@ -45,7 +45,7 @@ def nmnist(
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If recordings are missing and `download` is False.
-        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is not the expected file; see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

@@ -22,7 +22,7 @@ def write_sample(path: Path, sample: object) -> None:
     """Write a sample to an ``.npz`` file, atomically: arrays as they are, and the rest as JSON.
 
     Raises:
-        TypeError: If the sample holds anything but tensors, arrays (structured ones too), numbers, texts, None, and
+        TypeError: If the sample contains anything but tensors, arrays (structured ones too), numbers, texts, None, and
             lists, tuples and dicts of them.
     """
     arrays: list[np.ndarray] = []
@@ -44,7 +44,7 @@ def read_sample(path: Path) -> Any:
             with np.load(file, allow_pickle=False) as stored:
                 return _decoded(json.loads(str(stored["tree"])), stored)
         except Exception as error:  # zipfile, zlib, json and numpy each have their own ways to refuse a damaged file
-            raise ValueError(f"{path} holds no sample that write_sample wrote ({error}): delete it") from error
+            raise ValueError(f"{path} contains no sample that write_sample wrote ({error}): delete it") from error
 
 
 def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -66,7 +66,7 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
         arrays.append(np.asarray(value))
         return {"scalar": len(arrays) - 1}
     raise TypeError(
-        f"a sample holds a {kind.__module__}.{kind.__qualname__}, which cannot be cached: let the transform return "
+        f"a sample contains a {kind.__module__}.{kind.__qualname__}, which cannot be cached: let the transform return "
         "tensors, arrays, numbers, texts, and lists, tuples and dicts of them"
     )
 

@@ -10,7 +10,7 @@ __all__ = ["mixed_seed"]
 def mixed_seed(*numbers: int) -> int:
     """Mix numbers, such as a seed, an epoch and an index, into one seed.
 
-    Seeds of neighboring numbers are unrelated, and ``(0, 1)`` gives another seed than ``(1, 0)``.
+    Seeds of neighboring numbers are unrelated, and ``(0, 1)`` and ``(1, 0)`` give different seeds.
 
     Source: ``numpy.random.SeedSequence``, whose output is the same on every platform and in every version.
     """

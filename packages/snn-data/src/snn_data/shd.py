@@ -36,7 +36,7 @@ def shd(
         valid_share: Share of the training recordings in the validation part, as closely as whole speakers allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
-        download: Whether to download what is missing.
+        download: True to download what is missing.
 
     Returns:
         ``(train, valid, test)`` of ``(frames, class)`` pairs. The frames are counts ``[T, 700]``, with T as long as the
@@ -45,7 +45,7 @@ def shd(
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If files are missing and `download` is False.
-        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is not the expected file; see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

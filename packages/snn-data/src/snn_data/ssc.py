@@ -28,7 +28,7 @@ def ssc(
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
         cache_folder: Folder of the cached samples, see `cached`.
-        download: Whether to download what is missing; it is large.
+        download: True to download what is missing; the data set is large.
 
     Returns:
         ``(train, valid, test)`` of ``(frames, class)`` pairs. The frames are counts ``[T, 700]``, with T as long as the
@@ -37,7 +37,7 @@ def ssc(
     Raises:
         ImportError: If tonic is not installed.
         FileNotFoundError: If files are missing and `download` is False.
-        OSError, ValueError: If the download fails or is something else, see `download` and `extract`.
+        OSError, ValueError: If the download fails or is not the expected file; see `download` and `extract`.
 
     Example:
         >>> import tempfile, pathlib

@@ -12,7 +12,7 @@ __all__ = ["as_tensor"]
 
 
 def as_tensor(values: Any) -> Tensor:
-    """Return a tensor on its own device; anything else as one on the CPU, whatever the default device is."""
+    """Return a tensor as it is, and anything else as a tensor on the CPU, whatever the default device is."""
     if isinstance(values, Tensor):
         return values
     if isinstance(values, np.ndarray):

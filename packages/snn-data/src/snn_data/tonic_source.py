@@ -24,7 +24,7 @@ def tonic_class(name: str, caller: str) -> Any:
 def fetch(
     source: Any, url: str, filename: str, md5: str, unpacked: str, folder: str | Path | None, *, may_download: bool
 ) -> Path:
-    """Make sure that one part of a data set lies unpacked where tonic looks for it.
+    """Make sure that one part of a data set is unpacked where tonic looks for it.
 
     Args:
         source: tonic's class, which has the name of the folder.
@@ -44,7 +44,7 @@ def fetch(
             raise FileNotFoundError(f"{place / unpacked} is missing: put it there, or call with download=True")
         extract(download(url, place / filename, checksum=f"md5:{md5}"), place)
         if not (place / unpacked).exists():
-            raise FileNotFoundError(f"{place / filename} was unpacked and did not contain {unpacked}")
+            raise FileNotFoundError(f"{place / filename} was unpacked but did not contain {unpacked}")
     return root
 
 

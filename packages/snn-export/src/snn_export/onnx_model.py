@@ -32,7 +32,7 @@ def export_onnx(
 ) -> onnx.ModelProto:
     """Export a net to a checked ONNX model with operators of opset 18.
 
-    Its metadata holds the versions, ``over``, and the states with their shapes.
+    Its metadata contains the versions, ``over``, and the states with their shapes.
 
     Raises:
         ValueError: If ONNX has no operator for something that the net does, or the model is larger than 2 GiB.
@@ -55,7 +55,7 @@ def export_onnx(
 def _must_fit(size: int) -> None:
     if size > _LARGEST:
         raise ValueError(
-            f"export: the model takes {size / 2**30:.1f} GiB, and a file of ONNX at most 2; export its parts"
+            f"export: the model takes {size / 2**30:.1f} GiB, but an ONNX file at most 2; export its parts"
         )
 
 

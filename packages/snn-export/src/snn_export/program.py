@@ -35,7 +35,7 @@ class Program:
         over: ``"step"`` or ``"sequence"``.
         inputs: Its inputs; after the input of a step, the states.
         outputs: Its outputs, followed by the states.
-        states: The names of the states among the inputs or, if these have none, at the end of the sequence.
+        states: The states, with their names among the inputs; over a sequence, the states after the last step.
     """
 
     exported: ExportedProgram
@@ -57,7 +57,7 @@ def axes_of(dynamic: frozenset[str], names: Sequence[str]) -> dict[int, str]:
 
 
 def entries(tensors: Mapping[str, Tensor], free: Mapping[int, str]) -> list[Entry]:
-    """Describe tensors, whose free axes have names."""
+    """Describe tensors; their free axes have names."""
     return [
         Entry(name, tuple(free.get(i, n) for i, n in enumerate(t.shape)), str(t.dtype).removeprefix("torch."))
         for name, t in tensors.items()
@@ -89,12 +89,12 @@ def traced(
         WRITES_OUT.reset(writing_out)
     for part in exported.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # names of source files, which are this machine's
+            node.meta.pop("stack_trace", None)  # names of source files on this machine
     return exported
 
 
 def _why(error: BaseException, free: Sequence[str]) -> str:
-    """Return the meaning of an error of torch.export, in the words of this package if it concerns free axes."""
+    """Return what an error of torch.export means, in the words of this package if it concerns free axes."""
     message = str(error)
     axes = [name for name in free if f"marked {name} as dynamic" in message or f"values of {name} " in message]
     if axes:
@@ -115,5 +115,5 @@ def must_be_same(of_net: Mapping[str, Tensor], of_program: Sequence[Tensor], own
         if item.shape != other.shape or not torch.allclose(item, other, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ValueError(
                 f"export: {name!r} of the program differs from that of {type(owner).__name__}, whose step depends on "
-                "more than its input and the states of its neurons; pass whatever it counts or keeps in and out"
+                "more than its input and the states of its neurons; turn all else that it keeps into inputs and outputs"
             )

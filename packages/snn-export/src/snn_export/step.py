@@ -104,13 +104,13 @@ def two_steps(
     if changed := [name for name, version in _versions(net).items() if version != before.get(name)]:
         raise ValueError(
             f"export: a step of {type(net).__name__} changes {', '.join(map(repr, changed))}, which a program cannot "
-            "do; pass it in and out"
+            "do; make it an input and an output"
         )
     return outputs, states, kept
 
 
 def _versions(net: nn.Module) -> dict[str, int]:
-    """Return how often the buffers of a net were changed, of which those made in inference mode keep no account."""
+    """Return how often each buffer of a net was changed, without those made in inference mode, which do not count."""
     return {name: buffer._version for name, buffer in net.named_buffers() if not buffer.is_inference()}
 
 

@@ -35,7 +35,7 @@ def after_step(states: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def named_inputs(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Return inputs by the names by which the net itself calls them; a single one is ``"x"``."""
+    """Return inputs by the names that the net's ``forward`` gives them; a single one is ``"x"``."""
     if len(inputs) == 1:
         return {"x": inputs[0]}
     parameters = inspect.signature(net.forward).parameters.values()

@@ -22,7 +22,7 @@ def test_files_lie_beside_the_source_and_the_report_tells_their_size(tmp_path):
 
 
 def test_a_budget_refuses_before_a_file_is_written(tmp_path):
-    with pytest.raises(ValueError, match="takes 32 bytes of flash, and flash=31 are allowed"):
+    with pytest.raises(ValueError, match="takes 32 bytes of flash, but flash=31 allows fewer"):
         export(small(), torch.zeros(1, 3), tmp_path / "net.c", format="c", flash=31)
     assert not [*tmp_path.iterdir()]
 

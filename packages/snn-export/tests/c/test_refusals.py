@@ -122,7 +122,7 @@ def test_budgets_are_held_to_the_byte_and_refuse_with_the_numbers(tmp_path):
     report = export_c(net, x).report
     assert export_c(net, x, ram=report.ram, flash=report.flash).report == report
     for name, takes in (("ram", report.ram), ("flash", report.flash)):
-        with pytest.raises(ValueError, match=rf"takes {takes} bytes of {name}, and {name}={takes - 1} are allowed"):
+        with pytest.raises(ValueError, match=rf"takes {takes} bytes of {name}, but {name}={takes - 1} allows fewer"):
             export_c(net, x, tmp_path / "c" / "net.c", **{name: takes - 1})
         with pytest.raises(TypeError, match=f"{name} is '1k'"):
             export_c(net, x, tmp_path / "c" / "net.c", **{name: "1k"})

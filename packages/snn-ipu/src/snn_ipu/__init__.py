@@ -1,4 +1,4 @@
-"""Backend for Graphcore's Intelligence Processing Unit (IPU): lower a net, take the bundle there, bring weights back.
+"""Backend for Graphcore's Intelligence Processing Unit (IPU): lower a net, run its bundle there, bring weights back.
 
 Everything here keeps to the syntax of Python 3.8, on which the IPU's SDK runs; ``check``, ``lower``, ``export``
 and the target need snn-core, and the rest needs only torch. Nothing is imported before it is used.

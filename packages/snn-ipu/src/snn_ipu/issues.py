@@ -18,7 +18,7 @@ class IpuIssue(Issue):
         where: Path of the module in the net, ``""`` for the net itself.
         message: The problem.
         remedy: The action that fixes it.
-        line: ``"file:number"`` of the line of the user's code, ``""`` if there is none.
+        line: The line of the user's code as ``"file:number"``, ``""`` if there is none.
 
     Example:
         >>> print(IpuIssue("IPU001", "fc", "item() reads a value", "use torch.where", "net.py:7"))

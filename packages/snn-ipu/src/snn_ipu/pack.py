@@ -79,7 +79,7 @@ def _operators(ops: Path) -> dict[str, bytes]:
             raise IpuUnavailable(f"{folder / LIBRARY} does not match its manifest: run `python -m snn_ipu.build`")
         results.update({f"snn_ipu/_ops/{folder.name}/{name}": data for name, data in files.items()})
     if not results:
-        raise IpuUnavailable(f"{ops} holds no poplar-<version>: run `python -m snn_ipu.build` first")
+        raise IpuUnavailable(f"{ops} contains no poplar-<version>: run `python -m snn_ipu.build` first")
     return results
 
 

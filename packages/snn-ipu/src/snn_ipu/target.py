@@ -32,7 +32,7 @@ class Ipu:
     api = API
 
     def availability(self) -> Availability:
-        """Return an availability that is true if PopTorch is active and an IPU is attached."""
+        """Return whether PopTorch is active and an IPU is attached, with the reason if not."""
         try:
             poptorch = import_poptorch()
             if poptorch.ipuHardwareIsAvailable():
@@ -59,7 +59,7 @@ class Ipu:
         return [*check(net, _only(example))]
 
     def compile(self, net: nn.Module, *example: Any, **options: Any) -> Callable[[Tensor], Any]:
-        """Return a function of ``xs[T, batch, ...]`` for inference; a :class:`~snn_ipu.Program` trains.
+        """Return a function of ``xs[T, batch, ...]`` for inference; for training, see :class:`~snn_ipu.Program`.
 
         Args:
             net: The net.

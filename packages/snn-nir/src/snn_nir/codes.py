@@ -1,4 +1,4 @@
-"""Codes of everything that snn-nir refuses, repairs or warns of."""
+"""Codes of everything that snn-nir refuses, repairs or warns about."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Code(NamedTuple):
 CODES: dict[str, Code] = {
     # 1xx: the file
     "NIR101": Code("not a readable HDF5 file", "check the path, or write the file again"),
-    "NIR102": Code("the file holds no NIR graph", "a NIR file has a group 'node' of type NIRGraph"),
+    "NIR102": Code("the file contains no NIR graph", "a NIR file has a group 'node' of type NIRGraph"),
     "NIR103": Code("a link that is not a plain entry of this file", "copy what it points to into the file"),
     "NIR104": Code("data kept outside the dataset itself", "store it in the file, without external or virtual parts"),
     "NIR105": Code("larger than the reader allows", "raise the limit in Limits if the file is trusted"),
-    "NIR106": Code("data of a kind that this field cannot hold", "store real numbers for values and text for names"),
+    "NIR106": Code("data of the wrong kind for this field", "store real numbers for values and text for names"),
     "NIR107": Code("nested too deeply, or in itself", "flatten the graph"),
     "NIR108": Code("a field is missing", "write the file with a complete node"),
     "NIR109": Code("unknown node type", "use one of the NIR primitives"),
     "NIR110": Code("unknown field", "remove it, or move it into the node's metadata"),
     "NIR111": Code("damaged data", "write or copy the file again"),
     "NIR112": Code("compressed by an unsupported filter", "write it uncompressed or with gzip or lzf"),
-    "NIR113": Code("a name that a NIR file cannot hold", "rename it to non-empty text without '/' or a null character"),
-    "NIR114": Code("metadata that a NIR file cannot hold", "keep text, numbers, bools, arrays and dicts of these"),
+    "NIR113": Code("a name that a NIR file cannot store", "use non-empty text without '/' or a null character"),
+    "NIR114": Code("metadata that a NIR file cannot store", "keep text, numbers, bools, arrays and dicts of these"),
     "NIR115": Code("the sidecar does not belong to the graph", "write graph and sidecar again, together"),
     "NIR116": Code("unknown compatibility target", "use compat=None or compat='nir<=1.0.4'"),
     "NIR117": Code("cannot be expressed in the older format", "write without compat, or change the node"),
@@ -46,8 +46,8 @@ CODES: dict[str, Code] = {
     "NIR204": Code("shapes disagree", "make the sizes on both ends of the edge equal"),
     "NIR205": Code("a shape cannot be inferred", "give the Input its shape, or the node its input_shape"),
     "NIR206": Code("a parameter has the wrong shape", "give every parameter the shape that the node's type asks for"),
-    "NIR207": Code("a value is NaN or infinite", "replace it by a finite number"),
-    "NIR208": Code("a time constant or delay is out of range", "time constants are > 0, delays >= 0"),
+    "NIR207": Code("a value is NaN or infinite", "replace it with a finite number"),
+    "NIR208": Code("a time constant or delay is out of range", "time constants must be > 0 and delays >= 0"),
     "NIR209": Code("a node is not connected", "connect it or remove it"),
     "NIR210": Code("two edges between the same nodes", "each counts: their values are summed"),
     "NIR211": Code("an added Input or Output", "write the repaired graph to keep it"),
@@ -55,9 +55,9 @@ CODES: dict[str, Code] = {
     "NIR213": Code("a single value where one per neuron is expected", "write the repaired graph to keep it"),
     "NIR214": Code("a shape in the file differs from the inferred one", "write the repaired graph to keep it"),
     "NIR215": Code("a cycle without any node that keeps a state", "put a neuron or a Delay on the cycle"),
-    "NIR216": Code("a text that Python cannot decode", "store it as UTF-8"),
+    "NIR216": Code("text that Python cannot decode", "store it as UTF-8"),
     "NIR217": Code("an unknown profile or target", "use one of those listed"),
-    "NIR218": Code("a part that this target does not run as NIR means it", "see the finding, or choose another target"),
+    "NIR218": Code("a part that this target does not run as NIR does", "see the finding, or choose another target"),
     "NIR219": Code("a nested graph with several inputs or outputs on an edge", "give it one Input and one Output"),
     # 3xx: import
     "NIR301": Code("a node that cannot be run", "use one of the NIR primitives"),
@@ -70,7 +70,7 @@ CODES: dict[str, Code] = {
     "NIR403": Code("an operation that NIR cannot express", "write it with layers, or leave it out of the network"),
     "NIR404": Code(
         "a forward without a fixed graph",
-        "write it for one time step, without branches on values and without the kept states of neurons",
+        "write it for one time step, without branches on values and without using the states that neurons keep",
     ),
     "NIR405": Code("a sample that does not fit", "pass one step's input [batch, ...], or a tuple of them"),
     "NIR406": Code("a value that stays inside its NIR node", "return the spikes, or choose another reset"),
@@ -167,7 +167,7 @@ class NIRWarning(_Coded, UserWarning):
 
 
 def finding(code: str, where: str, problem: str, remedy: str | None = None, *, severity: str = "error") -> Finding:
-    """Return the finding for a code; the table's remedy if ``remedy`` is None.
+    """Return the finding for a code, with the table's remedy if ``remedy`` is None.
 
     Example:
         >>> finding("NIR208", "node 'lif'", "tau is -1.0").message

@@ -76,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     ran.add_argument("--input", metavar="ARRAY.npy", help="input [T, batch, ...]; random spikes if left out")
     steps = partial(_whole, least=1, most=2**31 - 1)
     ran.add_argument("--steps", type=steps, default=100, help="steps of random input (default 100)")
-    ran.add_argument("--rate", type=_share, default=0.1, help="spikes a step of random input, 0 to 1 (default 0.1)")
+    ran.add_argument("--rate", type=_share, default=0.1, help="share of spikes in random input, 0 to 1 (default 0.1)")
     ran.add_argument("--seed", type=partial(_whole, least=0), default=0, help="seed of random input (default 0)")
-    ran.add_argument("--dt", type=float, help="time step in seconds; found in the file if left out")
+    ran.add_argument("--dt", type=float, help="time step in seconds; taken from the file if left out")
     ran.add_argument("--method", choices=("euler", "exact"), help="how time constants become decays")
     ran.add_argument("--output", metavar="ARRAYS.npz", help="write the outputs [T, batch, ...] to this file")
 
@@ -188,17 +188,17 @@ def _inputs(options: argparse.Namespace, graph: nir.NIRGraph) -> dict[str, np.nd
         _must_fit(options.steps, shapes.values())
         return {name: (rng.random(shape) < options.rate).astype(np.float32) for name, shape in shapes.items()}
     if len(ports) != 1:
-        raise ValueError(f"{options.input}: one array for the {len(ports)} inputs {', '.join(ports)}")
+        raise ValueError(f"{options.input}: one array, but the inputs are {', '.join(ports)}; leave out --input")
     array = _loaded(options.input)
     (name, node), *_ = ports.items()
     shape = tuple(int(size) for size in node.input_type["input"])
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{options.input}: it must hold one array of real numbers")
+        raise ValueError(f"{options.input}: it must contain one array of real numbers")
     if array.dtype.itemsize > 8:
-        raise ValueError(f"{options.input}: it holds numbers of longdouble; save it as float64")
+        raise ValueError(f"{options.input}: it contains numbers of dtype longdouble; save it as float64")
     if array.ndim < 2 or array.shape[2:] != shape or not len(array):
         expected = ", ".join(("T", "batch", *map(str, shape)))
-        raise ValueError(f"{options.input}: shape {list(array.shape)} where [{expected}] belongs, with T at least 1")
+        raise ValueError(f"{options.input}: expected shape [{expected}] with T at least 1, got {list(array.shape)}")
     return {name: array.astype(array.dtype.newbyteorder("="))}
 
 
@@ -211,7 +211,7 @@ def _loaded(path: str) -> np.ndarray:
         except Exception as error:  # it may fail anywhere
             reason = " ".join(str(error).split())
             raise ValueError(
-                f"{path}: it must hold one array of real numbers, as numpy.save writes it ({reason})"
+                f"{path}: it must contain one array of real numbers, as numpy.save writes it ({reason})"
             ) from error
 
 

@@ -33,7 +33,7 @@ def export_to_nir(
         module: A module called with one time step.
         sample_data: Input of one step, ``[batch, ...]``; the batch axis does not enter the graph.
         model_name: The name to keep in the metadata of the graph.
-        model_fwd_args: Further arguments of ``forward``, which are not tensors of the graph.
+        model_fwd_args: Further arguments of ``forward``; they do not become inputs of the graph.
         ignore_dims: Axes of the sample that do not belong to a step's shape: none or the batch, ``[0]``.
 
     Returns:

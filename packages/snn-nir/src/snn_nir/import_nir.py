@@ -37,7 +37,7 @@ class StateReturning(nn.Module):
 
         Args:
             input_: ``[batch, ...]``, or a dict of them by the names of the Inputs.
-            state: State before the step; None for the state kept from the last step, at rest before the first.
+            state: State before the step; None for the state kept from the last call, or for rest before the first.
 
         Returns:
             ``(y, state)``.
@@ -53,8 +53,8 @@ class StateReturning(nn.Module):
 def import_from_nir(graph: nir.NIRGraph | str | os.PathLike[str], **options: Any) -> StateReturning:
     """Make a module from a NIR graph, called as ``y, state = net(x)``, one time step per call.
 
-    :func:`~snn_nir.from_nir` makes the same module without the state in its calls, which is what ``unroll`` runs over a
-    whole sequence; here that module is the attribute ``net``.
+    The attribute ``net`` is the module that :func:`~snn_nir.from_nir` makes. Its calls neither take nor return the
+    state, and ``unroll`` runs it over a whole sequence.
 
     Args:
         graph: The graph, which is not changed, or a file.

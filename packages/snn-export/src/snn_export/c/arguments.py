@@ -22,7 +22,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "hardtanh": {"input": None, "min_val": -1.0, "max_val": 1.0},
     "where": {"condition": None, "input": None, "other": None},
 }
-_OPTIONS = {"alpha", "rounding_mode"}  # of which a function may have a value that changes nothing
+_OPTIONS = {"alpha", "rounding_mode"}  # options that some functions have; only values that change nothing are accepted
 _IGNORED = {"inplace"}
 
 

@@ -1,4 +1,4 @@
-"""Layers with delays: the inputs of the last steps lie in a ring, of which every step writes one slot."""
+"""Layers with delays: the inputs of the last steps are in a ring buffer, and every step writes one slot of it."""
 
 from __future__ import annotations
 

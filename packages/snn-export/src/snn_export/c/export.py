@@ -1,4 +1,4 @@
-"""The export of a net as C99: one header and one source, without memory of its own and without dependencies."""
+"""The export of a net as C99: one header and one source, which allocate no memory and have no dependencies."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def export_c(
     Args:
         net: The net, which takes one time step per call, in evaluation mode; its neurons keep their state
             (``init_hidden=True``).
-        x: Input of one step, ``[batch, ...]``; only its shape matters, and if its values are spikes.
+        x: Input of one step, ``[batch, ...]``; only its shape matters, and whether its values are spikes.
         path: The source, such as ``"digits.c"``, which names the net ``digits`` and its functions ``digits_step`` and
-            ``digits_reset``; the other files lie beside it. None writes nothing, and names the net ``net``.
+            ``digits_reset``; the other files go beside it. None writes nothing, and names the net ``net``.
         ram: Most bytes of RAM that it may take.
         flash: Most bytes of constants that it may take.
         recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike equals the
@@ -148,7 +148,7 @@ def _float_source(net: nn.Module, x: Tensor, names: Names) -> Source:
     for kind, tensors in (("parameter", net.named_parameters()), ("buffer", net.named_buffers())):
         for name, tensor in tensors:
             if tensor.is_floating_point() and tensor.dtype != torch.float32:
-                raise TypeError(f"the {kind} {name!r} is {tensor.dtype}; C has float32, call net.float()")
+                raise TypeError(f"the {kind} {name!r} is {tensor.dtype}; a net in C has float32, call net.float()")
     whole = bool((x == x.round()).all()) and bool((x.abs() <= 1).all()) and bool(x.any())
     lowering = Lowering(calls_of(net, x), names, spikes=whole)
     return source_of(lowering.nodes, lowering.input, lowering.outputs(), ("float", "float"), names)
@@ -175,7 +175,7 @@ def _check(net: Any, x: Any, recorded: Any) -> None:
         if not integer and tensor.dtype != torch.float32:
             raise TypeError(f"{name} is {tensor.dtype}; a net in C takes float32, pass {name}.float()")
     if recorded is not None and recorded.shape[2:] != x.shape[1:]:
-        raise ValueError(f"recorded has samples of {tuple(recorded.shape[2:])}, x of {tuple(x.shape[1:])}")
+        raise ValueError(f"recorded has samples of {tuple(recorded.shape[2:])}, but x has {tuple(x.shape[1:])}")
 
 
 def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:

@@ -25,7 +25,7 @@ __all__ = ["IntegerNeuron", "highest", "integer_source"]
 
 @dataclass(eq=False)
 class IntegerNeuron(Layer):
-    """A leaky neuron of integers."""
+    """A leaky neuron that computes with integers."""
 
     neuron: Any
     field: Field

@@ -248,7 +248,7 @@ class Lowering:
             self.nodes.append(Pool(step.path, step.kind, [x], y, kernel, largest))
             return
         if largest and argument(step, 6, "return_indices", False):
-            raise Refusal("return_indices is True; a pooling in C returns numbers alone")
+            raise Refusal("return_indices is True; a pooling layer in C returns only the values")
         taps, padding = argument(step, 1, "kernel_size"), argument(step, 3, "padding", 0)
         dilation = argument(step, 4, "dilation", 1) if largest else 1
         kernel = axes_of(x, y, taps, argument(step, 2, "stride") or taps, padding, dilation)

@@ -41,7 +41,7 @@ class MemoryReport:
         flash: Bytes of constants, which are only read.
         state: Bytes that are kept from step to step.
         scratch: Bytes that a step needs temporarily.
-        ram: ``sizeof(net_state)``, which holds state and scratch.
+        ram: ``sizeof(net_state)``, which contains state and scratch.
         operations: Multiply-adds and element-wise operations of a step, if no zero is skipped.
         layers: The same for each layer, in order.
     """
@@ -70,7 +70,7 @@ class MemoryReport:
         text = [
             f"flash for constants: {self.flash} bytes",
             f"RAM: {self.ram} bytes, of which state {self.state} and scratch {self.scratch}",
-            f"operations a step: {self.operations}, if no input is zero",
+            f"operations per step: {self.operations}, if no input is zero",
         ]
         if self.layers:
             text.append(f"largest layer: {_name(self.largest)}")
@@ -87,7 +87,7 @@ class MemoryReport:
             if isinstance(most, bool) or not isinstance(most, int):
                 raise TypeError(f"{name} is {most!r}; pass a number of bytes as an int, or None")
             if takes > most:
-                raise Refusal(f"the net takes {takes} bytes of {name}, and {name}={most} are allowed; {remedy}")
+                raise Refusal(f"the net takes {takes} bytes of {name}, but {name}={most} allows fewer; {remedy}")
 
 
 def _name(layer: LayerReport) -> str:
@@ -162,7 +162,7 @@ class _Arena:
         self.size = max(self.size, first + buffer.size)
 
     def replace(self, old: Buffer, new: Buffer) -> bool:
-        """Give a value the place of one that nothing else needs; return False if that lies elsewhere."""
+        """Give a value the place of one that nothing else needs; return False if that is elsewhere."""
         if old not in self.live:
             return False
         self._put(new, self.live.pop(old))
@@ -176,7 +176,7 @@ class _Arena:
 def members(routines: Sequence[Routine], placement: Placement) -> list[Field]:
     """Return the members of the state, the widest types first, so that none is padded."""
     fields = [field for routine in routines for field in routine.fields]
-    fields += [Field(_array_of(t), t, size, "what a step needs meanwhile") for t, size in placement.scratch.items()]
+    fields += [Field(_array_of(t), t, size, "temporary memory of a step") for t, size in placement.scratch.items()]
     fields = fields or [Field("unused", "int8_t", 1, "a net that keeps nothing")]
     return sorted(fields, key=lambda field: -BYTES[field.ctype])
 

@@ -33,8 +33,8 @@ class Names:
     def __init__(self, net: str = "net") -> None:
         if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", net) is None or len(net) > _LONGEST or net in KEYWORDS:
             raise ValueError(
-                f"a net in C cannot be called {net!r}; begin with a letter, and use letters, digits and underscores, "
-                f"{_LONGEST} at most, that are not a keyword"
+                f"a net in C cannot be called {net!r}; choose at most {_LONGEST} letters, digits and underscores, "
+                "beginning with a letter, that are not a keyword"
             )
         self.net = net
         self._taken = {*_TAKEN, *(f"{net}_{what}".lower() for what in ("state", "reset", "step"))}

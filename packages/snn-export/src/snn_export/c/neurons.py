@@ -45,7 +45,7 @@ class Elementwise(Layer):
 
 @dataclass(eq=False)
 class Neuron(Layer):
-    """A neuron."""
+    """A neuron, by its step program."""
 
     module: Any
     program: StepProgram

@@ -13,12 +13,12 @@ __all__ = ["Buffer", "Field", "Layer", "Refusal", "Routine", "View", "blocks", "
 
 
 class Refusal(ValueError):
-    """Error of a net that cannot be written in C, with the reason."""
+    """Error for a net that cannot be written in C, with the reason."""
 
 
 @dataclass(eq=False)
 class Buffer:
-    """Numbers of one step that lie together in memory.
+    """Numbers of one step that are together in memory.
 
     Args:
         size: Count of the numbers.

@@ -17,9 +17,9 @@ __all__ = ["Source", "source_of"]
 _PROMISE = {
     "float": (
         "Numbers are float32. Compile with -ffp-contract=off, and for a processor whose float is IEEE 754 and not "
-        "computed in a wider type. Sums add their terms in the order of the inputs, without those that are zero, so "
-        "that spikes are those of the net in PyTorch where its sums are exact, and else up to the first step in which "
-        "a membrane is within rounding of its threshold."
+        "computed in a wider type. Sums add their nonzero terms in the order of the inputs. Spikes equal those of the "
+        "net in PyTorch where its sums are exact; otherwise they are equal up to the first step in which a membrane is "
+        "within rounding of its threshold."
     ),
     "integer": (
         "Numbers are integers, sums int32_t; none of them overflows for inputs within the bound below. A membrane "
@@ -79,13 +79,13 @@ class Source:
             )
             first += view.buffer.size
         about = [
-            "A spiking neural network in C99, one time step a call. No memory is allocated.",
+            "A spiking neural network in C99, one time step per call. No memory is allocated.",
             "",
             *textwrap.wrap(_PROMISE["integer" if self._integer else "float"], 100),
             "",
             f"in: {list(self.given.shape)}" + (", integers from {} to {}".format(*self.bounds) if self.bounds else ""),
             *places,
-            f"Tensors lie row-major; the axes of weights are beside them in {net}.c.",
+            f"Tensors are row-major; comments in {net}.c name the axes of the weights.",
             "",
             *str(self.report).splitlines(),
         ]
@@ -113,7 +113,7 @@ class Source:
                 "/* Put the net at rest, as it must be before the first step of a sequence. */",
                 f"void {net}_reset({net}_state *state);",
                 "",
-                "/* Compute one time step: all of in to all of out, which do not overlap. */",
+                "/* Compute one time step, from all of in to all of out; in and out must not overlap. */",
                 f"void {net}_step(const {input_type} *in, {out} *out, {net}_state *state);",
                 "",
                 "#ifdef __cplusplus",

@@ -75,14 +75,12 @@ def checked(version: str, package_hash: str, ops: Path = OPS) -> Path:
     library = folder / LIBRARY
     if not (folder / MANIFEST).is_file() or not library.is_file():
         others = sorted(f.name[len("poplar-") :] for f in ops.glob("poplar-*")) if ops.is_dir() else []
-        built = (
-            f"built for Poplar {', '.join(others)}, this is {version}" if others else f"not built for Poplar {version}"
-        )
+        built = f"built for Poplar {', '.join(others)}, not {version}" if others else f"not built for Poplar {version}"
         raise IpuUnavailable(f"the operator SurrogateSpike is {built}: {_REMEDY}")
     manifest, expected = manifest_in(folder), manifest_of(library, version, package_hash)
     for key, what in _PARTS.items():
         if manifest[key] != expected[key]:
-            raise IpuUnavailable(f"{library} was built for {what} {manifest[key]}, this is {expected[key]}: {_REMEDY}")
+            raise IpuUnavailable(f"{library} was built for {what} {manifest[key]}, not {expected[key]}: {_REMEDY}")
     return library
 
 

@@ -98,7 +98,7 @@ _TARGETS = ("auto", "cpu", "hw", "model", "offline")
 
 @dataclass(frozen=True)
 class Settings:
-    """The way in which a program runs.
+    """Settings for a run of a program.
 
     Args:
         target: ``"hw"`` an IPU, ``"model"`` the SDK's IPU Model, ``"offline"`` compiles without a device, ``"cpu"``
@@ -137,7 +137,7 @@ class Settings:
         for name in ("device_iterations", "gradient_accumulation", "replication_factor"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}; pass a number of parts of the batch, at least 1")
+                raise ValueError(f"{name} is {value!r}; pass a whole number, at least 1")
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Settings:

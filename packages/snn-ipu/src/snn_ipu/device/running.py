@@ -91,7 +91,7 @@ class Training(_Run):
         if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
             raise TypeError(f"labels has dtype {labels.dtype}; labels are integers: pass labels.long()")
         classes = self.graph.description["loss"].get("classes")
-        if classes is None:  # a bundle of snn-ipu 0.5 does not know them
+        if classes is None:  # a bundle of snn-ipu 0.5 does not record them
             return
         unknown = (labels < 0) | (labels >= classes)
         if unknown.any():
@@ -193,7 +193,9 @@ def training(graph: Graph, optimizer: Any, settings: Settings) -> Training:
 def inference(graph: Graph, settings: Settings, update: Callable[[], None]) -> Inference:
     """Return the function of ``Program.inference``; ``update`` fetches the weights that devices have trained."""
     if settings.gradient_accumulation != 1:
-        raise ValueError(f"gradient_accumulation is {settings.gradient_accumulation}; inference has no gradients")
+        raise ValueError(
+            f"gradient_accumulation is {settings.gradient_accumulation}; inference has no gradients, so leave it at 1"
+        )
     place = placed(graph, settings)
     model: Any = graph
     if place.poptorch is not None:

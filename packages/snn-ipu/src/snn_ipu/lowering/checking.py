@@ -28,9 +28,9 @@ def check(
     """List the parts of a net that an IPU does not support; the net does not change, and PopTorch is not needed.
 
     The rules: IPU001 a value read on the host, 002 a size that depends on values, 003 a backward pass that PopTorch
-    ignores, 004 an operation that is not lowered, 005 a state kept by hand, 006 no loss, 007 the optimizer, 008 a batch
-    that cannot be split, 009 a dtype, 010 a number of steps other than the compiled one. Of 001 to 005 only the first
-    is found.
+    ignores, 004 an operation that is not lowered, 005 a state that forward keeps, 006 no loss, 007 the optimizer, 008 a
+    batch that cannot be split, 009 a dtype, 010 a number of steps other than the compiled one. Of 001 to 005 only the
+    first is listed.
 
     Args:
         net: The net.

@@ -1,4 +1,4 @@
-"""The lowering of a net to a program, and to a bundle: two recordings of one step, of which the common part is kept."""
+"""The lowering of a net to a program, and to a bundle: one step is recorded twice, and the common part is kept."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def lower(
 
 
 def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict[str, Tensor], list[int | None]]:
-    """Describe a net's program without its loss; return that, its tensors, and the sizes of its outputs' last axes."""
+    """Return the description of a net's program, without loss, its tensors, and the sizes of its outputs' last axes."""
     if not isinstance(net, nn.Module):
-        raise TypeError(f"a net (nn.Module) can be lowered, got {type(net).__name__}")
+        raise TypeError(f"only a net (nn.Module) can be lowered, got {type(net).__name__}")
     if not isinstance(example, Tensor):
-        raise TypeError(f"the example is a tensor [T, batch, ...], got {type(example).__name__}")
+        raise TypeError(f"the example must be a tensor [T, batch, ...], got {type(example).__name__}")
     if example.dim() < 2 or 0 in example.shape:
         raise ValueError(f"the example has shape {tuple(example.shape)}; pass [T, batch, ...] with no size 0")
     _check_dtype(net, example)
@@ -93,7 +93,7 @@ def _recorded(net: nn.Module, x: Tensor) -> Step:
     try:
         own = copied(net)
     except ValueError as why:
-        remedy = "pass a net that copy.deepcopy copies with all that its forward calls"
+        remedy = "pass a net that copy.deepcopy can copy, with everything that its forward calls"
         raise Found("IPU004", "", f"the net is recorded on a copy, but {why}", remedy) from why
     utils.reset(own)
     before = _kept(own)
@@ -133,7 +133,7 @@ _OF_EVERY_MODULE = vars(nn.Module()).keys() - {"training"}
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return the structure of a value, and the parts that it holds."""
+    """Return the structure of a value, and its parts."""
     parts, structure = tree_flatten(value)
     return [structure, *(_Held(part) if isinstance(part, Tensor) else part for part in parts)]
 

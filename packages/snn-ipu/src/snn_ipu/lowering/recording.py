@@ -22,7 +22,7 @@ __all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "REMEDIES", "RENAMED",
 
 
 HAND_KEPT = (
-    "forward keeps a state by hand from step to step",
+    "forward itself keeps a state from step to step",
     "write it as a neuron: a subclass of snn_core.SpikingNeuron with that State",
 )
 """The message and remedy of IPU005."""
@@ -86,7 +86,7 @@ class Recorder(TorchFunctionMode):
             args = encoded(args, self.name_of, self.floating)
             kwargs = {k: encoded(v, self.name_of, self.floating) for k, v in kwargs.items()}
         except TypeError as error:
-            self.refuse("IPU004", f"{op} has an argument that no program can hold: {error}", "pass tensors and numbers")
+            self.refuse("IPU004", f"{op} has an argument that no program takes: {error}", "pass tensors and numbers")
         outs = []
         for tensor in (out,) if isinstance(out, Tensor) else out:
             outs.append(self._new_name())
@@ -141,7 +141,7 @@ class Recorder(TorchFunctionMode):
     def _as_in_functional(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """Return the arguments of a function as its namesake in ``torch.nn.functional`` takes them."""
         if func is torch.batch_norm:
-            what = "torch.batch_norm takes its arguments in another order than the function that is lowered"
+            what = "torch.batch_norm takes its arguments in a different order from the function that is lowered"
             self.refuse("IPU004", what, "call torch.nn.functional.batch_norm")
         if func in _SOFTMAX and len(args) > 2:
             return args[:2], {**kwargs, "dtype": args[2]}
@@ -227,7 +227,7 @@ def _renamed(name: str, args: Any, kwargs: dict[str, Any]) -> str:
     """Return the name of a function in a program."""
     operands = (*args, *kwargs.values())
     if name in _BITWISE and not all(isinstance(v, Tensor) and v.dtype == torch.bool for v in operands):
-        return name.strip("_")  # integers have other bits than 0 and 1
+        return name.strip("_")  # integers have more than one bit
     return RENAMED.get(name, name)
 
 

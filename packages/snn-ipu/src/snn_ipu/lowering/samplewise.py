@@ -1,4 +1,4 @@
-"""Proof that recorded operations act on every sample alone, so that time may be folded into the batch."""
+"""Proof that recorded operations act on every sample separately, so that time can be folded into the batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["must_act_on_samples"]
 
 
 class _Mixes(Exception):
-    """Error of an operation that may mix samples, with the reason."""
+    """Error for an operation that may mix samples, with the reason."""
 
 
 def must_act_on_samples(nodes: list[dict[str, Any]], axes: dict[str, int], outputs: list[str], rows: set[str]) -> None:
@@ -51,7 +51,7 @@ def _must_hold_samples(names: set[str], path: str, batched: set[str], rows: set[
         remedy = "compute it from the input, or read it from the net"
         raise Found("IPU004", path, "a tensor without samples is passed on or returned", remedy)
     if not names <= rows:
-        message = "a tensor that has another size than the batch along axis 0 is passed on or returned"
+        message = "a tensor whose axis 0 is not as long as the batch is passed on or returned"
         raise Found("IPU004", path, message, "give it one row per sample: x.view(x.shape[0], -1)")
 
 
@@ -113,7 +113,7 @@ def _along(position: int, default: Any = None, more: int = 0) -> Callable[..., N
             if isinstance(each, dict):  # max(a, b)
                 return _elementwise(node, axes, batched)
             if each is None:
-                raise _Mixes("goes over all axes, samples too")
+                raise _Mixes("goes over all axes, including that of samples")
             if each % (count + more) == 0:
                 raise _Mixes("goes along axis 0, the axis of samples")
         return None
@@ -159,7 +159,7 @@ def _reshape(node: dict[str, Any], axes: dict[str, int], batched: set[str]) -> N
     sizes = _sizes(node)
     rest_known = all(isinstance(size, int) and size > 0 for size in sizes[1:])
     if sizes[:1] != [_BATCH] and not (sizes[:1] == [-1] and rest_known):
-        raise _Mixes("gives axis 0, the axis of samples, a size of its own")
+        raise _Mixes("gives axis 0, the axis of samples, another size")
 
 
 def _sizes(node: dict[str, Any]) -> list[Any]:

@@ -73,7 +73,7 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
     def enter(*_: Any) -> None:
         recorder.paths.append(path)
         if isinstance(module, SpikingNeuron) and type(module).forward is not SpikingNeuron.forward:
-            message = f"{type(module).__name__} has a forward of its own"
+            message = f"{type(module).__name__} defines its own forward"
             recorder.refuse("IPU004", message, "override integrate instead of forward")
         if isinstance(module, Temporal) and not isinstance(module, SpikingNeuron):
             remedy = "use Leaky, Synaptic, Alpha or Lapicque, and GroupNorm or LayerNorm to normalize"

@@ -29,7 +29,7 @@ _DTYPES = {code: dtype for dtype, code in _CODES.items()}
 
 
 class ArrayError(ValueError):
-    """Error of a file of arrays that is damaged, or holds anything but plain numbers."""
+    """Error for a file of arrays that is damaged or contains anything but plain numbers."""
 
 
 def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
@@ -45,8 +45,8 @@ def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
     """
     for name, array in arrays.items():
         if array.dtype not in _CODES:
-            raise ArrayError(f"{name!r} has dtype {array.dtype}; a bundle holds {', '.join(map(str, _CODES))}")
-    with zipfile.ZipFile(str(path), "w") as file:  # of members without a date, so that equal arrays make equal files
+            raise ArrayError(f"{name!r} has dtype {array.dtype}; a bundle can contain {', '.join(map(str, _CODES))}")
+    with zipfile.ZipFile(str(path), "w") as file:  # its members have no date, so that equal arrays make equal files
         for name, array in arrays.items():
             file.writestr(zipfile.ZipInfo(f"{name}.npy"), _header(array) + _bytes(array))
 
@@ -55,7 +55,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
     """Read the tensors of an ``.npz`` file.
 
     Raises:
-        ArrayError: If the file is not such an archive, is truncated, or holds objects or a different dtype.
+        ArrayError: If the file is not such an archive, is truncated, or contains objects or a different dtype.
         OSError: If it cannot be opened.
 
     Example:
@@ -70,7 +70,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
 def _name(filename: str) -> str:
     if not filename.endswith(".npy"):
-        raise ArrayError(f"the archive holds {filename!r}; an .npz file holds .npy files only")
+        raise ArrayError(f"the archive contains {filename!r}; an .npz file contains only .npy files")
     return filename[: -len(".npy")]
 
 
@@ -104,7 +104,7 @@ def _array(file: zipfile.ZipFile, info: zipfile.ZipInfo, available: int) -> Tens
     dtype = _DTYPES[code]
     count = math.prod(shape)
     if fortran or len(data) - start != count * torch.empty(0, dtype=dtype).element_size():
-        raise ArrayError(f"{info.filename!r} does not hold the {count} numbers in C order that its header promises")
+        raise ArrayError(f"{info.filename!r} does not contain the {count} numbers in C order that its header promises")
     if count == 0:
         return torch.empty(shape, dtype=dtype)
     return torch.frombuffer(bytearray(data[start:]), dtype=dtype).reshape(shape)
@@ -119,5 +119,5 @@ def _described(header: bytes, filename: str) -> tuple[str, bool, tuple[int, ...]
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
         raise ArrayError(f"{filename!r} has shape {shape!r}; a shape is a tuple of sizes")
     if not isinstance(code, str) or code not in _DTYPES:
-        raise ArrayError(f"{filename!r} holds {code!r}; a bundle holds numbers ({', '.join(_DTYPES)})")
+        raise ArrayError(f"{filename!r} contains {code!r}; a bundle contains numbers ({', '.join(_DTYPES)})")
     return code, bool(fortran), shape

@@ -1,4 +1,4 @@
-"""The file between export and device: a folder with ``program.json`` and ``weights.npz``, checked before its use."""
+"""The bundle that carries a net to a device: a folder with ``program.json`` and ``weights.npz``, checked before use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = {"format", "version", "written_by", "input", "weights", "aliases", "node
 
 
 class BundleError(ValueError):
-    """Error of a bundle that is incomplete, damaged, of another version, or not allowed."""
+    """Error for a bundle that is incomplete, damaged, of another version, or not allowed."""
 
 
 def write_bundle(path: str | Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -47,7 +47,7 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     folder = Path(path)
     for name in (_PROGRAM, _WEIGHTS):
         if not (folder / name).is_file():
-            raise BundleError(f"{folder} holds no {name}; a bundle is a folder that snn_ipu.export wrote")
+            raise BundleError(f"{folder} contains no {name}; a bundle is a folder that snn_ipu.export wrote")
     try:
         description = json.loads((folder / _PROGRAM).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -56,8 +56,8 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise BundleError(f"{folder / _PROGRAM} does not describe a program of snn-ipu; export the net again")
     if description.get("version") != VERSION:
         raise BundleError(
-            f"{folder} is a bundle of version {description.get('version')!r}, this snn-ipu reads {VERSION}; use the "
-            "same snn-ipu on both sides"
+            f"{folder} is a bundle of version {description.get('version')!r}, but this snn-ipu reads {VERSION}; use "
+            "the same snn-ipu on both sides"
         )
     if description.pop("weights_sha256", None) != _sha256(folder / _WEIGHTS):
         raise BundleError(f"{folder / _WEIGHTS} is not the file that was written with {_PROGRAM}; export the net again")
@@ -90,14 +90,12 @@ def _validate(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     _require(_whole(details["num_steps"]) and details["num_steps"] >= 1, f"has {details['num_steps']!r} steps")
     _require(all(map(_whole, details["shape"])), f"takes input of shape {details['shape']!r}")
     _require(details["dtype"] in DTYPES and details["encoding"] in (None, "rate"), "takes input of an unknown kind")
-    _require(set(description["weights"]) == set(tensors), "does not name the weights that the bundle holds")
+    _require(set(description["weights"]) == set(tensors), "does not name the weights that the bundle contains")
     for name, weight in description["weights"].items():
         result = tensors[name]
         same = list(result.shape) == weight["shape"] and result.dtype == DTYPES[weight["dtype"]]
-        _require(
-            same and isinstance(weight["learned"], bool), f"describes a weight {name!r} that the bundle does not hold"
-        )
-        _require(isinstance(weight["constant"], bool), f"does not say if the weight {name!r} is a constant")
+        _require(same and isinstance(weight["learned"], bool), f"describes a weight {name!r} that is not in the bundle")
+        _require(isinstance(weight["constant"], bool), f"does not say whether the weight {name!r} is a constant")
     _require(set(description["aliases"].values()) <= set(tensors), "has an alias of a weight that does not exist")
     known = {"x", "training", *(f"w:{name}" for name in tensors)}
     for node in description["nodes"]:

@@ -1,4 +1,4 @@
-"""Losses of a program's outputs ``[batch, T, classes]``, made of primitives that a static graph can hold."""
+"""Losses of a program's outputs ``[batch, T, classes]``, made of primitives that a static graph can contain."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def chosen_loss(
             f"{', '.join(known[: -len('_loss')] for known in LOSSES)}"
         )
     if not isinstance(l1_rate, (int, float)) or not math.isfinite(l1_rate):
-        raise ValueError(f"l1_rate is {l1_rate!r}; it is the weight of a penalty, a finite number")
+        raise ValueError(f"l1_rate is {l1_rate!r}; pass a finite number, the weight of a penalty")
     description = {} if isinstance(loss, str) else vars(loss)
     reduction, weight = description.get("reduction", "mean"), description.get("weight")
     if reduction not in ("mean", "sum") or description.get("time_var_targets"):

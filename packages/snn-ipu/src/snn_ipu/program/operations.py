@@ -1,4 +1,4 @@
-"""The primitives that a program may use, by name, and their arguments as JSON: the contract between both halves."""
+"""The primitives that a program may use, by name, and their arguments as JSON, for the export and for the device."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def encoded(value: Any, name_of: Callable[[Tensor], str], floating: torch.dtype)
     """Return an argument as JSON.
 
     Returns:
-        The JSON value: tensors as ``{"v": name}``, dtypes as ``{"dtype": name}``, numbers that JSON has not as
+        The JSON value: tensors as ``{"v": name}``, dtypes as ``{"dtype": name}``, numbers that JSON lacks as
         ``{"float": text}``.
 
     Example:

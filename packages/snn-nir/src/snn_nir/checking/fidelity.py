@@ -25,14 +25,14 @@ from snn_nir.running.graph_module import GraphModule
 
 @dataclass(frozen=True)
 class Fidelity:
-    """The result of :func:`fidelity`; printed, a short report.
+    """The result of :func:`fidelity`, which prints as a short report.
 
     Args:
         num_steps: Steps that were run.
         first_difference: First step in which an output, or the spikes of a neuron, differ; None if nothing differs.
         spikes: For each neuron, by its path in the network: spikes of the network, spikes of the graph, and places
             where they differ.
-        largest_difference: Largest distance of two outputs or membrane potentials, max abs(dv).
+        largest_difference: Largest difference of two outputs or membrane potentials, max abs(dv).
         losses: Everything that the graph does not express, or expresses only in its metadata.
 
     Example:
@@ -86,7 +86,7 @@ def fidelity(
         The comparison.
 
     Raises:
-        NIRError: If the graph cannot be run, or the network has none.
+        NIRError: If the graph cannot be run, or the network cannot be expressed as a graph.
         ValueError: If the graph has more or fewer outputs than the network, ``forward`` loops over time, or there is no
             time step.
 
@@ -137,7 +137,7 @@ def _distance(pair: tuple[Tensor, Tensor]) -> float:
 
 
 def _compared(net: nn.Module, samples: tuple[Tensor, ...], count: int) -> list[int]:
-    """Return the places, among the values that a network returns, of those that are the outputs of its graph."""
+    """Return the positions of the outputs of a network's graph among the values that the network returns."""
     if isinstance(net, GraphModule):
         places = list(range(len(net.output_names)))
     else:
@@ -160,7 +160,7 @@ def _imported(graph: nir.NIRGraph, metadata: bool) -> Any:
 
 
 def _like(net: nn.Module, feed: tuple[Tensor, ...]) -> Tensor:
-    """Return a tensor with the dtype and the device of a network, or of its input if it holds no numbers."""
+    """Return a tensor with the dtype and device of a network, or of its input if it has no parameters or buffers."""
     values = (value for value in (*net.parameters(), *net.buffers(), *feed) if value.is_floating_point())
     return next(values, torch.empty(0))
 
@@ -177,7 +177,7 @@ def losses(net: nn.Module, graph: nir.NIRGraph) -> tuple[str, ...]:
     """List what a reader of the graph loses, without running the graph."""
     nodes = sorted(walk(graph), key=lambda item: item[0])
     return tuple(line for path, node in nodes for line in _of_node(path.replace("/", "."), node)) + tuple(
-        f"{path!r}: its surrogate gradient is a function, which no file can hold"
+        f"{path!r}: its surrogate gradient is a function, which a file cannot store"
         for path, module in net.named_modules()
         if isinstance(module, SpikingNeuron) and not isinstance(module.spike_grad, Surrogate)
     )
@@ -188,9 +188,9 @@ def _of_node(name: str, node: Any) -> Iterator[str]:
     for text in filter(None, str(metadata.get("lost", "")).split("\n")):
         yield f"{name!r}: {text}"
     if metadata.get("reset") == "subtract" and isinstance(node, nir.LIF | nir.IF | nir.CubaLIF):
-        yield f"{name!r} resets by subtraction in its metadata alone; other readers reset it to zero"
+        yield f"{name!r} resets by subtraction only in its metadata; other readers reset it to zero"
     for tau, constant in (("tau", "beta"), ("tau_mem", "beta"), ("tau_syn", "alpha")):
         if hasattr(node, tau) and constant in metadata and bool(np.any(np.asarray(metadata[constant]) == 1)):
-            yield f"{name!r} does not decay where {constant} is 1; in {tau} it does, a little"
+            yield f"{name!r} does not decay where {constant} is 1, but decays a little in the graph, by its {tau}"
     if metadata.get("rounding"):
         yield f"{name!r}: weights are rounded by up to {metadata['rounding']:.3g}"

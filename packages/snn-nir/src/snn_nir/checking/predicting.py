@@ -42,7 +42,7 @@ class Prediction(NamedTuple):
     Attributes:
         target: Its name.
         release: The release that the table was made with.
-        effects: The effect on each node that it does not run as NIR defines it.
+        effects: The effects on the nodes that the target does not run as NIR defines them.
     """
 
     target: str

@@ -44,7 +44,7 @@ def probed(graph: nir.NIRGraph, places: Mapping[str, str]) -> nir.NIRGraph:
 
 @contextmanager
 def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[dict[str, tuple[Tensor, Tensor | None]]]:
-    """Let a network start from rest, and its neurons continue from their own last state, whatever they are passed.
+    """Let a network start from rest, and its neurons continue from their own last state, whatever state they get.
 
     The block gets the spikes and the membrane of the last step by path, None for the membrane of a neuron without a
     state ``mem``. All that the network keeps is restored afterwards.

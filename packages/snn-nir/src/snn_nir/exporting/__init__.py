@@ -1,4 +1,4 @@
-"""The export of a network as a graph: each module becomes the NIR nodes that compute the same."""
+"""The export of a network as a graph: each module becomes the NIR nodes that compute the same values."""
 
 from snn_nir.exporting import neurons as neurons  # registers the drawings of snn-core's neurons
 from snn_nir.exporting.export import to_nir

@@ -13,15 +13,15 @@ from torch.utils._pytree import tree_leaves
 class Call:
     """A call of a module or function, an input of the net, one of several values, or the final return.
 
-    In its arguments, results of other calls are replaced by these calls.
+    In its arguments, the results of other calls are replaced by those calls.
     """
 
     kind: str  # the path of the module in the net, empty for the net itself; or the name of the function
-    name: str  # unique, made from it
+    name: str  # unique, made from the kind
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     value: Any  # the result; if it depends on the input of the step, only shapes and dtypes matter
-    version: int  # the number of in-place changes to the result by then
+    version: int  # the number of in-place changes to the result at the time of the call
     module: nn.Module | None = None
     of_step: bool = True  # True if it depends on the input of the step, or on a state
     users: list[Call] = field(default_factory=list)  # the calls that use its value

@@ -33,7 +33,7 @@ class Leak:
     r"""An exponential :math:`v' = d\,v + g\,x` in NIR's form.
 
     NIR's :math:`\tau \dot v = -v + r\,x` is :math:`v' = d\,v + (1 - d)\,r\,x` with either method, where
-    :math:`d = 1 - \Delta t / \tau` (``"euler"``) or :math:`d = e^{-\Delta t / \tau}` (``"exact"``), so that
+    :math:`d = 1 - \Delta t / \tau` (``"euler"``) or :math:`d = e^{-\Delta t / \tau}` (``"exact"``). Therefore
     :math:`r = g / (1 - d)`. If nothing decays, :math:`\dot v = r\,x` with :math:`r = g / \Delta t`.
 
     The decay d and the gain g are float64, one per neuron; ``dtype`` is that of the network.
@@ -45,7 +45,7 @@ class Leak:
         dt = self._type(settings.dt)
         self._dt_above = dt if float(dt) >= settings.dt else np.nextafter(dt, self._type(np.inf))
         if settings.method == "exact" and (decay < 0).any():
-            problem = f"a decay of {decay.min():.6g} a step, for which method='exact' has no time constant"
+            problem = f"a decay of {decay.min():.6g} per step, for which method='exact' has no time constant"
             raise refusal("NIR402", where, problem, "pass method='euler'")
         self.decay = decay
         self.never: bool = bool((decay == 1).all()) and decay.size > 0
@@ -56,7 +56,7 @@ class Leak:
 
     def _time_constant(self) -> np.ndarray:
         dt, decay = self._settings.dt, self.decay
-        bits = 53 if self._type is np.float64 else 24  # 1 - 2^-bits is the number below 1
+        bits = 53 if self._type is np.float64 else 24  # 1 - 2^-bits is the largest number below 1
         with np.errstate(divide="ignore"):
             if self._settings.method == "euler":
                 tau = self.field(dt / (1 - np.where(decay == 1, 0, decay)))

@@ -67,7 +67,7 @@ class Drawing:
         self._places: dict[tuple[int, str], str] = {}
 
     def reserve(self, names: Iterable[str]) -> None:
-        """Keep the names of an earlier graph for its nodes, even if two are the same but for dots and blanks."""
+        """Keep the names of an earlier graph for its nodes, even if two differ only in dots and blanks."""
         self._reserved = set(names)
         self._taken |= set(map(_plain, self._reserved))
 

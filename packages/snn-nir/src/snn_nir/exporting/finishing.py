@@ -1,4 +1,4 @@
-"""The parts drawn after every neuron: graded spikes, the recurrent connection, states that leave no node."""
+"""The parts drawn after every neuron: graded spikes, the recurrent connection, and states that no node sends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_nir.exporting.neuron_drawing import NeuronDrawing
 
 
 class Inside(NamedTuple):
-    """A state that leaves no NIR node, and the reason."""
+    """A state that no NIR node sends, and the name of the state."""
 
     where: str
     why: str
@@ -58,7 +58,7 @@ def _feed_back(neuron: NeuronDrawing, spk: Signal) -> None:
         fed_back = neuron.add("w_rec", draw(layer, spk, f"{neuron.name}.recurrent"), spk)
         parameters = {"weight": layer.weight, "bias": layer.bias}
     else:
-        raise refusal("NIR401", neuron.where, f"recurrent is a {type(layer).__name__}", "connect it by connect(...)")
+        raise refusal("NIR401", neuron.where, f"recurrent is a {type(layer).__name__}", "connect it with connect(...)")
     for entry, count in neuron.entries.items():
         neuron.graph.connect(fed_back._replace(sources=fed_back.sources * count), entry)
     neuron.graph.share(fed_back.sources[0], **parameters)

@@ -43,7 +43,7 @@ def draw_function(node: Call, arguments: list[Any], named: list[Any], drawing: D
             return draw(node, arguments, drawing)
     layer = _LAYERS.get(node.kind)
     if layer is not None:
-        raise _refused(node, "only its layer can be written", f"use {layer}")
+        raise _refused(node, "only its layer can be exported", f"use {layer}")
     raise _refused(node, "NIR has no node for it")
 
 
@@ -104,7 +104,7 @@ def _divide(node: Call, arguments: list[Any], drawing: Drawing) -> Signal:
 
 
 def _factor(value: Any) -> Tensor:
-    """Return a factor as a tensor; a number of Python is one in double precision."""
+    """Return a factor as a tensor; a Python number becomes one in double precision."""
     return value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64, device="cpu")
 
 

@@ -52,7 +52,7 @@ def draw_graph_module(net: GraphModule, drawing: Drawing) -> torch.dtype:
     order = ordered(drawing.nodes, drawing.edges, [values[name].sources[0] for name in net.input_names])
     for (source, name), edges in late.items():
         if not edges & order.closing:
-            problem = "it closes a cycle, which readers would close elsewhere, as the exported names sort otherwise"
+            problem = "it closes a cycle, which readers would close elsewhere: the exported names sort differently"
             remedy = "rename the nodes, or import with simplify=False"
             raise refusal("NIR403", f"edge {source!r} -> {name!r}", problem, remedy)
     return dtype

@@ -19,7 +19,7 @@ from snn_nir.graphs.values import array_of, with_axes
 def draw_linear(layer: Any, signal: Signal, where: str) -> Any:
     """Return ``Linear`` or ``Affine`` for ``nn.Linear``."""
     if len(signal.shape) != 1:
-        problem = f"Linear over input of shape {signal.shape}: NIR multiplies vectors"
+        problem = f"Linear over input of shape {signal.shape}: NIR's Linear takes vectors"
         remedy = "flatten its input, or use a convolution with kernel 1; the sample is one time step [batch, ...]"
         raise refusal("NIR401", repr(where), problem, remedy)
     if layer.bias is None:

@@ -56,7 +56,7 @@ def draw_module(
     if isinstance(module, _SAME):
         return signal
     if len(signal.shape) != _AXES.get(kind, len(signal.shape)):
-        problem = f"a sample of shape {signal.shape} beside the batch, where it takes {_AXES[kind]} axes"
+        problem = f"a sample has shape {signal.shape}, where it takes {_AXES[kind]} axes after the batch"
         raise refusal("NIR405", where(module, name), problem)
     if kind in _NORMS:
         if before is not None and _is_foldable(before, drawing):
@@ -79,7 +79,7 @@ def draw_module(
 
 
 def _is_foldable(name: str, drawing: Drawing) -> bool:
-    """Return True if a node has weights, which it shares with no earlier node, and no outgoing edge yet."""
+    """Return True if a node has weights that it shares with no earlier node, and has no outgoing edge yet."""
     node = drawing.nodes[name]
     own = hasattr(node, "weight") and "shared_with" not in read_metadata(node)
     return own and not any(start == name for start, _ in drawing.edges)
@@ -87,10 +87,10 @@ def _is_foldable(name: str, drawing: Drawing) -> bool:
 
 def _left_out(module: nn.Module, kind: type, name: str, signal: Signal, value: Any, drawing: Drawing) -> Signal:
     place = where(module, name)
-    why = _REASONS.get(kind, "it keeps a state that NIR does not know" if isinstance(module, Temporal) else "")
+    why = _REASONS.get(kind, "it keeps a state that no NIR node has" if isinstance(module, Temporal) else "")
     known = ", ".join(layer.__name__ for layer in _LAYERS)
     what = f"{kind.__name__}: {why}" if why else f"{kind.__name__} is not one of {known}"
     if not isinstance(value, Tensor) or tuple(value.shape[1:]) != signal.shape:
-        raise refusal("NIR401", place, what, "replace it by a layer that NIR has")
+        raise refusal("NIR401", place, what, "replace it with a layer that NIR has")
     drawing.leave_out("NIR401", place, what)
     return signal

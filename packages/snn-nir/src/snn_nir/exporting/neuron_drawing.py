@@ -27,7 +27,7 @@ _LEARNABLE = ("alpha", "beta", "threshold", "graded_spikes_factor", "recurrent.V
 
 
 class NeuronDrawing:
-    """A neuron that ``to_nir`` is drawing, through which a function passed to :func:`~snn_nir.register` adds nodes.
+    """A neuron that ``to_nir`` is drawing; a function passed to :func:`~snn_nir.register` adds nodes through it.
 
     A method that adds a node returns the signal that the node sends. A node takes the sum of its input signals, and
     ``a.plus(b)`` is the sum of two. An edge that closes a cycle takes one time step. Node names are the path of the
@@ -291,8 +291,8 @@ def _attribute(module: Any, path: str) -> Any:
 def subtracted(neuron: NeuronDrawing, mem: Signal, entry: Signal, fired: Signal, decay: Any, gain: Any) -> Signal:
     r"""Draw the reset from the spikes to a node of the membrane; return the membrane as the step leaves it.
 
-    In the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so that the scale is
-    :math:`-\vartheta/g`. With a reset at once, it loses it before the decay, and the scale is :math:`-d\,\vartheta/g`.
+    In the step after a spike, the membrane loses :math:`\vartheta` after it has decayed, so the scale is
+    :math:`-\vartheta/g`. A reset at once takes it away before the decay, and the scale is :math:`-d\,\vartheta/g`.
     The edge that closes the cycle takes one step.
     """
     delayed = neuron.neuron.reset_delay

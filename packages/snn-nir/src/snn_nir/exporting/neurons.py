@@ -27,8 +27,8 @@ def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     r"""Draw :math:`U' = (1 - \Delta/RC)\,U + (\Delta/C)\,x`.
 
     If :math:`\Delta` is the graph's step, it becomes :math:`\tau = RC`, :math:`r = R`. The decay is
-    computed from R and C, as in the neuron's equation, and is not its attribute ``beta``. The metadata names the one of
-    R and C that follows from a learned ``beta``.
+    computed from R and C, as in the neuron's equation, and is not its attribute ``beta``. The metadata says
+    which of R and C follows from a learned ``beta``.
     """
     circuit = neuron.circuit()
     gain = drawing.constant(circuit["time_step"]) / drawing.constant(circuit["C"])

@@ -23,7 +23,7 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.watching import Watch
 from snn_nir.exporting.calls import Call
 
-CHANGED = "its result is not what its calls compute one by one"
+CHANGED = "its result is not what the recorded calls compute"
 _REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
 _OPERANDS = ["input", "other"]
 
@@ -219,7 +219,7 @@ class Recorder(Watch, TorchFunctionMode):
 
 
 def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any], names: list[str]) -> tuple[Any, ...]:
-    """Take arguments that are passed by name out of the others, and return them behind those passed by position."""
+    """Move arguments that are passed by name out of ``kwargs`` and behind those passed by position."""
     return (*args, *(kwargs.pop(key) for key in names[len(args) :] if key in kwargs))
 
 

@@ -31,7 +31,8 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
     recurrent ones, whose connection is drawn around it. The drawings of snn's own neurons are registered in the same
     way. The last registration for a class counts.
 
-    When read back, a graph holds neurons of snn or primitives of NIR that compute the same, not instances of the class.
+    A graph that is read back contains neurons of snn or primitives of NIR that compute the same values, not instances
+    of the class.
 
     Args:
         neuron: The class.
@@ -68,7 +69,7 @@ def register(neuron: type[SpikingNeuron], draw: Draw) -> None:
     if issubclass(neuron, WholeSequence):
         raise TypeError(f"register: {neuron.__name__} takes all time steps at once; pass a class that takes one step")
     if neuron.integrate is SpikingNeuron.integrate:
-        raise TypeError(f"register: {neuron.__name__} has no equation; pass a class with an integrate of its own")
+        raise TypeError(f"register: {neuron.__name__} has no equation; pass a class that defines integrate")
     if not callable(draw):
         raise TypeError(f"register: draw is {draw!r}; pass a function draw(neuron, drawing)")
     _DRAWINGS[neuron] = draw
@@ -85,7 +86,7 @@ def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
     if equation is None:
         why = "NIR has no node for its equation"
         if kind.__module__.startswith("snn_nir.primitives."):
-            why = "it is a node of an imported graph, which is exported only with that graph alone"
+            why = "it is a node of an imported graph, and only that whole graph can be exported"
             remedy = "export the module that from_nir made"
         raise refusal("NIR401", where(module, name), why, f"{remedy}, {register_it}")
     before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k not in (Recurrent, Connected)]

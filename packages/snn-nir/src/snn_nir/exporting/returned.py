@@ -11,7 +11,7 @@ from snn_nir.exporting.calls import Call, Recording
 
 
 def used_ports(node: Call, names: tuple[str, ...], recording: Recording) -> frozenset[str]:
-    """Return the values of a neuron that the network uses, other than passing its state to the next step."""
+    """Return the names of a neuron's values that the network uses for more than passing its state to the next step."""
     if isinstance(node.value, Tensor):
         return frozenset({"spk"})
     items = {user: names[user.args[1]] for user in node.users}
@@ -26,8 +26,8 @@ def used_ports(node: Call, names: tuple[str, ...], recording: Recording) -> froz
 def returned(recording: Recording) -> list[Call]:
     """Return the values that become an Output, in order.
 
-    These are all values except the state of a neuron whose spikes are returned too or to which its state is passed. If
-    only states are returned, they become Outputs.
+    These are all values except states: a neuron's state is left out if the network also returns the neuron's spikes, or
+    passes the state to the neuron. If only states are returned, they become Outputs.
     """
     leaves = [leaf for leaf in recording.output.args[0] if isinstance(leaf, Call)]
     fired = [_of_one_step(leaf).args for leaf in leaves if _of_one_step(leaf).is_item]
@@ -52,5 +52,5 @@ def _ends(node: Call) -> bool:
 
 
 def takes_as_state(user: Call, item: Call) -> bool:
-    """Return True if a call is of a neuron to which a value is passed as its state."""
+    """Return True if a call passes a value to a neuron as its state."""
     return isinstance(user.module, SpikingNeuron) and item is not user.args[0]

@@ -71,9 +71,8 @@ class Steps:
         """Return the values of all steps as one."""
         steps = [self._of.get(part) for part in node.args[0]]
         if steps != list(range(self._last + 1)) or any(value != values[0] for value in values):
-            raise refusal(
-                "NIR403", repr(node.name), "stack: not the same value of all time steps in order", "return it"
-            )
+            problem = "stack: not the same value of every time step in order"
+            raise refusal("NIR403", repr(node.name), problem, "stack one value per step")
         return Stacked(values[0])
 
     def check_returned(self, node: Call) -> None:

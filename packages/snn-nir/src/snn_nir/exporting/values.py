@@ -29,7 +29,7 @@ def draw_values(recording: Recording, drawing: Drawing, samples: tuple[Tensor | 
 
 
 class _Values:
-    """The form of every call in the graph: a signal, a tuple of them, a value outside it, or None for a state."""
+    """Each call as drawn: a signal, a tuple of signals, a value outside the graph, or None for a state."""
 
     def __init__(self, recording: Recording, drawing: Drawing) -> None:
         self._recording = recording
@@ -107,7 +107,7 @@ class _Values:
         return None
 
     def _is_alone(self, module: nn.Module, reader: nn.Module | None) -> bool:
-        """Return True if every call of a module is read by one call alone, of that reader."""
+        """Return True if every call of a module is read by exactly one call, which is a call of that reader."""
         readers = [[user.module for user in call.users] for call in self._recording.calls if call.module is module]
         return all(modules == [reader] for modules in readers)
 
@@ -174,5 +174,5 @@ def _outside(value: Any) -> Any:
     if isinstance(value, Inside):
         raise refusal("NIR406", value.where, value.why)
     if isinstance(value, Stacked):
-        raise refusal("NIR403", "forward", "all time steps at once are used in the network", "return them")
+        raise refusal("NIR403", "forward", "the network uses all time steps at once", "only return them")
     return value

@@ -1,4 +1,4 @@
-"""Former module paths of classes, which older pickles of whole modules name."""
+"""Former module paths of classes, to which older pickles of whole modules refer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _PATHS = {
 
 
 def keep_former_paths() -> None:
-    """Make ``snn_nir.graph_module`` and the like, the modules of classes up to 0.5, point to the present ones."""
+    """Let ``snn_nir.graph_module`` and the other paths of up to 0.5 refer to the present modules."""
     for former, path in _PATHS.items():
         sys.modules[f"snn_nir.{former}"] = sys.modules[f"snn_nir.{path}"]

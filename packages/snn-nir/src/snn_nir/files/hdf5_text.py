@@ -35,7 +35,7 @@ class TextHeap:
         self.walked: int = 0
 
     def read(self, dataset: h5py.h5d.DatasetID, most: int, path: str) -> list[bytes]:
-        """Return the entries of a dataset in order, each up to its first null character, of at most ``most`` bytes."""
+        """Return the entries of a dataset, together at most ``most`` bytes, each up to its first null character."""
         entries = list(self.entry.iter_unpack(self._raw(dataset, path)))
         if sum(length for length, _, _ in entries) > most:
             raise refusal("NIR105", path, f"more than {most} bytes of text", "shorten the text")

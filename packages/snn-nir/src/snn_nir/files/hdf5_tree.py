@@ -46,7 +46,7 @@ class Limits:
 
 
 def read_tree(group: h5py.Group, heap: TextHeap, limits: Limits, path: str) -> Tree:
-    """Return all of a group by name: dicts for groups; arrays, NumPy scalars, text or lists of it for datasets."""
+    """Return the content of a group by name: dicts for groups; arrays, NumPy scalars or text for datasets."""
     return _Walk(heap, limits).group(group, path, ())
 
 
@@ -84,7 +84,7 @@ class _Walk:
         plist = dataset.get_create_plist()
         layout = plist.get_layout()
         if layout == h5py.h5d.VIRTUAL or plist.get_external_count():
-            raise refusal("NIR104", path, "virtual data" if layout == h5py.h5d.VIRTUAL else "raw data of another file")
+            raise refusal("NIR104", path, "virtual data" if layout == h5py.h5d.VIRTUAL else "raw data in another file")
         if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
             raise refusal("NIR106", path, "no value")
         kind, size = dataset.get_type(), dataset.get_type().get_size()

@@ -38,10 +38,10 @@ def read(
     Args:
         file: Path of the file, or a seekable binary file.
         limits: Limits on what the file may use; the defaults of :class:`Limits` if None.
-        sidecar: Path of the JSON file that ``write(..., compat="nir<=1.0.4")`` left beside it, whose metadata is used.
+        sidecar: Path of the JSON file with metadata that ``write(..., compat="nir<=1.0.4")`` left beside the file.
 
     Returns:
-        The graph, with the shape of every signal filled in. A file that holds a single node becomes a graph of that
+        The graph, with the shape of every signal filled in. A file that contains a single node becomes a graph of that
         node between an Input and an Output.
 
     Raises:
@@ -103,7 +103,7 @@ def _root(opened: h5py.File, heap: TextHeap, limits: Limits) -> Tree:
         raise refusal("NIR103", "/node", "a soft or external link")
     node = opened["node"]
     if not isinstance(node, h5py.Group):
-        raise refusal("NIR102", "/node", "data where a group belongs")
+        raise refusal("NIR102", "/node", "expected a group, got data")
     return read_tree(node, heap, limits, "/node")
 
 
@@ -131,14 +131,14 @@ def _edges(result: Any, here: str) -> list[tuple[str, str]]:
         return []
     for edge in result:
         if not isinstance(edge, list) or len(edge) != 2 or not all(isinstance(end, str) for end in edge):
-            raise refusal("NIR106", f"{here}, edges", f"{str(edge)[:80]} where a pair of names belongs")
+            raise refusal("NIR106", f"{here}, edges", f"expected a pair of names, got {str(edge)[:80]}")
     return [(start, end) for start, end in result]
 
 
 def _metadata(tree: Tree, here: str) -> dict[str, Any]:
     metadata = tree.get("metadata", {})
     if not isinstance(metadata, dict):
-        raise refusal("NIR106", f"{here}, metadata", f"{type(metadata).__name__} where a group belongs")
+        raise refusal("NIR106", f"{here}, metadata", f"expected a group, got {type(metadata).__name__}")
     return {key: _plain(value) for key, value in metadata.items()}
 
 

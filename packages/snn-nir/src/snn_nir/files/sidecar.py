@@ -1,4 +1,4 @@
-"""Metadata that a NIR file can hold, and metadata in a file beside one whose format has no place for it."""
+"""Checks of the metadata of a NIR file, and sidecars: JSON files with the metadata of files in the older format."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sidecar_text(graph: nir.NIRGraph, content: bytes) -> str:
 def with_sidecar(
     graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, sidecar: str | os.PathLike[str]
 ) -> nir.NIRGraph:
-    """Return a copy of a graph with the metadata of a sidecar; refuse one that is damaged or of another file."""
+    """Return a copy of a graph with the metadata of a sidecar; refuse it if it is damaged or not of this file."""
     here = f"sidecar {os.fspath(sidecar)!r}"
     if os.stat(sidecar).st_size > _MAX_BYTES:
         raise refusal("NIR115", here, f"more than {_MAX_BYTES} bytes")

@@ -40,7 +40,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
     Raises:
         TypeError: If ``graph`` is not a graph.
         OSError: If the file cannot be written.
-        NIRError: ``NIR113`` to ``NIR117`` for anything that a file cannot hold, ``NIR2xx`` if the graph is not valid.
+        NIRError: ``NIR113`` to ``NIR117`` for anything that a file cannot store, ``NIR2xx`` if the graph is not valid.
 
     Example:
         >>> import io
@@ -63,7 +63,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
         for edge, problem in repeated_edges(node, path) if isinstance(node, nir.NIRGraph) else ():
             remedy = "each counts, but nir.read refuses the file: a Scale on one of them has the same effect"
             announce("NIR210", edge, problem, remedy)
-    beside = compat is not None and bool(gathered(whole))  # its metadata goes to a file of its own
+    beside = compat is not None and bool(gathered(whole))  # its metadata goes to a separate file
     content = _content(whole if compat is None else with_metadata(whole, {}), compat)
     if not isinstance(file, (str, os.PathLike)):
         if beside:
@@ -79,7 +79,7 @@ def write(graph: nir.NIRGraph, file: str | os.PathLike[str] | BinaryIO, *, compa
 
 
 def unstorable(graph: nir.NIRGraph) -> Iterator[NIRError]:
-    """Yield the errors of graphs without ports, and of names and metadata that a file cannot hold."""
+    """Yield the errors of graphs without ports, and of names and metadata that a file cannot store."""
     for path, node in walk(graph):
         is_graph = isinstance(node, nir.NIRGraph)
         here = graph_at(path) if is_graph else f"node {path!r}"

@@ -19,7 +19,7 @@ class Difference(NamedTuple):
     Attributes:
         where: Path of the node, the edge or the graph (``""``).
         what: Field, or ``"node"``, ``"edges"``, ``"type"``, ``"metadata"``.
-        text: The content of the first graph and of the second.
+        text: What the first graph contains there, and what the second does.
     """
 
     where: str
@@ -33,12 +33,12 @@ class Difference(NamedTuple):
 def diff(first: nir.NIRGraph, second: nir.NIRGraph) -> list[Difference]:
     """Compare two graphs, to the last bit.
 
-    0.0 and -0.0 differ, although no spike depends on it; NaN equals NaN. The order of nodes and edges does not matter,
-    but that of axes does; shapes that follow from the other fields, or are not known, do not matter either.
+    0.0 and -0.0 differ, although no spike depends on the sign; NaN equals NaN. The order of nodes and edges does not
+    matter, but that of axes does; shapes that follow from the other fields, or are not known, do not matter either.
 
     Args:
         first: A graph.
-        second: Another.
+        second: Another graph.
 
     Returns:
         The differences by node, in the order of the first graph; empty if the graphs are equal.

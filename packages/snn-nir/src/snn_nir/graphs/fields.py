@@ -16,7 +16,7 @@ MAX_DEPTH = 32  # levels of nested graphs
 class Field(NamedTuple):
     """One field of a primitive.
 
-    Its kind is ``values`` for real numbers, one per neuron or weight; ``whole`` for whole numbers, one or one per axis;
+    Its kind is ``values`` for real numbers, one per neuron or weight; ``whole`` for a whole number, or one per axis;
     ``padding`` for whole numbers or ``'same'``/``'valid'``; ``shape`` for the sizes of a signal.
     """
 
@@ -88,7 +88,7 @@ def check_depth(where: str, depth: int) -> None:
 
 
 def graph_at(where: str) -> str:
-    """Return the name of a graph in messages, by its path."""
+    """Return the name that messages use for the graph at a path."""
     return f"graph {where!r}" if where else "graph"
 
 

@@ -16,7 +16,7 @@ class GraphPlace(NamedTuple):
     kind: str
 
     def edge_end(self, port: str) -> tuple[tuple[str, ...], str]:
-        """Return where an edge ends: the graphs around, and the node's name or, for a port of this type, its graph's.
+        """Return where an edge ends: the graphs around it, and the name of the node or, for this port, of its graph.
 
         The port is ``"Output"`` for an edge from the node, ``"Input"`` for one to it.
         """
@@ -59,7 +59,7 @@ def _add(graph: nir.NIRGraph, around: tuple[str, ...], flat: Flat) -> dict[str, 
 
 
 def _port(graph: nir.NIRGraph, kind: type, ends: dict[str, tuple[str, str]]) -> str:
-    """Return the one Input or Output of a graph; an empty name if it has several, which no edge leads to or from."""
+    """Return the one Input or Output of a graph; an empty name if it has several, as no edge touches such a graph."""
     ports = [ends[n][0] for n, node in graph.nodes.items() if isinstance(node, kind)]
     return ports[0] if len(ports) == 1 else ""
 

@@ -27,7 +27,7 @@ def to_int8(graph: nir.NIRGraph) -> nir.NIRGraph:
         graph: The graph, which does not change.
 
     Returns:
-        The graph with int8 weights; nested graphs too.
+        The graph with int8 weights, also in nested graphs.
 
     Raises:
         NIRError: ``NIR207`` if a weight is NaN or infinite, and the errors of :func:`~snn_nir.infer`.
@@ -63,7 +63,7 @@ def _converted(graph: nir.NIRGraph) -> nir.NIRGraph:
 
 
 def _split(name: str, node: Any) -> tuple[Any, nir.Scale]:
-    """Return a node with weights as one with integers, and the scale after it."""
+    """Return a node with its weights as integers, and the scale that follows it."""
     weight = node.weight.astype(np.float64)
     if not np.isfinite(weight).all():
         raise refusal("NIR207", f"node {name!r}", "weight")

@@ -1,4 +1,4 @@
-"""Metadata of a graph beyond NIR: the neuron that each node was, and the numbers that its fields round.
+"""Metadata of a graph beyond NIR: the neuron that each node comes from, and exact numbers where its fields are rounded.
 
 A graph runs without any of it. The metadata makes an import exact (the decays themselves are stored, not time
 constants), restores what NIR cannot express (surrogate gradients, learned constants, shared weights), and joins the
@@ -13,7 +13,7 @@ nodes that were one module. It is stored under the key ``snn_nir`` of ``node.met
 | of a node | |
 |---|---|
 | ``class`` | name of the module: ``"Leaky"``, ``"Linear"`` |
-| ``group``, ``part`` | nodes of one neuron that became several: its name, and which part this is |
+| ``group``, ``part`` | for a neuron that became several nodes: its name, and which part this node is |
 | ``reset``, ``reset_delay`` | ``"subtract"``, ``"zero"``, ``"none"``; bool |
 | ``alpha``, ``beta``, ``threshold``, ``R``, ``C``, ``time_step``, ``graded``, ``V`` | constants as float64, in the |
 | | shape that the module has: a float is a constant common to all neurons |
@@ -21,7 +21,7 @@ nodes that were one module. It is stored under the key ``snn_nir`` of ``node.met
 | ``derived`` | of a ``Lapicque`` that learns ``beta``: ``"R"`` or ``"C"``, which follows from it |
 | ``spike_grad``, ``spike_grad_params`` | name of the surrogate in ``snn_core.surrogate``, and its numbers |
 | ``shared_with`` | ``{field: node}``: the field is the same parameter as that field of the other node |
-| ``lost`` | options that NIR cannot express and the export was told to leave out, one a line |
+| ``lost`` | options that NIR cannot express and the export was told to leave out, one per line |
 
 | part | |
 |---|---|
@@ -58,7 +58,7 @@ KEY = "snn_nir"
 
 
 def node_metadata(**entries: Any) -> dict[str, Any]:
-    """Return metadata of a node, from the entries above, in a form that a NIR file can hold.
+    """Return metadata of a node, from the entries above, in a form that a NIR file can store.
 
     Tensors become float64 arrays, or floats if they have no axes; an entry that is None is left out.
     """
@@ -66,7 +66,7 @@ def node_metadata(**entries: Any) -> dict[str, Any]:
 
 
 def surrogate_entries(grad: Any) -> dict[str, Any]:
-    """Return the entries about a surrogate gradient; none for a user's own function, which a file cannot hold."""
+    """Return the entries about a surrogate gradient; none for a user's own function, which a file cannot store."""
     if not (isinstance(grad, Surrogate) and type(grad).__module__.startswith("snn_core.surrogate")):
         return {}
     return {"spike_grad": type(grad).__name__, "spike_grad_params": np.array(grad.params) if grad.params else None}

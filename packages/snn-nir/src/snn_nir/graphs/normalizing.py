@@ -62,14 +62,14 @@ def _real_array(value: Any, where: str) -> np.ndarray:
     if hasattr(value, "detach"):
         value = array_of(value)
     if not isinstance(value, (np.ndarray, np.generic, int, float, list, tuple)):
-        raise refusal("NIR106", where, f"{type(value).__name__} where real numbers belong")
+        raise refusal("NIR106", where, f"expected real numbers, got {type(value).__name__}")
     try:
         array = np.asarray(value)
     except ValueError:
-        raise refusal("NIR106", where, "a ragged list where an array belongs") from None
+        raise refusal("NIR106", where, "expected an array, got a ragged list") from None
     if array.dtype.kind not in "biuf":
-        raise refusal("NIR106", where, f"dtype {array.dtype} where real numbers belong")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch takes no other order of bytes
+        raise refusal("NIR106", where, f"expected real numbers, got dtype {array.dtype}")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch accepts no other byte order
 
 
 def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None = None) -> tuple[int, ...]:
@@ -79,17 +79,17 @@ def ints(value: Any, where: str, *, axes: int | None = None, lowest: int | None 
     """
     array = _real_array(value, where)
     if array.ndim > 1 or array.size > 64:
-        raise refusal("NIR212", where, f"shape {array.shape} where a vector of whole numbers belongs")
+        raise refusal("NIR212", where, f"expected a vector of whole numbers, got shape {array.shape}")
     flat = array.reshape(-1)
     if not (np.isfinite(flat).all() and ((flat == np.floor(flat)) & (flat < 2**31) & (flat > -(2**31))).all()):
-        raise refusal("NIR212", where, f"{flat.tolist()} where whole numbers below 2**31 belong")
+        raise refusal("NIR212", where, f"expected whole numbers below 2**31, got {flat.tolist()}")
     numbers = tuple(int(number) for number in flat)
     if lowest is not None and any(number < lowest for number in numbers):
-        raise refusal("NIR212", where, f"{list(numbers)} where at least {lowest} belongs")
+        raise refusal("NIR212", where, f"expected at least {lowest}, got {list(numbers)}")
     if axes is not None and len(numbers) == 1:
         numbers = numbers * axes
     if axes is not None and len(numbers) != axes:
-        raise refusal("NIR212", where, f"{len(numbers)} numbers where {axes} belong")
+        raise refusal("NIR212", where, f"expected {axes} numbers, got {len(numbers)}")
     return numbers
 
 

@@ -23,7 +23,7 @@ def repaired(graph: nir.NIRGraph) -> nir.NIRGraph:
     Four things are repaired, each with an :class:`~snn_nir.codes.NIRWarning`:
 
     - exactly one name that is only in edges and one node that is in no edge: the edges are renamed (``NIR202``);
-    - nodes at the start or the end without Input or Output: it is added (``NIR211``);
+    - a missing Input or Output at the start or the end: it is added (``NIR211``);
     - a single number instead of one per neuron: it is repeated (``NIR213``);
     - a stated shape (of Output, Flatten, a nested Input, or a convolution's ``input_shape``) that contradicts the
       shapes of the parameters, and axes such as the batch before those of an Input: the inferred shape is used
@@ -143,5 +143,5 @@ def _without_stated(graph: nir.NIRGraph, inputs_too: bool) -> nir.NIRGraph:
 def _stated(graph: nir.NIRGraph) -> Iterator[tuple[str, tuple[int, ...] | None]]:
     for path, node in walk(graph):
         fields = {} if isinstance(node, nir.NIRGraph) else node_fields(node, path)
-        for field in fields.keys() & {"shape", "input_shape", "input_type"}:  # a node has one of them at most
+        for field in fields.keys() & {"shape", "input_shape", "input_type"}:  # a node has at most one of them
             yield path, shape_of(fields[field], path)

@@ -152,8 +152,8 @@ class _Inference:
             except NIRError:
                 fits = False
             if fits:
-                problem = f"start_dim is {node.start_dim}, and {axis} gives {list(goal or ())}"
-                return f"NIR counts axes without the batch: of node {self._path(name)!r} {problem}"
+                fix = f"start_dim={axis} instead of {node.start_dim} gives {list(goal or ())}"
+                return f"NIR counts axes without the batch: in node {self._path(name)!r}, {fix}"
         return None
 
     def _settle(self, name: str, shape: Shape, reason: str, remedy: str | None = None) -> None:
@@ -184,7 +184,8 @@ class _Inference:
         if not single or target is None:
             return
         if math.prod(target) > _MAX_FILLED:
-            raise refusal("NIR105", f"node {path!r}", f"single values for {math.prod(target)} neurons", "give one each")
+            problem = f"single values for {math.prod(target)} neurons"
+            raise refusal("NIR105", f"node {path!r}", problem, "give one per neuron")
         for field in single:
             setattr(node, field, np.full(target, getattr(node, field)))
         self.filled.append((path, f"{', '.join(single)} for shape {list(target)}"))
@@ -212,7 +213,7 @@ def _only(shapes: list[Any]) -> Shape | None:
 
 
 def checked_edges(graph: nir.NIRGraph, where: str) -> list[tuple[str, str]]:
-    """Return the edges of a graph, all of whose ends must be nodes."""
+    """Return the edges of a graph; each end must be a node."""
     edges = [(start, end) for start, end in graph.edges]
     for start, end in edges:
         for name in (start, end):

@@ -19,7 +19,7 @@ def to_text(graph: nir.NIRGraph) -> str:
         graph: The graph; shapes appear if they are known.
 
     Returns:
-        The lines. A parameter with one value throughout appears as that value, another as its shape and range.
+        The lines. A parameter with one value throughout appears as that value, any other as its shape and range.
 
     Raises:
         NIRError: ``NIR107`` for graphs nested in themselves, or too deeply.

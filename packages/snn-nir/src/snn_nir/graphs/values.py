@@ -17,7 +17,7 @@ _POSITIVE = frozenset({"tau", "tau_mem", "tau_syn"})
 
 
 def array_of(value: Tensor, dtype: torch.dtype | None = None) -> np.ndarray:
-    """Return a tensor's numbers, even if its memory holds negatives or conjugates, which NumPy cannot represent.
+    """Return a tensor's numbers, even if it is a lazy negative or conjugate, which NumPy cannot represent.
 
     The array may share the tensor's memory.
     """
@@ -30,14 +30,14 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def without_batch(array: np.ndarray, axes: int) -> np.ndarray:
-    """Return an array without leading axes of length 1, as far as it has more than this many axes."""
+    """Drop leading axes of length 1 from an array that has more than this many axes."""
     while array.ndim > axes and array.shape[0] == 1:
         array = array[0]
     return array
 
 
 def with_axes(array: np.ndarray, axes: int) -> np.ndarray:
-    """Return an array with as many axes, by axes of length 1 at the end."""
+    """Append axes of length 1 until an array has this many axes."""
     return array.reshape(array.shape + (1,) * (axes - array.ndim))
 
 

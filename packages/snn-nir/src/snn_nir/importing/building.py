@@ -85,7 +85,7 @@ def _conv(name: str, node: Any, scheme: Scheme) -> nn.Module:
 
 
 def _filled(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
-    """Set the weights of a layer that was made without memory, so that nothing random was drawn; return it."""
+    """Set the weights of a layer that was made without memory, to draw no random numbers, and return it."""
     layer.weight = nn.Parameter(weight)
     layer.bias = None if bias is None else nn.Parameter(bias)
     return layer

@@ -45,7 +45,8 @@ def from_nir(
 
     Args:
         graph_or_path: The graph, which is not changed, or a file or its path.
-        dt: Time step in seconds. When None: as recorded by us, else as the parameters say, else assumed with a warning.
+        dt: Time step in seconds. When None: as recorded by snn-nir, else as the parameters imply, else assumed
+            with a warning.
         method: ``"euler"`` or ``"exact"``, how time constants become decays per step. When None: as recorded, else
             ``"euler"``.
         time_unit: Unit of the graph's time constants, which NIR does not specify: ``"s"``, ``"ms"``, or ``"step"`` (of
@@ -62,7 +63,7 @@ def from_nir(
     Raises:
         NIRError: If the graph is refused; ``.code`` says why.
         ValueError: If ``dt``, ``method`` or ``time_unit`` is out of range.
-        TypeError: If it is neither a graph nor a path.
+        TypeError: If ``graph_or_path`` is not a graph, a file or a path.
 
     Example:
         >>> one = np.ones(1, dtype=np.float32)
@@ -84,7 +85,7 @@ def from_nir(
     elif isinstance(graph_or_path, str | os.PathLike) or hasattr(graph_or_path, "read"):
         graph = read(graph_or_path)
     else:
-        raise TypeError(f"from_nir takes a nir.NIRGraph or a path, got {type(graph_or_path).__name__}")
+        raise TypeError(f"from_nir takes a nir.NIRGraph, a file or a path, got {type(graph_or_path).__name__}")
     flat = flattened(graph)
     metadata = read_metadata(graph)
     step = find_time_step(flat.nodes, metadata, dt=dt, method=method, time_unit=time_unit)
@@ -116,7 +117,7 @@ def _dtype(nodes: Iterable[Any], record: dict[str, Any]) -> torch.dtype:
 
 
 def share(nodes: Mapping[str, Any], modules: Mapping[str, nn.Module | None]) -> None:
-    """Merge parameters that were a single one when the graph was exported, in modules by the names of their nodes.
+    """Merge parameters of modules, by node name, that were one shared parameter when the graph was exported.
 
     Values that differ now stay separate, with a warning.
     """

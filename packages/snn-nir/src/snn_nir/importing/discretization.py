@@ -85,7 +85,7 @@ def decay(tau: float | Tensor, dt: float, method: str = "euler") -> float | Tens
         0.75
     """
     warnings.warn(
-        "snn.nir.decay is now called snn.nir.discretized_decay, as snn.decay is a different function",
+        "snn.nir.decay is now called snn.nir.discretized_decay, because snn.decay is a different function",
         DeprecationWarning,
         stacklevel=2,
     )

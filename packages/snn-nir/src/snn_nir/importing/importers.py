@@ -17,7 +17,7 @@ class Rule(NamedTuple):
 class Importer(NamedTuple):
     """An importer and its effects on nodes; nodes without a rule are imported as NIR defines them."""
 
-    release: str  # that was run
+    release: str  # the release that was run
     dt: float | None  # its time step in seconds, if that is fixed
     rules: tuple[Rule, ...]
 

@@ -1,4 +1,4 @@
-"""The metadata of a node about the neuron that it was, where it can be trusted."""
+"""The metadata of a node about the neuron that it comes from, used where it can be trusted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def constant(name: str, node: Any, field: str, value: np.ndarray) -> np.ndarray:
     """Return a constant of a neuron as recorded, exact and in its original shape, if the node's own fields agree.
 
     Without a record, or with a warning if the fields disagree, it is ``value``, as a single number if all neurons have
-    the same.
+    the same value.
     """
     record = read_metadata(node)
     text = record.get(field)

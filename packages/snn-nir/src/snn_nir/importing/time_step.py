@@ -12,7 +12,7 @@ from snn_nir.codes import announce
 from snn_nir.graphs.fields import STATEFUL
 from snn_nir.importing.discretization import METHODS, rise_of
 
-DEFAULT_DT = 1e-4  # seconds; of the NIR paper, snnTorch and SpikingJelly
+DEFAULT_DT = 1e-4  # seconds, as in the NIR paper, snnTorch and SpikingJelly
 TIME_UNITS: dict[str, float | None] = {"s": 1.0, "ms": 1e-3, "step": None}  # in seconds
 _AGREE = 1e-4  # relative
 
@@ -61,7 +61,7 @@ def time_step(
 
     NIR does not record one. An argument counts first, then our own metadata, then the parameters: many exporters choose
     ``r`` (and ``w_in``) so that a spike is not scaled, which ties it to the step. Otherwise it is assumed, with a
-    warning: one unit of time if all neurons are IF with r = 1, which means one unit of input per step; else 1e-4 s.
+    warning: one unit of time if all neurons are IF with r = 1, which means one unit of input per step, and else 1e-4 s.
     """
     if time_unit not in TIME_UNITS:
         raise ValueError(f"time_unit must be one of {', '.join(TIME_UNITS)}, got {time_unit!r}")
@@ -89,12 +89,12 @@ def time_step(
 
 
 def evidence(nodes: Mapping[str, nir.NIRNode]) -> tuple[Evidence, ...]:
-    """Return the indications of a graph's parameters about its time step.
+    """Return what the parameters of a graph indicate about its time step.
 
     A neuron whose ``r`` is 1 indicates nothing. Any other is read as its exporter may have meant it, ``r = tau / dt``,
     ``r = 1 / (1 - exp(-dt / tau))``, or ``r = tau exp(-dt / tau) / dt`` as rockpool writes it. A reading counts if all
-    neurons then indicate the same step; of several readings, the first that gives a round number. With a gain below 1,
-    the step would be longer than the time constant, which indicates nothing, except to rockpool's reading.
+    neurons then indicate the same step; of several readings, the first that gives a round number counts. A gain below 1
+    would mean a step longer than the time constant, so it indicates nothing, except in rockpool's reading.
 
     Returns:
         The evidence, all in one reading and for one step, in the unit of the time constants; empty if there is none,

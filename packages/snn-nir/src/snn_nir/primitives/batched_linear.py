@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class BatchedLinear(nn.Module):
-    """Linear layer with a matrix of its own for every position of the leading axes.
+    """Linear layer with a separate matrix for every position of the leading axes.
 
     Args:
         weight: ``[..., out, in]`` with at least one leading axis; a parameter.

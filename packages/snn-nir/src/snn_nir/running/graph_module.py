@@ -34,8 +34,8 @@ class GraphModule(nn.Module):
     one Input takes a tensor, and a graph with several takes a dict by their names; outputs have the same form.
 
     Edges that lead to the same node are summed; an edge that appears twice counts twice. An edge that closes a cycle
-    carries the output of its source in the previous step; in the first step, it carries the output that the source has
-    while every node with a state sends 0, biases included.
+    carries the output of its source in the previous step. In the first step, it carries the output that the source has
+    while every node with a state sends 0; biases count.
 
     Args:
         modules: The module of each node by the node's name; None for one that passes on its input.
@@ -43,7 +43,7 @@ class GraphModule(nn.Module):
         inputs: Names of the Input nodes.
         outputs: Names of the Output nodes.
         shapes: Shape of each node's output, without batch.
-        taps: Names of nodes that pass on one of several outputs of the node before, with its place.
+        taps: Names of nodes that pass on one of several outputs of the previous node, with the index of that output.
         time_step: The step that the modules were made for, and how it was determined.
         places: The place of each node in nested graphs; None if nodes were joined.
 
@@ -223,7 +223,7 @@ class GraphModule(nn.Module):
         return stacked(ys), state
 
     def _walk(self, values: dict[str, Any], carried: Mapping[str, Tensor], call: Call) -> None:
-        """Add the output of every node to ``values``, which holds the inputs."""
+        """Add the output of every node to ``values``, which contains the inputs."""
         for node in self._wiring.nodes:
             if node.name in self._taps:
                 values[node.name] = values[node.sources[0]][self._taps[node.name]]
@@ -232,7 +232,7 @@ class GraphModule(nn.Module):
                 values[node.name] = call(node.name, total) if node.name in self._attributes else total
 
     def _carried_on(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what the closing edges carry into the next step, apart from the outputs, which a caller may change."""
+        """Return copies of what the closing edges carry into the next step, as a caller may change the outputs."""
         return {source: values[source].clone() for source in self._wiring.carriers}
 
     def _carried_into(self, values: dict[str, Tensor], kept: tuple[Tensor, ...] | None) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ Signals = Tensor | dict[str, Tensor]
 def bound(
     x: Signals, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]], *, time: bool
 ) -> dict[str, Tensor]:
-    """Return the inputs of a graph by name, after checks of their names, their shapes and their numbers of steps."""
+    """Return the inputs of a graph by name, after checking their names, shapes and numbers of steps."""
     value = x if isinstance(x, Mapping) else {names[0]: x}
     if set(value) != set(names) or (len(names) > 1 and not isinstance(x, Mapping)):
         passed = ", ".join(map(repr, value)) if isinstance(x, Mapping) else f"one {type(x).__name__}"

@@ -24,8 +24,8 @@ class Wired(NamedTuple):
 class Wiring(NamedTuple):
     """The nodes of a graph in the order in which they run.
 
-    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` lists the nodes to compute to find what
-    they send in silence, while everything with a state sends 0; the nodes that send 0 come without sources.
+    ``carriers`` are the nodes at the beginning of closing edges. ``silent`` lists the nodes to compute to know what the
+    carriers send while everything with a state sends 0; nodes that send 0 are listed without sources.
     """
 
     nodes: tuple[Wired, ...]
@@ -43,7 +43,7 @@ def wired(
 ) -> Wiring:
     """Wire the nodes of a graph; ``stateful`` ones send 0 at rest, whatever they read.
 
-    An edge that appears twice is read twice. A node that reads nothing is refused (NIR303), and so is a cycle of which
+    An edge that appears twice is read twice. A node that reads nothing is refused (NIR303), and so is a cycle in which
     no node keeps a state (NIR215).
     """
     order = ordered(names, edges, inputs)

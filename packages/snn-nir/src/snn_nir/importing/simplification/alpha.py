@@ -19,7 +19,7 @@ _PARTS = {"exc": nir.LI, "inh": nir.LI, "spk": nir.Threshold, "reset": nir.Scale
 
 
 def alpha_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
-    """Return the neuron ``Alpha`` whose excitatory current a node is recorded to be, if the nodes match the record."""
+    """Return the ``Alpha`` with this node as its excitatory current, if one is recorded and the nodes match it."""
     node: Any = draft.nodes[name]
     metadata = read_metadata(node)
     if metadata.get("class") != "Alpha" or not {"alpha", "beta", "threshold"} <= metadata.keys():
@@ -71,7 +71,7 @@ def _parts(draft: Draft, group: str) -> dict[str, str]:
 
 
 def _are_connected(draft: Draft, parts: dict[str, str], at_once: bool) -> bool:
-    """Return True if nodes are connected as those of a neuron, from which others read its spikes and its membrane."""
+    """Return True if nodes are connected as those of a neuron, and others read only its spikes and its membrane."""
     exc, inh, spk = parts["exc"], parts["inh"], parts["spk"]
     own = set(parts.values())
 

@@ -19,7 +19,7 @@ from snn_nir.importing.simplification.unit import Unit
 
 
 def add_current(draft: Draft, unit: Unit, scheme: Scheme) -> None:
-    """Add to a neuron the LI before it that its metadata calls its synaptic current, if there is one."""
+    """Add to a neuron the LI or I before it that the metadata calls its synaptic current, if there is one."""
     outside = [s for s in draft.sources(unit.entry) if s not in unit.members]
     if unit.gain is not None or unit.kind or "alpha" in unit.constants or len(outside) != 1:
         return
@@ -38,7 +38,7 @@ def add_current(draft: Draft, unit: Unit, scheme: Scheme) -> None:
 
 
 def add_graded(draft: Draft, unit: Unit) -> None:
-    """Add to a neuron the Scale after its spikes that its metadata calls their graded factor, if there is one."""
+    """Add to a neuron the Scale after its spikes that the metadata calls their graded factor, if there is one."""
     outside = [r for r in draft.readers(unit.spk) if r not in unit.members]
     graded = outside[0] if len(outside) == 1 else ""
     if not _is_part(draft, graded, unit, "graded", nir.Scale) or len(draft.sources(graded)) != 1:

@@ -50,7 +50,7 @@ class Draft:
         return np.asarray(getattr(self.nodes[name], field), dtype=np.float64)
 
     def keeps_cycles(self) -> bool:
-        """Return True if cycles are closed where they were, although their order follows from names, which changed."""
+        """Return True if cycles are still closed where they were, in spite of the new names of nodes."""
         names = [*self.nodes, *self.modules, *self.taps]
         return ordered(names, self.edges, self._inputs).closing == self.closing
 

@@ -89,7 +89,7 @@ def recursion_of(name: str, node: Any, scheme: Scheme) -> Recursion | None:
 def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | None:
     """Return the constants of a recorded ``Lapicque``, if the node's fields agree with them; else warn.
 
-    A learned ``beta`` stands for the one of R and C that followed from it.
+    A learned ``beta`` replaces whichever of R and C followed from it.
     """
     metadata = read_metadata(node)
     if metadata.get("class") != "Lapicque" or not {"R", "C", "time_step"} <= metadata.keys():
@@ -105,7 +105,7 @@ def _circuit_of(name: str, node: Any, leak: Leak) -> dict[str, np.ndarray] | Non
         return None
     if "beta" in learned(node) and metadata.get("derived") in ("R", "C"):
         (beta,) = numbers(metadata.get("beta"))
-        # the one of R and C that follows from beta may have been rounded to 8 bits, in bfloat16
+        # whichever of R and C follows from beta may have been rounded to 8 bits, in bfloat16
         if agree(beta, np.exp(-gain / circuit["R"]), rtol=2.0**-4):
             del circuit[str(metadata["derived"])]
             circuit["beta"] = beta

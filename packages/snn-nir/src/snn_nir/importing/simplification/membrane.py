@@ -19,7 +19,7 @@ from snn_nir.importing.simplification.unit import Unit
 def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
     """Return the neuron to which a LIF, IF or CubaLIF is equivalent, if there is one.
 
-    There is none for a node without such a recursion, or with a reset to a potential other than 0.
+    There is none if :func:`recursion_of` returns None, or if the node resets to a potential other than 0.
     """
     node: Any = draft.nodes[name]
     options = firing_options(name, node, scheme.reset)
@@ -37,9 +37,9 @@ def firing_unit(draft: Draft, name: str, scheme: Scheme) -> Unit | None:
 
 
 def membrane_unit(draft: Draft, name: str, scheme: Scheme, fires: bool) -> Unit | None:
-    """Return the neuron whose membrane an LI, I or CubaLI is, with a threshold if ``fires``, if there is one.
+    """Return the neuron that has an LI, I or CubaLI as its membrane, and a threshold if ``fires``, if there is one.
 
-    There is none for a node without such a recursion, or if others read a membrane that the neuron's reset would have
+    There is none if :func:`recursion_of` returns None, or if others read a membrane that the neuron's reset would have
     changed.
     """
     node: Any = draft.nodes[name]

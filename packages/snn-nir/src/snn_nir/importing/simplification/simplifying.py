@@ -23,8 +23,8 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     LIF, IF; CubaLIF                                ``Leaky``; ``Synaptic``, reset to zero
     LI, I; CubaLI                                   the same without reset, read by its membrane
     LI -> Threshold                                 ``Leaky`` without reset
-    LI -> Threshold -> Scale(-threshold) -> LI      ``Leaky``, reset by subtraction; with decay * threshold
-                                                    in the place of the threshold, at once
+    LI -> Threshold -> Scale(-threshold) -> LI      ``Leaky``, reset by subtraction; with -decay * threshold
+                                                    as the scale, reset in the same step
     any of them <-> Linear, Affine, Conv2d, Scale   ``RLeaky``, ``RSynaptic``
     ==============================================  =====================================================
 
@@ -39,7 +39,7 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
             _put(draft, alpha_unit(draft, name, scheme), scheme)
     for name in draft.of_type(draft.nodes, nir.LIF, nir.IF, nir.CubaLIF):
         _put(draft, firing_unit(draft, name, scheme), scheme)
-    for fires in (True, False):  # a current that belongs to a later neuron must not become a neuron of its own
+    for fires in (True, False):  # a current that belongs to a later neuron must not become a separate neuron
         for name in draft.of_type(draft.nodes, nir.LI, nir.I, nir.CubaLI):
             if name in draft.nodes:
                 _put(draft, membrane_unit(draft, name, scheme, fires), scheme)
