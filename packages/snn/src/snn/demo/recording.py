@@ -37,7 +37,7 @@ class Recording(NamedTuple):
     ``sample`` is an image ``[1, height, width]`` or a sequence ``[frames, channels]`` as ``kind`` says, ``input``
     is the network's input, ``[num_steps, ...]``. ``target`` and ``predicted`` are indices into ``classes``;
     ``predicted`` is None if no output neuron fired. The last of ``layers`` is the output. ``net`` describes the
-    network, with a text by the name of each layer.
+    network: a text for each layer, by its name.
     """
 
     sample: Tensor
