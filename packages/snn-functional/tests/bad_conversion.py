@@ -70,10 +70,10 @@ UNKNOWN = relu_net(nn.GELU(), nn.LayerNorm(4), nn.Linear(4, 3))
 NETS = [
     Row("net", 3, TypeError, r"net is a int; pass a torch\.nn\.Module"),
     Row("net", Uncopied(), TypeError, "net is a Uncopied that copy.deepcopy cannot copy: .*; .* runs a copy"),
-    Row("net", UNKNOWN, ValueError, r"with '2' \(GELU\), '3' \(LayerNorm\), which .* does not know; known are L"),
+    Row("net", UNKNOWN, ValueError, r"with '2' \(GELU\), '3' \(LayerNorm\), which .* does not know; it knows L"),
     Row("net", relu_net(snn.Leaky(0.9, init_hidden=True)), ValueError, r"with '2' \(Leaky\), which"),
     Row("net", untracked(), ValueError, r"with '3' \(BatchNorm1d without running statistics\)"),
-    Row("net", Two(), ValueError, "net is a Two whose forward takes more than one argument; pass a net of one input"),
+    Row("net", Two(), ValueError, "net is a Two whose forward takes more than one argument; pass a net with one input"),
     Row(
         "net",
         Own(lambda self, x: self.relu(self.fc(x).sigmoid() * 2 + torch.exp(x))),
@@ -122,7 +122,7 @@ CASES = {
                 "data",
                 (X[:, None], LABELS),
                 ValueError,
-                r"net gives \(1, 3\) for a sample and data has labels; it must give one number a class",
+                r"net gives \(1, 3\) for a sample, but data has labels; return one number per class",
             ),
             Row("method", 3, TypeError, "method is 3; pass 'percentile', 'max', 'qcfs'"),
             Row("method", "mean", ValueError, "method is 'mean'; pass 'percentile', 'max', 'qcfs'"),
@@ -136,7 +136,7 @@ CASES = {
             Row("num_steps", 0, ValueError, "num_steps is 0; it must be at least 1"),
             Row("num_steps", 8.0, TypeError, r"num_steps is 8\.0; pass an int, or several"),
             Row("num_steps", (), ValueError, r"num_steps is \(\); pass the numbers of steps"),
-            Row("num_steps", (8, True), TypeError, r"num_steps is \(8, True\), of which one is True; pass ints"),
+            Row("num_steps", (8, True), TypeError, r"num_steps is \(8, True\), and one of them is True; pass ints"),
         ],
     ),
     "QCFS": Case(

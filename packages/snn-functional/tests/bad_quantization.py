@@ -70,10 +70,10 @@ def cannot(net, error, message, named):
 GEOMETRIC = {"uniform": False}
 NETS = [
     Row("net", "net", TypeError, r"net is a str; pass an nn\.Module"),
-    cannot(nn.ReLU(), TypeError, "ReLU has no form on integers; .* Linear, Conv1d, Conv2d, Leaky", "ReLU"),
-    cannot(nn.Sequential(nn.Identity(), nn.ReLU()), TypeError, r"1 \(ReLU\) has no form on integers; ", "ReLU"),
-    cannot(snn.Synaptic(0.5, 0.5, init_hidden=True), TypeError, "Synaptic has no form on integers; ", "Synaptic"),
-    cannot(type("Mine", (snn.Leaky,), {})(0.5), TypeError, "Mine has no form on integers; ", "Mine"),
+    cannot(nn.ReLU(), TypeError, "ReLU has no integer form; .* Linear, Conv1d, Conv2d, Leaky", "ReLU"),
+    cannot(nn.Sequential(nn.Identity(), nn.ReLU()), TypeError, r"1 \(ReLU\) has no integer form; ", "ReLU"),
+    cannot(snn.Synaptic(0.5, 0.5, init_hidden=True), TypeError, "Synaptic has no integer form; ", "Synaptic"),
+    cannot(type("Mine", (snn.Leaky,), {})(0.5), TypeError, "Mine has no integer form; ", "Mine"),
     cannot(snn.Leaky(0.5, init_hidden=True), TypeError, "Leaky: state_quant is .*; .*quant.fixed_point", "state_quant"),
     cannot(
         snn.Leaky(0.5, init_hidden=True, state_quant=quant.state_quant(4)),
@@ -147,7 +147,7 @@ CASES = {
             *limit("threshold"),
             *limit("lower_limit"),
             *limit("upper_limit"),
-            Row("threshold", 0, ValueError, "threshold is 0; levels need one greater than 0"),
+            Row("threshold", 0, ValueError, "threshold is 0; it must be greater than 0"),
             Row("threshold", -1.5, ValueError, r"threshold is -1\.5; "),
             Row("lower_limit", -1.5, ValueError, r"lower_limit is -1\.5; .*at least -1"),
             Row("upper_limit", -0.5, ValueError, r"upper_limit is -0\.5; .*at least 0", others=GEOMETRIC),
@@ -161,7 +161,7 @@ CASES = {
                 "x",
                 torch.ones(3, dtype=torch.float16),
                 ValueError,
-                r"levels up to 120000 do not fit torch\.float16; pass a wider state",
+                r"levels up to 120000 do not fit torch\.float16; pass a state of a wider dtype",
                 named="state",
                 others={"threshold": 1e5},
             ),

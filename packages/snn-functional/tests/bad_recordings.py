@@ -116,7 +116,7 @@ def times(name: str) -> list[Row]:
         Row(name, [0, 1], ValueError, rf"{name} is \[0, 1\]; pass one time; or multi_spike=True"),
         Row(name, 0, ValueError, rf"{name} is 0; pass one time for each spike, \[F\]", others=many | {name: 0}),
         Row(name, [0, 1, 2], ValueError, "_target has 3 spikes and|_target 3; give every", others=_matching(name)),
-        Row(name, -9, ValueError, "a target time is -9.*; with 7 steps it is at least -7", named="target"),
+        Row(name, -9, ValueError, "a target time is -9.*; with 7 steps it must be at least -7", named="target"),
         Row(name, math.nan, ValueError, "a target time is nan", named="target"),
     ]
 
