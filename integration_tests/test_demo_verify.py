@@ -117,7 +117,7 @@ def test_a_forged_file_is_refused_before_anything_runs(file, tmp_path, capsys):
     assert main(["demo", "--verify", str(changed(file, tmp_path, change))]) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.startswith("snn demo: test_accuracy, by confusion and samples.test: 90 is not ")
+    assert output.err.startswith("snn demo: test_accuracy does not fit confusion and samples.test: 90 instead of ")
 
 
 def test_equal_things_do_not_differ():

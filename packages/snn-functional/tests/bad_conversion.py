@@ -93,8 +93,8 @@ NETS = [
         ValueError,
         "net is a Own whose forward cannot be traced: .* without conditions on values",
     ),
-    Row("net", Own(lambda self, x: (self.relu(x), x)), ValueError, "that returns a tuple of one sample; it must"),
-    Row("net", Own(lambda self, x: self.relu(x).flatten()), ValueError, r"that returns a tensor \[4\] of one sample"),
+    Row("net", Own(lambda self, x: (self.relu(x), x)), ValueError, "that returns a tuple for one sample; it must"),
+    Row("net", Own(lambda self, x: self.relu(x).flatten()), ValueError, r"that returns a tensor \[4\] for one sample"),
 ]
 ACTIVATIONS = [
     Row("net", nn.Sequential(nn.Linear(4, 3)), ValueError, r"net is a Sequential without nn\.ReLU; there is nothing"),
@@ -117,7 +117,12 @@ CASES = {
             *NETS,
             *ACTIVATIONS,
             *DATA,
-            Row("data", (X, LABELS + 1), ValueError, "the labels of data reach from 1 to 3; net has 3 classes, from 0"),
+            Row(
+                "data",
+                (X, LABELS + 1),
+                ValueError,
+                "the labels of data reach from 1 to 3; net has 3 classes, counted from 0",
+            ),
             Row(
                 "data",
                 (X[:, None], LABELS),
@@ -129,7 +134,7 @@ CASES = {
             Row("percentile", "99", TypeError, "percentile is '99'; pass a number"),
             Row("percentile", 0, ValueError, r"percentile is 0\.0; it must lie in \(0, 100\]"),
             Row("percentile", 100.5, ValueError, r"percentile is 100\.5; it must lie in"),
-            Row("percentile", 10, ValueError, "10 % of its values in data are 0; take a higher .*'max'"),
+            Row("percentile", 10, ValueError, "10 % of its values in data are 0; pass a higher .*'max'"),
             Row(
                 "percentile", 99, ValueError, "percentile is 99 with method='max'; it belongs", others={"method": "max"}
             ),

@@ -196,7 +196,7 @@ CASES = {
                 "num_bits",
                 10,
                 ValueError,
-                r"num_bits is 10; torch\.bfloat16 holds 9, pass fewer",
+                r"num_bits is 10; torch\.bfloat16 holds only 9: pass fewer",
                 others={"x": torch.ones(3, dtype=torch.bfloat16)},
             ),
         ],

@@ -115,7 +115,9 @@ def _thresholds(ann: fx.GraphModule, name: str, method: str, samples: Tensor, pe
     if wrong:
         named = ", ".join(f"'{path}'" for path in wrong)
         if method == "qcfs":
-            raise ValueError(f"method is 'qcfs', but these are ReLUs: {named}; train QCFS.replace_relu(net, data) first")
+            raise ValueError(
+                f"method is 'qcfs', but these are ReLUs: {named}; train QCFS.replace_relu(net, data) first"
+            )
         raise ValueError(f"method is {method!r}, but these are QCFS, with thresholds: {named}; pass method='qcfs'")
     if method != "qcfs":
         return balanced(ann, [*activations], samples, percentile)

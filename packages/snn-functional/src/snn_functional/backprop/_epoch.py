@@ -48,7 +48,8 @@ def _bar(dataloader: Iterable[Any]) -> Any:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
-            "progress=True needs tqdm, which is not installed: pip install 'snn-functional[progress]', or pass False"
+            "progress=True needs tqdm, which is not installed: pip install 'snn-functional[progress]', or pass "
+            "progress=False"
         ) from error
     return tqdm(dataloader, unit="batch")
 
