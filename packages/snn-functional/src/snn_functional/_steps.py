@@ -91,9 +91,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     if not torch.compiler.is_compiling():
         outside = (tensor < 1) | (tensor > steps)
         if is_any(outside, f"lengths holds a number of steps outside [1, {steps}]"):
-            raise ValueError(
-                f"lengths holds {tensor[outside][0].item()}; with {steps} steps a length lies in [1, {steps}]"
-            )
+            raise ValueError(f"lengths holds {tensor[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
     return tensor
 
 
