@@ -148,8 +148,8 @@ OUTPUTS = [
 ONLY_ONE = r"one spiking layer; TBPTT\(\.\.\., K=1\)"
 NOT_AFTER = "is not a spiking neuron right after an nn.Linear; "
 ONLINE = [
-    net(nn.Sequential(*build(), *build()), ValueError, f"net is 2 layers with a state; .* {ONLY_ONE}", "net"),
-    net(nn.Sequential(nn.Linear(3, C)), ValueError, "net is 0 layers with a state", "net"),
+    net(nn.Sequential(*build(), *build()), ValueError, f"net has 2 layers with a state; .* {ONLY_ONE}", "net"),
+    net(nn.Sequential(nn.Linear(3, C)), ValueError, "net has 0 layers with a state", "net"),
     net(nn.Sequential(), ValueError, "net is a Sequential", "net"),
     net(Own(), ValueError, r"net is a Own; it must be an nn\.Sequential", "net"),
     net(nn.Sequential(snn.Leaky(**LIF)), ValueError, rf"'0' \(Leaky\) {NOT_AFTER}", "Leaky"),

@@ -89,8 +89,8 @@ def _online(net: Any) -> nn.Sequential:
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []
     stateful = [index for index, (_, layer) in enumerate(layers) if temporal(layer)]
     if len(stateful) != 1:
-        description = f"{len(stateful)} layers with a state" if layers else f"a {type(net).__name__}"
-        raise ValueError(f"RTRL: net is {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
+        description = f"has {len(stateful)} layers with a state" if layers else f"is a {type(net).__name__}"
+        raise ValueError(f"RTRL: net {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
     (index,) = stateful
     path, neuron = layers[index]
     synapse = layers[index - 1][1] if index else None

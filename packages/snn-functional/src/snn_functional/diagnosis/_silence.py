@@ -23,16 +23,16 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
     """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning."""
     also = f" Silent after it: {listed(others)}." if others else ""
     reached, threshold = highest(trace), trace.neuron.threshold.detach()
-    severity, may, remedy = "warning", "A gradient reaches it, so it may learn to.", _remedy(trace)
+    severity, may, remedy = "warning", "A gradient reaches it, so it may learn to fire.", _remedy(trace)
     most = ceiling(trace)
     if not trace.neuron.threshold.requires_grad and bool((threshold >= most).all()):
-        severity, may = "error", f"It cannot learn to: its output is below {most:g}, whatever its input."
+        severity, may = "error", f"It cannot learn to fire: its output is below {most:g}, whatever its input."
         remedy = f"Take a threshold below {most:g}."
         if math.isinf(most):
-            may = "It cannot learn to: its threshold is infinite."
+            may = "It cannot learn to fire: its threshold is infinite."
             remedy = "If it is a read-out, use a loss of its membranes alone; otherwise take a finite threshold."
     elif not _has_gradient(evidence, trace):
-        severity, may = "error", "No gradient reaches its membranes, so it cannot learn to."
+        severity, may = "error", "No gradient reaches its membranes, so it cannot learn to fire."
         remedy += (
             " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther from the threshold."
         )

@@ -35,7 +35,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         off_target: Spike time of the others; with ``multi_spike`` one for each of F spikes.
         tolerance: A spike that is closer than this to its target, in steps, has no error.
         multi_spike: Whether each of the first F spikes of an output has a target. Spike times as targets then have a
-            shape that broadcasts to ``[F, batch, num_outputs]`` from an axis F.
+            shape that begins with F and broadcasts to ``[F, batch, num_outputs]``.
         reduction: ``"mean"`` or ``"sum"`` over all errors, or ``"none"``.
         weight: Weight of each class ``[num_outputs]``; the mean is divided by the sum of the samples' weights. Not
             with ``target_is_time=True``, where there is no label.

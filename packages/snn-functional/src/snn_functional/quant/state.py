@@ -29,7 +29,7 @@ class state_quant:  # noqa: N801
 
     Args:
         num_bits: b, from 1 to 16.
-        uniform: Whether the steps have one size.
+        uniform: Whether all steps have the same size.
         thr_centered: Whether non-uniform levels are densest at the threshold, rather than at 0.
         threshold: The neuron's threshold, greater than 0.
         lower_limit: l, how far below the negative threshold the lowest level lies, as a share of the threshold; at

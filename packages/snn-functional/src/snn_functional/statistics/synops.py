@@ -183,7 +183,8 @@ class Products:
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:
         if x.isnan().any():
             raise ValueError(
-                f"the input of the layer {name!r} holds NaN, which is neither a spike nor none; look for its source"
+                f"the input of the layer {name!r} holds NaN, which is neither a spike nor the absence of one; look for "
+                "its source"
             )
         weight = weight_of(layer)
         if x.dim() < (2 if isinstance(layer, nn.Linear | OneToOne) else weight.dim()):

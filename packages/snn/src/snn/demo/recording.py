@@ -21,7 +21,7 @@ __all__ = ["LayerRecording", "Recording", "record"]
 class LayerRecording(NamedTuple):
     """The activity of the neurons of one layer.
 
-    ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, of a convolution, ``[num_steps, channels, height, width]``;
+    ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, for a convolution, ``[num_steps, channels, height, width]``;
     ``mem`` is in units of the layer's input, and ``threshold`` can be broadcast to it.
     """
 
