@@ -25,7 +25,7 @@ def firing_rate(
 
     .. math:: \nu = \frac{1}{B\,T\,\Delta t} \sum_{t,b} \big[ S_{tb} \ne 0 \big]
 
-    A graded or negative spike counts as one spike. The rate has no gradient; ``l1_rate_sparsity`` is a penalty that has one.
+    A graded or negative spike counts as one. The rate has no gradient; ``l1_rate_sparsity`` is a penalty that has one.
 
     Args:
         spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
