@@ -54,7 +54,7 @@ def test_one_changed_float_is_found_and_is_all_that_is_found(file, tmp_path, cap
 
     assert main(["demo", "--verify", str(changed(file, tmp_path, change))]) == 1
     head, line = capsys.readouterr().out.splitlines()
-    assert head == "the run does not repeat:"
+    assert head == "the repeated run differs:"
     assert line.startswith("  history.loss: 1 of 2 differ, first [1]: recorded ")
 
 
@@ -92,7 +92,7 @@ def test_differences_of_the_machine_are_reported_before_the_training(file, tmp_p
     assert differences.numbers == []
     assert main(["demo", "--verify", str(target)]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first == "the environment differs, so equal numbers are not promised:"
+    assert first == "the environment differs, so equal numbers are not guaranteed:"
     assert rest[1].startswith("  cpu: recorded 'an abacus', now ")
     assert "  versions.gone: recorded '3', now None" in rest
     assert rest[-1].startswith("the run repeats bit for bit")
@@ -117,7 +117,7 @@ def test_a_forged_file_is_refused_before_anything_runs(file, tmp_path, capsys):
     assert main(["demo", "--verify", str(changed(file, tmp_path, change))]) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.startswith("snn demo: test_accuracy, by confusion and samples.test: 90 is not ")
+    assert output.err.startswith("snn demo: test_accuracy does not fit confusion and samples.test: 90 instead of ")
 
 
 def test_equal_things_do_not_differ():

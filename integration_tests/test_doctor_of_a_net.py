@@ -90,7 +90,7 @@ def test_a_net_without_a_loop_is_distinguished_from_one_that_has_one(net, functi
     first = capsys.readouterr().out.partition("error ")[2]
     assert first.lstrip().startswith("no_loop in '1'")
     assert main(["doctor", net + "make_image_net", "--shape", "11,5,1,4,4", "--own-loop"]) == 2
-    assert "if it has no loop over the steps of its own, leave out --own-loop" in capsys.readouterr().err
+    assert "if the net has no loop over the steps of its own, leave out --own-loop" in capsys.readouterr().err
 
 
 def test_a_batch_that_no_machine_holds_ends_with_code_2(net, capsys):

@@ -169,7 +169,7 @@ def test_dead_and_saturated_neurons_are_reported_in_words(page, task):
         )
         assert (dead in page.text) == bool(layer["dead"])
     healthy = [layer["name"] for layer in result["layers"] if not layer["dead"] and not layer["saturated"]]
-    assert page.text.count("no neuron is dead, none saturated") == len(healthy)
+    assert page.text.count("no neuron is dead, and none is saturated") == len(healthy)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ XS = [
     Row("xs", torch.full((2, 1, 3), math.nan), ValueError, "the input of the layer '' holds NaN, .*; ", named="input"),
     Row("lengths", [3], ValueError, r"lengths holds 3; with 2 steps it lies in \[1, 2\]"),
     Row("lengths", [0], ValueError, r"lengths holds 0; with 2 steps it lies in \[1, 2\]"),
-    Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* needs one a sample, \[1\]"),
+    Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* needs one length per sample, \[1\]"),
     Row("lengths", [1.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
 ]
 

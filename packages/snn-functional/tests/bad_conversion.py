@@ -70,10 +70,10 @@ UNKNOWN = relu_net(nn.GELU(), nn.LayerNorm(4), nn.Linear(4, 3))
 NETS = [
     Row("net", 3, TypeError, r"net is a int; pass a torch\.nn\.Module"),
     Row("net", Uncopied(), TypeError, "net is a Uncopied that copy.deepcopy cannot copy: .*; .* runs a copy"),
-    Row("net", UNKNOWN, ValueError, r"with '2' \(GELU\), '3' \(LayerNorm\), which .* does not know; known are L"),
+    Row("net", UNKNOWN, ValueError, r"with '2' \(GELU\), '3' \(LayerNorm\), which .* does not know; it knows L"),
     Row("net", relu_net(snn.Leaky(0.9, init_hidden=True)), ValueError, r"with '2' \(Leaky\), which"),
     Row("net", untracked(), ValueError, r"with '3' \(BatchNorm1d without running statistics\)"),
-    Row("net", Two(), ValueError, "net is a Two whose forward takes more than one argument; pass a net of one input"),
+    Row("net", Two(), ValueError, "net is a Two whose forward takes more than one argument; pass a net with one input"),
     Row(
         "net",
         Own(lambda self, x: self.relu(self.fc(x).sigmoid() * 2 + torch.exp(x))),
@@ -93,8 +93,8 @@ NETS = [
         ValueError,
         "net is a Own whose forward cannot be traced: .* without conditions on values",
     ),
-    Row("net", Own(lambda self, x: (self.relu(x), x)), ValueError, "that returns a tuple of one sample; it must"),
-    Row("net", Own(lambda self, x: self.relu(x).flatten()), ValueError, r"that returns a tensor \[4\] of one sample"),
+    Row("net", Own(lambda self, x: (self.relu(x), x)), ValueError, "that returns a tuple for one sample; it must"),
+    Row("net", Own(lambda self, x: self.relu(x).flatten()), ValueError, r"that returns a tensor \[4\] for one sample"),
 ]
 ACTIVATIONS = [
     Row("net", nn.Sequential(nn.Linear(4, 3)), ValueError, r"net is a Sequential without nn\.ReLU; there is nothing"),
@@ -117,26 +117,31 @@ CASES = {
             *NETS,
             *ACTIVATIONS,
             *DATA,
-            Row("data", (X, LABELS + 1), ValueError, "the labels of data reach from 1 to 3; net has 3 classes, from 0"),
+            Row(
+                "data",
+                (X, LABELS + 1),
+                ValueError,
+                "the labels of data reach from 1 to 3; net has 3 classes, counted from 0",
+            ),
             Row(
                 "data",
                 (X[:, None], LABELS),
                 ValueError,
-                r"net gives \(1, 3\) for a sample and data has labels; it must give one number a class",
+                r"net gives \(1, 3\) for a sample, but data has labels; return one number per class",
             ),
             Row("method", 3, TypeError, "method is 3; pass 'percentile', 'max', 'qcfs'"),
             Row("method", "mean", ValueError, "method is 'mean'; pass 'percentile', 'max', 'qcfs'"),
             Row("percentile", "99", TypeError, "percentile is '99'; pass a number"),
             Row("percentile", 0, ValueError, r"percentile is 0\.0; it must lie in \(0, 100\]"),
             Row("percentile", 100.5, ValueError, r"percentile is 100\.5; it must lie in"),
-            Row("percentile", 10, ValueError, "10 % of its values in data are 0; take a higher .*'max'"),
+            Row("percentile", 10, ValueError, "10 % of its values in data are 0; pass a higher .*'max'"),
             Row(
                 "percentile", 99, ValueError, "percentile is 99 with method='max'; it belongs", others={"method": "max"}
             ),
             Row("num_steps", 0, ValueError, "num_steps is 0; it must be at least 1"),
             Row("num_steps", 8.0, TypeError, r"num_steps is 8\.0; pass an int, or several"),
             Row("num_steps", (), ValueError, r"num_steps is \(\); pass the numbers of steps"),
-            Row("num_steps", (8, True), TypeError, r"num_steps is \(8, True\), of which one is True; pass ints"),
+            Row("num_steps", (8, True), TypeError, r"num_steps is \(8, True\), and one of them is True; pass ints"),
         ],
     ),
     "QCFS": Case(

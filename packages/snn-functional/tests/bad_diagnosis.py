@@ -55,10 +55,13 @@ CASES = {
             Row("targets", "labels", ValueError, r"targets are a str and the first output \(11, 5, 3\); pass loss_fn="),
             Row("targets", torch.zeros(5), ValueError, r"targets are torch.float32 \(5,\) and .*; pass loss_fn="),
             Row("loss_fn", 3, TypeError, "loss_fn is 3; pass a function"),
+            Row("loss_fn", lambda out, y: out, ValueError, r"loss_fn returned a tensor of shape \(11, 5, 3\); it must"),
             Row(
-                "loss_fn", lambda out, y: out, ValueError, r"loss_fn gave a tensor of shape \(11, 5, 3\); it must give"
+                "loss_fn",
+                lambda out, y: 0.5,
+                ValueError,
+                "loss_fn returned a float; it must return a tensor of one number",
             ),
-            Row("loss_fn", lambda out, y: 0.5, ValueError, "loss_fn gave a float; it must give a tensor of one number"),
             Row("optimizer", "Adam", TypeError, r"optimizer is a str; pass a torch\.optim\.Optimizer"),
             Row("num_steps", 0, ValueError, "num_steps is 0; pass at least 1"),
             Row("num_steps", 2.5, TypeError, "num_steps is 2.5; pass an int"),

@@ -79,7 +79,7 @@ CASES = {
         [
             *SYNAPSE,
             neuron(snn.RLeaky(0.9, linear_features=C), "RLeaky receive each other's.*EPropLayer", "RLeaky"),
-            neuron(Coupled(), r"Coupled see each other's .*; backprop\.TBPTT trains them", "Coupled"),
+            neuron(Coupled(), r"Coupled depend on each other's .*; train them with backprop\.TBPTT", "Coupled"),
             neuron(Wide(), r"Wide has states \(8,\) for 4 inputs; .* one input each", "Wide"),
             neuron(Fixed(), r"neuron\.gain has shape \(2, 3\); .* 4 neurons", "neuron"),
             neuron(snn.SLSTM(C, C), r"neuron\.lstm_cell\.weight_ih has shape \(16, 4\); ", "neuron"),

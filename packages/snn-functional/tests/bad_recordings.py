@@ -18,7 +18,7 @@ NAN = torch.full_like(SPK, math.nan)
 
 STEPS = [
     Row("lengths", [1, 2, 3], ValueError, "lengths and mask are both given; pass one", others={"mask": EVERY}),
-    Row("lengths", [1], ValueError, r"lengths has shape \(1,\); .* one a sample, \[3\]"),
+    Row("lengths", [1], ValueError, r"lengths has shape \(1,\); .* one length per sample, \[3\]"),
     Row("lengths", [0, 1, 2], ValueError, r"lengths holds 0; with 7 steps it lies in \[1, 7\]"),
     Row("lengths", [1, 8, 2], ValueError, "lengths holds 8"),
     Row("lengths", [1.0, 2.0, 3.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
@@ -116,7 +116,7 @@ def times(name: str) -> list[Row]:
         Row(name, [0, 1], ValueError, rf"{name} is \[0, 1\]; pass one time; or multi_spike=True"),
         Row(name, 0, ValueError, rf"{name} is 0; pass one time for each spike, \[F\]", others=many | {name: 0}),
         Row(name, [0, 1, 2], ValueError, "_target has 3 spikes and|_target 3; give every", others=_matching(name)),
-        Row(name, -9, ValueError, "a target time is -9.*; with 7 steps it is at least -7", named="target"),
+        Row(name, -9, ValueError, "a target time is -9.*; with 7 steps it must be at least -7", named="target"),
         Row(name, math.nan, ValueError, "a target time is nan", named="target"),
     ]
 

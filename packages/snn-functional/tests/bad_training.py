@@ -91,21 +91,25 @@ EPOCH = [
     Row("dataloader", 3, TypeError, "dataloader is a int; pass a DataLoader"),
     Row("dataloader", [], ValueError, "dataloader gave no batch; ", "dataloader gave no batch"),
     Row("dataloader", iter([]), ValueError, "dataloader gave no batch; an iterator lasts for one epoch"),
-    Row("dataloader", [DATA], TypeError, "dataloader gave a Tensor; it must give pairs"),
-    batch(DATA, error=TypeError, message=r"dataloader gave \(Tensor\); it must give pairs"),
+    Row("dataloader", [DATA], TypeError, "dataloader gave a Tensor; it must give tensors: pairs"),
+    batch(DATA, error=TypeError, message=r"dataloader gave \(Tensor\); it must give tensors: pairs"),
     batch(DATA, [1, 2], error=TypeError, message=r"dataloader gave \(Tensor, list\); it must give"),
-    batch(DATA[:0], LABELS, message=r"shape \(0, 5, 3\); it must be \[T, batch, \.\.\.\], neither 0"),
+    batch(DATA[:0], LABELS, message=r"shape \(0, 5, 3\); it must be \[T, batch, \.\.\.\], not empty"),
     batch(DATA[:, :0], LABELS[:0], message=r"shape \(7, 0, 3\); it must be \[T, batch"),
     batch(torch.ones(3), LABELS, message=r"shape \(3,\); it must be \[T, batch"),
     batch(torch.ones(3), LABELS, message=r"shape \(3,\); it must be \[batch, T", time_first=False),
     batch(torch.ones(0, 3), LABELS, message=r"shape \(0, 3\); it must be \[batch, \.\.\.\]", num_steps=3, **STILL),
     batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[batch, \.\.\.\]", num_steps=3, **STILL),
-    batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[T, batch, \.\.\.\], neither 0"),
+    batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[T, batch, \.\.\.\], not empty"),
     batch(DATA, torch.zeros(14, 5).long(), message=r"shape \(14, 5\); .*\[7, batch", criterion=EACH),
     *[
         Row("dataloader", [(DATA, LABELS, torch.tensor(lengths))], error, message, named="lengths")
         for lengths, error, message in (
-            ([1, 2], ValueError, r"lengths has shape \(2,\); data of shape \(7, 5, 3\) needs one a sample, \[5\]"),
+            (
+                [1, 2],
+                ValueError,
+                r"lengths has shape \(2,\); data of shape \(7, 5, 3\) needs one length per sample, \[5\]",
+            ),
             ([1, 2, 0, 3, 4], ValueError, r"lengths holds 0; with 7 steps it lies in \[1, 7\]"),
             ([1, 2, 8, 3, 4], ValueError, "lengths holds 8; "),
             ([1.0, 2.0, 3.0, 4.0, 5.0], TypeError, r"lengths has dtype torch\.float32; .*lengths\.long"),
@@ -115,7 +119,7 @@ EPOCH = [
         "criterion",
         torch.nn.functional.cross_entropy,
         TypeError,
-        "criterion is cross_entropy, which takes no lengths, and the batches have them; ",
+        "criterion is cross_entropy, which takes no lengths, but the batches have them; ",
         others={"dataloader": [(DATA, LABELS, LABELS + 1)]},
     ),
     Row("dataloader", [(DATA, LABELS[:3])], ValueError, r"targets has shape \(3,\); .*\[5\]", named="targets"),
@@ -144,8 +148,8 @@ OUTPUTS = [
 ONLY_ONE = r"one spiking layer; TBPTT\(\.\.\., K=1\)"
 NOT_AFTER = "is not a spiking neuron right after an nn.Linear; "
 ONLINE = [
-    net(nn.Sequential(*build(), *build()), ValueError, f"net is 2 layers with a state; .* {ONLY_ONE}", "net"),
-    net(nn.Sequential(nn.Linear(3, C)), ValueError, "net is 0 layers with a state", "net"),
+    net(nn.Sequential(*build(), *build()), ValueError, f"net has 2 layers with a state; .* {ONLY_ONE}", "net"),
+    net(nn.Sequential(nn.Linear(3, C)), ValueError, "net has 0 layers with a state", "net"),
     net(nn.Sequential(), ValueError, "net is a Sequential", "net"),
     net(Own(), ValueError, r"net is a Own; it must be an nn\.Sequential", "net"),
     net(nn.Sequential(snn.Leaky(**LIF)), ValueError, rf"'0' \(Leaky\) {NOT_AFTER}", "Leaky"),

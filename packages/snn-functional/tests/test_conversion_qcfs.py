@@ -111,7 +111,11 @@ def test_a_net_without_relu_is_refused():
 def test_methods_and_activations_must_fit():
     ann, x = own()
     net = QCFS.replace_relu(Own(), x)
-    with pytest.raises(ValueError, match=r"method is 'percentile' and 'stem\.1', .* a QCFS .*; pass method='qcfs'"):
+    with pytest.raises(
+        ValueError, match=r"method is 'percentile', but these are QCFS, .*: 'stem\.1', .*; pass method='qcfs'"
+    ):
         from_ann(net, x)
-    with pytest.raises(ValueError, match=r"method is 'qcfs' and 'stem\.1', .* a ReLU; train QCFS\.replace_relu"):
+    with pytest.raises(
+        ValueError, match=r"method is 'qcfs', but these are ReLUs: 'stem\.1', .*; train QCFS\.replace_relu"
+    ):
         from_ann(ann, x, method="qcfs")

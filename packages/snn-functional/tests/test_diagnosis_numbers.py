@@ -145,7 +145,7 @@ def test_the_report_is_a_table_and_json():
     description = json.loads(json.dumps(diagnosis.as_dict()))
     assert description["ok"] is diagnosis.ok is False
     assert description["findings"][0]["code"] == "unreachable_threshold"
-    assert "So are '3' after it." in description["findings"][0]["message"]
+    assert "Silent after it: '3'." in description["findings"][0]["message"]
     assert [layer["dead"] for layer in description["layers"]] == [9, 3]
 
 

@@ -125,7 +125,7 @@ def test_a_threshold_that_is_infinite_is_named():
     net = well(output=snn.Leaky(0.8, init_hidden=True, **options))
     (finding,) = [finding for finding in diagnose(net, batch()).findings if finding.module == "3"]
     assert (finding.code, finding.severity) == ("unreachable_threshold", "error")
-    assert finding.message.endswith("the threshold is inf. It cannot learn to: its threshold is infinite.")
-    assert finding.remedy.startswith("Use a loss of its membranes alone, if it is a read-out;")
+    assert finding.message.endswith("the threshold is inf. It cannot learn to fire: its threshold is infinite.")
+    assert finding.remedy.startswith("If it is a read-out, use a loss of its membranes alone;")
     of_membranes = diagnose(net, batch(), loss_fn=lambda out, _: out[1].square().mean())
     assert [finding for finding in of_membranes.findings if finding.module == "3"] == []

@@ -92,7 +92,7 @@ def test_the_gradient_of_a_layers_parameters_is_looked_at_whole_and_others_are_n
     diagnosis = diagnose(net, batch(), loss_fn=lambda out, _: 1e-40 * out[1].sum())
     (finding,) = (finding for finding in diagnosis.findings if finding.code == "subnormal_numbers")
     assert (finding.module, finding.value) == ("2", 1.0)
-    assert "So are others, in '0'" in finding.message or "So are others, in '1'" in finding.message
+    assert "There are others in '0'" in finding.message or "There are others in '1'" in finding.message
 
 
 @pytest.mark.parametrize(

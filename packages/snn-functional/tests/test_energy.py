@@ -186,7 +186,7 @@ def test_it_reports_the_winner():
     xs = torch.zeros(10, 1, 512)
     xs[3, 0, 5] = 1
     lines = str(energy(net, xs)).splitlines()
-    assert lines[-2].startswith("the ordinary network of these layers, once, float32: 1.21 µJ")
+    assert lines[-2].startswith("the ordinary network of these layers, run once in float32: 1.21 µJ")
     assert lines[-2].endswith("the spiking net takes 0.0509 times that and wins")
     assert lines[-1].endswith("int8: 60.3 nJ; the spiking net takes 1.02 times that and does not win")
 

@@ -122,7 +122,9 @@ def test_a_batch_without_steps_is_named(shape):
 
 def test_without_neurobench_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "neurobench.models", None)
-    with pytest.raises(ImportError, match=r"NeuroBench's harness: pip install 'snn-functional\[neurobench\]'"):
+    with pytest.raises(
+        ImportError, match=r"NeuroBench, which is not installed: pip install 'snn-functional\[neurobench\]'"
+    ):
         neurobench(build_net())
 
 

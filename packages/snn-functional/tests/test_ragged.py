@@ -188,9 +188,11 @@ def test_a_sample_of_a_ragged_batch_is_refused_exactly_if_it_is_refused_alone(of
 @pytest.mark.parametrize("targets", [torch.tensor([[0.0], [-5.0]]), torch.tensor([[-9.0], [-3.0]])])
 def test_a_time_before_a_samples_first_step_is_reported_with_its_number_of_steps(targets):
     number, time = (3, -5) if targets[1] == -5 else (6, -9)
-    with pytest.raises(ValueError, match=f"a target time is {time}.0; with {number} steps it is at least -{number}"):
+    with pytest.raises(
+        ValueError, match=f"a target time is {time}.0; with {number} steps it must be at least -{number}"
+    ):
         mse_temporal_loss(target_is_time=True)(torch.zeros(6, 2, 1), targets, lengths=[6, 3])
-    with pytest.raises(ValueError, match=r"a target time is -4\.0; with 3 steps it is at least -3"):
+    with pytest.raises(ValueError, match=r"a target time is -4\.0; with 3 steps it must be at least -3"):
         mse_temporal_loss(on_target=-4)(torch.zeros(6, 2, 1), torch.tensor([0, 0]), lengths=[6, 3])
 
 

@@ -172,6 +172,6 @@ def test_an_update_in_every_step_of_two_spiking_layers_is_a_truncated_one():
     net = build()
     arguments = {"criterion": SF.mse_count_loss(), "num_steps": 3, "time_var": False}
     optimizer = torch.optim.Adam(net.parameters(), lr=5e-4)
-    with pytest.raises(ValueError, match=r"net is 2 layers with a state; .*TBPTT\(\.\.\., K=1\)"):
+    with pytest.raises(ValueError, match=r"net has 2 layers with a state; .*TBPTT\(\.\.\., K=1\)"):
         backprop.RTRL(net, images(), optimizer, **arguments)
     assert backprop.TBPTT(net, images(), optimizer, **arguments, K=1).isfinite()

@@ -103,7 +103,7 @@ def test_requirements_of_extras_or_other_pythons_are_not_asked_for(installed):
 def test_code_of_another_version_than_recorded_is_a_problem(monkeypatch):
     monkeypatch.setattr(snn_core, "__version__", "0.0.1")
     (problem,) = diagnose().problems
-    assert f"snn-core is recorded as {metadata.version('snn-core')}, its code says 0.0.1" in problem
+    assert f"snn-core is recorded as {metadata.version('snn-core')}, but its code is 0.0.1" in problem
     assert problem.endswith(f"pip install --force-reinstall --no-deps snn-core=={metadata.version('snn-core')}")
 
 

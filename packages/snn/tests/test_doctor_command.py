@@ -16,8 +16,8 @@ FUNCTIONAL = hint("snn[functional]")
     ("words", "complaint"),
     [
         (["net.py:make"], "a net is run over a batch: add --batch net.py:make_batch, or --shape T,B,..."),
-        (["--shape", "3,2,4"], "--batch, --shape and --own-loop are for a net"),
-        (["--own-loop"], "--batch, --shape and --own-loop are for a net"),
+        (["--shape", "3,2,4"], "--batch, --shape and --own-loop need a net"),
+        (["--own-loop"], "--batch, --shape and --own-loop need a net"),
     ],
 )
 def test_conflicting_words_end_with_code_2(words, complaint, capsys):

@@ -111,8 +111,8 @@ def test_a_self_test_that_raises_is_a_check_that_failed(two_gpus, kernels, capsy
     ("lines", "versions", "says"),
     [
         (PASSED, {"snn_triton": None}, f"not installed: snn-triton; {hint('snn[triton]')}"[:64]),
-        (None, {}, "snn-triton 0.1.0 has no self-test: install a newer one"),
-        ([], {}, "the self-test of snn-triton 0.1.0 made no check"),
+        (None, {}, "snn-triton 0.1.0 has no self-test: install a newer version"),
+        ([], {}, "the self-test of snn-triton 0.1.0 ran no checks"),
     ],
 )
 def test_untestable_kernels_have_a_reason_and_code_2(two_gpus, kernels, lines, versions, says, capsys):
@@ -140,7 +140,7 @@ def test_triton_goes_by_other_names_with_rocm(name, two_gpus, kernels, monkeypat
 @pytest.mark.parametrize("words", [["net.py:make"], ["--shape", "3,2,4"], ["--own-loop"], ["--batch", "a.py:b"]])
 def test_it_takes_no_net(words, capsys):
     assert main(["doctor", "--gpu", *words]) == 2
-    assert capsys.readouterr().err == "snn doctor: --gpu tests kernels and not a net: snn doctor --gpu\n"
+    assert capsys.readouterr().err == "snn doctor: --gpu tests the kernels, not a net; run snn doctor --gpu alone\n"
 
 
 def test_the_environment_names_the_gpus(two_gpus, monkeypatch):

@@ -341,7 +341,7 @@ def test_the_encoding_and_the_ends_of_lines_stay(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.py", "print 'Python 2'", "it is not Python 3."),
+        ("a.py", "print 'Python 2'", "it is not valid Python 3."),
         ("a.py", "# -*- coding: nothing -*-\n", "unknown encoding"),
         ("a.ipynb", "{}", "it is not a notebook of format 4"),
         ("a.ipynb", "{", "Expecting property name"),
@@ -374,7 +374,7 @@ def test_a_missing_file_or_one_that_is_not_a_program_ends_with_code_2(tmp_path: 
     assert main(["rename", str(tmp_path / "train.py")]) == 2
     assert main(["rename", str(tmp_path / "net.pt")]) == 2
     assert capsys.readouterr().err == (
-        f"snn rename: there is no {tmp_path / 'train.py'}\n"
+        f"snn rename: there is no file or folder {tmp_path / 'train.py'}\n"
         f"snn rename: {tmp_path / 'net.pt'} is neither a program (.py) nor a notebook (.ipynb)\n"
     )
 

@@ -1,4 +1,4 @@
-"""Losses, accuracy, training loops, online learning, probes, plasticity, statistics and quantization, time first."""
+"""Losses, accuracy, training, online learning, probes, plasticity, statistics and quantization; time is axis 0."""
 
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary

@@ -14,7 +14,7 @@ def answers_at_once(values: Tensor) -> bool:
 
 
 def is_any(wrong: Tensor, message: str) -> bool:
-    """Return True if an entry is True and a check answers at once; else let the device stop with a message.
+    """Return True if an entry is True and a check answers at once; else make the device stop with a message.
 
     The device checks when it gets there: waiting for its answer would make a capture impossible.
     """

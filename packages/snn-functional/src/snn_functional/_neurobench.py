@@ -60,7 +60,7 @@ def _model_class() -> Any:
         from neurobench.models import NeuroBenchModel
     except ImportError as error:
         raise ImportError(
-            "neurobench makes a model for NeuroBench's harness: pip install 'snn-functional[neurobench]'"
+            "neurobench needs NeuroBench, which is not installed: pip install 'snn-functional[neurobench]'"
         ) from error
 
     class Model(NeuroBenchModel):

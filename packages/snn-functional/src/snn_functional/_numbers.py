@@ -1,4 +1,4 @@
-"""Numbers that a user passes, checked once at the border.
+"""Checks of numbers that a user passes, made once, where they enter the package.
 
 Each check takes the argument's name and the remedy, for the message of the TypeError or ValueError.
 """
@@ -28,7 +28,7 @@ def is_real(value: Any) -> bool:
 
 
 def real(name: str, value: Any, expected: str = "a number") -> float:
-    """Return a real number, or the one in a tensor, as a float; an int too large for a float is a ValueError."""
+    """Return a real number, or the one in a tensor, as a float; a ValueError if it is too large for a float."""
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not is_real(number):
         raise TypeError(f"{name} is {value!r}; pass {expected}")
@@ -36,7 +36,7 @@ def real(name: str, value: Any, expected: str = "a number") -> float:
         return float(number)
     except OverflowError:
         size = f"an int of {number.bit_length()} bits" if isinstance(number, int) else f"a {type(number).__name__}"
-        raise ValueError(f"{name} is {size}, which no float holds; pass {expected}") from None
+        raise ValueError(f"{name} is {size}, too large for a float; pass {expected}") from None
 
 
 def finite(name: str, value: Any, expected: str = "a number") -> float:

@@ -10,5 +10,5 @@ from snn_core.neuron.firing import is_autocast
 
 
 def full_precision(device: str) -> AbstractContextManager[object]:
-    """Return a context without autocast, whose products have 16 bits, which count no further than 256 or 2048."""
+    """Return a context without autocast, as its products, in 16 bits, are exact integers only up to 256 or 2048."""
     return torch.autocast(device, enabled=False) if is_autocast(device) else nullcontext()

@@ -13,7 +13,7 @@ from snn_functional._device_checks import answers_at_once, is_any
 def check_real(steps: Any, name: str, remedy: str) -> None:
     """Check that the steps of a sequence are a tensor of real numbers."""
     if not isinstance(steps, Tensor):
-        raise TypeError(f"{name} is a {type(steps).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+        raise TypeError(f"{name} is a {type(steps).__name__}; pass a torch.Tensor, such as torch.stack(steps)")
     if steps.is_complex():
         raise TypeError(f"{name} has dtype {steps.dtype}; {remedy}")
 
@@ -39,7 +39,7 @@ def checked_labels(
 ) -> Tensor:
     """Return labels ``[B]`` that fit a recording ``[T, B, C]``, as int64; 0 where they do not count.
 
-    Labels on an accelerator that are not classes stop the device, so that nothing waits for it.
+    Labels on an accelerator that are not classes stop the device, so that the CPU does not wait for its answer.
     """
     if not isinstance(targets, Tensor):
         raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")

@@ -18,7 +18,7 @@ def check_net(net: Any) -> None:
 
 
 def replica(net: nn.Module, by: str) -> nn.Module:
-    """Return a deep copy of a net, cut off its graph and without foreign hooks.
+    """Return a deep copy of a net, detached from its graph and without the hooks of others.
 
     Torch's own hooks that compute a layer's weights, such as those of pruning, stay.
     """

@@ -15,8 +15,8 @@ class Steps:
     """The steps of the samples of a recording ``[T, B, ...]``.
 
     A step that does not count is treated as absent: each result is, sample by sample, what it would be for the steps
-    that count, without the others between them. ``lengths[B]`` are in [1, T], and ``mask[T, B]`` has a step in each
-    sample; ``name`` is that of the recording, for messages.
+    that count, without the others between them. ``lengths[B]`` are in [1, T], and ``mask[T, B]`` is True in some step
+    of each sample; ``name`` is that of the recording, for messages.
     """
 
     def __init__(self, recording: Tensor, lengths: Any, mask: Any, name: str = "spk_out") -> None:
@@ -68,7 +68,7 @@ class Steps:
 
 
 def _first(recording: Tensor, lengths: Tensor) -> Tensor:
-    # do not wait for a copy to CUDA: nobody changes the tensor, so the copy stays right
+    # do not wait for a copy to CUDA: the tensor does not change until it is copied
     lengths = lengths.to(recording.device, non_blocking=recording.device.type == "cuda")
     return torch.arange(recording.shape[0], device=recording.device).unsqueeze(-1) < lengths
 
@@ -76,7 +76,7 @@ def _first(recording: Tensor, lengths: Tensor) -> Tensor:
 def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     """Return the steps of each sample ``[B]``, int64, of a recording ``[T, B, ...]``; from a list, on the CPU.
 
-    Numbers on an accelerator outside [1, T] stop the device, so that nothing waits for it.
+    Numbers on an accelerator outside [1, T] stop the device, so that the CPU does not wait for its answer.
     """
     steps, batch = recording.shape[:2]
     tensor = as_tensor("lengths", lengths, "one int for each sample, as a tensor or a list")
@@ -84,8 +84,8 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
         raise TypeError(f"lengths has dtype {tensor.dtype}; numbers of steps are integers: pass lengths.long()")
     if tensor.shape != (batch,):
         raise ValueError(
-            f"lengths has shape {tuple(tensor.shape)}; {name} of shape {tuple(recording.shape)} needs one a sample, "
-            f"[{batch}]"
+            f"lengths has shape {tuple(tensor.shape)}; {name} of shape {tuple(recording.shape)} needs one length "
+            f"per sample, [{batch}]"
         )
     tensor = tensor.long()  # narrow integers would wrap the numbers they are compared with
     if not torch.compiler.is_compiling():

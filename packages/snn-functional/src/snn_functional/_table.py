@@ -30,7 +30,7 @@ class Table:
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
-    """Return a line of text for each row, with the cells of a column below each other."""
+    """Return a line of text for each row, with the cells of each column aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 

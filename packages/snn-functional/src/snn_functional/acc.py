@@ -172,7 +172,9 @@ def _checked_range(values: Tensor) -> tuple[float, float]:
     """Return the smallest and the largest value, after checking for NaN, which no comparison would detect."""
     least, greatest = map(float, values.aminmax())
     if math.isnan(least):
-        raise ValueError("spk_out holds NaN, which is neither a spike nor none; look for its source in the net")
+        raise ValueError(
+            "spk_out holds NaN, which is neither a spike nor the absence of one; look for its source in the net"
+        )
     return least, greatest
 
 

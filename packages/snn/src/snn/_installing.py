@@ -1,4 +1,4 @@
-"""The command that installs a piece."""
+"""The command that installs one of our packages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "extra", "hint", "missing", "quoted"]
 
-_FIRST = "0.5"  # below it, an index has another project under the umbrella's name, which pip would take
+_FIRST = "0.5"  # lower versions named snn on a package index are another project's, and pip would take them
 _UNKNOWN = "with the --find-links that snn was installed with, if any"  # no index needs to have our wheels
 _UMBRELLA = "snn"
 _ALWAYS = (_UMBRELLA, "snn-core", "snn-cpu")  # our packages that come with the umbrella
 
 
 def hint(*requirements: str) -> str:
-    """Return the command that installs pieces into this environment, with a note where something is not known."""
+    """Return the command that installs packages into this environment, with a note if one is needed."""
     return ", ".join(filter(None, command(*requirements)))
 
 
@@ -28,14 +28,15 @@ def missing(error: ModuleNotFoundError, requirement: str) -> str:
 
 
 def command(*requirements: str) -> tuple[str, str]:
-    """Return the command that installs pieces into this environment, from the source of those already in it.
+    """Return the command that installs packages into this environment, from where our installed ones came.
 
     The installer is the pip of this interpreter, or uv where there is none. If the installer recorded
     a folder of wheels, the command names it; for a checkout that is installed in place, it names the folders of its
-    packages. The umbrella is requested with the first version at which its name is ours.
+    packages. The umbrella, ``snn``, is requested with a lower bound: older versions of that name are
+    another project's.
 
     Returns:
-        The command, and a note: an addition to the command if the installer recorded nothing, else empty.
+        The command, and a note: what to add to the command if the installer recorded no folder, else an empty text.
     """
     folders, checkout = _origins()
     if checkout is not None:
@@ -47,12 +48,12 @@ def command(*requirements: str) -> tuple[str, str]:
 
 
 def extra(distribution: str) -> str:
-    """Return the extra of the umbrella that brings one of our distributions."""
+    """Return the extra of the umbrella that installs one of our distributions."""
     return "snn" if distribution in ("snn", "snn-core") else f"snn[{distribution.removeprefix('snn-')}]"
 
 
 def quoted(word: str) -> str:
-    """Return a word of a command, in quotes if the shell needs them: on Windows double ones, as cmd knows no others."""
+    """Return a word of a command, in quotes if the shell needs them; on Windows in double ones, all that cmd knows."""
     # these imports, and those below, would make ``import snn`` slow
     import re
     import shlex
@@ -67,7 +68,7 @@ def _installer() -> str:
     from pathlib import Path
 
     here = Path(sys.executable)
-    # other finders are not asked: the one of setuptools gives up its distutils for good when anything looks for pip
+    # no other finder is used: that of setuptools switches its distutils off for good once anything looks for pip
     if PathFinder.find_spec("pip"):
         program = shutil.which("pip")
         first = program is not None and Path(program).parent == here.parent
@@ -76,7 +77,7 @@ def _installer() -> str:
 
 
 def _origins() -> tuple[list[Path], Path | None]:
-    """Return the folders of wheels that ours were installed from, and the folder of packages of a checkout."""
+    """Return the folders of wheels that our packages were installed from, or the folder of packages of a checkout."""
     folders: dict[Path, None] = {}
     for name in _ALWAYS:
         place, in_place = _origin(name)
@@ -121,7 +122,7 @@ def _needs(requirement: str) -> list[str]:
 
 
 def _from_checkout(need: str, checkout: Path) -> str:
-    """Return pip's argument for a need: its folder if it is one of ours."""
+    """Return pip's argument for a requirement: its folder if it is one of our packages."""
     from packaging.requirements import Requirement
 
     requirement = Requirement(need)

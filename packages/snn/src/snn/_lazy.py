@@ -28,13 +28,13 @@ def forward(
     Args:
         module: Name of the module that re-exports.
         package: Import name of the package that has its names.
-        submodules: Modules under ``module``, and the package that each one needs; private ones are listed nowhere.
+        submodules: Modules under ``module``, and the package that each one needs; private ones are not listed.
         elsewhere: Names that another package has, and that package.
-        unlisted: Names that the package has and lists nowhere, for programs that were written for snnTorch.
+        unlisted: Names that the package has but does not list, for programs that were written for snnTorch.
         absent: Names that users may look for and that no package has, and functions that say what to use instead.
 
     Returns:
-        The two functions. Names are looked up each time and imported at the first touch; ``__all__`` and ``dir``
+        The two functions. A package is imported when one of its names is first looked up; ``__all__`` and ``dir``
         list the names that are public and installed, and nothing else.
     """
 
@@ -48,7 +48,7 @@ def forward(
         if name in submodules:
             piece(submodules[name], f"{module}.{name}")
             return importlib.import_module(f"{module}.{name}")
-        # Python asks modules for many names like __path__ and __wrapped__; none of them must import a piece.
+        # Python asks modules for many names like __path__ and __wrapped__; these must not import a package.
         unknown = AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
         if name == "__all__":
             return names()

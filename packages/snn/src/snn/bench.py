@@ -1,4 +1,4 @@
-"""Times of a net: the loop over its steps beside ``unroll``, and the operations on which ``unroll`` spends time."""
+"""Times of a net, in a loop over its steps and in ``unroll``, and the operations on which ``unroll`` spends time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Bench:
         steps: The times of the loop over the steps.
         unrolled: The times of ``unroll``.
         places: The operations on which a forward and a backward pass of ``unroll`` spend their time, and the share of
-            each, the largest first; on an accelerator, of the processor's time, which launches them.
+            each, the largest first; on an accelerator, the share of the CPU time spent on launching them.
         schedule: The way in which ``unroll`` runs the net, and the reason.
         threads: Threads that torch computes on.
 
@@ -92,7 +92,7 @@ class Bench:
 
 
 def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
-    """Time both ways of running a net over a sequence.
+    """Time a net over a sequence, in a loop over the steps and in ``unroll``.
 
     Args:
         net: A net written for one step, whose neurons keep their state; it is left at rest and without gradients.
@@ -103,7 +103,7 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
         The times, the memory, and the operations that take the time.
 
     Raises:
-        ValueError: If ``repeats`` is less than 1, or the net returns anything but one tensor.
+        ValueError: If ``repeats`` is less than 1, or the net does not return one tensor.
         TypeError: If ``repeats`` is not a whole number.
 
     Example:
@@ -143,7 +143,7 @@ def _median(call: Callable[[], Any], device: torch.device, repeats: int) -> floa
     for _ in range(repeats + 2):
         started = time.perf_counter()
         call()
-        if device.type != "cpu":  # an accelerator has only begun
+        if device.type != "cpu":  # the call returns before an accelerator is done
             torch.accelerator.synchronize(device)
         seconds.append(time.perf_counter() - started)
     return median(seconds[2:])

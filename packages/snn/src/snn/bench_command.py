@@ -16,18 +16,20 @@ _MOST_REPEATS = 1000
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn bench``."""
     parser.description = (
-        "Time a net over random numbers: a loop over its steps beside unroll, forward and backward, with the memory "
+        "Time a net on random numbers, in a loop over its steps and in unroll, forward and backward, with the memory "
         "that each keeps for the backward pass and the operations on which unroll spends its time. "
-        "The code is 2 if it does not run."
+        "The exit code is 2 if the net does not run."
     )
-    parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
+    parser.add_argument("net", metavar="net.py:make_net", help="function that takes no arguments and makes a net")
     parser.add_argument(
         "--shape", type=shape, required=True, metavar="T,B,...", help="shape of the input: steps, samples, features"
     )
     parser.add_argument(
-        "--repeats", type=whole(1, _MOST_REPEATS), default=5, help="how often each pass is timed (default 5)"
+        "--repeats", type=whole(1, _MOST_REPEATS), default=5, help="how many times each pass is timed (default 5)"
     )
-    parser.add_argument("--threads", type=whole(1, MOST_THREADS), default=1, help="threads of torch (default 1)")
+    parser.add_argument(
+        "--threads", type=whole(1, MOST_THREADS), default=1, help="number of torch's threads (default 1)"
+    )
     parser.add_argument("--json", action="store_true", help="print the times as JSON")
 
 

@@ -25,10 +25,10 @@ _INTERRUPTED = 130  # 128 plus the number of the signal, as in a shell
 _NIR = "check, show, run, compare and convert NIR files"
 # the text of each command, and the module with its add_options and main
 _COMMANDS: dict[str, tuple[str, ModuleType]] = {
-    "bench": ("time a net step by step and by unroll", snn.bench_command),
+    "bench": ("time a net, step by step and with unroll", snn.bench_command),
     "demo": ("train a spiking network on real data and write a report", snn.demo.command),
-    "doctor": ("check that the installation fits together, or diagnose a net", snn.doctor_command),
-    "energy": ("count the energy of a net, beside the ordinary network's", snn.energy_command),
+    "doctor": ("check that the installed packages fit together, or diagnose a net", snn.doctor_command),
+    "energy": ("estimate the energy of a net, and compare it with an ordinary network", snn.energy_command),
     "export": ("write a net as a file that runs without snn", snn.export_command),
     "rename": ("change programs that import snnTorch to import snn", snn.renaming.command),
 }
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="snn",
         description="Spiking neural networks in PyTorch.",
-        epilog="snn COMMAND --help says what a command takes.",
+        epilog="snn COMMAND --help lists the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"snn {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")

@@ -18,7 +18,7 @@ __all__ = ["Diagnosis", "Piece", "diagnose"]
 
 @dataclass
 class Piece:
-    """One of our distributions: ``version`` is None if it is absent, ``needs`` pairs requirements and versions."""
+    """One of our distributions: ``version`` is None if it is absent, ``needs`` are requirements and their versions."""
 
     name: str
     version: str | None
@@ -66,8 +66,8 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Examine the installed packages, their requirements, and the hardware on which nets can run.
 
-    Each installed package is imported. It is a problem if that fails, if a requirement is missing or outside its
-    range, or if the code is of another version than the installer's record; a package that is not installed, or a
+    Each installed package is imported. It is a problem if the import fails, if a requirement is missing or outside its
+    range, or if the version of the code differs from the installer's record; a package that is not installed, or a
     backend without its hardware, is not a problem.
     """
     pieces = [_piece(name) for name in PIECES]
@@ -77,7 +77,7 @@ def diagnose() -> Diagnosis:
 
 def _piece(name: str) -> Piece:
     installed = version(name)
-    # without extras, as only the user knows which extras are wanted
+    # without extras, as only the user knows which ones to install
     needs = [] if installed is None else needs_of(name)
     return Piece(name, installed, [(str(need).partition(";")[0], version(need.name)) for need in needs])
 
@@ -97,7 +97,7 @@ def _problems(piece: Piece) -> list[str]:
         return [*results, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
     if running != piece.version:
         again = f"pip install --force-reinstall --no-deps {piece.name}=={piece.version}"
-        results.append(f"{piece.name} is recorded as {piece.version}, its code says {running}: {again}")
+        results.append(f"{piece.name} is recorded as {piece.version}, but its code is {running}: {again}")
     return results
 
 
@@ -106,7 +106,7 @@ def _environment() -> dict[str, str | int | None]:
     results |= {name: version(name) for name in ("torch", "numpy", "onnx", "onnxruntime", "executorch")}
     try:
         import torch
-    except Exception:  # a broken one may raise anything; the problems already list it, as a requirement of the core
+    except Exception:  # a broken torch may raise anything; the problems already list it, as a requirement of the core
         return results
     results |= {"torch threads": torch.get_num_threads(), "cuda": torch.version.cuda or "not in this torch"}
     return results | {"gpu": ", ".join(gpu_names()) or "none"}
@@ -129,4 +129,4 @@ def _advice() -> list[str]:
         return []
     if not is_tunable():
         return []
-    return ["snn_cpu.tune_allocator() before training keeps the memory of freed tensors: faster for large ones"]
+    return ["call snn_cpu.tune_allocator() before training: it reuses the memory of freed tensors, if they are large"]

@@ -20,16 +20,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Say what is installed and whether it fits together. With the name of a function that makes a net: run the "
         "net over a batch and say what keeps it from learning. With --gpu: test the kernels on the GPUs of this "
-        "machine. The code is 1 if there are errors, 2 if it does not run, 3 if there is no GPU."
+        "machine. The exit code is 1 if there are errors, 2 if the net or the test does not run, 3 if there is no GPU."
     )
     parser.add_argument(
-        "net", nargs="?", metavar="net.py:make_net", help="function that makes a net, without arguments"
+        "net", nargs="?", metavar="net.py:make_net", help="function that takes no arguments and makes a net"
     )
     batch = parser.add_mutually_exclusive_group()
     batch.add_argument(
         "--batch",
         metavar="net.py:make_batch",
-        help="function that makes a batch [num_steps, batch, ...], or a pair of it and labels [batch]",
+        help="function that makes a batch [num_steps, batch, ...], or a pair of a batch and labels [batch]",
     )
     batch.add_argument(
         "--shape", type=shape, metavar="T,B,...", help="run over random numbers from 0 to 1 of this shape"
@@ -48,16 +48,16 @@ def main(options: argparse.Namespace) -> int:
         Exit code: 0 if all is well, 1 if something is wrong, 2 if the kernels cannot be tested, 3 if there is no GPU.
 
     Raises:
-        CannotMake: If the words do not go together, or the net or its batch cannot be made or run.
+        CannotMake: If the options do not go together, or the net or its batch cannot be made or run.
     """
     of_a_net = options.net or options.batch or options.shape or options.own_loop
     if options.gpu:
         if of_a_net:
-            raise CannotMake("--gpu tests kernels and not a net: snn doctor --gpu")
+            raise CannotMake("--gpu tests the kernels, not a net; run snn doctor --gpu alone")
         return _gpu(options)
     if options.net is None:
         if of_a_net:
-            words = "--batch, --shape and --own-loop are for a net"
+            words = "--batch, --shape and --own-loop need a net"
             raise CannotMake(f"{words}: snn doctor net.py:make_net --shape T,B,...")
         return _installation(options)
     if not options.batch and not options.shape:
@@ -95,6 +95,6 @@ def _net(options: argparse.Namespace) -> Any:
     diagnose = function_of("functional", "diagnose")
     net = made_net(options.net)
     batch, targets = named_batch(options, "labels")
-    loop = "\nif it has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
+    loop = "\nif the net has no loop over the steps of its own, leave out --own-loop" if options.own_loop else ""
     with running(options.net, batch, loop):
         return diagnose(net, batch, targets, run=operator.call if options.own_loop else None)

@@ -42,7 +42,7 @@ class GpuDiagnosis:
 
     @property
     def code(self) -> int:
-        """The exit code: 0 if every check passed, 1 if one failed, 2 if none could be made, 3 if there is no GPU."""
+        """The exit code: 0 if every check passed, 1 if one failed, 2 if none could be run, 3 if there is no GPU."""
         if not self.gpus:
             return 3
         if self.reason:
@@ -93,7 +93,7 @@ def look() -> GpuDiagnosis:
     """
     try:
         import torch
-    except Exception as error:  # a broken one may raise anything
+    except Exception as error:  # a broken torch may raise anything
         raise CannotMake(f"torch does not import: {type(error).__name__}: {error}") from error
 
     versions = {"driver": _driver(), "torch": torch.__version__, "cuda": torch.version.cuda or ""}
@@ -116,13 +116,13 @@ def _test(result: GpuDiagnosis) -> None:
     try:
         selftest = getattr(importlib.import_module("snn_triton"), "selftest", None)
         if selftest is None:
-            result.reason = f"snn-triton {installed} has no self-test: install a newer one"
+            result.reason = f"snn-triton {installed} has no self-test: install a newer version"
             return
         result.checks = [Check(*line) for line in selftest()]
     except Exception as error:
         result.checks = [Check("self-test", False, f"ended with {type(error).__name__}: {error}")]
     if not result.checks:
-        result.reason = f"the self-test of snn-triton {installed} made no check"
+        result.reason = f"the self-test of snn-triton {installed} ran no checks"
 
 
 def _driver() -> str:

@@ -1,4 +1,4 @@
-"""The command ``snn energy``: the costs of a net, beside those of the ordinary network with the same layers."""
+"""The command ``snn energy``: the costs of a net, compared with those of the ordinary network of its layers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ __all__ = ["add_options", "main"]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn energy``."""
     parser.description = (
-        "Run a net over a batch in evaluation mode, and count its operations, its accesses to memory and their energy, "
-        "beside the ordinary network of the same layers. The code is 2 if it does not run."
+        "Run a net over a batch in evaluation mode, count its operations, its accesses to memory and their energy, "
+        "and compare it with the ordinary network of the same layers. The exit code is 2 if the net does not run."
     )
-    parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
+    parser.add_argument("net", metavar="net.py:make_net", help="function that takes no arguments and makes a net")
     batch = parser.add_mutually_exclusive_group(required=True)
     batch.add_argument(
         "--batch",
         metavar="net.py:make_batch",
-        help="function that makes a batch [num_steps, batch, ...], or a pair of it and lengths [batch]",
+        help="function that makes a batch [num_steps, batch, ...], or a pair of a batch and lengths [batch]",
     )
     batch.add_argument(
-        "--shape", type=shape, metavar="T,B,...", help="run over random numbers from 0 to 1, unlike any real data"
+        "--shape",
+        type=shape,
+        metavar="T,B,...",
+        help="run over random numbers from 0 to 1; real data may cost less or more",
     )
     parser.add_argument(
-        "--model", choices=("45nm", "45nm+memory"), default="45nm", help="cost model; accesses cost in the second one"
+        "--model", choices=("45nm", "45nm+memory"), default="45nm", help="cost model; only the second prices memory"
     )
     parser.add_argument("--json", action="store_true", help="print the account as JSON")
 

@@ -1,4 +1,4 @@
-"""The command ``snn export``: a net to a file of another format."""
+"""The command ``snn export``, which writes a net as a file of another format."""
 
 from __future__ import annotations
 
@@ -19,22 +19,28 @@ _MOST_BYTES = 2**32  # the memory that a 32-bit processor addresses
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn export``."""
     parser.description = (
-        "Export the net that a function makes, in evaluation mode, to a file that runs without snn: the states of its "
-        "neurons are inputs and outputs. The code is 1 if it cannot be exported, 2 if there is no net."
+        "Export the net that a function makes, in evaluation mode, to a file that runs without snn; the states of its "
+        "neurons are inputs and outputs. The exit code is 1 if the net cannot be exported, 2 if there is no net."
     )
-    parser.add_argument("net", metavar="net.py:make_net", help="function that makes a net, without arguments")
+    parser.add_argument("net", metavar="net.py:make_net", help="function that takes no arguments and makes a net")
     parser.add_argument("path", metavar="PATH", help="file to write")
     parser.add_argument("--format", required=True, metavar="FORMAT", help="torch, onnx, executorch or c")
     parser.add_argument(
-        "--shape", required=True, type=_shape, metavar="B,...", help="shape of a step's input; T,B,... of a sequence's"
+        "--shape",
+        required=True,
+        type=_shape,
+        metavar="B,...",
+        help="shape of the input of a step, or T,B,... of a sequence",
     )
-    parser.add_argument("--over", choices=("step", "sequence"), default="step", help="what it runs over (default step)")
     parser.add_argument(
-        "--dynamic", type=_axes, default=_AXES, metavar="AXES", help="what is left free (default batch,time); none"
+        "--over", choices=("step", "sequence"), default="step", help="what a call runs over (default step)"
+    )
+    parser.add_argument(
+        "--dynamic", type=_axes, default=_AXES, metavar="AXES", help="sizes that may vary (default batch,time), or none"
     )
     for name, memory in (("ram", "states and scratch"), ("flash", "weights and other constants")):
         parser.add_argument(
-            f"--{name}", type=whole(1, _MOST_BYTES), metavar="BYTES", help=f"in C: the most that {memory} may take"
+            f"--{name}", type=whole(1, _MOST_BYTES), metavar="BYTES", help=f"for C: limit on the memory for {memory}"
         )
 
 

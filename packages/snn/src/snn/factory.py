@@ -25,7 +25,7 @@ class CannotMake(Exception):
 def made_by(name: str) -> Any:
     """Call a function without arguments, named ``path/to/file.py:function`` or ``package.module:function``.
 
-    It can import from its folder, or from the working folder for a module, as if it were run from there.
+    The function can import from the folder of its file, or for a module from the working folder, as if run there.
 
     Returns:
         Its result.
@@ -63,7 +63,7 @@ def made_by(name: str) -> Any:
 
 @contextmanager
 def importing_from(name: str) -> Iterator[None]:
-    """Let a named function, and what it returned, import as if they were run from there, within a block."""
+    """Let a named function, and the object that it returned, import from its folder within a block."""
     home = name.rpartition(":")[0]
     folder = Path(home).resolve().parent if _is_file(home) else Path.cwd()
     sys.path.insert(0, str(folder))
@@ -74,7 +74,7 @@ def importing_from(name: str) -> Iterator[None]:
 
 
 def _needed(function: Any) -> inspect.Signature | None:
-    """Return the signature of a function that needs arguments; None if it needs none, or if nobody knows."""
+    """Return the signature of a function that needs arguments; None if it needs none, or if that is unknown."""
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):  # many functions written in C have none
@@ -87,11 +87,11 @@ def _needed(function: Any) -> inspect.Signature | None:
 
 
 def where_it_failed(error: BaseException, home: str) -> str:
-    """Describe an exception in two lines: its message, and the last line of a file that led to it.
+    """Describe an exception in two lines: its message, and the last line of the named file that led to it.
 
     Args:
         error: The exception.
-        home: The file, or name of the module; if no line of it led to the exception, the very last one is shown.
+        home: The file, or the module's name; if none of its lines led to the exception, the last line of all is shown.
 
     Example:
         >>> try:
@@ -123,12 +123,12 @@ def _loaded(home: str) -> ModuleType:
         if isinstance(error, FileNotFoundError) and error.filename == str(Path(home).resolve()):
             raise CannotMake(f"there is no file {home!r} in {Path.cwd()}") from None
         if isinstance(error, ModuleNotFoundError) and f"{home}.".startswith(f"{error.name}."):
-            raise CannotMake(f"there is no module {error.name!r}; a file is named with its ending: file.py") from None
+            raise CannotMake(f"there is no module {error.name!r}; name a file with its ending: file.py") from None
         raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
 
 
 def _from_file(path: Path) -> ModuleType:
-    """Return the module of a file, named by its path, a name that no other module has."""
+    """Return the module of a file, which is named by its path, as no other module is."""
     if str(path) in sys.modules:
         return sys.modules[str(path)]
     spec = importlib.util.spec_from_file_location(str(path), path)

@@ -22,7 +22,7 @@ _GIB = 2**30
 
 
 def function_of(piece: str, name: str) -> Any:
-    """Return a function of a package of ours that may not be installed, such as ``"functional"``."""
+    """Return a function of one of our packages, such as ``"functional"``, which may not be installed."""
     try:
         return getattr(importlib.import_module(f"snn_{piece}"), name)
     except ModuleNotFoundError as error:
@@ -56,7 +56,7 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def random_batch(of_shape: tuple[int, ...]) -> Any:
-    """Return random numbers from 0 to 1, always the same."""
+    """Return random numbers from 0 to 1, the same in every call."""
     import torch
 
     size = math.prod(of_shape) * torch.float32.itemsize
@@ -78,7 +78,7 @@ def named_batch(options: argparse.Namespace, second: str) -> tuple[Any, Any]:
     if not isinstance(batch, Tensor):
         raise CannotMake(
             f"{options.batch} returns a {type(made).__name__}; it must return a torch.Tensor [num_steps, batch, ...], "
-            f"or a pair of it and {second}"
+            f"or a pair of such a tensor and {second}"
         )
     return batch, other
 

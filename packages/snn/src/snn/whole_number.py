@@ -1,4 +1,4 @@
-"""Whole numbers on the command line, each with the least and the most that makes sense."""
+"""Whole numbers on the command line, each within a sensible range."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 __all__ = ["MOST_THREADS", "sizes", "whole"]
 
-# a run may be repeated with the threads of another machine; many more than processors only wait for each other
+# a run may be repeated with as many threads as another machine has; far more than processors only wait for turns
 MOST_THREADS = max(64, os.cpu_count() or 1)
 _LARGEST_SIZE = 2**31 - 1
 _MOST_SIZES = 8

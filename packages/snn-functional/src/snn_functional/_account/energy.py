@@ -1,4 +1,4 @@
-"""The energy of a net for a batch by a cost model, compared with the ordinary network of the same layers."""
+"""The energy of a net for a batch by a cost model, compared with that of the ordinary network of its layers."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Energy(Table):
         return [*lines, *([f"not counted: {names}"] if names else [])]
 
     def _verdict(self, kind: str, energy: float) -> str:
-        ordinary = f"the ordinary network of these layers, once, {kind}: {_joules(energy)}"
+        ordinary = f"the ordinary network of these layers, run once in {kind}: {_joules(energy)}"
         if not energy:
             return ordinary
         times = f"the spiking net takes {self.total / energy:.3g} times that"
@@ -125,7 +125,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     .. math:: E = N_\text{MAC} E_\text{MAC} + N_\text{AC} E_\text{AC} + N_\text{bias} E_\text{AC}
         + \sum_\text{neurons} T\,E_\text{update} + \sum_\text{memories} N_\text{access} E_\text{access}
 
-    Each term is a line of its own:
+    The terms, which the result lists one by one:
 
     - *synapses*, by the rules of :class:`~snn_functional.statistics.SynopsMonitor`: an addition for each weight that a
       spike uses, a multiply-accumulate for any other input, in each step; this includes recurrent weights;
@@ -134,7 +134,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     - *accesses*: a read of a weight for each synaptic operation and bias, a read and a write of each state in each
       step, a read of each input other than 0 and a write of each spike. Sums stay in registers.
 
-    The ordinary network has the same layers, skips no zeros, runs once instead of in every step, and has rectifiers as
+    The ordinary network has the same layers, skips no zeros, runs once instead of in every step, and has ReLUs as
     neurons. If something is not counted, the account names it and does not say which of the two wins. A batch
     normalization in evaluation mode costs nothing, as it is folded into the weights before it.
 
@@ -164,7 +164,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
             samples on axis 0.
 
     Example:
-        Two inputs that fire in every step and three outputs are 6 additions a step, of 0.9 pJ:
+        Two inputs that fire in every step and three outputs take 6 additions per step, of 0.9 pJ each:
 
         >>> account = energy(nn.Linear(2, 3, bias=False), torch.ones(10, 4, 2))
         >>> account.metrics["SynapticOperations"]
@@ -183,7 +183,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
             f"net is a {type(net).__name__} without neurons or layers such as nn.Linear and nn.Conv2d; there is "
             "nothing to count"
         )
-    # added one after another, so that a sample's sum is rounded equally in every batch
+    # added one after another, so that a sample's sum is rounded in the same way in every batch
     samples = reduce(torch.add, (part for layer in of_layers.values() for part in layer.energy(costs).values()))
     unknown = [f"the updates of {t.path or 'the net'}" for t, layer in of_layers.items() if layer.instructions is None]
     return Energy(
@@ -205,8 +205,8 @@ def _model(model: Any) -> CostModel:
     if isinstance(model, CostModel):
         if model.mac < model.ac:
             raise ValueError(
-                f"model has mac={model.mac}, less than ac={model.ac}; a multiply-accumulate takes more than the "
-                "addition alone"
+                f"model has mac={model.mac}, less than ac={model.ac}; a multiply-accumulate cannot take less "
+                "than the addition alone"
             )
         return model
     if not isinstance(model, str):

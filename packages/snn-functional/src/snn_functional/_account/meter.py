@@ -89,7 +89,7 @@ class Meter:
         self._folding = Folding(len(xs)) if number is None else folding_of(number, xs)
         self.batch: int = xs.shape[1]
         self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number
-        # the samples that the rows of each step belong to, if all run
+        # the samples that the rows of each step belong to, while all samples run
         self.samples: Tensor = torch.arange(self.batch, device="cpu").expand(self._folding.steps, -1)
         self._tallies: dict[str, Tally] = {}
         with RandomStates(), torch.inference_mode(False), torch.no_grad():

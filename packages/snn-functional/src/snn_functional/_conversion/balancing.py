@@ -1,4 +1,4 @@
-"""Activations of a network on data, and thresholds from them."""
+"""Activations of a network on data, and the thresholds that follow from them."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def balanced(net: fx.GraphModule, names: list[str], samples: Tensor, percentile:
     Networks for Image Classification (2017), for the percentile.
     """
     ranges = {name: float(values.min()) for name, values in largest(net, names, samples, percentile).items()}
-    higher = "take a higher percentile, or method='max'"
+    higher = "pass a higher percentile, or method='max'"
     return positive(ranges, percentile, "pass data that makes it fire" if percentile == 100 else higher)
 
 
 def largest(net: fx.GraphModule, names: list[str], samples: Tensor, percentile: float) -> dict[str, Tensor]:
     """Return the values of each activation that are not below a percentile of all its values in data."""
     known: dict[str, Tensor] = {}
-    above = 1 - Fraction(str(percentile)) / 100  # of a decimal number, as 100 - 99.9 is less than 0.1
+    above = 1 - Fraction(str(percentile)) / 100  # exact for decimal numbers: as floats, 100 - 99.9 is less than 0.1
     for (x,) in parts(samples):
         values: Any = seen(net, names, x)[0]
         for name, (_, out) in values.items():

@@ -119,9 +119,11 @@ def check_labels(out: Tensor, labels: Tensor) -> None:
     """Raise a ValueError unless labels are classes that a net tells apart."""
     if out.dim() != 2:
         raise ValueError(
-            f"net gives {tuple(out.shape[1:])} for a sample and data has labels; it must give one number a class, or "
+            f"net gives {tuple(out.shape[1:])} for a sample, but data has labels; return one number per class, or "
             "pass the samples alone"
         )
     low, high = (int(end) for end in torch.aminmax(labels))
     if low < 0 or high >= out.shape[1]:
-        raise ValueError(f"the labels of data reach from {low} to {high}; net has {out.shape[1]} classes, from 0")
+        raise ValueError(
+            f"the labels of data reach from {low} to {high}; net has {out.shape[1]} classes, counted from 0"
+        )

@@ -12,7 +12,7 @@ from snn_functional._conversion.tracing import DROPOUTS, NORMS, WEIGHTED, renew
 
 
 def folded(graph: fx.GraphModule) -> fx.GraphModule:
-    r"""Fold each normalization that a layer with weights feeds alone, and leave out dropouts and identities.
+    r"""Fold normalizations into layers with weights that feed nothing else, and leave out dropouts and identities.
 
     .. math:: W' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\,W, \qquad
         b' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\,(b - \mu) + \beta
@@ -41,7 +41,7 @@ def folded(graph: fx.GraphModule) -> fx.GraphModule:
 
 
 def affine(norm: Any) -> Any:
-    """Return a normalization with the weights 1 and 0 where it has none."""
+    """Return a normalization, with a weight of 1 and a bias of 0 if it has none."""
     if norm.weight is None:
         norm.affine = True
         norm.weight = nn.Parameter(torch.ones_like(norm.running_mean))

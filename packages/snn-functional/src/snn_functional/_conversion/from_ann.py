@@ -42,17 +42,17 @@ def from_ann(
     .. math:: a \approx \vartheta\,\frac{1}{T} \sum_{t=1}^{T} S[t]
 
     Every ReLU becomes a layer of integrate-and-fire neurons whose membranes start at half their threshold
-    :math:`\vartheta` and are lowered by the threshold at each spike. Show a sample in every step: the mean over time of
-    the net's output approaches the network's output. In the first layer rates are off by :math:`1/(2T)` at most. The
-    thresholds are
+    :math:`\vartheta` and are lowered by the threshold at each spike. If a sample is shown in every step, the mean over
+    time of the net's output approaches the network's output. In the first layer, rates are off by :math:`1/(2T)` at
+    most. The thresholds are
 
     - ``"percentile"`` and ``"max"``: that percentile, or the maximum, of each layer's activations in ``data``;
     - ``"qcfs"``: the thresholds that :class:`~snn_functional.QCFS` activations have learned.
 
     Batch normalizations are folded into the weights before them, dropouts are left out, and max pooling is done on
-    counts of spikes, exact in the rates. Weights absorb the units of spikes, so that spikes are 1; spikes have another
-    amplitude only where they are added to the input or to spikes of another unit, or are the output. Weights that torch
-    computes before each call, by pruning, a norm or a parametrization, are converted as they are.
+    counts of spikes, exact in the rates. Weights absorb the thresholds, so that a spike is 1; it has another amplitude
+    only where it is added to the input or to spikes of another threshold, or is the output. Weights that torch computes
+    before each call, by pruning, a norm or a parametrization, are converted as they are.
 
     A copy of the net is traced by ``torch.fx`` and run on ``data`` in evaluation mode; the net itself does not change.
 
@@ -61,7 +61,7 @@ def from_ann(
             Flatten, sums and concatenations of layers, in Sequentials or a ``forward`` of its own.
         data: Inputs ``[samples, ...]`` like those in training, or a pair of them and labels ``[samples]``.
         method: ``"percentile"``, ``"max"`` or ``"qcfs"``.
-        percentile: In (0, 100], with ``method="percentile"``; None for 99.9.
+        percentile: The percentile, in (0, 100], for ``method="percentile"``; None for 99.9.
         num_steps: Number of steps after which the report compares rates with activations, or several such numbers.
 
     Returns:
@@ -115,8 +115,10 @@ def _thresholds(ann: fx.GraphModule, name: str, method: str, samples: Tensor, pe
     if wrong:
         named = ", ".join(f"'{path}'" for path in wrong)
         if method == "qcfs":
-            raise ValueError(f"method is 'qcfs' and {named} a ReLU; train QCFS.replace_relu(net, data) first")
-        raise ValueError(f"method is {method!r} and {named} a QCFS with a threshold of its own; pass method='qcfs'")
+            raise ValueError(
+                f"method is 'qcfs', but these are ReLUs: {named}; train QCFS.replace_relu(net, data) first"
+            )
+        raise ValueError(f"method is {method!r}, but these are QCFS, with thresholds: {named}; pass method='qcfs'")
     if method != "qcfs":
         return balanced(ann, [*activations], samples, percentile)
     thresholds = {path: float(m.threshold) for path, m in activations.items() if isinstance(m, Clipped)}
@@ -146,5 +148,5 @@ def _steps(num_steps: Any) -> tuple[int, ...]:
         return (whole("num_steps", num_steps, "an int, or several", least=1),)
     if not num_steps:
         raise ValueError(f"num_steps is {num_steps!r}; pass the numbers of steps after which to compare")
-    name = f"num_steps is {num_steps!r}, of which one"
+    name = f"num_steps is {num_steps!r}, and one of them"
     return tuple(sorted({whole(name, steps, "ints", least=1) for steps in num_steps}))

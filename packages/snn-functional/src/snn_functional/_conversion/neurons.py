@@ -9,7 +9,7 @@ from snn_core import AxonalDelay, Leaky, RLeaky
 
 
 def integrate_and_fire(threshold: float | Tensor, amplitude: float | Tensor = 1.0) -> RLeaky:
-    r"""Make a neuron without leak whose membrane starts at half its threshold and is lowered by it at each spike.
+    r"""Make a neuron without leak that starts at half its threshold and loses the threshold at each spike.
 
     .. math:: V[t] = V[t-1] + X[t] - \vartheta\,S[t-1], \qquad S[t] = \Theta(V[t] - \vartheta), \qquad
         V[0] = \vartheta/2
@@ -37,7 +37,7 @@ class CountedMaxPool(nn.Module):
     .. math:: Y[t] = \max_w \sum_{s \le t} X_w[s] - \max_w \sum_{s < t} X_w[s]
 
     The sum of its output over time is the maximum of the sums of its inputs, whatever they are, so its rate is the
-    largest rate. From spikes it makes spikes.
+    largest rate. If its input is spikes, so is its output.
 
     Example:
         >>> pool = CountedMaxPool(nn.MaxPool1d(2))

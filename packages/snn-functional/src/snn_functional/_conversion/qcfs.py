@@ -17,15 +17,15 @@ _START = 99.0  # percentile; a larger threshold leaves most levels unused, and t
 
 
 class QCFS(Clipped):
-    r"""Quantization-clip-floor-shift activation: a ReLU in L steps up to a threshold that is learned.
+    r"""Quantization-clip-floor-shift activation: a ReLU with L levels up to a threshold that is learned.
 
     .. math:: h(x) = \vartheta\,\mathrm{clip}\Big(\frac{1}{L}\Big\lceil\frac{x L}{\vartheta} - \frac12\Big\rceil,
         0, 1\Big)
 
-    It is the output of an integrate-and-fire neuron that starts at half its threshold :math:`\vartheta`, in L steps of
-    the constant input x: its firing rate times the threshold. A value halfway between two levels goes to the lower one,
-    as a membrane at the threshold does not fire. The gradient of x is that of the clipped value, as if nothing were
-    rounded. The gradient of the threshold includes the rounding: it is :math:`(h - x)/\vartheta` within
+    It is the firing rate, times the threshold :math:`\vartheta`, of an integrate-and-fire neuron that starts at half
+    its threshold and receives the constant input x for L time steps. A value halfway between two levels goes to the
+    lower one, as a membrane at the threshold does not fire. The gradient of x is that of the clipped value, as if
+    nothing were rounded. The gradient of the threshold includes the rounding: it is :math:`(h - x)/\vartheta` within
     [0, :math:`\vartheta`] and 1 above.
 
     Args:
@@ -81,8 +81,8 @@ class QCFS(Clipped):
 
         Raises:
             TypeError: If an argument is of the wrong kind.
-            ValueError: If the net has layers that cannot be converted, which are named, or has no ReLU; for data as in
-                :func:`~snn_functional.from_ann`.
+            ValueError: If the net has layers that cannot be converted, which the message lists, or has no ReLU, or if
+                ``data`` cannot be used, as in :func:`~snn_functional.from_ann`.
 
         Example:
             >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))

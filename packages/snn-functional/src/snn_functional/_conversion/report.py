@@ -8,7 +8,7 @@ from typing import Any
 from snn_functional._table import Row, Table
 
 _CLIPPED, _SILENT, _CORRELATION = 0.05, 0.1, 0.9  # beyond these, a layer is reported
-_WIDER = {"qcfs": "train its threshold on", "percentile": "pass a higher percentile, or method='max'"}
+_WIDER = {"qcfs": "train its threshold further", "percentile": "pass a higher percentile, or method='max'"}
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Layer:
         if self.silent > _SILENT:
             results.append(
                 f"{100 * self.silent:.3g} % of the neurons of '{self.name}' that should fire do not in {steps} steps: "
-                "run more, or lower its threshold"
+                "run more steps, or lower its threshold"
             )
         if correlation is None or correlation < _CORRELATION:
             how = "do not vary" if correlation is None else f"have correlation {correlation:.3g} with its activations"
             results.append(
-                f"the rates of '{self.name}' {how} after {steps} steps: run more, or look at layers before it"
+                f"the rates of '{self.name}' {how} after {steps} steps: run more, or look at the layers before it"
             )
         return results
 
@@ -63,7 +63,7 @@ class Report(Table):
     """The report of :func:`~snn_functional.from_ann`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
-        method: How thresholds were found.
+        method: How the thresholds were chosen.
         layers: A row for each activation, and a last one for the output.
         accuracy: Share of correctly classified samples, by number of steps; empty without labels.
         ann_accuracy: The accuracy of the network itself; None without labels.

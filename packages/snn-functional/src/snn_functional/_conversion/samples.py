@@ -15,11 +15,13 @@ def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
     samples, labels = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
     if not isinstance(samples, Tensor):
         raise TypeError(
-            f"data is a {type(data).__name__}; pass a tensor [samples, ...], or a pair of that and labels, as "
-            "next(iter(loader)) or train[:] of snn.data give it"
+            f"data is a {type(data).__name__}; pass a tensor [samples, ...], or a pair of such a tensor and labels, "
+            "such as next(iter(loader)), or train[:] of snn.data"
         )
     if not samples.is_floating_point():
-        raise TypeError(f"data has dtype {samples.dtype}; pass floating-point numbers as the net takes them")
+        raise TypeError(
+            f"data has dtype {samples.dtype}; pass floating-point numbers, like those that the net was trained on"
+        )
     if samples.dim() < 2 or not samples.numel():
         raise ValueError(f"data has shape {tuple(samples.shape)}; it must be [samples, ...], none of them 0")
     if not samples.isfinite().all():

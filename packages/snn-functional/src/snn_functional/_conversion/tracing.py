@@ -34,7 +34,7 @@ _RELUS = (F.relu, torch.relu, torch.relu_, "relu", "relu_")
 _MODULE_OF = {F.max_pool1d: nn.MaxPool1d, F.max_pool2d: nn.MaxPool2d}
 _OUT_OF_PLACE = {operator.iadd: operator.add, "add_": "add"}
 _KNOWN = (
-    "known are Linear, Conv1d, Conv2d, BatchNorm1d, BatchNorm2d, ReLU, QCFS, max and average pooling, Dropout, "
+    "it knows Linear, Conv1d, Conv2d, BatchNorm1d, BatchNorm2d, ReLU, QCFS, max and average pooling, Dropout, "
     "Flatten, sums and concatenations of layers, and changes of shape"
 )
 
@@ -80,7 +80,7 @@ def traced(net: Any, samples: Tensor, by: str, settle: bool = True) -> fx.GraphM
     name = f"net is a {type(net).__name__}"
     try:
         graph = fx.GraphModule(twin, tracer.trace(twin), type(net).__name__)
-    except Exception as error:  # forward may raise anything at values that it cannot read
+    except Exception as error:  # forward may raise anything when it reads values that tracing does not have
         raise ValueError(
             f"{name} whose forward cannot be traced: {error}; it must call the same layers whatever the input is, "
             "without conditions on values and with x.size(0) instead of len(x)"
@@ -127,7 +127,7 @@ def _settle_layer(layer: Any, kind: type[nn.Module]) -> None:
 
 
 def _rewrite(graph: fx.GraphModule) -> None:
-    """Turn functions that have a module into it, give each call a module of its own, and overwrite nothing."""
+    """Turn functions into modules where possible, give each call its own module, and replace in-place additions."""
     called: set[str] = set()
     for node in graph.graph.nodes:
         kind = node.op if node.op in ("call_function", "call_method") else ""
@@ -155,7 +155,7 @@ def _rewrite(graph: fx.GraphModule) -> None:
 
 
 def renew(graph: fx.GraphModule) -> None:
-    """Recompile a graph that was changed, without modules that are not called."""
+    """Recompile a graph that was changed, after removing the modules that it does not call."""
     graph.delete_all_unused_submodules()
     graph.graph.lint()
     graph.recompile()
@@ -186,7 +186,7 @@ class _Values(fx.Interpreter):
 def _run(graph: fx.GraphModule, net: nn.Module, x: Tensor, name: str) -> None:
     """Run a graph, check that it returns the same as its net, and store the axes of each signal."""
     if sum(node.op == "placeholder" for node in graph.graph.nodes) != 1:
-        raise ValueError(f"{name} whose forward takes more than one argument; pass a net of one input")
+        raise ValueError(f"{name} whose forward takes more than one argument; pass a net with one input")
     with torch.no_grad():
         try:
             expected = net(x)
@@ -194,11 +194,11 @@ def _run(graph: fx.GraphModule, net: nn.Module, x: Tensor, name: str) -> None:
             raise ValueError(f"{name} that cannot take data, {[*x.shape[1:]]} of {x.dtype}: {error}") from error
         if not isinstance(expected, Tensor) or expected.dim() < 2 or len(expected) != 1:
             what = f"a tensor {[*expected.shape]}" if isinstance(expected, Tensor) else f"a {type(expected).__name__}"
-            raise ValueError(f"{name} that returns {what} of one sample; it must return one tensor, [samples, ...]")
+            raise ValueError(f"{name} that returns {what} for one sample; it must return one tensor, [samples, ...]")
         out = _Values(graph).run(x)
     if not torch.allclose(out, expected, 1e-4, 1e-5, equal_nan=True):
         raise ValueError(
-            f"{name} whose layers do not give what it returns; it must neither draw random numbers in evaluation mode "
+            f"{name} whose traced layers give another output; it must neither draw random numbers in evaluation mode "
             "nor overwrite what it still uses"
         )
 

@@ -39,7 +39,7 @@ def epoch(
         if progress:  # without a bar, nothing waits for the value of a loss
             batches.set_postfix(loss=f"{torch.stack(losses).mean():.3g}")
     if not losses:
-        raise ValueError("dataloader gave no batch; an iterator lasts for one epoch, a DataLoader for any number")
+        raise ValueError("dataloader gave no batch; an iterator lasts for one epoch only: pass a DataLoader")
     return torch.stack(losses).mean()
 
 
@@ -48,7 +48,8 @@ def _bar(dataloader: Iterable[Any]) -> Any:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
-            "progress=True shows its bar with tqdm: pip install 'snn-functional[progress]', or pass progress=False"
+            "progress=True needs tqdm, which is not installed: pip install 'snn-functional[progress]', or pass "
+            "progress=False"
         ) from error
     return tqdm(dataloader, unit="batch")
 
@@ -113,7 +114,7 @@ def _device(device: Any) -> torch.device:
 
 
 def _parts(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
-    expected = "it must give pairs of tensors, data and targets, or these and the lengths of the samples"
+    expected = "it must give tensors: pairs of data and targets, or triples with the lengths of the samples"
     if not isinstance(batch, tuple | list):
         raise TypeError(f"dataloader gave a {type(batch).__name__}; {expected}")
     if len(batch) not in (2, 3) or not all(isinstance(part, Tensor) for part in batch):

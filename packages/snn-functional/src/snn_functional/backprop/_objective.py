@@ -12,8 +12,8 @@ from torch import Tensor, nn
 class Objective:
     """The loss of a net's outputs, in which each function gets the spikes or the membranes that it needs.
 
-    An attribute ``recording`` of the criterion or the penalty says if it takes ``"mem_out"``; ``time_var_targets`` of
-    the criterion, if its targets have a time axis.
+    The criterion and the penalty get the membrane if their attribute ``recording`` is ``"mem_out"``. The targets have a
+    time axis if the attribute ``time_var_targets`` of the criterion is true.
     """
 
     def __init__(self, criterion: Any, regularization: Any) -> None:
@@ -53,7 +53,7 @@ def _value(
         return _scalar(function(recording, *targets), argument)
     if not _takes_lengths(function):
         raise TypeError(
-            f"{argument} is {_name(function)}, which takes no lengths, and the batches have them; pass one of "
+            f"{argument} is {_name(function)}, which takes no lengths, but the batches have them; pass one of "
             "snn_functional, or a function with the argument lengths"
         )
     counts = lengths > 0
@@ -70,7 +70,7 @@ def _recorded(outputs: Any, function: Any) -> Tensor:
     kind = getattr(function, "recording", "spk_out")
     if kind == "mem_out" and len(parts) < 2:
         raise ValueError(
-            f"{_name(function)} takes the membrane, and the net returns its spikes alone; build its last neuron with "
+            f"{_name(function)} takes the membrane, but the net returns only spikes; build its last neuron with "
             "output=True"
         )
     result = parts[-1] if kind == "mem_out" else parts[0]

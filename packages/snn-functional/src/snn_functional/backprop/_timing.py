@@ -20,11 +20,13 @@ class Timing(NamedTuple):
         """Return the data of a batch over time, ``[T, batch, ...]``."""
         if self.num_steps is not None:
             if data.dim() < 1 or not len(data):
-                raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be [batch, ...], not 0")
+                raise ValueError(
+                    f"the data of a batch has shape {tuple(data.shape)}; it must be [batch, ...], not empty"
+                )
             return data.unsqueeze(0).expand(self.num_steps, *data.shape)
         if data.dim() < 2 or 0 in data.shape[:2]:
             expected = "[T, batch, ...]" if self.time_first else "[batch, T, ...]"
-            raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be {expected}, neither 0")
+            raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be {expected}, not empty")
         return self.turned(data)
 
     def targets(self, targets: Tensor, number: int) -> Tensor:
@@ -32,8 +34,8 @@ class Timing(NamedTuple):
         expected = f"[{number}, batch, ...]" if self.time_first else f"[batch, {number}, ...]"
         if targets.dim() < 2 or len(self.turned(targets)) != number:
             raise ValueError(
-                f"the targets of a batch have shape {tuple(targets.shape)}; criterion has time_var_targets=True, where "
-                f"they are {expected} like the data"
+                f"the targets of a batch have shape {tuple(targets.shape)}; criterion has time_var_targets=True: "
+                f"they must be {expected}, like the data"
             )
         return self.turned(targets)
 
@@ -62,7 +64,7 @@ def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
     if num_steps is None and not time_var:
         raise ValueError("num_steps is not given with time_var=False; say for how many steps to show the data")
     if not time_var and not time_first:
-        raise ValueError("time_first is False with time_var=False, where the data has no time; leave it out")
+        raise ValueError("time_first is False with time_var=False, where the data has no time axis; leave it out")
     if num_steps is not None and K is not None and num_steps < K:
-        raise ValueError(f"K is {K} with num_steps={num_steps}; a segment between updates has at most all steps")
+        raise ValueError(f"K is {K} with num_steps={num_steps}; no segment can have more steps: pass a smaller K")
     return Timing(num_steps, bool(time_first), K)

@@ -1,4 +1,4 @@
-"""Real-time recurrent learning: an update in every step, by the gradient through all previous steps."""
+"""Real-time recurrent learning: an update in every step, with the gradient through all previous steps."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def RTRL(
     sequence, the gradient through the past is that of the earlier parameters, as always in online learning.
 
     Args:
-        net: An ``nn.Sequential`` with one spiking layer: an ``nn.Linear`` followed by neurons that do not see each
-            other. No layer before these may learn, and no layer after them may have a state.
+        net: An ``nn.Sequential`` with one spiking layer: an ``nn.Linear`` followed by neurons without connections
+            to each other. No layer before these may learn, and no layer after them may have a state.
         dataloader: As in :func:`TBPTT`.
         optimizer: Optimizer of the net's parameters.
         criterion: As in :func:`TBPTT`, of single steps ``[1, batch, ...]``.
@@ -55,8 +55,8 @@ def RTRL(
     Raises:
         ImportError: If ``progress`` is requested and tqdm is not installed.
         TypeError: If an argument, or a batch of ``dataloader``, is of the wrong kind.
-        ValueError: If the method is not exact for the net; ``TBPTT`` with ``K=1`` updates any net in every step, by the
-            gradient of that step alone. If arguments contradict each other or shapes do not fit.
+        ValueError: If arguments contradict each other, shapes do not fit, or the method is not exact for the net;
+            ``TBPTT`` with ``K=1`` updates any net in every step, by the gradient of that step alone.
 
     Example:
         >>> import torch
@@ -89,8 +89,8 @@ def _online(net: Any) -> nn.Sequential:
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []
     stateful = [index for index, (_, layer) in enumerate(layers) if temporal(layer)]
     if len(stateful) != 1:
-        description = f"{len(stateful)} layers with a state" if layers else f"a {type(net).__name__}"
-        raise ValueError(f"RTRL: net is {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
+        description = f"has {len(stateful)} layers with a state" if layers else f"is a {type(net).__name__}"
+        raise ValueError(f"RTRL: net {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
     (index,) = stateful
     path, neuron = layers[index]
     synapse = layers[index - 1][1] if index else None
@@ -106,7 +106,7 @@ def _online(net: Any) -> nn.Sequential:
         if any(p.requires_grad for p in module.parameters()):
             raise ValueError(
                 f"RTRL: {before!r} ({type(module).__name__}) learns below the spiking layer, where no exact gradient "
-                f"reaches it; freeze it by requires_grad_(False), or: {_REMEDY}"
+                f"reaches it; freeze it with requires_grad_(False), or: {_REMEDY}"
             )
     return nn.Sequential(*(m for _, m in layers[:first]), layer, *(m for _, m in layers[index + 1 :]))
 

@@ -20,7 +20,7 @@ _LESS = "Scale the weights before it down, raise its threshold, or add functiona
 
 
 def finite(evidence: Evidence) -> Iterator[Finding]:
-    """Yield the first layer in which a number overflows, although batch and parameters are finite."""
+    """Report the first layer in which a number overflows, although batch and parameters are finite."""
     for trace in evidence.traces():
         seen = [*trace.inputs, *trace.membranes, *(spk for spk in trace.spks if spk is not None)]
         if not all(bool(torch.isfinite(tensor).all()) for tensor in seen):
@@ -34,7 +34,7 @@ def finite(evidence: Evidence) -> Iterator[Finding]:
 
 
 def activity(evidence: Evidence) -> Iterator[Finding]:
-    """Yield layers that are silent, hardly fire or always fire, if the loss depends on their spikes.
+    """Report layers that are silent, hardly fire or always fire, if the loss depends on their spikes.
 
     Of several silent layers in a row only the first is reported, as it is the cause.
     """
@@ -78,7 +78,7 @@ def _reset(trace: Trace) -> Iterator[Finding]:
     if neuron.resets and neuron.reset_name == "none":
         message = (
             "Spikes do not reset the membrane (reset_mechanism='none'): above its threshold the neuron fires in every "
-            "step until it has leaked."
+            "step until the membrane has leaked below it."
         )
         remedy = "Pass reset_mechanism='subtract' or 'zero', unless this is a read-out."
         yield Finding("no_reset", "info", trace.path, None, message, remedy)

@@ -14,7 +14,7 @@ _BYTES = 128  # counts of events are whole numbers as well, but rarely so large
 
 
 def inputs(evidence: Evidence) -> Iterator[Finding]:
-    """Yield batches that are NaN or infinite, zero everywhere, or bytes that were never divided by 255."""
+    """Report a batch that is NaN or infinite, zero everywhere, or made of bytes that were never divided by 255."""
     xs = evidence.batch
     bad = int((~torch.isfinite(xs)).sum())
     if bad:
@@ -38,9 +38,9 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
 
 
 def axes(evidence: Evidence) -> Iterator[Finding]:
-    """Yield targets whose number is the length of axis 0, or samples that are all the same while the steps differ.
+    """Report targets whose number is the length of axis 0, or samples that are all the same while the steps differ.
 
-    It can only use the batch: two axes of random spikes look the same in either order.
+    The check sees nothing but the batch, and random spikes look the same with their axes in either order.
     """
     reason = swapped(evidence.batch, evidence.targets)
     if reason:
@@ -50,7 +50,7 @@ def axes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def repeated(evidence: Evidence) -> Iterator[Finding]:
-    """Yield steps that are all equal, and copies of each other in memory."""
+    """Report steps that are all equal and each stored in memory."""
     xs = evidence.batch
     if evidence.own_loop or len(xs) < 2 or xs.stride(0) == 0 or not bool((xs[1:] == xs[0]).all()):
         return

@@ -1,4 +1,4 @@
-"""Checks of decays, time constants, thresholds and delays: are they in their range, or learned up to an end of it?"""
+"""Checks of decays, time constants, thresholds and delays: are they in their range, or learned up to its end?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def decays(evidence: Evidence) -> Iterator[Finding]:
-    """Yield decays outside [0, 1], or suspiciously near an end; thresholds at or below rest."""
+    """Report decays outside [0, 1], or suspiciously near an end; thresholds at or below rest."""
     for path, neuron in evidence.net.named_modules():
         if isinstance(neuron, Firing):
             yield from _range(path, neuron)
@@ -33,15 +33,13 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
             like = f"{worst:.4g} looks like a time constant" if worst > 1 else f"{worst:.4g} is below 0"
             message = f"{name} is a decay per step, from 0 to 1, and {like}; it is clamped, and has no gradient there."
             remedy = (
-                f"Pass {name}=snn.decay(tau, dt) for seconds; keep a learned one inside by snn.bounded(neuron, "
+                f"Pass {name}=snn.decay(tau, dt) for seconds; keep a learned one inside with snn.bounded(neuron, "
                 f"{name!r})."
             )
             yield Finding("decay_out_of_range", "error", path, worst, message, remedy)
     alpha, beta = _of(neuron, "alpha"), _of(neuron, "beta")
     if isinstance(neuron, Alpha) and alpha is not None and beta is not None and bool((alpha <= beta).any()):
-        message = (
-            "alpha is not greater than beta, and the membrane is then not the difference of a slow and a fast current."
-        )
+        message = "alpha is not greater than beta, so the membrane is not the difference of a slow and a fast current."
         remedy = "Choose alpha > beta; bound learned ones apart from each other: snn.bounded(neuron, 'alpha', low=...)."
         yield Finding("alpha_not_above_beta", "error", path, float((alpha - beta).min()), message, remedy)
     kept = _of(neuron, "membrane_decay")
@@ -51,8 +49,8 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
             f"A step is {steps:.4g} times the time constant of the membrane, which therefore swings from step to step."
         )
         remedy = (
-            "Take a step that is shorter than the time constant, which is R*C of Lapicque, in the same unit; with beta "
-            "alone, take a beta above 1/e."
+            "Make the step shorter than the time constant, which is R*C for Lapicque and must be in the same unit; if "
+            "only beta is passed, choose one above 1/e."
         )
         yield Finding("unstable_step", "error", path, steps, message, remedy)
 
@@ -70,7 +68,7 @@ def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
         if not len(inner):
             continue
         slow, fast = float(inner.max()), float(inner.min())
-        remedy = f"Compare tau and dt, which are in the same unit: {name}=snn.decay(tau, dt). Pass"
+        remedy = f"Compare tau and dt, which must be in the same unit: {name}=snn.decay(tau, dt). Pass"
         if 1 - slow**steps < evidence.limits.leak:
             tau = -1 / math.log(slow)
             message = (
@@ -93,7 +91,7 @@ def _threshold(path: str, neuron: Any) -> Iterator[Finding]:
             f"The threshold is {lowest:.4g}, at or below the membrane at rest: the neuron fires without any input."
         )
         remedy = (
-            "Start from a threshold above 0; keep a learned one there by snn.bounded(neuron, 'threshold', high=...)."
+            "Start from a threshold above 0; keep a learned one there with snn.bounded(neuron, 'threshold', high=...)."
         )
         yield Finding("threshold_not_positive", "warning", path, lowest, message, remedy)
 
@@ -104,7 +102,7 @@ def _of(neuron: Any, name: str, otherwise: Tensor | None = None) -> Tensor | Non
 
 
 def bounds(evidence: Evidence) -> Iterator[Finding]:
-    """Yield constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
+    """Report constants kept in a range by ``snn.bounded``, and delays, that are at an end of it."""
     limit = evidence.limits.bound
     for path, module in evidence.net.named_modules():
         for name, value, low, high in _bounded(module):
@@ -116,7 +114,7 @@ def bounds(evidence: Evidence) -> Iterator[Finding]:
             ends = " and ".join(f"{number} at {end:g}" for end, number in counts.items() if number)
             message = (
                 f"{count} of {value.numel()} values of {name!r} lie within {100 * limit:g} % of an end of their range, "
-                f"{ends}: they go no farther, and have hardly any gradient to return."
+                f"{ends}: they cannot go farther, and hardly any gradient brings them back."
             )
             remedy = (
                 f"Widen the range, if the best value may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) "

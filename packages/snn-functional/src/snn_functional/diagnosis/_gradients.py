@@ -32,7 +32,7 @@ def take(evidence: Evidence, net: nn.Module) -> None:
 
 
 def surrogates(evidence: Evidence) -> Iterator[Finding]:
-    """Yield layers in which most membranes are so far from the threshold that the surrogate's derivative underflows."""
+    """Report layers in which most membranes are too far from the threshold for the surrogate to have a derivative."""
     if evidence.reported("nonfinite_activity"):
         return
     for trace in evidence.traces():
@@ -44,7 +44,7 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
         share = float(lost.double().mean())
         if share >= evidence.limits.share:
             message = (
-                f"In {100 * share:.0f} % of the neurons no step has a membrane near enough to the threshold for "
+                f"In {100 * share:.0f} % of the neurons the membrane never comes near enough to the threshold for "
                 f"{trace.neuron.spike_grad!r} to have a gradient."
             )
             remedy = (
@@ -71,7 +71,7 @@ def derivative(trace: Trace) -> Tensor:
 
 
 def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
-    r"""Yield layers whose membranes have a gradient that vanishes or explodes on its way back through time.
+    r"""Report layers whose membranes have a gradient that vanishes or explodes on its way back through time.
 
     For a membrane that is read only in the last step, :math:`|dL/dU[0]| = \beta^{T-1} |dL/dU[T-1]|`.
     """
@@ -83,8 +83,8 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
         last = next(norm for norm in reversed(result) if norm)
         if result[0] < evidence.limits.vanishing * largest:
             message = (
-                f"The gradient of the membranes is {result[0]:.1e} in the first step and {largest:.1e} in the largest: "
-                "the net does not learn from what happened first."
+                f"The gradient of the membranes is {result[0]:.1e} in the first step and {largest:.1e} at its largest: "
+                "the net does not learn from the first steps."
             )
             remedy = "Use a larger decay, a loss that depends on every step, or a shorter sequence."
             yield Finding("vanishing_in_time", "warning", trace.path, result[0] / largest, message, remedy)
@@ -95,35 +95,35 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
             )
             remedy = (
                 "Clip it (torch.nn.utils.clip_grad_norm_), use a surrogate with a lower peak, smaller recurrent "
-                "weights, or cut it by unroll(net, xs, chunk=..., truncate=True)."
+                "weights, or cut it with unroll(net, xs, chunk=..., truncate=True)."
             )
             yield Finding("exploding_in_time", "warning", trace.path, largest / last, message, remedy)
 
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
-    """Yield layers whose membranes have a gradient so small that it is lost in rounding beside another layer's."""
+    """Report layers whose membranes have a gradient so small that it is lost in rounding beside another layer's."""
     sizes = {trace.path: hypot(*steps) for trace in evidence.traces() if (steps := trace.norms())}
     largest = max(sizes.values(), default=0.0)
     for path, size in sizes.items():
         if 0 < size < evidence.limits.vanishing * largest and not evidence.cannot_fire(path):
-            message = f"The gradient of the membranes is {size:.1e}, and that of another layer {largest:.1e}."
+            message = f"The gradient of the membranes is {size:.1e}, and that of another layer is {largest:.1e}."
             remedy = "Use a surrogate with a higher peak or a heavier tail, fewer layers, or skip connections."
             yield Finding("vanishing_in_depth", "warning", path, size / largest, message, remedy)
 
 
 def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:
-    """Yield parameters that the graph does not reach, with a gradient of 0, or with one that is NaN or infinite."""
+    """Report parameters that the graph does not reach, with a gradient of 0, or with one that is NaN or infinite."""
     if evidence.reported("nonfinite_activity"):
         return
     if not torch.isfinite(evidence.loss):
-        message = f"The loss is {float(evidence.loss.detach())}, although its outputs are finite."
+        message = f"The loss is {float(evidence.loss.detach())}, although the outputs of the net are finite."
         remedy = "Look for a log of 0 or a division by 0 in the loss."
         yield Finding("nonfinite_loss", "error", "", None, message, remedy)
     elif any(gradient is not None for gradient in evidence.gradients.values()):
         for path, gradients in evidence.gradients_by_module().items():
             yield from _of_module(evidence, path, gradients)
     elif any(p.requires_grad for p in evidence.net.parameters()):
-        message = f"The loss depends on no parameter{_disabled(evidence)}."
+        message = f"The loss does not depend on any parameter{_disabled(evidence)}."
         remedy = "Look for detach(), no_grad(), .item() or argmax between net and loss, and for surrogate_disable=True."
         yield Finding("no_gradient", "error", "", None, message, remedy)
 
@@ -143,8 +143,8 @@ def _of_module(evidence: Evidence, path: str, gradients: dict[str, Tensor | None
         why = _disabled(evidence) if is_called else ": its module is not called"
         message = f"The loss does not depend on {listed(unreached)}{why}."
         remedy = (
-            "Look for detach(), surrogate_disable=True or an output that the loss leaves out; freeze what is not "
-            "learned by requires_grad_(False)."
+            "Look for detach(), surrogate_disable=True or an output that the loss leaves out; call "
+            "requires_grad_(False) on what should not be learned."
         )
         yield Finding("unreached_parameter", "warning", path, len(unreached), message, remedy)
     if zero and not _explained(evidence, path):

@@ -14,7 +14,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def states(evidence: Evidence) -> Iterator[Finding]:
-    """Yield states of an earlier call: harmless to ``unroll``, which starts from rest, but not to your own loop."""
+    """Report states of an earlier call: harmless for ``unroll``, which starts from rest, but not for your own loop."""
     kept = {
         path: [torch.atleast_1d(x) for x in tree_leaves(module._kept) if isinstance(x, Tensor) and x.numel()]
         for path, module in evidence.net.named_modules()
@@ -27,8 +27,8 @@ def states(evidence: Evidence) -> Iterator[Finding]:
     if other:
         sizes = {len(state) for path in other for state in kept[path]}
         message = (
-            f"{listed(other)} still hold states of a batch of {', '.join(map(str, sorted(sizes)))}, and this one has "
-            f"{samples} samples: a loop over the steps would raise."
+            f"States of a batch of {', '.join(map(str, sorted(sizes)))} are still in {listed(other)}, but this one has "
+            f"{samples} samples: a loop over the steps would raise an error."
         )
         remedy = (
             "Call snn.utils.reset(net) before each batch, or run it by snn.unroll(net, xs), which starts from rest."
@@ -36,15 +36,15 @@ def states(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("stale_state", severity, other[0], len(other), message, remedy)
     if graph:
         message = (
-            f"{listed(graph)} still hold states of the last batch, with its graph: a loop that goes on from there "
-            "makes backward() go through that batch a second time."
+            f"States of the last batch, with its graph, are still in {listed(graph)}: after a loop that goes on from "
+            "there, backward() goes through that batch a second time."
         )
-        remedy = "Call snn.utils.reset(net) before each batch, or snn.utils.detach(net) to go on from its values."
+        remedy = "Call snn.utils.reset(net) before each batch, or snn.utils.detach(net) to go on from their values."
         yield Finding("state_in_graph", severity, graph[0], len(graph), message, remedy)
 
 
 def loops(evidence: Evidence) -> Iterator[Finding]:
-    """Yield neurons that run several times in a step, or only once in all: two nested loops over time, or none.
+    """Report neurons that run several times in a step, or only once in all: two nested loops over time, or none.
 
     An inner loop runs over the samples of a step as if they were steps, and the shapes of its results fit; without any
     loop, the steps are taken for samples.

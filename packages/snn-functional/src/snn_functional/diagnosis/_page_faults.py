@@ -12,7 +12,7 @@ _PAGE = 4096  # bytes, the smallest size of a page
 
 
 def page_faults(evidence: Evidence) -> Iterator[Finding]:
-    """Yield training steps that write memory which the system must provide and clear first."""
+    """Report training steps that write memory which the system must provide and clear first."""
     if evidence.faults is not None and evidence.faults >= evidence.limits.page_faults:
         message = (
             f"A step of training takes {evidence.faults:,} pages of memory from the system, which clears each one: the "
@@ -34,7 +34,7 @@ def may_cost(evidence: Evidence) -> bool:
 
 
 def of_a_step(step: Callable[[], object]) -> int:
-    """Return the minor page faults of a repeated step, the fewer of two runs."""
+    """Return the minor page faults of a repeated step: the smaller number of two runs."""
     results = []
     for _ in range(3):
         before = counted()

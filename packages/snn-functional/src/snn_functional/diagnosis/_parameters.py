@@ -12,7 +12,7 @@ from snn_functional.diagnosis.finding import Finding
 
 
 def weights(evidence: Evidence) -> Iterator[Finding]:
-    """Yield parameters and buffers that are NaN or infinite, and weights that are 0."""
+    """Report parameters and buffers that are NaN or infinite, and weights that are 0."""
     net = evidence.net
     for name, tensor in (*net.named_parameters(), *net.named_buffers()):
         if not tensor.is_floating_point() or not tensor.numel():
@@ -23,7 +23,7 @@ def weights(evidence: Evidence) -> Iterator[Finding]:
         if bad:
             message = f"{bad} of {value.numel()} values of {name!r} are NaN or infinite."
             remedy = (
-                "Start again from a checkpoint before that step, with a smaller learning rate or clipped gradients."
+                "Start again from a checkpoint before that happened, with a smaller learning rate or clipped gradients."
             )
             yield Finding("nonfinite_parameter", "error", path, bad, message, remedy)
         elif value.dim() >= 2 and isinstance(tensor, nn.Parameter) and not _may_be_zero(net, name):
@@ -42,20 +42,22 @@ def _may_be_zero(net: nn.Module, name: str) -> bool:
 
 
 def untrained(evidence: Evidence) -> Iterator[Finding]:
-    """Yield parameters that are to be learned, such as those of ``learn_beta``, but missing from the optimizer."""
+    """Report parameters, such as those of ``learn_beta``, that should be learned but are missing from the optimizer."""
     if evidence.optimizer is None:
         return
     trained = {id(p) for group in evidence.optimizer.param_groups for p in group["params"]}
     named = {name: p for name, p in evidence.net.named_parameters() if p.requires_grad}
     left = [name for name, p in named.items() if id(p) not in trained]
     if left and len(left) == len(named):
-        message = "The optimizer has no parameter of this net: its parameters belong to another one."
+        message = "The optimizer has no parameter of this net: its parameters belong to another net."
         remedy = "Make the optimizer from net.parameters(), after everything that replaces parameters."
         yield Finding("not_optimised", "warning", "", len(left), message, remedy)
     elif left:
         message = (
-            f"The optimizer does not have {listed(left)}, which would be learned: learn_beta and the like only make a "
-            "constant a parameter."
+            f"The optimizer does not have {listed(left)}, which should be learned: learn_beta and the like only turn "
+            "a constant into a parameter."
         )
-        remedy = "Make the optimizer from net.parameters() after snn.bounded, or freeze them by requires_grad_(False)."
+        remedy = (
+            "Make the optimizer from net.parameters() after snn.bounded, or freeze them with requires_grad_(False)."
+        )
         yield Finding("not_optimised", "warning", left[0].rpartition(".")[0], len(left), message, remedy)

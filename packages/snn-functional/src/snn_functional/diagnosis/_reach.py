@@ -34,7 +34,7 @@ def highest(trace: Trace) -> Tensor | None:
 
 
 def ceiling(trace: Trace) -> float:
-    """Return the bound that, by the equation, no membrane reaches; infinity if there is none."""
+    """Return the bound below which the equation keeps every membrane; infinity if there is none."""
     if getattr(trace.neuron, "state_quant", False):
         return math.inf
     return vars(equation_of(trace.neuron)).get("ceiling", math.inf)
@@ -60,7 +60,7 @@ def measured(trace: Trace) -> tuple[Tensor, bool] | None:
     most = most.float() if most.element_size() < 4 else most
     size, generator = max(float(most.abs().max()), 1e-6), torch.Generator().manual_seed(0)
     drive_ = torch.full_like(most, size)
-    # of both signs, different in each neuron
+    # factors of both signs, different for each neuron
     factors = (torch.rand(most.shape, generator=generator, device="cpu") * 2 - 1).to(most)
     shape = neuron.state_shape(drive_.expand(6, *drive_.shape))
     state = neuron.State._make(drive_.new_zeros(shape) for _ in neuron.State._fields)

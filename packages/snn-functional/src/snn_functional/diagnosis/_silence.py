@@ -21,19 +21,21 @@ _ACCURACY = 0.05  # of the rate
 
 def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool) -> Finding:
     """Return the finding for a silent layer: an error if it cannot learn to fire, else a warning."""
-    also = f" So are {listed(others)} after it." if others else ""
+    also = f" Silent after it: {listed(others)}." if others else ""
     reached, threshold = highest(trace), trace.neuron.threshold.detach()
-    severity, may, remedy = "warning", "A gradient reaches it, so it may learn to.", _remedy(trace)
+    severity, may, remedy = "warning", "A gradient reaches it, so it may learn to fire.", _remedy(trace)
     most = ceiling(trace)
     if not trace.neuron.threshold.requires_grad and bool((threshold >= most).all()):
-        severity, may = "error", f"It cannot learn to: its output is below {most:g}, whatever its input."
+        severity, may = "error", f"It cannot learn to fire: its output is below {most:g}, whatever its input."
         remedy = f"Take a threshold below {most:g}."
         if math.isinf(most):
-            may = "It cannot learn to: its threshold is infinite."
-            remedy = "Use a loss of its membranes alone, if it is a read-out; else take a finite threshold."
+            may = "It cannot learn to fire: its threshold is infinite."
+            remedy = "If it is a read-out, use a loss of its membranes alone; otherwise take a finite threshold."
     elif not _has_gradient(evidence, trace):
-        severity, may = "error", "No gradient reaches its membranes, so it cannot learn to."
-        remedy += " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther away."
+        severity, may = "error", "No gradient reaches its membranes, so it cannot learn to fire."
+        remedy += (
+            " A surrogate with a heavier tail, such as surrogate.atan(), has a gradient farther from the threshold."
+        )
     if reached is not None and bool((reached <= threshold).all()):
         top, least = float(reached.max()), float(threshold.min())
         message = (
@@ -42,7 +44,7 @@ def silence(evidence: Evidence, trace: Trace, others: list[str], is_output: bool
         )
         return Finding("unreachable_threshold", severity, trace.path, top, message, remedy)
     code, what = ("silent_output", "The output layer") if is_output else ("silent_layer", "The layer")
-    after = "a loss of its spikes is the same for all samples" if is_output else "the layers after it get none"
+    after = "a loss of its spikes is the same for all samples" if is_output else "the layers after it receive none"
     message = f"{what} gives no spike for any sample: {after}. {may}{also}"
     return Finding(code, severity, trace.path, 0.0, message, remedy)
 
@@ -95,7 +97,7 @@ def _factor(trace: Trace) -> float | None:
 def scaling(trace: Trace, *, up: bool) -> str:
     """Return a sentence with the factor that makes a layer fire now and then, and the function that scales a whole net.
 
-    ``up`` is True if a factor above 1 is a remedy; without a factor that is one, the sentence is empty.
+    ``up`` is True if a factor above 1 is a remedy; the sentence is empty if no factor is a remedy.
     """
     neuron, inputs = trace.neuron, trace.inputs
     # a layer's own weights, including biases, come after what could be scaled

@@ -14,18 +14,18 @@ _REMEDY = (
     "Call torch.set_flush_denormal(True) at the very start of the program, before torch computes anything: it does not "
     "affect threads that exist already. Such numbers are then 0."
 )
-_SLOW = "(nonzero, and nearer to 0 than the dtype can hold with all digits), which slows some processors down"
+_SLOW = "(not 0, but too near to it for the full precision of the dtype), which slows some processors down"
 
 _Row = tuple[float, str, str]  # a share of subnormal numbers, the layer that they belong to, and what they are
 
 
 def subnormals(evidence: Evidence) -> Iterator[Finding]:
-    """Yield membranes, gradients and the optimizer's state if the subnormal share of their numbers is too large."""
+    """Report membranes, gradients and optimizer states in which too large a share of the numbers is subnormal."""
     results = _too_many(evidence, _of_the_run(evidence))
     if results:
         share, path, what = results[0]
         others = [*dict.fromkeys(other for _, other, _ in results if other != path)]
-        also = f" So are others, in {listed(others)}." if others else ""
+        also = f" There are others in {listed(others)}." if others else ""
         message = f"{100 * share:.0f} % of {what} are subnormal {_SLOW}.{also}"
         remedy = (
             f"{_REMEDY} Look for their source: membranes far from the threshold, a surrogate that falls off "
@@ -35,13 +35,15 @@ def subnormals(evidence: Evidence) -> Iterator[Finding]:
     results = _too_many(evidence, _of_the_optimizer(evidence))
     if results:
         share, path, what = results[0]
-        message = f"{100 * share:.0f} % of {what} are subnormal {_SLOW}: most of all in the root that Adam takes."
+        message = (
+            f"{100 * share:.0f} % of {what} are subnormal {_SLOW}: most of all in the square root that Adam takes."
+        )
         remedy = f"{_REMEDY} Freeze parameters whose layer is silent, or make it fire (snn.init.fluctuation_)."
         yield Finding("subnormal_moments", "warning", path, share, message, remedy)
 
 
 def _too_many(evidence: Evidence, shares: Iterator[_Row]) -> list[_Row]:
-    """Return the shares that are to be reported, the largest first."""
+    """Return the shares that must be reported, the largest first."""
     return sorted((row for row in shares if row[0] and row[0] >= evidence.limits.subnormal), key=lambda row: -row[0])
 
 

@@ -166,7 +166,7 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
         loss = loss_fn(outputs, targets)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             kind = f"tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-            raise ValueError(f"loss_fn gave a {kind}; it must give a tensor of one number, such as loss.mean()")
+            raise ValueError(f"loss_fn returned a {kind}; it must return a tensor of one number, such as loss.mean()")
         return loss.reshape(())
     if targets is not None:
         if not leaves or leaves[0].dim() != 3 or not isinstance(targets, Tensor) or targets.is_floating_point():

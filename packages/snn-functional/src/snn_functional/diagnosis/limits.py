@@ -13,8 +13,8 @@ from snn_functional._numbers import finite, share
 class Limits:
     """The limits beyond which a diagnosis reports its measurements.
 
-    Two of them are the rounding of float32, below which a number is lost when it is added to a larger one. The others
-    are judgments: change them if they do not fit your net.
+    Two of them are the machine epsilon of float32, 2**-23: a number that is smaller is lost in rounding beside 1. The
+    others are judgments: change them if they do not fit your net.
 
     Args:
         share: Share of a layer's neurons, in [0, 1], from which dead or saturated neurons, or neurons out of reach of
@@ -22,13 +22,13 @@ class Limits:
         saturated_rate: Spikes per step from which a neuron counts as saturated; one that fires in 19 of 20 steps tells
             hardly more than a bias.
         vanishing: Gradient of the first time step, relative to the largest of all steps, below which it vanishes; the
-            same for a layer among all layers. 2**-23: added to the largest, it is rounded away.
+            same for a layer among all layers. The default is the machine epsilon.
         exploding: Largest gradient of all time steps, relative to the last that is not 0, above which it explodes.
-        underflow: Surrogate derivative below which a membrane is out of its reach. 2**-23, the rounding of a spike.
+        underflow: Surrogate derivative below which a membrane is out of its reach. The default is the machine epsilon.
         leak: Share of a membrane, in [0, 1], that leaks over the whole sequence, below which a decay is called slow:
             the neuron then integrates as if it had none.
         bound: Share of the range of a learned constant, in [0, 1], within which it counts as being at an end: there the
-            derivative of the logistic function is below a two-hundredth of its largest value.
+            derivative of the logistic function is below 1/200 of its largest value.
         subnormal: Share of membranes, gradients or moments, in [0, 1], from which subnormal ones are reported. A
             processor that takes a hundred times as long for one spends as long on a hundredth of them as on all the
             others.

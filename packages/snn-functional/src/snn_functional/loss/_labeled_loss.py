@@ -24,7 +24,7 @@ class LabeledLoss(LossFunctions, ABC):
 
     .. math:: \text{mean} = \frac{1}{n} \sum_b w_{y_b} l_b, \qquad \text{sum} = \sum_b w_{y_b} l_b
 
-    n is the sum of the samples' weights, or their number in a loss that says so.
+    n is the sum of the samples' weights, or the number of samples in a loss that says so.
 
     A subclass with a ``_compute_loss`` of its own is called like one of :class:`LossFunctions`.
     """

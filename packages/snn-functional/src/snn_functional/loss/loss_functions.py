@@ -13,11 +13,12 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 class LossFunctions:
-    r"""Base class of losses of your own: write ``_compute_loss(spk_out, targets)``.
+    r"""Base class for losses of your own: write ``_compute_loss(spk_out, targets)``.
 
     A call returns ``_reduce(_compute_loss(spk_out, targets))``. With class weights ``_intermediate_reduction()`` is
-    ``"none"``, so that the loss is one per sample, and ``_reduce`` takes the mean over the batch: a weight multiplies
-    its samples, and the mean is divided by their number. A sum with weights is left to ``_compute_loss``.
+    ``"none"``, so that there is one loss per sample, and ``_reduce`` takes the mean over the batch: a weight multiplies
+    the losses of its class, and their sum is divided by the number of samples. A sum with weights is left to
+    ``_compute_loss``.
 
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``, for ``_compute_loss`` to obey.

@@ -24,8 +24,9 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
 
     .. math:: l_{bc} = \Big(\frac{t_{bc} - \hat t_{bc}}{T}\Big)^2
 
-    t is the first spike of an output, the last step T - 1 if it is silent; a negative target counts from the end. A
-    spike comes earlier if the membrane is higher, so the gradient at the spike is minus the gradient of its time.
+    t is the time of the first spike of an output, or the last step T - 1 if it is silent; a negative target counts from
+    the end. A spike comes earlier if the membrane is higher, so the gradient at the spike is minus the gradient of its
+    time.
 
     Args:
         target_is_time: Whether the targets are spike times, with a shape that broadcasts to ``[batch, num_outputs]``,
@@ -34,7 +35,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         off_target: Spike time of the others; with ``multi_spike`` one for each of F spikes.
         tolerance: A spike that is closer than this to its target, in steps, has no error.
         multi_spike: Whether each of the first F spikes of an output has a target. Spike times as targets then have a
-            shape that broadcasts to ``[F, batch, num_outputs]`` from an axis F.
+            shape that begins with F and broadcasts to ``[F, batch, num_outputs]``.
         reduction: ``"mean"`` or ``"sum"`` over all errors, or ``"none"``.
         weight: Weight of each class ``[num_outputs]``; the mean is divided by the sum of the samples' weights. Not
             with ``target_is_time=True``, where there is no label.
@@ -111,7 +112,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
             axes = "[F, batch, num_outputs]" if self.multi_spike else "[batch, num_outputs]"
             raise ValueError(
                 f"targets has shape {tuple(targets.shape)}; spike times of spk_out with batch {outputs.shape[1]} and "
-                f"{outputs.shape[2]} outputs broadcast to {axes}"
+                f"{outputs.shape[2]} outputs must broadcast to {axes}"
             ) from None
         _check_times(times, steps, outputs.shape[0])
         return times
@@ -142,8 +143,8 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
 
     .. math:: l_b = \mathrm{CE}(-t_b, y_b) \quad\text{or}\quad \mathrm{CE}\big(1 / (t_b + 1),\ y_b\big)
 
-    t is the first spike of each output, the last step if it is silent. The gradient at a spike is minus the
-    gradient of its time.
+    t is the time of the first spike of each output, or the last step if it is silent. The gradient at a spike is minus
+    the gradient of its time.
 
     Args:
         inverse: ``"negate"`` or ``"reciprocal"``: how an early time becomes a high score.
@@ -204,13 +205,13 @@ def _check_times(times: Tensor, steps: Steps, recorded: int) -> None:
         return
     least = -steps.numbers(times.device).reshape(-1, 1).expand_as(times)
     wrong = ~((times >= least) & times.isfinite())
-    fewer = "" if steps.counted is None else ", or of its sample's own,"
-    message = f"targets holds a time that is not a step; with {recorded} steps{fewer} it is at least {-recorded}"
+    fewer = "" if steps.counted is None else ", or fewer in a sample of its own length,"
+    message = f"targets holds a time that is not a step; with {recorded} steps{fewer} it must be at least {-recorded}"
     if is_any(wrong, message):
         raise _not_a_step(times[wrong][0].item(), -int(least[wrong][0]))
 
 
 def _not_a_step(time: float, steps: int) -> ValueError:
     return ValueError(
-        f"a target time is {time}; with {steps} steps it is at least {-steps}, and counts from the end below 0"
+        f"a target time is {time}; with {steps} steps it must be at least {-steps}; negative ones count from the end"
     )

@@ -16,8 +16,8 @@ def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) 
     for name, value in constants.items():
         if value.shape not in ((), (1,), (1, 1), (features,), (1, features)):
             raise ValueError(
-                f"{owner}: {name} has shape {tuple(value.shape)}; it learns constants of one value, or one for each of "
-                f"the {features} neurons"
+                f"{owner}: {name} has shape {tuple(value.shape)}; it learns a constant with one value, or with one for "
+                f"each of the {features} neurons"
             )
 
 
@@ -46,8 +46,8 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
     weights = torch.linspace(1, 2, len(like), **options)
     if not all(_own(output, inputs, weights) for output in (spk, *after) if output.requires_grad):
         raise ValueError(
-            f"{owner}: the neurons of {type(neuron).__name__} see each other's inputs or states, so traces of single "
-            "neurons do not have the gradient; backprop.TBPTT trains them"
+            f"{owner}: the neurons of {type(neuron).__name__} depend on each other's inputs or states, so traces of "
+            "single neurons do not give the gradient; train them with backprop.TBPTT"
         )
 
 

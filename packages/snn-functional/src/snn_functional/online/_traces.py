@@ -52,7 +52,7 @@ def advanced(
     after: Sequence[Tensor],
     entered: Mapping[str, tuple[Tensor, Tensor | None]],
 ) -> dict[str, Tensor]:
-    r"""Return the traces after a step of neurons that do not see each other's states.
+    r"""Return the traces after a step of neurons that do not depend on each other's states.
 
     .. math:: \epsilon[t] = \frac{\partial s[t]}{\partial s[t-1]}\,\epsilon[t-1] + \frac{\partial s[t]}{\partial\theta}
 

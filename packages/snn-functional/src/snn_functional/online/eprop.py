@@ -68,7 +68,7 @@ class EPropLayer(LocalLayer):
         if not isinstance(self.neuron, Recurrent) or not isinstance(recurrent, nn.Linear):
             raise ValueError(
                 f"EPropLayer: {type(self.neuron).__name__} has no dense recurrent connections; build it with "
-                "linear_features, or use RTRLLayer, which is exact for neurons that do not see each other"
+                "linear_features, or use RTRLLayer, which is exact for neurons without such connections"
             )
         if recurrent.out_features != self.synapse.out_features:
             raise ValueError(

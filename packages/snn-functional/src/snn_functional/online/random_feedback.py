@@ -78,7 +78,7 @@ class RandomFeedbackLinear(nn.Linear):
         if not input.dim() or input.shape[-1] != self.in_features:
             raise ValueError(f"input has shape {tuple(input.shape)}; {self} needs [*, {self.in_features}]")
         if input.dtype != self.weight.dtype and not torch.is_autocast_enabled(input.device.type):
-            raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; move one to the other")
+            raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; convert one to the other")
         # The values are the layer's; the gradient of the input goes through the feedback, the parameters' as usual.
         out = F.linear(input.detach(), self.weight, self.bias)
         return out + _Back.apply(input, self.feedback, out.dtype)

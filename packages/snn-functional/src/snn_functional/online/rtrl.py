@@ -1,4 +1,4 @@
-"""Real-time recurrent learning, exact for neurons that do not see each other."""
+"""Real-time recurrent learning, exact for neurons that do not depend on each other."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class RTRLLayer(LocalLayer):
 
     Raises:
         TypeError: If ``synapse`` is not an ``nn.Linear`` or ``neuron`` is not a spiking neuron.
-        ValueError: If the neurons see each other's states, or a constant has neither one value per neuron nor one for
-            all, or ``output_decay`` is not a decay.
+        ValueError: If the neurons depend on each other's states, or a constant has neither one value per neuron nor one
+            for all, or ``output_decay`` is not a decay.
 
     Example:
         >>> import torch

@@ -108,7 +108,7 @@ class GradOutputMonitor(_GradientMonitor):
 
 
 class GradInputMonitor(_GradientMonitor):
-    """A record of the gradients of a loss with respect to the inputs of layers, as far as they go through the layer.
+    """A record of the gradients of a loss with respect to the inputs of layers, without paths around the layer.
 
     They are recorded in the order in which the backward pass reaches them, the last time step first. A record is a
     tuple if the layer got several arguments, with None for one without a gradient; a call whose input requires no

@@ -1,4 +1,4 @@
-"""Monitors whose records are the tensors themselves, without a copy, and are refused once overwritten."""
+"""Monitors whose records are the tensors themselves, not copies; reading an overwritten record is an error."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from snn_functional.probe.monitor import BaseMonitor, checked_function, copied
 class KeepingMonitor(BaseMonitor):
     """A monitor that keeps tensors themselves, in the autograd graph, and torch's count of writes to each.
 
-    A record whose tensors have another count by now is refused. Autograd uses the same count to detect that a saved
-    tensor was changed. Neither detects writes that bypass torch, through ``x.data`` or a NumPy array that shares the
-    memory.
+    Reading a record whose tensors have another count by now raises an error. Autograd uses the same count to detect
+    that a saved tensor was changed. Neither detects writes that bypass torch, through ``x.data`` or a NumPy array that
+    shares the memory.
     """
 
     def __init__(self, argument: str, function: Callable[[Any], Any] | None) -> None:

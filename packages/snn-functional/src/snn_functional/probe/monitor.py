@@ -23,12 +23,13 @@ class BaseMonitor:
 
     :attr:`records` is the list of all records, ``monitor[i]`` is the i-th record, ``monitor[name]`` is the list of one
     layer's records, and ``monitored_layers`` has the layers' names, as in ``net.named_modules()``. The monitor records
-    from when it is made until :meth:`remove_hooks`, the end of its ``with`` block, or its own end, whichever comes
-    first. It watches one net: copies of the net, deep or loaded from a file, are not recorded.
+    from when it is made until :meth:`remove_hooks`, the end of its ``with`` block, or its deletion, whichever comes
+    first. It watches one net, not its copies, whether they are deep copies or loaded from a file.
 
-    A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that this is one time
-    step there; a call that activation checkpointing or ``unroll(chunk=...)`` repeats in the backward pass is recorded
-    once. Under ``unroll(lengths=...)`` a record holds the samples that still run in that step, the longest first.
+    A record is one call of a layer. A net with a monitor runs step by step under ``unroll``, so that a record is one
+    time step there; a call that activation checkpointing or ``unroll(chunk=...)`` repeats in the backward pass is
+    recorded once. Under ``unroll(lengths=...)`` a record holds the samples that still run in that step, the longest
+    first.
 
     Example:
         >>> import snn_core as snn

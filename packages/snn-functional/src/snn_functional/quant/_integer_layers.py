@@ -62,7 +62,7 @@ class IntegerConv(_IntegerWeights):
 
 
 class IntegerMaxPool1d(nn.Module):
-    """The layer ``nn.MaxPool1d`` in integers; torch pools them along one axis only if it returns the indices too."""
+    """The layer ``nn.MaxPool1d`` in integers; torch pools integers in one dimension only with indices."""
 
     def __init__(self, pool: Any) -> None:
         super().__init__()

@@ -19,10 +19,10 @@ class Signal:
 
 
 def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
-    """Return int64 integers with the fewest fraction bits, and these: ``values == integers * 2**-fraction_bits``."""
+    """Return int64 integers and the smallest number of fraction bits: ``values == integers * 2**-fraction_bits``."""
     exact = values.detach().double()
     if not bool(exact.isfinite().all()):
-        raise ValueError(f"{name} is not finite; an integer net needs numbers")
+        raise ValueError(f"{name} is not finite; an integer net needs finite numbers")
     for bits in range(MOST_FRACTION_BITS + 1):
         scaled = exact * 2**bits
         if bool((scaled == scaled.round()).all()):
@@ -39,8 +39,8 @@ def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
     """Check that the floating-point net computes such integers without rounding."""
     if largest > 2 ** significant_bits(dtype):
         raise ValueError(
-            f"{name} computes integers up to {largest}, and {dtype} is exact up to {2 ** significant_bits(dtype)}; use "
-            "fewer bits or a wider dtype, as net.double()"
+            f"{name} computes integers up to {largest}, but {dtype} is exact up to {2 ** significant_bits(dtype)}; use "
+            "fewer bits or a wider dtype, such as net.double()"
         )
 
 
@@ -48,5 +48,5 @@ def largest_of(integers: Tensor) -> int:
     """Return the largest magnitude, 0 for an empty tensor."""
     if not integers.numel():
         return 0
-    lowest, highest = map(int, integers.aminmax())  # of Python, as torch's abs of the lowest int64 is negative
+    lowest, highest = map(int, integers.aminmax())  # Python's ints, as torch's abs of the lowest int64 is negative
     return max(-lowest, highest)

@@ -28,12 +28,12 @@ def significant_bits(dtype: torch.dtype) -> int:
 
 @dataclass(frozen=True)
 class fixed_point:  # noqa: N801
-    r"""Numbers rounded to :math:`n` bits, :math:`f` of them after the point, with the gradient of the identity.
+    r"""Numbers rounded to :math:`n` bits, :math:`f` of them after the binary point, with the gradient of the identity.
 
     .. math:: Q(x) = 2^{-f}\,\mathrm{clamp}\big(\mathrm{round}(2^f x),\ -2^{n-1},\ 2^{n-1} - 1\big)
 
-    Values that are too large saturate; their gradient is the identity's too. NaN stays NaN. It serves as
-    ``state_quant`` of a neuron that is to run on integers, and to round the input of such a net.
+    Values that are too large saturate; their gradient is the identity's too. NaN stays NaN. Use it as
+    the ``state_quant`` of a neuron that will run on integers, and to round the input of such a net.
 
     Args:
         num_bits: n, from 2 to 32, the sign included.
@@ -110,7 +110,7 @@ class fixed_point:  # noqa: N801
     def _rounded(self, x: Tensor) -> Tensor:
         most = significant_bits(x.dtype) + 1
         if self.num_bits > most:
-            raise ValueError(f"num_bits is {self.num_bits}; {x.dtype} holds {most}, pass fewer or a wider dtype")
+            raise ValueError(f"num_bits is {self.num_bits}; {x.dtype} holds only {most}: pass fewer, or a wider dtype")
         scaled = x * 2**self.fraction_bits
         scaled = scaled.floor_() if self.rounding == "floor" else scaled.round_()
         return scaled.clamp_(self.lowest, self.highest).div_(2**self.fraction_bits)

@@ -22,7 +22,7 @@ _CONVERTED: dict[type[nn.Module], Any] = {
     Leaky: IntegerLeaky,
 }
 _MOVES = (nn.Flatten, nn.Identity, nn.MaxPool1d, nn.MaxPool2d)
-_TAKEN = "Linear, Conv1d, Conv2d, Leaky, MaxPool1d, MaxPool2d, Flatten, Identity and Sequential of them"
+_TAKEN = "Linear, Conv1d, Conv2d, Leaky, MaxPool1d, MaxPool2d, Flatten, Identity, and Sequential nets of these"
 
 
 class IntegerNet(nn.Module):
@@ -63,8 +63,8 @@ class IntegerNet(nn.Module):
         result = largest_of(x.long())
         if result > self.entering.largest:
             raise ValueError(
-                f"x holds an integer of magnitude {result}; this net takes up to {self.entering.largest}, make it with "
-                "integer(net, inputs=fixed_point(...))"
+                f"x holds an integer of magnitude {result}; this net takes up to {self.entering.largest}: make it with "
+                "integer(net, inputs=fixed_point(...)) for larger ones"
             )
         return self.layers(x.long())
 
@@ -72,10 +72,10 @@ class IntegerNet(nn.Module):
 def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
     r"""Return the same net on integers: spikes and states are bit for bit those of the floating-point net.
 
-    Numbers are integers times a power of two, and every sum and product is one of integers. This holds if
+    Every number is an integer times a power of two, and every sum and product is computed on integers. This works if
 
-    - the net is a ``Sequential``, nested at will, of Linear, Conv1d, Conv2d, ``Leaky``, MaxPool1d, MaxPool2d, Flatten
-      and Identity, or a single one of these;
+    - the net is a ``Sequential``, which may be nested, of Linear, Conv1d, Conv2d, ``Leaky``, MaxPool1d, MaxPool2d,
+      Flatten and Identity, or a single one of these;
     - every weight, bias, beta, threshold and graded factor has at most 24 bits after the point, as ``weight_quant``
       with ``power_of_two=True`` or ``fraction_bits`` gives; beta is a fraction :math:`b\,2^{-k}` such as 0.875;
     - every ``Leaky`` has ``init_hidden=True`` and ``state_quant=fixed_point(...)``, whose rounding the integers follow,
@@ -84,7 +84,7 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
       :math:`2^{24}` for float32, as the bounds of weights, states and input prove; and
     - the floating-point net adds products as they are, unlike TF32 and Winograd convolutions on a GPU.
 
-    Anything else is refused. The parameters are copied. torch multiplies integer matrices on the CPU only.
+    Any other net raises an error. The parameters are copied. torch multiplies integer matrices on the CPU only.
 
     Args:
         net: The net, which takes one time step per call.
@@ -140,7 +140,7 @@ def _convert(layer: Any, path: str, entering: Signal) -> tuple[nn.Module, Signal
         pool = IntegerMaxPool1d(layer) if kind is nn.MaxPool1d else copy.deepcopy(layer)
         return pool, entering, None
     if kind not in _CONVERTED:
-        raise TypeError(f"{name} has no form on integers; an integer net is made of {_TAKEN}")
+        raise TypeError(f"{name} has no integer form; an integer net is made of {_TAKEN}")
     converted = _CONVERTED[kind](layer, name, entering)
     return converted, converted.leaving, converted.state_bits
 

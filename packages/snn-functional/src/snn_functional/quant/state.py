@@ -29,7 +29,7 @@ class state_quant:  # noqa: N801
 
     Args:
         num_bits: b, from 1 to 16.
-        uniform: Whether the steps have one size.
+        uniform: Whether all steps have the same size.
         thr_centered: Whether non-uniform levels are densest at the threshold, rather than at 0.
         threshold: The neuron's threshold, greater than 0.
         lower_limit: l, how far below the negative threshold the lowest level lies, as a share of the threshold; at
@@ -75,7 +75,7 @@ class state_quant:  # noqa: N801
             if not isfinite(real(name, value, "a finite number")):
                 raise ValueError(f"{name} is {value}; pass a finite number")
         if self.threshold <= 0:
-            raise ValueError(f"threshold is {self.threshold}; levels need one greater than 0")
+            raise ValueError(f"threshold is {self.threshold}; it must be greater than 0")
         dense_at_threshold = not self.uniform and self.thr_centered
         for name, least in (("lower_limit", -1), ("upper_limit", 0 if dense_at_threshold else -1)):
             if getattr(self, name) < least:
@@ -106,7 +106,9 @@ class state_quant:  # noqa: N801
 
     def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         if dtype not in self._tables_by_dtype:
-            raise ValueError(f"state_quant: levels up to {self._ends[1]:g} do not fit {dtype}; pass a wider state")
+            raise ValueError(
+                f"state_quant: levels up to {self._ends[1]:g} do not fit {dtype}; pass a state of a wider dtype"
+            )
         return self._tables_by_dtype[dtype]
 
     @property

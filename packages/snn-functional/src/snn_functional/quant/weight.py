@@ -27,7 +27,7 @@ class weight_quant(nn.Module):  # noqa: N801
         num_bits: b, from 2 to 16, including the sign.
         channel_axis: Axis along which every entry has its own step, 0 for the output channels of ``nn.Linear`` and
             ``nn.Conv2d``; None for one step per tensor.
-        power_of_two: Whether to take the next power of two for the step, as a net that is to run on integers needs.
+        power_of_two: Whether to take the next power of two for the step, which a net needs to run on integers.
         fraction_bits: f, from 0 to 24, for the step :math:`2^{-f}` whatever the weights are; weights larger than
             :math:`m\,2^{-f}` saturate.
 

@@ -25,7 +25,7 @@ def firing_rate(
 
     .. math:: \nu = \frac{1}{B\,T\,\Delta t} \sum_{t,b} \big[ S_{tb} \ne 0 \big]
 
-    A graded or negative spike is one spike. The rate has no gradient; ``l1_rate_sparsity`` is a penalty that has one.
+    A graded or negative spike counts as one. The rate has no gradient; ``l1_rate_sparsity`` is a penalty that has one.
 
     Args:
         spk: Spikes ``[num_steps, batch, ...]``, any real dtype.
@@ -167,7 +167,7 @@ def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int | Tensor]:
     check_sequence(spk, "spk", "spikes are real numbers")
     steps = Steps(spk, lengths, mask, "spk")
     counted = steps.only(spk.detach())
-    message = "spk holds NaN, which is neither a spike nor none; look for its source in the net"
+    message = "spk holds NaN, which is neither a spike nor the absence of one; look for its source in the net"
     if is_any(counted.isnan(), message):
         raise ValueError(message)
     number = steps.number

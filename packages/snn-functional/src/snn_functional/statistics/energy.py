@@ -19,7 +19,7 @@ class CostModel:
         name: Source of the numbers.
         ac: Energy of an addition, in joules.
         mac: Energy of a multiply-accumulate, in joules.
-        int8_ac: Energy of an addition of 8-bit integers; None if it is not known: nets in int8 then have no cost.
+        int8_ac: Energy of an addition of 8-bit integers; None if unknown: nets in int8 then have no cost.
         int8_mac: Energy of a multiply-accumulate of 8-bit integers, likewise.
         memories: Kinds of memory, the smallest first, as pairs: the bytes that it holds, ``float("inf")`` in the last,
             and the energy of an access to 32 bits, in joules. Empty if accesses cost nothing.
@@ -93,8 +93,8 @@ def synops_energy(operations: SynapticOperations | SynopsCount, cost: CostModel)
 
     Args:
         operations: The operations that :func:`~snn_functional.synops` counts, or a part of them.
-        cost: Cost of an operation; ``HOROWITZ_45NM`` is the table that most papers use: 0.9 pJ for a 32-bit float
-            addition, and with 3.7 pJ for the multiplication 4.6 pJ for both.
+        cost: Cost of an operation; ``HOROWITZ_45NM`` is the table that most papers use: 0.9 pJ for an addition of
+            32-bit floats, and 4.6 pJ for a multiply-accumulate, which adds 3.7 pJ for the multiplication.
 
     Returns:
         The energy in joules.

@@ -160,7 +160,7 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
     (2025), synaptic operations.
     """
     if not isinstance(xs, Tensor):
-        raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, as torch.stack of the steps")
+        raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, such as torch.stack(steps)")
     if not xs.dim() or not len(xs):
         raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...] with at least one step")
     with SynopsMonitor(net) as monitor, torch.no_grad():
@@ -183,7 +183,8 @@ class Products:
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:
         if x.isnan().any():
             raise ValueError(
-                f"the input of the layer {name!r} holds NaN, which is neither a spike nor none; look for its source"
+                f"the input of the layer {name!r} holds NaN, which is neither a spike nor the absence of one; look for "
+                "its source"
             )
         weight = weight_of(layer)
         if x.dim() < (2 if isinstance(layer, nn.Linear | OneToOne) else weight.dim()):
@@ -211,7 +212,7 @@ def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
     if isinstance(layer, OneToOne):
         return used.expand(shape)
     with torch.inference_mode(False), torch.enable_grad():
-        used = used.clone()  # which may have been made in inference mode
+        used = used.clone()  # the weights may have been made in inference mode
         x = torch.zeros(1, *shape, dtype=torch.float64, device=weight.device, requires_grad=True)
         mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
         padded = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)

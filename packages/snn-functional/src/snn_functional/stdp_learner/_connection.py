@@ -41,7 +41,7 @@ class Connection(ABC):
             raise TypeError(f"{name} has dtype {spikes.dtype}; spikes are real numbers")
         if spikes.device != self.weight.device:
             raise ValueError(
-                f"{name} is on {spikes.device}, the weights on {self.weight.device}; move one of them to the other"
+                f"{name} is on {spikes.device}, the weights on {self.weight.device}; move one to the other's device"
             )
         return spikes.to(self.weight.dtype)
 

@@ -98,13 +98,13 @@ class SpikeLearner(nn.Module):
             raise ValueError(
                 f"the weight of the synapse, a {type(self.synapse).__name__}, is computed in each call, as by a "
                 "parametrization or pruning, and has no gradient of its own; pass on_grad=False and apply the returned "
-                "change of the computed weight yourself, or learn before that"
+                "change of the computed weight yourself, or let it learn before its weight is computed"
             )
         steps = len(self.in_spike_monitor[""])
         if not steps:
             raise RuntimeError(
-                f"{type(self).__name__}.step() has no spikes to learn from: run the net since the last step(), with "
-                "the learner enabled"
+                f"{type(self).__name__}.step() has no spikes to learn from: run the net before each step(), with the "
+                "learner enabled"
             )
         return steps
 

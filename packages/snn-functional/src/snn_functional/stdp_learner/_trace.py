@@ -26,7 +26,7 @@ def unchanged(weight: Tensor) -> Tensor:
 def linear_decay(name: str, tau: Any) -> float:
     """Return the factor of a trace per step, 1 - 1/tau."""
     if not real(name, tau, "a number of steps") >= 1:
-        raise ValueError(f"{name} is {tau}; it is a number of steps, and 1 - 1/{name} a decay: at least 1")
+        raise ValueError(f"{name} is {tau}; it must be at least 1 step, as 1 - 1/{name} is a decay")
     return 1 - 1 / tau
 
 
@@ -69,7 +69,7 @@ class Rule(NamedTuple):
         meet = synapses.correlations if self.each else synapses.correlation
         up, down = (_scale(name, f, synapses.weight) for name, f in (("f_post", f_post), ("f_pre", f_pre)))
         with full_precision(pre.device.type):
-            # in place: the products may be as large as all weights for each sample, and new memory costs more than they
+            # in place: the products may be as large as all weights for each sample, and new memory costs more
             return x, y, meet(x, post).mul_(up).sub_(meet(pre, y).mul_(down))
 
 

@@ -100,6 +100,6 @@ def eligibility_trace(trace: Tensor | None, eligibility: Tensor, tau_trace: floa
         )
     if trace.device != eligibility.device:
         raise ValueError(
-            f"trace is on {trace.device}, eligibility on {eligibility.device}; move one of them to the other"
+            f"trace is on {trace.device}, eligibility on {eligibility.device}; move one to the other's device"
         )
     return trace * decay + eligibility / tau_trace

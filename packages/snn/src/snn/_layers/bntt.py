@@ -1,4 +1,4 @@
-"""The names of ``snn_core.neurons.bntt``, at snnTorch's path."""
+"""The classes of ``snn_core.neurons.bntt``, at snnTorch's path."""
 
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 

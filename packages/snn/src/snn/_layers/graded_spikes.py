@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.gradedspikes``, at snnTorch's path."""
+"""The class ``GradedSpikes`` of ``snn_core.neurons.gradedspikes``, at snnTorch's path."""
 
 from snn_core.neurons.gradedspikes import GradedSpikes
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.alpha``, at snnTorch's path."""
+"""The class ``Alpha`` of ``snn_core.neurons.alpha``, at snnTorch's path."""
 
 from snn_core.neurons.alpha import Alpha
 

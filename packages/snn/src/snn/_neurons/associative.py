@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.associative``, at snnTorch's path."""
+"""The class ``AssociativeLeaky`` of ``snn_core.neurons.associative``, at snnTorch's path."""
 
 from snn_core.neurons.associative import AssociativeLeaky
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.deltaleaky``, at snnTorch's path."""
+"""The class ``DeltaLeaky`` of ``snn_core.neurons.deltaleaky``, at snnTorch's path."""
 
 from snn_core.neurons.deltaleaky import DeltaLeaky
 

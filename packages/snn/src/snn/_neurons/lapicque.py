@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.lapicque``, at snnTorch's path."""
+"""The class ``Lapicque`` of ``snn_core.neurons.lapicque``, at snnTorch's path."""
 
 from snn_core.neurons.lapicque import Lapicque
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.leaky``, at snnTorch's path."""
+"""The class ``Leaky`` of ``snn_core.neurons.leaky``, at snnTorch's path."""
 
 from snn_core.neurons.leaky import Leaky
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.leakyparallel``, at snnTorch's path."""
+"""The class ``LeakyParallel`` of ``snn_core.neurons.leakyparallel``, at snnTorch's path."""
 
 from snn_core.neurons.leakyparallel import LeakyParallel
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.linearleaky``, at snnTorch's path."""
+"""The class ``LinearLeaky`` of ``snn_core.neurons.linearleaky``, at snnTorch's path."""
 
 from snn_core.neurons.linearleaky import LinearLeaky
 

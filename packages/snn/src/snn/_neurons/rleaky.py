@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.rleaky``, at snnTorch's path."""
+"""The class ``RLeaky`` of ``snn_core.neurons.rleaky``, at snnTorch's path."""
 
 from snn_core.neurons.rleaky import RLeaky
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.rsynaptic``, at snnTorch's path."""
+"""The class ``RSynaptic`` of ``snn_core.neurons.rsynaptic``, at snnTorch's path."""
 
 from snn_core.neurons.rsynaptic import RSynaptic
 

@@ -1,4 +1,4 @@
-"""The path snnTorch has for ``snn_core.neurons.sconv2dlstm``."""
+"""The class ``SConv2dLSTM`` of ``snn_core.neurons.sconv2dlstm``, at snnTorch's path."""
 
 from snn_core.neurons.sconv2dlstm import SConv2dLSTM
 

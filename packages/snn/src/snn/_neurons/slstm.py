@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.slstm``, at snnTorch's path."""
+"""The class ``SLSTM`` of ``snn_core.neurons.slstm``, at snnTorch's path."""
 
 from snn_core.neurons.slstm import SLSTM
 

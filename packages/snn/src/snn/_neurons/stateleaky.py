@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.stateleaky``, at snnTorch's path."""
+"""The class ``StateLeaky`` of ``snn_core.neurons.stateleaky``, at snnTorch's path."""
 
 from snn_core.neurons.stateleaky import StateLeaky
 

@@ -1,4 +1,4 @@
-"""The name of ``snn_core.neurons.synaptic``, at snnTorch's path."""
+"""The class ``Synaptic`` of ``snn_core.neurons.synaptic``, at snnTorch's path."""
 
 from snn_core.neurons.synaptic import Synaptic
 

@@ -1,1 +1,1 @@
-"""The command ``snn demo``: spiking networks that learn from real data, and the results: a report and ``run.json``."""
+"""The command ``snn demo``, which trains spiking networks on real data and writes a report and ``run.json``."""

@@ -25,7 +25,7 @@ def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]
     Returns:
         For each layer its ``name``, number of ``neurons``, mean firing ``rate`` in spikes per neuron and step, number
         of ``dead`` neurons, which never fire, and of ``saturated`` ones, which fire in every step, and the ``rates`` of
-        the neurons one by one; and of the synapses that lead to it ``synops``, their operations per sample as
+        the neurons one by one; and for the synapses that lead to it: ``synops``, their operations per sample as
         ``snn_functional.synops`` counts them, ``macs``, the operations among them that multiply, and ``dense``, the
         operations if no zero were skipped.
     """
@@ -37,7 +37,7 @@ def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]
     ):
         for batch in batches(task, part):
             present(net, batch)
-            # a record is one step of the samples that still run
+            # a record is one step of the samples that are still running
             records = {name: torch.cat(spikes[name]).flatten(1) for name in spikes.monitored_layers}
             steps += len(next(iter(records.values())))
             for name, spk in records.items():

@@ -21,14 +21,14 @@ _MOST_SEED = 2**63 - 1  # the largest seed of torch's generators
 
 EPILOG = """\
 tasks:
-  digits   1,797 digits of 8 by 8 pixels, fully connected; needs snn[demo] (the default)
-  mnist    5,000 digits of 28 by 28 pixels, convolutional; needs snn-data[mnist5k] too
-  vowels   640 utterances of unequal length, whose speaker a recurrent network tells; needs snn-data[vowels] too,
-           which holds back the versions of numpy and numba
+  digits   (the default) 1,797 digits of 8 by 8 pixels, for a fully connected network; needs snn[demo]
+  mnist    5,000 digits of 28 by 28 pixels, for a convolutional network; needs snn-data[mnist5k] too
+  vowels   640 utterances of unequal length, for a recurrent network that recognizes the speaker; needs
+           snn-data[vowels] too, which allows only older versions of numpy and numba
 
-The same task, seed, epochs, threads, versions and kind of processor give the same numbers, bit for bit; --verify runs
-once more what a run.json describes and compares. --code writes the program that makes the same result, to read and
-to change: it uses nothing but the public names of snn.
+The same task, seed, epochs, threads, versions and kind of processor give the same numbers, bit for bit; --verify
+repeats the run that a run.json describes and compares the numbers. --code writes a program that gives the same result,
+for you to read and change; it uses only public names of snn.
 """
 
 
@@ -41,10 +41,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole(1, _MOST_EPOCHS), help="passes over the training part (default: the task's own)"
     )
-    parser.add_argument("--threads", type=whole(1, MOST_THREADS), help="threads that torch computes on (default 1)")
+    parser.add_argument("--threads", type=whole(1, MOST_THREADS), help="number of torch's threads (default 1)")
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default snn-demo)")
     parser.add_argument(
-        "--verify", metavar="RUN.JSON", help="repeat that run and compare; takes no other word but --json"
+        "--verify", metavar="RUN.JSON", help="repeat that run and compare; allows no other option but --json"
     )
     parser.add_argument(
         "--code", action="store_true", help="write the program of this task into the folder, and train nothing"
@@ -82,9 +82,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result, indent=2))
         return 0
-    print(f"{100 * result['test_accuracy']:.2f} % of the {result['samples']['test']} test samples read correctly")
+    print(f"{100 * result['test_accuracy']:.2f} % of the {result['samples']['test']} test samples classified correctly")
     print(f"report: {result['report']}")
-    print(f"how: {result['command']} --code writes the program")
+    print(f"for its program, run: {result['command']} --code")
     return 0
 
 
@@ -113,7 +113,7 @@ def _verify(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"equal": not result.numbers, **result._asdict()}, indent=2))
     elif result.numbers:
-        print("the run does not repeat:", *result.numbers, sep="\n  ")
+        print("the repeated run differs:", *result.numbers, sep="\n  ")
     else:
         print("the run repeats bit for bit: history, accuracies, confusion, activity and weights")
     return 1 if result.numbers else 0
@@ -121,11 +121,11 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _say_environment(lines: list[str]) -> None:
     if lines:
-        print("the environment differs, so equal numbers are not promised:", *lines, sep="\n  ", flush=True)
+        print("the environment differs, so equal numbers are not guaranteed:", *lines, sep="\n  ", flush=True)
 
 
 def _tune_allocator() -> None:
-    """Keep the memory of freed tensors: this process belongs to the demonstration alone."""
+    """Let this process, which runs nothing but the demonstration, reuse the memory of freed tensors."""
     from snn_cpu.allocator import is_tunable, tune_allocator
 
     if is_tunable():

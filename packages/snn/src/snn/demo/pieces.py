@@ -14,7 +14,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "mnist": ("snn[demo]", "snn-data[mnist5k]"),
     "vowels": ("snn[demo]", "snn-data[vowels]"),
 }
-# the imported packages, and the distributions that bring them
+# the imported packages, and the distributions that contain them
 _ALWAYS = {
     "snn_data": "snn-data",
     "snn_functional": "snn-functional",

@@ -14,7 +14,7 @@ PAUSE = 0.1
 
 
 class Progress:
-    """A progress line: on a terminal rewritten while batches are learned, elsewhere about ten new lines.
+    """A progress line that is rewritten during training on a terminal; elsewhere, about ten separate lines.
 
     Example:
         >>> progress = Progress(epochs=2, batches=3, stream=sys.stdout)

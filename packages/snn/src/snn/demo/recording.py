@@ -21,7 +21,7 @@ __all__ = ["LayerRecording", "Recording", "record"]
 class LayerRecording(NamedTuple):
     """The activity of the neurons of one layer.
 
-    ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, of a convolution, ``[num_steps, channels, height, width]``;
+    ``spk`` and ``mem`` are ``[num_steps, neurons]`` or, for a convolution, ``[num_steps, channels, height, width]``;
     ``mem`` is in units of the layer's input, and ``threshold`` can be broadcast to it.
     """
 
@@ -37,7 +37,7 @@ class Recording(NamedTuple):
     ``sample`` is an image ``[1, height, width]`` or a sequence ``[frames, channels]`` as ``kind`` says, ``input``
     is the network's input, ``[num_steps, ...]``. ``target`` and ``predicted`` are indices into ``classes``;
     ``predicted`` is None if no output neuron fired. The last of ``layers`` is the output. ``net`` describes the
-    network, with a text by the name of each layer.
+    network: a text for each layer, by its name.
     """
 
     sample: Tensor

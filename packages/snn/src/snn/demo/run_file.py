@@ -13,7 +13,7 @@ from snn.demo.tasks.registry import settings_of
 
 __all__ = ["THREADS", "InvalidRun", "read_run"]
 
-THREADS = 1024  # more than any machine computes on; many more would take all memory for their stacks
+THREADS = 1024  # more than any machine has cores; the stacks of many more would take all memory
 
 
 class InvalidRun(ValueError):
@@ -138,21 +138,21 @@ def _check_agreement(run: Mapping[str, Any]) -> None:
     right = sum(row[i] for i, row in enumerate(confusion)) if len(sizes) == 1 else 0
     answered = sum(map(sum, confusion))
     pairs = {
-        "the sizes of classes and confusion": (len(sizes), 1),
-        "test_accuracy, by confusion and samples.test": (run["test_accuracy"] * test, right),
-        "test_silent, by confusion and samples.test": (run["test_silent"] * test, test - answered),
-        "manifest.seed, by settings.seed": (run["manifest"]["seed"], run["settings"]["seed"]),
+        "the sizes of classes and confusion do not agree (number of sizes)": (len(sizes), 1),
+        "test_accuracy does not fit confusion and samples.test": (run["test_accuracy"] * test, right),
+        "test_silent does not fit confusion and samples.test": (run["test_silent"] * test, test - answered),
+        "manifest.seed does not fit settings.seed": (run["manifest"]["seed"], run["settings"]["seed"]),
         **{
-            f"the length of history.{name}, by settings.epochs": (len(series), run["settings"]["epochs"])
+            f"the length of history.{name} does not fit settings.epochs": (len(series), run["settings"]["epochs"])
             for name, series in run["history"].items()
         },
         **{
-            f"the length of layers[{i}].rates, by its neurons": (len(layer["rates"]), layer["neurons"])
+            f"the length of layers[{i}].rates does not fit its neurons": (len(layer["rates"]), layer["neurons"])
             for i, layer in enumerate(run["layers"])
         },
     }
     for what, (result, expected) in pairs.items():
         if not math.isclose(result, expected, abs_tol=1e-6):
             raise InvalidRun(
-                f"{what}: {result:g} is not {expected:g}; pass the run.json that snn demo wrote, unchanged"
+                f"{what}: {result:g} instead of {expected:g}; pass the run.json that snn demo wrote, unchanged"
             )

@@ -20,7 +20,7 @@ class Settings:
         epochs: Passes over the training part.
         batch: Samples per training step.
         learning_rate: Highest learning rate of the schedule.
-        weight_decay: Share of the learning rate by which weights shrink each step, times the weight.
+        weight_decay: Decoupled weight decay: each step shrinks a weight by this share of it, times the learning rate.
 
     Raises:
         TypeError: If a setting is of another type than its default.

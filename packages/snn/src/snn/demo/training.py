@@ -41,7 +41,7 @@ def train(
         progress: Called after each batch with the batches done, and loss and accuracy of the epoch so far.
 
     Returns:
-        The network, and for each epoch the mean loss and the accuracy on its changed samples while it learned.
+        The network, and for each epoch the mean loss and the accuracy on its augmented samples while it learned.
     """
     settings, loss_of = task.settings, snn.functional.ce_count_loss()
     net = new_network(task)

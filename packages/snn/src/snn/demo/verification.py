@@ -20,7 +20,7 @@ ENVIRONMENT = ("data_sha256", "cpu", "platform", "kernels")
 class Verification(NamedTuple):
     """The differences of the environment, and of the numbers, one line each.
 
-    In the same environment, equal numbers are promised; otherwise they may differ.
+    In the same environment, equal numbers are guaranteed; otherwise they may differ.
     """
 
     environment: list[str]

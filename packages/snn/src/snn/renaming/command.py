@@ -37,9 +37,9 @@ class _File:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn rename``."""
     parser.description = (
-        "Change programs that import snnTorch to import snn. The changes are shown, and made with --write. Imports and "
-        "uses of their names are renamed, strings and comments stay; a line of a notebook that installs "
-        "snnTorch becomes a comment. The code is 1 if a file cannot be read."
+        "Change programs that import snnTorch to import snn. The changes are shown, and written only with --write. "
+        "Imports and uses of the imported names are renamed; strings and comments stay as they are; a line of a "
+        "notebook that installs snnTorch becomes a comment. The exit code is 1 if a file cannot be read or written."
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="a .py or .ipynb file, or a folder of them")
     parser.add_argument("--write", action="store_true", help="change the files")
@@ -57,7 +57,7 @@ def main(options: argparse.Namespace) -> int:
     paths = [Path(path) for path in options.paths]
     for path in paths:
         if not path.exists():
-            raise CannotMake(f"there is no {path}")
+            raise CannotMake(f"there is no file or folder {path}")
         if path.is_file() and path.suffix not in _KINDS:
             raise CannotMake(f"{path} is neither a program (.py) nor a notebook (.ipynb)")
     changed, failed = 0, 0
@@ -87,7 +87,8 @@ def _summary(changed: int, written: bool) -> str:
 
 def _why(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"it is not Python {sys.version_info.major}.{sys.version_info.minor} ({error.msg}, line {error.lineno})"
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"it is not valid Python {version} ({error.msg}, line {error.lineno})"
     return str(error) or type(error).__name__
 
 

@@ -13,7 +13,7 @@ from snn.renaming.python_source import OLD, Renamed, lines_of, parsed, renamed
 
 __all__ = ["cells_of", "renamed_cells", "with_cells"]
 
-REMARK = "# instead of snntorch, install snn as its docs/install.md says; below 0.5 that name is another project's"
+REMARK = "# instead of snntorch, install snn as its docs/install.md says; snn below 0.5 is another project"
 _MAGIC = re.compile(r"\s*(?:[!%?]|[\w.,\s\[\]]+=\s*[!%]|[\w.]+\?|(?:uv\s+)?(?:pip3?|conda)\s+install\b)")
 _PIP = re.compile(
     r"(?P<start>\s*[!%]?\s*(?:\S+\s+-m\s+|uv\s+)?(?:pip3?|conda)\s+install\s)(?P<words>(?:[^&;|]|>&)*?)(?P<end>\s*)\Z"
@@ -83,7 +83,7 @@ def renamed_cells(sources: Sequence[str]) -> Renamed:
 
 
 def with_cells(text: str, notebook: Any, sources: Sequence[str]) -> str:
-    """Return the file of a notebook with other sources, in its own layout if a program may have written that.
+    """Return the text of a notebook's file with other sources, in its own layout if that is one that programs write.
 
     Example:
         >>> text = '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "import snntorch"}]}'
@@ -168,7 +168,7 @@ def _installs(source: str) -> str:
 
 
 def _installs_not(line: str) -> str:
-    """Return a line that installs snnTorch without snnTorch, or a comment in its place."""
+    """Remove snnTorch from a line that installs it, or put a comment in the place of the line."""
     match = _PIP.match(line)
     words, mark, comment = _CONTINUED.sub(" ", match["words"]).partition(" #") if match else ("", "", "")
     parts = _parts(words.split())

@@ -23,7 +23,7 @@ class Renamed:
 
     Args:
         sources: The programs, or the cells of one.
-        notes: Places that stay but may need a change by hand: the number of a source, a line of it, and the reason.
+        notes: Places that stay as they are but may need a manual change: number of the source, line, and reason.
     """
 
     sources: list[str]
@@ -34,14 +34,14 @@ def renamed(sources: Sequence[str], stays: bool = False) -> Renamed:
     r"""Rename the imports of snnTorch, and everything that is called by the name that they bind.
 
     Texts, comments, and names that only begin or end like it stay as they are. Where the name ``snn`` is something else
-    in the program, or the old name is used where it stays, ``import snntorch`` becomes ``import snn as snntorch``.
+    in the program, or the old name is used where it must stay, ``import snntorch`` becomes ``import snn as snntorch``.
 
     Args:
         sources: Programs that share their names, as the cells of a notebook do; one for a file.
         stays: True if something outside of the programs uses the name ``snntorch``, which must stay bound.
 
     Raises:
-        SyntaxError: If one is not Python.
+        SyntaxError: If a source is not valid Python.
 
     Example:
         >>> renamed(["import snntorch as snn\nfrom snntorch import utils\n"]).sources[0]
@@ -146,7 +146,7 @@ def _edits(source: str, tree: ast.Module, uses: bool) -> dict[tuple[int, int], t
 
 
 def _module_of(lines: Sequence[str], line: int, column: int) -> tuple[int, int]:
-    """Return the place of the module's name in ``from module import ...`` that begins there."""
+    """Return the place of the module's name in the ``from module import ...`` that begins at a line and column."""
     text = "".join([lines[line - 1][column:], *lines[line:]])
     tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
     row, at = next(token.start for token in tokens if token.type == tokenize.NAME and token.string == OLD)

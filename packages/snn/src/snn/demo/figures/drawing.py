@@ -14,7 +14,7 @@ __all__ = ["SQUARE", "WIDTH", "Picture", "axes", "finished", "sheet"]
 DOTS_PER_INCH = 160
 # Inches: text of 10 points is then readable where a picture is as wide as a phone.
 WIDTH, HEIGHT = 4.8, 3.2
-# Height that leaves the axes about as high as wide, in heights.
+# Height that leaves the axes about as high as wide, as a multiple of HEIGHT.
 SQUARE = 1.4
 
 

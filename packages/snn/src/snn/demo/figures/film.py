@@ -12,14 +12,14 @@ from snn.demo.recording import Recording
 
 __all__ = ["votes"]
 
-# Milliseconds: length of the film, least and most of a frame, and time for which the last frame stays.
+# Milliseconds: length of the film, shortest and longest frame, and time for which the last frame stays.
 FILM, SHORTEST, LONGEST, END = 4000, 40, 250, 1500
 
 
 def votes(recording: Recording) -> tuple[Picture, Picture]:
     """Film the output layer as animated PNG: its spikes as they come, and the number that each neuron has fired so far.
 
-    The first frame is the last one too, so that a reader who sees no film sees how it ends.
+    The film begins with its last frame, so that a reader whose viewer does not play it sees how it ends.
 
     Example:
         >>> import torch

@@ -137,6 +137,6 @@ def membranes(layer: LayerRecording, recording: Recording) -> Picture:
 
 
 def _lines(ax: Axes, values: Tensor, xlabel: str) -> None:
-    """Draw one line per channel; a legend beside them would take the space of several."""
+    """Draw one line per channel; a legend would take the space of several of them."""
     snn.plot.traces(values, ax=ax)
     ax.set(xlabel=xlabel, ylabel=f"Value, a line for each of {values.shape[1]} channels")

@@ -34,7 +34,7 @@ def history(series: Mapping[str, Sequence[float]]) -> list[Picture]:
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Picture:
-    """Draw the predicted classes over the true ones.
+    """Draw the predicted classes against the true ones.
 
     Example:
         >>> confusion([[9, 1], [0, 5]], ["no", "yes"]).alt

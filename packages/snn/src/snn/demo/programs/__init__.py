@@ -1,1 +1,1 @@
-"""The programs that ``snn demo --code`` writes; the tasks take their networks and their changes of images from them."""
+"""The programs that ``snn demo --code`` writes; the tasks use their networks and their augmentation."""

@@ -99,7 +99,7 @@ def main() -> nn.Module:
             counts = present(net, images).sum(0)
             # a digit at which no output neuron fires has no answer
             right += int((counts.any(1) & (counts.argmax(1) == targets)).sum())
-    print(f"{100 * right / len(test_part):.2f} % of the {len(test_part)} test samples read correctly")
+    print(f"{100 * right / len(test_part):.2f} % of the {len(test_part)} test samples classified correctly")
     return net
 
 

@@ -1,4 +1,4 @@
-"""Train a recurrent spiking network to tell who speaks: needs snn[demo] and snn-data[vowels]."""
+"""Train a recurrent spiking network to recognize who is speaking: needs snn[demo] and snn-data[vowels]."""
 
 import math
 
@@ -111,7 +111,7 @@ def main() -> nn.Module:
             counts = present(net, [test_data[i] for i in chosen.tolist()])[0].sum(0)
             # an utterance at which no output neuron fires has no answer
             right += int((counts.any(1) & (counts.argmax(1) == test_part.targets[chosen])).sum())
-    print(f"{100 * right / len(test_part):.2f} % of the {len(test_part)} test samples read correctly")
+    print(f"{100 * right / len(test_part):.2f} % of the {len(test_part)} test samples classified correctly")
     return net
 
 
