@@ -131,7 +131,7 @@ def test_a_shared_parameter_is_stored_once_and_stays_shared(tmp_path) -> None:
     assert apart[0].weight is not apart[1].weight
     apart[1].weight.data += 1
     snn.save(tmp_path / "apart", apart)
-    with pytest.raises(ValueError, match=r"'1\.weight' and '0\.weight' are one parameter of the net and differ"):
+    with pytest.raises(ValueError, match=r"'1\.weight' and '0\.weight' are one parameter of the net but differ"):
         snn.load(tmp_path / "apart", loaded)
 
 
@@ -276,7 +276,7 @@ def test_an_object_is_left_out_of_the_settings(tmp_path) -> None:
 
 def test_states_are_loaded_if_the_file_has_any(tmp_path) -> None:
     snn.save(tmp_path / "net", net())
-    with pytest.raises(ValueError, match=r"it holds no states; save\(\.\.\., state=True\) does"):
+    with pytest.raises(ValueError, match=r"it contains no states; save the net with save\(\.\.\., state=True\)"):
         snn.load(tmp_path / "net", net(), state=True)
     with pytest.raises(TypeError, match="with state=True, got NoneType"):
         snn.load(tmp_path / "net", state=True)
@@ -329,26 +329,26 @@ def test_a_file_with_any_bit_turned_is_refused_or_the_same(tmp_path_factory, at:
     [
         (lambda h: h["0.weight"].update(shape=[7, 6]), "'0.weight' of shape [7, 6] (F32) takes 168 bytes, not 140"),
         (lambda h: h["0.weight"].update(shape=[2**62, 4]), "takes 73786976294838206464 bytes, not 140"),
-        (lambda h: h["0.weight"].update(shape=[5, 7]), "'0.weight' does not have the shape that its manifest says"),
+        (lambda h: h["0.weight"].update(shape=[5, 7]), "'0.weight' does not have the shape given in its manifest"),
         (lambda h: h["0.weight"].update(shape=[-7, -5]), "'0.weight' is not described by dtype, shape"),
         (lambda h: h["0.weight"].update(shape=[True, 35]), "'0.weight' is not described by dtype, shape"),
         (lambda h: h["0.weight"].update(dtype="F4"), "'0.weight' is not described by dtype, shape"),
         (lambda h: h["0.weight"].update(more=1), "'0.weight' is not described by dtype, shape"),
-        (lambda h: h["0.weight"].update(dtype="I32"), "'0.weight' does not have the dtype that its manifest says"),
+        (lambda h: h["0.weight"].update(dtype="I32"), "'0.weight' does not have the dtype given in its manifest"),
         (lambda h: h.pop("0.weight"), "belong to no tensor"),
         (lambda h: h.update(more=h["0.weight"]), "belong to more than one tensor"),
         (
             lambda h: h.update(more={"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}),
             "'more' is not in its manifest",
         ),
-        (lambda h: h.update(__metadata__=[]), "its metadata is not a table of strings"),
+        (lambda h: h.update(__metadata__=[]), "its metadata is not a JSON object of strings"),
         (lambda h: h.pop("__metadata__"), "has no manifest"),
         (lambda h: h["__metadata__"].update(snn="{}"), "the checksum of its manifest is not the one"),
         (resealed(lambda m: m.update(format=2)), "has format 2; this version reads 1"),
         (resealed(lambda m: m.pop("shared")), "its manifest has no 'shared'"),
         (resealed(lambda m: m.pop("tensors")), "its manifest describes no tensors"),
         (resealed(lambda m: m["tensors"].pop("0.bias")), "'0.bias' is not in its manifest"),
-        (resealed(lambda m: m["shared"].update(x="y")), "'x' shares 'y', which is not in the file"),
+        (resealed(lambda m: m["shared"].update(x="y")), "'x' is the same tensor as 'y', which is not in the file"),
     ],
 )
 def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path) -> None:
@@ -363,9 +363,9 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
     [
         (lambda p: snn.save(p, [torch.ones(1)]), "save takes a path and then a net (nn.Module), got list as the net"),
         (lambda p: snn.load(p, [torch.ones(1)]), "load takes a path and then a net (nn.Module) or None, got list as"),
-        (lambda p: snn.save(p, net(), extra={1j}), "a manifest holds only what JSON has"),
-        (lambda p: snn.save(p, net(), extra=[float("nan")]), "a manifest holds only what JSON has"),
-        (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest holds only what JSON has"),
+        (lambda p: snn.save(p, net(), extra={1j}), "a manifest can store only what JSON can represent"),
+        (lambda p: snn.save(p, net(), extra=[float("nan")]), "a manifest can store only what JSON can represent"),
+        (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest can store only what JSON can represent"),
         (
             lambda p: snn.save(p, net(), extra=[{"a": ({2.5: 1},)}]),
             "dicts with strings as keys): the key 2.5 is not a string",
@@ -375,19 +375,19 @@ def test_a_forged_header_is_refused_by_name(change: Any, message: str, tmp_path)
         (lambda p: snn.save(p, net(), dt=0), "dt must be a positive and finite number of seconds, got 0"),
         (lambda p: snn.save(p, net(), dt="abc"), "dt must be the length of a time step in seconds, or None, got 'abc'"),
         (lambda p: snn.save(p, net(), dt=True), "dt must be the length of a time step in seconds, or None, got True"),
-        (lambda p: snn.save(p, net(), seeds={"a": 1.5}), "seeds are whole numbers by name, such as {'torch': 0}, got"),
-        (lambda p: snn.save(p, net(), seeds={"a": True}), "seeds are whole numbers by name"),
-        (lambda p: snn.save(p, net(), seeds={1: 2}), "seeds are whole numbers by name"),
-        (lambda p: snn.save(p, net(), seeds=7), "seeds are whole numbers by name"),
+        (lambda p: snn.save(p, net(), seeds={"a": 1.5}), "seeds must be whole numbers by name, such as {'torch': 0}"),
+        (lambda p: snn.save(p, net(), seeds={"a": True}), "seeds must be whole numbers by name"),
+        (lambda p: snn.save(p, net(), seeds={1: 2}), "seeds must be whole numbers by name"),
+        (lambda p: snn.save(p, net(), seeds=7), "seeds must be whole numbers by name"),
         (
             lambda p: snn.save(p, nn.ModuleDict({"state/x": nn.Linear(2, 2)})),
             "'state/x.weight', 'state/x.bias' begins with 'state/'",
         ),
-        (lambda p: snn.save(p, named("__metadata__")), "a file cannot hold a tensor named '__metadata__'"),
-        (lambda p: snn.save(p, named("\ud800")), "a file cannot hold a tensor named '\\ud800'"),
+        (lambda p: snn.save(p, named("__metadata__")), "a file cannot store a tensor named '__metadata__'"),
+        (lambda p: snn.save(p, named("\ud800")), "a file cannot store a tensor named '\\ud800'"),
         (lambda p: snn.save(p, nn.Sequential(nn.LazyLinear(3))), "'0.weight', '0.bias' has no shape yet"),
         (lambda p: snn.save(p, nn.Linear(2, 2, dtype=torch.complex64)), "'weight' is torch.complex64"),
-        (lambda p: snn.save(p, nn.Linear(2, 2, device="meta")), "on meta; a file holds dense tensors"),
+        (lambda p: snn.save(p, nn.Linear(2, 2, device="meta")), "on meta; a file can store only dense tensors"),
     ],
 )
 def test_an_unsupported_net_is_not_saved_and_leaves_no_file(call: Any, message: str, tmp_path) -> None:

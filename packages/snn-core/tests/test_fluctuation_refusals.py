@@ -66,7 +66,10 @@ NETS = {
     "tied": (Tied, "the weights 'fc.weight' come before 'one' (Leaky) and 'two' (Leaky)"),
     "zeros": (zeros, "the input of '3' (Leaky) is 0 in every step"),
     "broken": (broken, "the input of '3' (Leaky) is NaN or infinite"),
-    "inhibited": (inhibited, "no factor makes '3' (Leaky) fire at 0.1: it fires at 0 even with its input times 1e+06"),
+    "inhibited": (
+        inhibited,
+        "no factor gives '3' (Leaky) a rate of 0.1: its rate is 0 even with its input scaled by 1e+06",
+    ),
     "eager": (eager, "choose a threshold above 0"),
     "one number": (one_number, "its rate jumps from 0"),
     "parametrized": (
@@ -118,5 +121,5 @@ def test_bad_arguments_are_named(change: dict, kind: type[Exception], message: s
 
 
 def test_a_factor_beyond_the_largest_is_refused() -> None:
-    with pytest.raises(ValueError, match="even with its input times 10: "):
+    with pytest.raises(ValueError, match="even with its input scaled by 10: "):
         fluctuation_(deep(), poisson(20, 5, 37), most=10)

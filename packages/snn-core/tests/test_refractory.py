@@ -57,7 +57,7 @@ def test_a_period_is_one_that_the_dtype_of_the_states_can_count(dtype: torch.dty
     assert gaps(spk) == [most + 1]
     for period in (most + 1, most + 2, 3000, torch.tensor([3.0, 3000.0])):
         neuron = Resting(beta=0.5, refractory_period=period)
-        message = rf"Resting: refractory_period is \d+; {dtype} counts no more than {most} steps: compute in float32"
+        message = rf"Resting: refractory_period is \d+; {dtype} can count at most {most} steps; compute in float32"
         for call in (neuron.unroll, lambda x, neuron=neuron: neuron.step(x[0]), lambda x, neuron=neuron: neuron(x[0])):
             with pytest.raises(ValueError, match=message):
                 call(xs.expand(-1, 2))

@@ -107,7 +107,7 @@ def test_one_channel_stands_for_any_number_of_equal_ones(window: int | None) -> 
     )
     for left, right in zip(single(xs), each(xs), strict=True):
         assert torch.equal(left, right)
-    with pytest.raises(ValueError, match=r"StateLeaky takes 3 channels, got input \(2, 1000\)"):
+    with pytest.raises(ValueError, match=r"StateLeaky takes 3 channels, got input of shape \(2, 1000\)"):
         snn.StateLeaky(0.75, channels=3, kernel_truncation_steps=window)(xs)
 
 

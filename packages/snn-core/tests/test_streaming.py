@@ -252,7 +252,7 @@ def test_states_of_another_net_are_refused_by_every_name(tmp_path) -> None:
     run.save(tmp_path / "s")
     with pytest.raises(ValueError, match=r"belongs to a stream through a net of \{'1': 'Leaky', '3': 'RLeaky'\}"):
         snn.stream(nn.Sequential(nn.Identity(), snn.Synaptic(0.9, 0.8, init_hidden=True))).load(tmp_path / "s")
-    with pytest.raises(ValueError, match="holds a 'stream', not a 'net'"):
+    with pytest.raises(ValueError, match="contains a 'stream', not a 'net'"):
         snn.load(tmp_path / "s")
 
 

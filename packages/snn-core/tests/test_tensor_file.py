@@ -84,14 +84,14 @@ def test_all_bytes_of_a_large_tensor_are_read(size: int, monkeypatch) -> None:
 def test_more_axes_than_torch_computes_with_are_refused(tmp_path) -> None:
     tensor_file.write(tmp_path / "x", {"x": torch.ones([1] * 64)}, {})
     assert tensor_file.read(tmp_path / "x")[0]["x"].dim() == 64
-    with pytest.raises(ValueError, match="'x' has 65 axes; a file holds tensors of up to 64"):
+    with pytest.raises(ValueError, match="'x' has 65 axes; a file can store tensors of at most 64"):
         tensor_file.write(tmp_path / "x", {"x": torch.ones([1] * 65)}, {})
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "its header claims to have 0 bytes, and the file has 0"),
+        (b"", "its header claims to have 0 bytes, but the file has 0"),
         (b"\xff" * 16, "its header claims to have 18446744073709551615 bytes"),
         (b"\x02\0\0\0\0\0\0\0[]", "its header is a list"),
         (b"\x02\0\0\0\0\0\0\0\xff\xff", "its header is not JSON"),
@@ -108,5 +108,5 @@ def test_a_file_of_another_kind_is_refused(data: bytes, message: str, tmp_path) 
 def test_a_truth_value_that_is_neither_is_refused(tmp_path) -> None:
     tensor_file.write(tmp_path / "x", {"b": torch.tensor([True, False])}, {})
     forged(tmp_path / "x", lambda h: None, data=b"\x01\x02")
-    with pytest.raises(ValueError, match="'b' has dtype bool and holds 2"):
+    with pytest.raises(ValueError, match="'b' has dtype bool but contains 2"):
         tensor_file.read(tmp_path / "x")

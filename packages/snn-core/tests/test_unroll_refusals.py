@@ -486,7 +486,7 @@ def test_integers_passed_to_a_layer_of_floats_are_pointed_out(schedule: str, lay
     with pytest.raises(RuntimeError, match="type") as error:
         snn.unroll(net, xs, schedule=schedule)
     (note,) = error.value.__notes__
-    assert note == "xs holds torch.int64, which layers such as Linear and Conv2d do not take: pass xs.float()"
+    assert note == "xs has dtype torch.int64, which layers such as Linear and Conv2d do not take: pass xs.float()"
     snn.unroll(net, xs.float(), schedule=schedule)
 
 

@@ -9,7 +9,7 @@ from snn_core.neuron.bounds import bounded
 from snn_core.neuron.constant import decay
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.refractory import Refractory
-from snn_core.neuron.spiking import LIF as LIF  # not in __all__: a base of neurons, for isinstance, as in snnTorch
+from snn_core.neuron.spiking import LIF as LIF  # not in __all__: a base class for isinstance, as in snnTorch
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.adex import AdEx
 from snn_core.neurons.adlif import AdLIF

@@ -1,4 +1,4 @@
-"""Rules of snnTorch that differ from ours: once switched on, they give the numbers published with snnTorch."""
+"""Rules of snnTorch that differ from ours; switch them on to reproduce results published with snnTorch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Rules:
 
     Args:
         zero_reset_drops_input: The reset ``"zero"`` of Synaptic, RLeaky, RSynaptic and Lapicque, with
-            ``reset_delay=True``, clears the membrane after it has taken the input of the step, which is lost. A neuron
-            keeps the rule that was set when it was made.
+            ``reset_delay=True``, clears the membrane after it has taken the input of the step, so that this input is
+            lost. A neuron keeps the rule that was in effect when it was made.
         silent_is_class_0: The accuracies of ``snn_functional`` count a sample without output spikes as class 0, and
-            ``accuracy_temporal`` a silent output as one that fires in the last step.
+            ``accuracy_temporal`` treats a silent output as one that fires in the last step.
 
     Raises:
         AttributeError: If a rule that does not exist is set.
@@ -44,12 +44,12 @@ class Rules:
 
 
 rules: Rules = Rules()
-"""The rules to follow: ``peer.rules.silent_is_class_0 = True`` holds for the rest of the program."""
+"""The rules to follow; ``peer.rules.silent_is_class_0 = True`` applies to the rest of the program."""
 
 
 @contextmanager
 def following(*, zero_reset_drops_input: bool = True, silent_is_class_0: bool = True) -> Iterator[Rules]:
-    """Follow snnTorch's rules inside a ``with`` block: all of them, unless some are left out.
+    """Follow snnTorch's rules inside a ``with`` block: all of them, except those that are set to False.
 
     Args:
         zero_reset_drops_input: See :class:`Rules`.

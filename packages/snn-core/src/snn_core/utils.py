@@ -1,4 +1,4 @@
-"""Functions with which a training loop handles the states of a net."""
+"""Functions for a training loop that reset and detach the states of a net."""
 
 from snn_core.neuron.temporal import detach, reset
 

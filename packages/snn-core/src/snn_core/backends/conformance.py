@@ -108,7 +108,7 @@ def _equals_unroll(target: Target) -> Iterator[str]:
 
 
 def _refuses_unknown_options(target: Target) -> Iterator[str]:
-    """Check that compile() refuses an option that it does not know with a TypeError."""
+    """Check that compile() raises a TypeError for an option that it does not know."""
     net, xs = _net()
     if not target.availability().ok:
         return
@@ -116,7 +116,7 @@ def _refuses_unknown_options(target: Target) -> Iterator[str]:
         target.compile(net, xs, surely_no_option_of_this_name=1)
     except TypeError:
         return
-    yield "compile() must refuse an option that it does not know with a TypeError"
+    yield "compile() must raise a TypeError for an option that it does not know"
 
 
 _TESTS = (_states_availability, _checks_without_touching, _equals_unroll, _refuses_unknown_options)

@@ -1,4 +1,4 @@
-"""A target that is this very machine: the smallest possible target, to read and to test against."""
+"""A target that runs on this very machine: the smallest possible target, to learn from and to test against."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Loopback:
     api = API
 
     def availability(self) -> Availability:
-        """Return an availability that is always true."""
+        """Return an availability whose ``ok`` is always True."""
         return Availability(True, "runs in this process")
 
     def check(self, net: nn.Module, *example: Any) -> list[Issue]:

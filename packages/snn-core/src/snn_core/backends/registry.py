@@ -1,4 +1,4 @@
-"""The installed targets and kernels, and the ones that ``unroll`` takes for a net."""
+"""The installed targets and kernels, and the schedule and kernels that ``unroll`` chooses for a net."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KNOWN = {"ipu": "snn-ipu"}  # the distribution that provides each target of thi
 
 @dataclass(frozen=True)
 class Status:
-    """One installed backend, a ``"target"`` or a ``"kernel"``; ``ok`` is True if it runs here, ``reason`` says why."""
+    """An installed backend, a ``"target"`` or a ``"kernel"``; ``ok`` is True if it runs here, ``reason`` tells why."""
 
     name: str
     kind: str
@@ -28,7 +28,7 @@ class Status:
     reason: str
 
 
-_REFERENCE = Status("reference", "kernel", True, "runs every neuron on every device, by plain torch operations")
+_REFERENCE = Status("reference", "kernel", True, "runs every neuron on every device, with plain torch operations")
 
 
 def names() -> list[str]:
@@ -52,7 +52,7 @@ def get(name: str) -> Target:
 
     Raises:
         ValueError: If no target of this name is installed.
-        BackendError: If it does not load, or implements another version of the interface.
+        BackendError: If it cannot be loaded, or implements another version of the interface.
 
     Example:
         >>> get("loopback").availability().ok
@@ -70,12 +70,12 @@ def get(name: str) -> Target:
         target: Any = entries[0].load()
         target = target() if isinstance(target, type) else target
     except Exception as error:  # a third party's package may raise anything at import
-        raise BackendError(f"backend {name!r} ({entries[0].value}) does not load: {_say(error)}") from error
+        raise BackendError(f"backend {name!r} ({entries[0].value}) cannot be loaded: {_say(error)}") from error
     if not isinstance(target, Target):
         raise BackendError(f"backend {name!r} ({entries[0].value}) lacks api, availability, check or compile")
     if target.api != API:
         raise BackendError(
-            f"backend {name!r} speaks interface {target.api}, but this snn-core speaks {API}; upgrade the older one"
+            f"backend {name!r} has interface version {target.api}, but this snn-core needs {API}; upgrade the older one"
         )
     return target
 
@@ -106,10 +106,10 @@ def _say(error: Exception) -> str:
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
-    """Return the schedule that ``unroll(net, xs)`` takes and the kernel of each layer, with the reasons.
+    """Return the schedule that ``unroll(net, xs)`` follows and the kernel of each layer, with the reasons.
 
     The net does not change. A step of zeros runs through its layers, to see what each neuron will receive; if the net
-    has code of its own, a copy of it runs the first steps.
+    has a ``forward`` of its own, a copy of the net runs the first steps instead.
 
     Args:
         net: A net.

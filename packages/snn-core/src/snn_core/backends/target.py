@@ -13,13 +13,13 @@ SEVERITIES = ("error", "warning", "info")
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that is wrong with a net or a graph, or may be.
+    """A problem in a net or a graph, or something that may be one.
 
     Targets report what they cannot run as issues, and so do ``snn.diagnose`` and ``snn.nir.check``.
 
     Args:
         code: A stable identifier of the kind of issue: ``"IPU001"``, ``"silent_layer"``.
-        where: Path of the module in the net or of the node in the graph, ``""`` for all of it.
+        where: Path of the module in the net or of the node in the graph, ``""`` for the whole.
         message: The problem.
         remedy: A way to solve it.
         severity: ``"error"`` if the net or graph cannot be used, ``"warning"`` if there is probably a fault, ``"info"``
@@ -75,7 +75,7 @@ class Availability:
 class Target(Protocol):
     """A backend that takes a whole net.
 
-    It is registered as an object, or a class without arguments, under the entry point group ``snn.backends``.
+    It is registered under the entry point group ``snn.backends``, as an object or as a class that takes no arguments.
     """
 
     api: int

@@ -1,1 +1,1 @@
-"""Trained nets in files, and the manifest by which a file describes itself."""
+"""Files of trained nets, and the manifest in which a file describes its content."""

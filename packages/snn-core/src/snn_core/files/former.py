@@ -14,6 +14,6 @@ _PATHS |= {"surrogate.stochastic": "surrogate.custom", "surrogate.applied": "sur
 
 
 def keep_former_paths() -> None:
-    """Make ``snn_core.leaky`` and the like, which held classes up to 0.5, name the modules that hold them now."""
+    """Make former paths such as ``snn_core.leaky``, in use up to 0.5, lead to the modules that define the classes."""
     for former, path in _PATHS.items():
         sys.modules[f"snn_core.{former}"] = sys.modules[f"snn_core.{path}"]

@@ -1,4 +1,4 @@
-"""The manifest in which a file of tensors describes itself, and the check that it is true."""
+"""The manifest in which a file of tensors describes its content, and the check that the two agree."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _KEY, _SUM = "snn", "snn.sha256"
 
 
 def classes(net: nn.Module) -> dict[str, str]:
-    """Return the class of every module of a net, by path. In a file it is only a name; nothing ever imports it."""
+    """Return the class of every module of a net, by path. A file contains it as a name, which is never imported."""
     kinds = {path: type_before_parametrizations(m) for path, m in net.named_modules(remove_duplicate=False)}
     return {path: f"{kind.__module__}.{kind.__qualname__}" for path, kind in kinds.items()}
 
 
 def device_of(net: nn.Module) -> torch.device:
-    """Return the device of a net's first parameter or buffer, to which tensors of a file are loaded."""
+    """Return the device of a net's first parameter or buffer, to which the tensors of a file are moved."""
     return next((t.device for t in [*net.parameters(), *net.buffers()]), torch.device("cpu"))
 
 
@@ -37,8 +37,8 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
     """Write tensors with a manifest: the format, versions, the shape, dtype and checksum of each tensor, and content.
 
     Raises:
-        TypeError: If JSON cannot represent the content, or a file cannot hold a tensor.
-        ValueError: If a tensor has a name that a file cannot have.
+        TypeError: If JSON cannot represent the content, or a file cannot store a tensor.
+        ValueError: If a tensor has a name that a file cannot store.
     """
     tensor_file.must_be_known(tensors)
     described = {name: _described(tensor) for name, tensor in tensors.items()}
@@ -49,7 +49,8 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
         text = json.dumps(whole, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"a manifest holds only what JSON has (strings, numbers, lists, dicts with strings as keys): {error}"
+            "a manifest can store only what JSON can represent (strings, numbers, lists, dicts with strings as keys): "
+            f"{error}"
         ) from None
     tensor_file.write(path, tensors, {_KEY: text, _SUM: hashlib.sha256(text.encode()).hexdigest()})
 
@@ -64,7 +65,7 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
     tensors, texts = tensor_file.read(path)
     text = texts.get(_KEY)
     if text is None:
-        raise ValueError(f"{path} has no manifest: it was not written by snn; snn.load reads what snn.save wrote")
+        raise ValueError(f"{path} has no manifest: it was not written by snn; snn.load reads files that snn.save wrote")
     try:
         checksum = hashlib.sha256(text.encode()).hexdigest()
     except UnicodeEncodeError as error:
@@ -79,7 +80,7 @@ def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], 
         version = manifest.get("format") if isinstance(manifest, dict) else manifest
         raise ValueError(f"{path} has format {version!r:.100}; this version reads {_FORMAT}: install a newer snn-core")
     if manifest.get("kind") != kind:
-        raise ValueError(f"{path} holds a {manifest.get('kind')!r:.100}, not a {kind!r}")
+        raise ValueError(f"{path} contains a {manifest.get('kind')!r:.100}, not a {kind!r}")
     faults = _faults(manifest.get("tensors"), tensors)
     if faults:
         raise ValueError(f"{path} is damaged: {'; '.join(faults)}")
@@ -97,7 +98,7 @@ def _faults(record: Any, tensors: Mapping[str, Tensor]) -> list[str]:
             what = [
                 k for k in description if not isinstance(record[name], dict) or record[name].get(k) != description[k]
             ]
-            faults.append(f"{name!r} does not have the {', '.join(what) or 'description'} that its manifest says")
+            faults.append(f"{name!r} does not have the {', '.join(what) or 'description'} given in its manifest")
     return sorted(faults)
 
 
@@ -123,7 +124,7 @@ def must_be_seeds(seeds: Any) -> None:
     """Raise a TypeError unless ``seeds`` are whole numbers by name, or None."""
     whole = isinstance(seeds, Mapping) and all(isinstance(name, str) and is_whole(seed) for name, seed in seeds.items())
     if seeds is not None and not whole:
-        raise TypeError(f"save: seeds are whole numbers by name, such as {{'torch': 0}}, got {seeds!r:.100}")
+        raise TypeError(f"save: seeds must be whole numbers by name, such as {{'torch': 0}}, got {seeds!r:.100}")
 
 
 def _is_number(value: Any) -> bool:
@@ -151,14 +152,16 @@ _CONTENT: dict[str, Callable[[Any], bool]] = {
 
 
 def missing(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
-    """List the entries that a manifest lacks, or that are not as ``save`` writes them, in words."""
+    """List, in words, the entries that a manifest lacks and those that are not as ``save`` writes them."""
     faults = []
     for key, fits in _CONTENT.items():
         if key not in manifest:
             faults.append(f"its manifest has no {key!r}")
         elif not fits(manifest[key]):
-            faults.append(f"its manifest has no {key!r} of the kind that save writes, but {manifest[key]!r:.100}")
+            faults.append(f"its manifest has no valid {key!r}, got {manifest[key]!r:.100}")
     shared = {} if faults else manifest["shared"]
     return faults + [
-        f"{name!r} shares {first!r}, which is not in the file" for name, first in shared.items() if first not in tensors
+        f"{name!r} is the same tensor as {first!r}, which is not in the file"
+        for name, first in shared.items()
+        if first not in tensors
     ]

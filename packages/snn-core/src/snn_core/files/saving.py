@@ -1,4 +1,4 @@
-"""A trained net as one file: its numbers and their description, and nothing that could run."""
+"""Saving a trained net as one file, which contains its numbers and their description, but no code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 
 # these are not in any state_dict, yet they change the output
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
-# nor are these, which only some neurons and delays have, and files up to 0.5.1 do not
+# nor are these, which only some neurons and layers with delays have; files up to 0.5.1 do not contain them
 _SETTINGS = frozenset(
     "avg_pool delta_threshold detach_reset dt full kernel kernel_truncation_steps max_delay max_pool method order "
     "sigma".split()
@@ -36,8 +36,8 @@ class SavedNet:
         tensors: Parameters and buffers, by the names of the ``state_dict``.
         states: Kept states by name, such as ``"1.mem"``; empty if none were saved.
         classes: Class of every module, by path.
-        options: Options of every neuron and layer with delays that are not in its ``state_dict``, and its surrogate.
-        versions: Versions of the packages that wrote it.
+        options: Options of every neuron and layer with delays, beyond those in its ``state_dict``, and its surrogate.
+        versions: Versions of the packages that wrote the file.
         dt: Length of a time step in seconds, None if not given.
         seeds: Seeds passed to :func:`save`, by name.
         extra: Further content passed to :func:`save`.
@@ -64,19 +64,19 @@ def save(
 ) -> None:
     """Write a net's parameters and buffers to one file in the format of safetensors, completely or not at all.
 
-    The header holds a manifest in JSON: versions, the class of every module, the options of every neuron, and shape,
+    The header contains a manifest in JSON: versions, the class of every module, the options of every neuron, and shape,
     dtype and checksum of every tensor. A parameter that several modules share is stored once.
 
     Args:
         path: The file; an existing file is replaced. If it is a symbolic link, the file that it points to is replaced.
         net: The net.
         state: Save the kept states of its neurons too.
-        dt: Length of a time step in seconds, for the reader of the file.
-        seeds: Seeds that it was trained with, by name.
+        dt: Length of a time step in seconds, for readers of the file.
+        seeds: Seeds that the net was trained with, by name.
         extra: Anything else that JSON can represent: strings, numbers, lists, dicts with strings as keys.
 
     Raises:
-        TypeError: If ``net`` is not a module, its ``state_dict`` holds anything but tensors that the format supports,
+        TypeError: If ``net`` is not a module, its ``state_dict`` has anything but tensors that the format supports,
             ``state`` is not True or False, ``dt`` is not a number, ``seeds`` are not whole numbers by name, or JSON
             cannot represent ``extra``.
         ValueError: If ``dt`` is not positive and finite, a lazy module has no parameters yet, or a tensor has a name
@@ -169,7 +169,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
         return saved
     faults = _differences(saved, net)
     if state and not manifest["state"]:
-        faults.append("it holds no states; save(..., state=True) does")
+        faults.append("it contains no states; save the net with save(..., state=True)")
     if faults:
         raise ValueError(f"{path} does not fit this {type(net).__name__}: {'; '.join(faults)}")
     before = {name: value.detach().clone() for name, value in _tensors(net, "load").items()}
@@ -215,7 +215,7 @@ def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     for name, first in _shared(ours).items():
         theirs = [as_bytes(saved.tensors[n]) for n in (name, first) if n in saved.tensors]
         if len(set(theirs)) > 1:
-            faults.append(f"{name!r} and {first!r} are one parameter of the net and differ in the file")
+            faults.append(f"{name!r} and {first!r} are one parameter of the net but differ in the file")
     return faults
 
 
@@ -237,7 +237,7 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
 
 
 def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
-    """Drop the modules that define the classes, as a module has a different name when it is run as the main program."""
+    """Strip the names of modules from those of classes: a module that runs as the main program has another name."""
     return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
 
 
@@ -266,7 +266,7 @@ def _options_of(module: HasConstants) -> dict[str, Any]:
 
 
 def _plain(name: str, setting: Any) -> dict[str, Any]:
-    """Return a setting by name as JSON holds it, one number in place of equal ones; nothing if it is an object."""
+    """Return a setting by name as JSON stores it, equal numbers as a single one; an empty dict for other objects."""
     if isinstance(setting, Tensor) and setting.is_meta:
         return {}
     plain = setting.tolist() if hasattr(setting, "tolist") else setting

@@ -64,7 +64,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata:
 
 
 def must_be_known(tensors: Mapping[str, Tensor]) -> None:
-    """Raise unless a file can hold the tensors under their names; the message names the first one it cannot hold.
+    """Raise unless a file can store the tensors under their names; the message names the first that it cannot store.
 
     Raises:
         TypeError: If the format does not support the dtype or layout.
@@ -74,24 +74,25 @@ def must_be_known(tensors: Mapping[str, Tensor]) -> None:
         if tensor.dtype not in _NAMES or tensor.layout != torch.strided or tensor.is_meta:
             known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _NAMES)
             raise TypeError(
-                f"{name!r} is {tensor.dtype}, {tensor.layout} on {tensor.device}; a file holds dense tensors of {known}"
+                f"{name!r} is {tensor.dtype}, {tensor.layout} on {tensor.device}; "
+                f"a file can store only dense tensors of {known}"
             )
         if tensor.dim() > _AXES:
-            raise ValueError(f"{name!r} has {tensor.dim()} axes; a file holds tensors of up to {_AXES}")
+            raise ValueError(f"{name!r} has {tensor.dim()} axes; a file can store tensors of at most {_AXES}")
         is_text = name == name.encode(errors="replace").decode()  # without a lone half of a surrogate pair
         if name == _METADATA or not is_text:
-            raise ValueError(f"a file cannot hold a tensor named {name!r}; give it another name")
+            raise ValueError(f"a file cannot store a tensor named {name!r}; give it another name")
 
 
 def as_bytes(tensor: Tensor) -> bytes:
     """Return the numbers of a tensor, in order."""
     plain = tensor.detach().cpu().resolve_neg().contiguous()
-    # not string_at, whose size is an int of C
+    # not ctypes.string_at, which takes its size as an int of C, too short for large tensors
     return bytes((ctypes.c_char * plain.nbytes).from_address(plain.data_ptr())) if plain.numel() else b""
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors and further strings of a file whose header describes exactly the bytes that follow it.
+    """Return the tensors and the metadata of a file, whose header must describe exactly the bytes that follow it.
 
     Raises:
         ValueError: If the file has another format, is cut short, or its header is wrong; the message names every fault.
@@ -116,13 +117,13 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
         )
     length = int.from_bytes(first, "little")
     if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-        raise _damaged(path, f"its header claims to have {length} bytes, and the file has {size}")
+        raise _damaged(path, f"its header claims to have {length} bytes, but the file has {size}")
     try:
         header = parsed(file.read(length).decode())
     except ValueError as error:
         raise _damaged(path, f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
-        raise _damaged(path, f"its header is a {type(header).__name__}, not a table")
+        raise _damaged(path, f"its header is a {type(header).__name__}, not a JSON object")
     return header, 8 + length
 
 
@@ -130,7 +131,7 @@ def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
     """List the faults of a header, given the number of bytes that follow it."""
     faults: list[str] = []
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        faults.append("its metadata is not a table of strings")
+        faults.append("its metadata is not a JSON object of strings")
     entries = {name: entry for name, entry in header.items() if _is_entry(entry)}
     faults += [
         f"{name!r} is not described by dtype, shape and data_offsets, but as {entry!r:.100}"
@@ -148,7 +149,7 @@ def _faults(header: dict[str, Any], metadata: Any, size: int) -> list[str]:
             faults.append(f"bytes {min(at, start)} to {max(at, start)} belong to {owner} tensor")
         at = max(at, end)
     if at != size and (entries or not faults):
-        faults.append(f"its tensors take {at} bytes, and it has {size}")
+        faults.append(f"its tensors take {at} bytes, but {size} bytes follow its header")
     return faults
 
 
@@ -172,7 +173,7 @@ def _tensor(file: io.BufferedReader, begin: int, name: str, entry: dict[str, Any
     if file.readinto(memory) != len(memory):
         raise _damaged(path, f"it ends inside {name!r}")
     if dtype == torch.bool and max(memory) > 1:
-        raise _damaged(path, f"{name!r} has dtype bool and holds {max(memory)}")
+        raise _damaged(path, f"{name!r} has dtype bool but contains {max(memory)}")
     return torch.frombuffer(memory, dtype=dtype).reshape(entry["shape"])
 
 
@@ -208,7 +209,7 @@ def _refused(constant: str) -> Any:
 
 
 def must_be_json(value: Any, levels: int = _DEEPEST) -> None:
-    """Raise ValueError if a key is not a string, which JSON would turn into one, or if there are too many levels."""
+    """Raise ValueError if a key is not a string, as JSON would turn it into one, or if there are too many levels."""
     if not levels:
         raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
     for key in value if isinstance(value, dict) else ():

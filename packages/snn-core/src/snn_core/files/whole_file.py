@@ -12,14 +12,14 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name once it is complete; after an error no part of it is left.
+    """Open a file for writing that appears under its name only once it is complete; an error leaves nothing behind.
 
     A symbolic link is kept: the file that it points to is written.
 
     Raises:
-        FileNotFoundError: If the folder in which to create it does not exist.
-        IsADirectoryError: If it is a folder.
-        OSError: If it cannot be written.
+        FileNotFoundError: If the folder of the file does not exist.
+        IsADirectoryError: If the path is a folder.
+        OSError: If the file cannot be written.
 
     Source: ``rename`` of POSIX.1-2024, which replaces a file in one step.
     """

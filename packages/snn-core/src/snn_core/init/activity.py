@@ -86,7 +86,7 @@ class Call(NamedTuple):
 
 
 class Feeding(Activity):
-    """A search, in the graph of a run, for the layers with a weight that come last before each neuron.
+    """A search, in the graph of a run, for the layers with a weight that come right before each neuron.
 
     The layers of the net get hooks, and its parameters are set to require gradients.
     """
@@ -112,7 +112,7 @@ class Feeding(Activity):
         return self
 
     def _schedule(self, net: nn.Module, xs: Tensor) -> str:
-        return "steps"  # so that a layer's output has a graph of its own in each step
+        return "steps"  # so that a layer's output has a separate graph in each step
 
     def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
         self._before.setdefault(neuron, {}).update(self._nearest(x))

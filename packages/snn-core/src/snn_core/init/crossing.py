@@ -1,4 +1,4 @@
-"""The factor for the input of a layer of neurons at which the layer fires at a given rate."""
+"""The factor by which to scale the input of a layer of neurons so that it fires at a given rate."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.temporal import as_floating
 
-_QUIET = 1e-3  # share of the threshold: this far below it no neuron fires, and only the equation acts on a membrane
-_NARROW = 1e-6  # share of a factor: if a rate jumps within less, no factor gives the rates in between
+_QUIET = 1e-3  # share of the threshold that no membrane exceeds while it is measured without spikes
+_NARROW = 1e-6  # if a rate jumps between factors that differ by less than this share, none gives the rates between
 
 
 class NotReached(Exception):
-    """Error raised for a rate that no factor gives; the message says why."""
+    """Error raised for a rate that no factor reaches; the message says why."""
 
 
 def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> float | None:
@@ -28,7 +28,7 @@ def gaussian_factor(mean: float, std: float, threshold: float, rate: float) -> f
     .. math:: \Phi\!\left(\frac{f \mu_U - \vartheta}{f \sigma_U}\right) = \nu \quad\Rightarrow\quad
         f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
 
-    ``mean`` and ``std`` are those of the membrane potential without spikes. None if no positive factor does this.
+    ``mean`` and ``std`` are those of the membrane potential without spikes. None if there is no such factor.
 
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
     """
@@ -47,8 +47,8 @@ def subthreshold(neuron: Any, xs: Tensor) -> Tensor | None:
     """Return the membrane potential in all steps as if the neuron never fired, in units of its threshold.
 
     It is measured on input that is scaled down so far that the neuron does not fire, and then scaled up again. The
-    result is exact if the equation is linear below the threshold. None if no threshold is above 0 and finite, or the
-    membrane potential is not finite.
+    result is exact if the equation is linear below the threshold. It is None if no threshold is above 0 and finite, or
+    the membrane potential is not finite.
     """
     drive, threshold = neuron.driven(as_floating(xs, type(neuron).__name__)), neuron.threshold.detach()
     drive = as_dtype(drive, computing_dtype(drive))
@@ -71,10 +71,10 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
     """Return the factor of the input at which a layer of neurons fires at a given rate.
 
     The closed form for a Gaussian membrane potential is only the start of the search, as spikes reset a membrane, adapt
-    it and feed back. The arguments are those of :func:`~snn_core.init.fluctuation_`, ``xs`` the input of the neuron.
+    it and feed back. The arguments are those of :func:`~snn_core.init.fluctuation_`, but ``xs`` is the neuron's input.
 
     Raises:
-        NotReached: If there is none.
+        NotReached: If there is no such factor.
     """
     membrane = subthreshold(neuron, xs)
     start = None
@@ -88,10 +88,10 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
 
 
 def solved(measured: Callable[[float], float], start: float, rate: float, tolerance: float, most: float) -> float:
-    """Return a factor at which an increasing rate has the requested value, by growing steps and then by bisection.
+    """Return the factor at which an increasing rate has the requested value, by growing steps and then by bisection.
 
     Raises:
-        NotReached: If there is none.
+        NotReached: If there is no such factor.
     """
     factor, step = min(max(start, 1 / most), most), 2.0
     below: tuple[float, float] | None = None  # a factor with a rate that is too low, and the rate
@@ -114,14 +114,14 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
         elif below is not None:
             if factor >= most:
                 raise NotReached(
-                    f"it fires at {now:.3g} even with its input times {factor:.3g}: most of the input holds the "
-                    "membrane down; draw weights of a larger mean, add a bias or lower the threshold"
+                    f"its rate is {now:.3g} even with its input scaled by {factor:.3g}: most of the input keeps the "
+                    "membrane low; draw weights with a larger mean, add a bias or lower the threshold"
                 )
             factor, step = min(factor * step, most), step * step
         else:
             if factor <= 1 / most:
                 raise NotReached(
-                    f"it fires at {now:.3g} even with its input times {factor:.3g}; choose a threshold above 0, or "
+                    f"its rate is {now:.3g} even with its input scaled by {factor:.3g}; choose a threshold above 0, or "
                     "smaller recurrent weights and biases"
                 )
             factor, step = max(factor / step, 1 / most), step * step

@@ -19,7 +19,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.surroundings import copied, unhook
 
-_SHOWN = 3  # steps, enough to show what feeds a neuron, including from the step before
+_SHOWN = 3  # number of steps that shows what feeds a neuron, including from the step before
 _SWEEPS = 4  # sweeps over all layers; the first suffices unless neurons feed back to earlier layers
 
 
@@ -34,24 +34,25 @@ def fluctuation_(
 
     .. math:: f = \frac{\vartheta}{\mu_U + \xi\,\sigma_U}, \qquad \xi = \Phi^{-1}(1 - \nu)
 
-    Layer after layer, each fed by the spikes of the layers before it, this factor is computed from the membranes of the
-    batch and corrected by bisection until the measured rate is right, as spikes reset membranes and raise adaptation.
+    This factor is computed from the membranes of the batch, one layer after another, each fed by the spikes of the
+    layers before it. Spikes also reset membranes and raise adaptation, so a bisection then corrects the factor until
+    the measured rate is right.
 
-    The function scales the weight and the bias of the last layers before a neuron, as the graph of a run shows them:
-    linear, convolutional, an embedding or a normalization. It leaves alone layers that the neuron itself or a later one
-    feeds, and weights of the neuron itself, such as those of ``RLeaky``. A neuron with an infinite threshold is a
+    The function scales the weight and the bias of the layers right before a neuron, as the graph of a run shows them:
+    linear, convolutional, embedding or normalization layers. It leaves alone layers that the neuron itself or a later
+    one feeds, and the neuron's own weights, such as those of ``RLeaky``. A neuron with an infinite threshold is a
     readout and is left out.
 
-    A copy of the net runs, from rest, by ``unroll(net, xs)``, so that states, gradients, hooks, statistics and modes of
-    the net, and random generators, do not change. The copy runs in evaluation mode, without dropout; normalizations in
-    training mode still use the statistics of the batch. If an error is raised, no weight has changed.
+    Only a copy of the net runs, from rest, by ``unroll(net, xs)``: states, gradients, hooks, statistics and modes of
+    the net do not change, nor do random generators. The copy runs in evaluation mode, without dropout; normalizations
+    in training mode still use the statistics of the batch. If an error is raised, no weight has changed.
 
     Args:
         net: The net, written for one time step.
         xs: A batch of data, ``[T, batch, ...]``.
         rate: Spikes per step, the mean over steps, samples and neurons of a layer; in (0, 1).
         tolerance: Largest deviation from the rate, as a share of it; in (0, 1). A layer within it is left alone.
-        most: Largest factor, whose reciprocal is the smallest; above 1.
+        most: Largest factor, above 1; its reciprocal is the smallest factor.
 
     Returns:
         A tuple with a row for each layer of neurons: its ``path``, the paths of the ``layers`` that were scaled, the
@@ -60,8 +61,8 @@ def fluctuation_(
     Raises:
         TypeError: If ``net`` is not a module, ``xs`` is not a tensor or another argument is not a number.
         ValueError: If a number is out of its range, ``xs`` is empty, the net has no spiking neuron that takes steps or
-            cannot be copied, no weights come before a neuron, the same weights come before two, a weight is computed
-            by a parametrization, the input of a neuron is 0 or not finite, or no factor gives the rate.
+            cannot be copied, no weights come before a neuron, the same weights come before two neurons, a weight is
+            computed by a parametrization, the input of a neuron is 0 or not finite, or no factor gives the rate.
 
     Example:
         >>> import snn_core as snn
@@ -128,8 +129,8 @@ class _Search:
         else:
             wrong = next(fed for fed in self.layers if not self._is_right(activity.rate(fed.neuron)))
             raise ValueError(
-                f"fluctuation_: {_named(wrong)} fires at {activity.rate(wrong.neuron):.3g} once those after it, which "
-                "feed back to it, are scaled; scale their recurrent weights down, or pass a larger tolerance="
+                f"fluctuation_: {_named(wrong)} has a rate of {activity.rate(wrong.neuron):.3g} once later neurons, "
+                "which feed back to it, are scaled; scale down their recurrent weights, or pass a larger tolerance="
             )
         return Scaling(
             Scaled(fed.path, fed.layers, fed.factor, was, activity.rate(fed.neuron))
@@ -141,15 +142,15 @@ class _Search:
         seen = activity.inputs
         if not all(bool(x.isfinite().all()) for x in seen):
             raise ValueError(
-                f"fluctuation_: the input of {_named(fed)} is NaN or infinite; look at the batch and at the weights of "
+                f"fluctuation_: the input of {_named(fed)} is NaN or infinite; check the batch and the weights of "
                 f"{' and '.join(map(repr, fed.layers))}"
             )
         if self._is_right(activity.rate(fed.neuron)):
             return
         if not any(bool(x.any()) for x in seen):
             raise ValueError(
-                f"fluctuation_: the input of {_named(fed)} is 0 in every step, and stays so whatever the factor; look "
-                f"at the batch, and draw the weights of {' and '.join(map(repr, fed.layers))} at random"
+                f"fluctuation_: the input of {_named(fed)} is 0 in every step, and stays 0 with any factor; check "
+                f"the batch, and draw the weights of {' and '.join(map(repr, fed.layers))} at random"
             )
         was = fed.factor
         try:
@@ -164,7 +165,7 @@ class _Search:
         try:
             solved(lambda factor: self._measured(fed, factor), fed.factor, self.rate, self.tolerance, self.most)
         except NotReached as reason:
-            raise ValueError(f"fluctuation_: no factor makes {_named(fed)} fire at {self.rate:g}: {reason}") from None
+            raise ValueError(f"fluctuation_: no factor gives {_named(fed)} a rate of {self.rate:g}: {reason}") from None
 
     def _measured(self, fed: _Fed, factor: float) -> float:
         """Set a factor, and return the rate that it gives."""
@@ -198,7 +199,7 @@ class _Search:
                 if other is not fed:
                     raise ValueError(
                         f"fluctuation_: the weights {name!r} come before {_named(other)} and {_named(fed)}, and one "
-                        "factor cannot be right for both; give each layers of its own"
+                        "factor cannot be right for both; give each neuron separate layers"
                     )
             yield fed
 
@@ -209,7 +210,7 @@ def _scalable(layer: nn.Module, path: str) -> list[nn.Parameter]:
     if any(isinstance(value, Tensor) and not isinstance(value, nn.Parameter) for value in values):
         raise ValueError(
             f"fluctuation_: the weights of {path!r} ({type(layer).__name__}) are computed by a parametrization or a "
-            "hook; scale them before it is registered"
+            "hook; call fluctuation_ before you register it"
         )
     return [value for value in values if isinstance(value, nn.Parameter)]
 
@@ -250,10 +251,10 @@ def _check(net: Any, xs: Any, numbers: dict[str, Any]) -> None:
         if isinstance(module, WholeSequence) and isinstance(module, Firing):
             raise ValueError(
                 f"fluctuation_: {path!r} ({type(module).__name__}) takes whole sequences, and the rates of neurons are "
-                "measured step by step; scale a net of Leaky(reset_mechanism='none') in its place"
+                "measured step by step; scale a net of Leaky(reset_mechanism='none') instead"
             )
     if not any(isinstance(module, SpikingNeuron) for module in net.modules()):
         raise ValueError(
             f"fluctuation_: this {type(net).__name__} has no spiking neuron; add one, such as "
-            "snn.Leaky(beta=0.9, init_hidden=True), after each layer that is to be scaled"
+            "snn.Leaky(beta=0.9, init_hidden=True), after each layer to scale"
         )

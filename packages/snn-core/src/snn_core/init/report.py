@@ -24,7 +24,7 @@ class Scaled(NamedTuple):
 
 
 class Scaling(tuple[Scaled, ...]):
-    """The factors for all layers of neurons, in the order of the net; it prints as a table.
+    """A tuple of the factors for all layers of neurons, in the order of the net; it prints as a table.
 
     Example:
         >>> print(Scaling([Scaled("1", ("0",), 12.3456, 0.0, 0.1012)]))

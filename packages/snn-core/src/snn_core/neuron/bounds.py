@@ -43,8 +43,8 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
     A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
     always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
-    ``parametrizations.<name>.original``. Call it before making the optimizer. Save such a neuron by its ``state_dict``;
-    torch refuses to pickle it.
+    ``parametrizations.<name>.original``. Call this function before you create the optimizer. Save such a neuron by its
+    ``state_dict``; torch refuses to pickle it.
 
     Args:
         neuron: The neuron, changed in place.
@@ -84,5 +84,5 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:
-    """Draw constants for :func:`bounded`, which are a thousandth of the range away from either end."""
+    """Draw constants for :func:`bounded`, at least a thousandth of the range away from either end."""
     return low + (high - low) * (0.001 + 0.998 * torch.rand(count))

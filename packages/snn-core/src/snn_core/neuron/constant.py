@@ -18,12 +18,12 @@ Constant = float | Tensor
 
 
 def is_whole(value: object) -> bool:
-    """Return True for a whole number; True and False are not numbers here."""
+    """Return True for a whole number; True and False do not count as numbers."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def anywhere(condition: Tensor) -> bool:
-    """Return True if a condition holds for any of the constants; constants without values are not checked."""
+    """Return True if a condition holds for any of the constants; False on the meta device, which has no values."""
     return not condition.is_meta and bool(condition.any())
 
 
@@ -74,7 +74,7 @@ class HasConstants(nn.Module):
                 ``(C, 1, 1)`` per channel); NumPy's numbers and arrays work too. Integers become floating point.
             learn: True if an optimizer may change it.
             low: Lower end of its range, passed together with ``high``. A learned constant stays inside the range,
-                whatever the optimizer does, as by :func:`~snn_core.bounded`: the parameter is then
+                whatever the optimizer does, as with :func:`~snn_core.bounded`: the parameter is then
                 ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict`` but does not
                 pickle it.
             high: Upper end of its range.
@@ -115,7 +115,7 @@ class HasConstants(nn.Module):
         if not learn and anywhere((held < 0) | (held > 1)):
             warn(
                 f"{type(self).__name__}: {name} is a decay per step and is clamped to [0, 1], got {value}; "
-                "snn.decay(tau, dt) makes one of a time constant in seconds"
+                "snn.decay(tau, dt) computes it from a time constant in seconds"
             )
 
     def _describe(self, *names: str) -> str:
@@ -124,7 +124,7 @@ class HasConstants(nn.Module):
 
 
 def warn(message: str) -> None:
-    """Warn, and show the line of the program, outside this package and torch, that led to the warning."""
+    """Warn, and point to the line outside this package and torch that led to the warning."""
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("snn_core.", "torch.")):
         level, frame = level + 1, frame.f_back
@@ -147,7 +147,7 @@ def must_be_a_count(what: str, value: Any, of: str = "") -> None:
 
 
 def must_be_positive(what: str, value: float | Tensor, zero: str = "0", *, finite: bool = True) -> None:
-    """Raise unless a number, or each one of a tensor, is greater than 0, and finite; constants without values pass."""
+    """Raise unless a number, or each number of a tensor, is greater than 0, and finite; tensors without values pass."""
     if isinstance(value, Tensor) and (value.is_meta or not value.numel()):
         return
     least, most = torch.aminmax(value) if isinstance(value, Tensor) else (value, value)
@@ -158,11 +158,11 @@ def must_be_positive(what: str, value: float | Tensor, zero: str = "0", *, finit
 
 
 def as_constant(what: str, value: Any) -> Tensor:
-    """Return a number, tensor or array as a floating-point tensor with memory of its own; ``what`` is for errors."""
+    """Return a number, tensor or array as a new floating-point tensor; errors call it ``what``."""
     if isinstance(value, Tensor):
         tensor = value.detach().clone()
     elif isinstance(value, Real):
-        tensor = torch.tensor(float(value))  # a number of NumPy would bring its dtype along
+        tensor = torch.tensor(float(value))  # a NumPy number would bring its dtype along
     elif hasattr(value, "__array__"):
         tensor = torch.tensor(value)
     else:

@@ -12,9 +12,9 @@ from snn_core.neuron.firing import as_dtype
 
 
 def wide(delays: Tensor) -> Tensor:
-    """Return delays, or what is computed with them, in a dtype that holds every whole number of steps.
+    """Return delays, or values computed from them, in a dtype that represents every whole number of steps.
 
-    Half precision does not: from 256 on bfloat16 holds only every second one, and float16 from 2,048 on.
+    Half precision does not: above 256 bfloat16 skips every other whole number, and float16 does so above 2,048.
     """
     return as_dtype(delays, torch.promote_types(delays.dtype, torch.float32))
 
@@ -35,7 +35,8 @@ def all_delays(max_delay: int, delays: Tensor) -> Tensor:
 def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Add up the inputs of each of T steps and of the D steps before it, each with a weight.
 
-    The window ``[D + T, batch, ...]`` has the D steps before; ``weighted`` applies one of the weights ``[D + 1, ...]``.
+    The window ``[D + T, batch, ...]`` begins with the D steps before; ``weighted`` applies one of the weights
+    ``[D + 1, ...]``.
     """
     most = len(weights) - 1
     count = window.shape[0] - most
@@ -46,7 +47,7 @@ def summed(window: Tensor, weights: Tensor, weighted: Callable[[Tensor, Tensor],
 
 
 def must_be_delays(owner: str, delays: Tensor, most: int) -> None:
-    """Raise unless delays lie between 0 and the largest."""
+    """Raise unless delays lie between 0 and ``most``."""
     delays = wide(delays)
     if anywhere((delays < 0) | (delays > most)):
         raise ValueError(

@@ -15,11 +15,11 @@ _PAGE = "docs/write-your-own-neuron.md"
 GONE = {
     "instances": "there is no list of all neurons; snn.utils.reset(net) resets the neurons of one net",
     "init": "there is no list of all neurons to empty; snn.utils.reset(net) resets the neurons of one net",
-    "detach_hidden": "states belong to a net: snn.utils.detach(net)",
-    "reset_hidden": "states belong to a net: snn.utils.reset(net)",
+    "detach_hidden": "states belong to a net; call snn.utils.detach(net)",
+    "reset_hidden": "states belong to a net; call snn.utils.reset(net)",
 }
 _RESET = "subtract(self, state, amount) and clear(self, state, fired) define what a spike does to its neuron"
-_FIRE = "membrane(self, state) is compared with the threshold to decide when it fires, and spike_grad is its gradient"
+_FIRE = "a neuron fires where membrane(self, state) exceeds the threshold, and spike_grad defines the gradient"
 # methods that subclasses of snnTorch's neurons override, and their replacements
 _HOOKS = {
     r"_base_(state_function|state_reset_\w+|sub|zero|int)(_hidden)?|(_build_)?state_function(_hidden)?": (
@@ -27,7 +27,7 @@ _HOOKS = {
     ),
     r"mem_reset": _RESET,
     r"fire|fire_inhibition": _FIRE,
-    r"_init_recurrent_\w+": "any module that is set as neuron.recurrent connects it",
+    r"_init_recurrent_\w+": "set neuron.recurrent to any module, which then connects the neurons",
 }
 
 
@@ -42,7 +42,7 @@ class Gone:
 
 
 class OfInstance(Gone):
-    """A method that exists on one neuron only; on a class, where it would act on all neurons, it raises."""
+    """A method of a neuron that raises when it is looked up on a class, where it would act on all neurons."""
 
     def __init__(self, method: Callable[[Any], None]) -> None:
         self.method = method
@@ -55,7 +55,7 @@ class OfInstance(Gone):
 class Familiar(Stepping):
     """A neuron with the methods that programs for snnTorch call; it refuses overrides of methods that are never called.
 
-    Each neuron of the package has a method like ``init_leaky()``, under its own name.
+    Each neuron of the package has a method like ``init_leaky()``, named after its class.
     """
 
     instances: ClassVar[Gone] = Gone()

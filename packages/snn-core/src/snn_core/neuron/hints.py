@@ -93,13 +93,13 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
             name, device = elsewhere
             error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
     if isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
-        error.add_note(f"xs holds {xs.dtype}, which layers such as Linear and Conv2d do not take: pass xs.float()")
+        error.add_note(f"xs has dtype {xs.dtype}, which layers such as Linear and Conv2d do not take: pass xs.float()")
 
 
 def must_broadcast(neuron: nn.Module, what: str, shape: torch.Size, error: RuntimeError, *names: str) -> None:
     """Raise if torch's error in a step comes from constants that do not broadcast against the input or the states.
 
-    Those constants are named, of all that the neuron has if no ``names`` are passed.
+    The message names those constants. Only those in ``names`` are checked; if none are passed, all of the neuron.
     """
     own = dict(neuron.named_parameters(recurse=False)) | dict(neuron.named_buffers(recurse=False))
     bounded: Any = getattr(neuron, "parametrizations", ())

@@ -73,7 +73,7 @@ class History(Temporal):
         """Return the last inputs of each sample, ``[batch, max_delay, ...]``."""
         if folding.order is None:
             last = window[-self.max_delay :]
-            # a view after one step, so that a loop does not copy everything twice; one of many steps would keep all
+            # a view after one step, as a loop would copy everything twice; after many steps, it would keep all of them
             return (last if folding.steps == 1 else last.clone()).transpose(0, 1)
         windows = window.unfold(0, self.max_delay, 1).movedim(-1, 2)  # [1 + steps, batch, max_delay, ...]
         return folding.at_end(windows[1:], windows[0])

@@ -35,8 +35,8 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the kept state of each module, None at rest, from the tensors that :func:`as_tensors` named.
 
     Raises:
-        ValueError: If a name belongs to no module of the net, a neuron has some of its states but not all, or what
-            should be a number of steps is not one; the message names every such tensor.
+        ValueError: If a name belongs to no module of the net, a neuron has some of its states but not all, or a tensor
+            that should be a number of steps is not one; the message names every such tensor.
     """
     kept, rest, missing, wrong = {}, dict(named), [], []
     for path, module in temporal_by_path(net).items():
@@ -62,7 +62,7 @@ def as_kept(net: nn.Module, named: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _number(count: Tensor) -> int | None:
-    """Return the number of steps that a tensor holds, or None if it holds none."""
+    """Return the number of steps that a tensor contains, or None if it does not contain one."""
     if count.numel() != 1 or count.is_floating_point() or count.dtype == torch.bool or count.item() < 0:
         return None
     return int(count.item())

@@ -1,4 +1,4 @@
-"""States that hold the values of a neuron's last steps, as many as an option says."""
+"""States for the values of a neuron's last steps; an option determines how many."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Queued(SpikingNeuron):
                 setattr(type(self), name, kept_field(name))
 
     def __getstate__(self) -> dict[str, Any]:
-        # a class that is made here cannot be pickled by its name
+        # a class that is made at run time cannot be pickled by its name
         return {name: value for name, value in super().__getstate__().items() if name != "State"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

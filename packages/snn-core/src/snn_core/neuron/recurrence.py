@@ -34,15 +34,15 @@ class OneToOne(HasConstants):
 class Recurrent(Queued):
     r"""Mix-in that feeds a neuron's spikes back to it, :math:`X'[t] = X[t] + V(S[t-1])`.
 
-    It comes before the neuron in the bases, and its ``State`` gets a first field ``spk``; the constructor calls
-    :meth:`connect`. With ``max_delay`` the spikes of each neuron go back after a delay d of its own, in addition to the
-    one step,
+    List it before the neuron among the base classes, declare ``spk`` as the first field of the ``State``, and call
+    :meth:`connect` in the constructor. With ``max_delay`` the spikes of each neuron go back after that neuron's delay
+    d, in addition to the one step,
 
     .. math:: X'[t] = X[t] + V\Big(\sum_{k=0}^{D} m_k\,S[t-1-k]\Big), \qquad
         m_k = \frac{\max(0,\ s - |k - d|)}{s^2}, \quad s = 1 + \sigma
 
-    and the state has, after its own fields, the value that goes back next, ``fed``, and the spikes of the steps before
-    the last one, ``spk_1`` to ``spk_<D-1>``.
+    and the state has further fields after the declared ones: ``fed``, the value that goes back next, and ``spk_1`` to
+    ``spk_<D-1>``, the spikes of the steps before the last one.
 
     Example:
         >>> from typing import NamedTuple
@@ -84,7 +84,7 @@ class Recurrent(Queued):
         learn_delay: bool = True,
         delay_sigma: float = 0.0,
     ) -> None:
-        """Make the recurrent connection.
+        r"""Make the recurrent connection.
 
         Args:
             V: Weight of each neuron to itself, with ``all_to_all=False``. A scalar, or one per neuron.
@@ -98,13 +98,13 @@ class Recurrent(Queued):
             delay: The delays, clamped to [0, D] where they are used. A scalar, or one per neuron; None draws one for
                 each neuron, or each channel, uniformly from [0, D].
             learn_delay: Make the delays a parameter.
-            delay_sigma: Number of steps by which the triangle around a delay is wider than one, a buffer that may fall
-                to 0 during training.
+            delay_sigma: :math:`\sigma`, by how many steps more than one the triangle around a delay reaches to each
+                side; a buffer, which you may lower to 0 during training.
 
         Raises:
             TypeError: If the arguments do not name exactly one kind of connection, or a delay is passed without
                 ``max_delay``.
-            ValueError: If the kernel is even or its size not one or two whole numbers, a delay is outside [0, D], or
+            ValueError: If the kernel is even or its size is not one or two whole numbers, a delay is outside [0, D], or
                 ``delay_sigma`` is negative or infinite.
 
         Source of the delays: Queant et al., DelRec: Learning Delays in Recurrent Spiking Neural Networks (2025).
@@ -247,7 +247,7 @@ def define(name: str, neuron: type[Connected], constants: Sequence[str]) -> None
 
 
 def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[int, int]:
-    """Return the padding that keeps the size: half the kernel on each side, so that the kernel must be odd."""
+    """Return the padding that keeps the size: half the kernel on each side, so the kernel must be odd."""
     sizes: Any = (kernel_size, kernel_size) if is_whole(kernel_size) else kernel_size
     if not (isinstance(sizes, tuple | list) and len(sizes) == 2 and all(map(is_whole, sizes))):
         raise ValueError(f"{owner}: kernel_size must be a whole number or a pair of them, got {kernel_size!r}")

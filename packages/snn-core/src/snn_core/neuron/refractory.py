@@ -21,17 +21,17 @@ class Refractory(SpikingNeuron):
         X'[t] = \begin{cases} X[t] & K'[t] = 0 \\ 0 & \text{else} \end{cases}, \qquad
         K[t] = \begin{cases} n + 1 & S[t] \ne 0 \\ K'[t] & \text{else} \end{cases}
 
-    Its states evolve without input, and the membrane of a silent neuron counts as 1 below the threshold. The mix-in
-    comes before the neuron in the bases, and its ``State`` gets a first field ``wait``, the number of steps until the
-    neuron may fire again; the constructor then takes all arguments by name.
+    Its states evolve without input, and the membrane of a silent neuron counts as 1 below the threshold. List the
+    mix-in before the neuron among the base classes, and declare ``wait``, the number of steps until the neuron may fire
+    again, as the first field of the ``State``. The constructor then takes all arguments by name.
 
     Args:
         refractory_period: n, a whole number. A scalar, or one per neuron.
         **options: The arguments of the neuron.
 
     Raises:
-        ValueError: If ``refractory_period`` is negative or not whole. When the neuron is called, if the dtype of its
-            states cannot count so many steps: float16 counts 2047, bfloat16 255.
+        ValueError: If ``refractory_period`` is negative or not whole; in a call, if the dtype of the states cannot
+            count that many steps: float16 counts to 2047, bfloat16 to 255.
 
     Example:
         >>> from typing import NamedTuple
@@ -62,7 +62,7 @@ class Refractory(SpikingNeuron):
         self._note_longest()
 
     def _note_longest(self) -> None:
-        """Keep the longest period as a number, which no call has to read from a device."""
+        """Keep the longest period as a Python number, so that no call has to read it from a device."""
         steps = self.refractory_period
         self._longest = 0.0 if steps.is_meta else steps.max().item()
 
@@ -71,8 +71,8 @@ class Refractory(SpikingNeuron):
             most = 2 / torch.finfo(dtype).eps - 1  # the counter starts one higher
             if self._longest > most:
                 raise ValueError(
-                    f"{type(self).__name__}: refractory_period is {self._longest:.0f}; {dtype} counts no more than "
-                    f"{most:.0f} steps: compute in float32"
+                    f"{type(self).__name__}: refractory_period is {self._longest:.0f}; {dtype} can count at most "
+                    f"{most:.0f} steps; compute in float32"
                 )
         return super().state_shape(x)
 

@@ -1,10 +1,10 @@
 """Explicit signatures of neurons' constructors, with the options of all their base classes.
 
-An option is declared once, by the class that uses it. The orders are those of arguments passed by position, and are
-snnTorch's; all other arguments are passed by name.
+An option is declared once, by the class that uses it. The strings below list the arguments that may be passed by
+position, in snnTorch's order; all other arguments are passed by name.
 
-Type checkers and editors read the stub beside this file, in which each name is the whole constructor. It is derived
-from this file and the constructors: ``python tools/signatures.py`` writes it.
+Type checkers and editors read the stub beside this file, in which each of these names is a function with the arguments
+of the whole constructor. ``python tools/signatures.py`` writes the stub from this file and the constructors.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Izhikevich = "a b c d dt threshold"
 AdEx = "tau R tau_w a b rest rheobase reset sharpness dt threshold"
 SlidingPSN = "order"
 
-# what stands for these names in a signature, so that a reader need not look them up
+# signatures spell out these names of types, so that a reader need not look them up
 _EXPLICIT = {
     "Constant": "float | Tensor",
     "SpikeGrad": "Callable[[Tensor], Tensor]",
@@ -72,7 +72,7 @@ def takes(order: str, *, without: str = "") -> Callable[[Callable[..., None]], A
     """Return a decorator that gives a constructor with ``**options`` the arguments of the base classes explicitly.
 
     The arguments are its own and those of the next constructors in the method resolution order, as far as each passes
-    ``**options`` on. ``order`` lists those that may be passed by position, ``without`` those that it does not take.
+    ``**options`` on. ``order`` lists those that may be passed by position, ``without`` those that are left out.
     """
     return lambda init: _Constructor(init, order.split(), without.split())
 

@@ -29,7 +29,7 @@ class SpikingNeuron(Familiar, Temporal):
 
     1. compute :math:`R = \Theta(U - \vartheta)` from the incoming membrane, detached from the graph,
     2. integrate, with the reset by R,
-    3. quantize the states, if asked to,
+    3. quantize the states, if ``state_quant`` is set,
     4. fire, :math:`S = g\,\Theta(U' - \vartheta)`, with the surrogate's gradient,
     5. with ``reset_delay=False``, reset by the spikes of this step instead of those of the step before.
 
@@ -40,11 +40,11 @@ class SpikingNeuron(Familiar, Temporal):
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
         init_hidden: Keep the state between calls, so that the neuron is called with its input alone.
-        inhibition: Only the neuron with the largest membrane along axis 1 may fire, and only it is reset.
+        inhibition: Let only the neuron with the largest membrane potential along axis 1 fire and be reset.
         learn_threshold: Make the threshold a parameter.
         reset_mechanism: ``"subtract"`` the threshold, ``"zero"`` the membrane, or ``"none"``.
         state_quant: A function applied to every state in every step, such as ``functional.quant.state_quant()``, but
-            not to spikes that go back and to counters of steps; or False.
+            not to spikes that go back or to counters of steps; or False.
         output: With ``init_hidden``, return ``(spikes, *states)`` instead of the spikes. The states, such as the
             membrane, are those that the neuron keeps, as in snnTorch: writing into one changes the next step.
         graded_spikes_factor: Amplitude g of a spike.
@@ -90,7 +90,7 @@ class SpikingNeuron(Familiar, Temporal):
         if name == "state_quant":
             if value and not callable(value):
                 raise TypeError(f"{type(self).__name__}: state_quant must be a function or False, got {value!r}")
-            if not isinstance(value, nn.Module):  # torch would keep it instead of a module
+            if not isinstance(value, nn.Module):  # torch would not let it replace a module
                 self._modules.pop("state_quant", None)
         elif name == "state_function":
             must_not_override(type(self), {name})
@@ -149,7 +149,7 @@ class SpikingNeuron(Familiar, Temporal):
         return self.outputs(spk, state) if self.output else spk
 
     def _kept_step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Run a step and keep the state, apart from the spikes, which the layers that get them may overwrite."""
+        """Run a step and keep the state; if the spikes are part of it, return a copy, as layers may overwrite them."""
         spk, state = self.step(x, state)
         self._keep(state)
         for s in state:

@@ -34,7 +34,7 @@ class Stepping(Firing):
 
     clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
     peer_clears_last: ClassVar[bool] = False  # True if snnTorch clears it after the input, which is then lost
-    ceiling: ClassVar[float] = math.inf  # no membrane reaches it, whatever the input; declared beside integrate
+    ceiling: ClassVar[float] = math.inf  # no membrane reaches it, whatever the input; set by the class of integrate
     resets: ClassVar[bool] = True  # False for neurons whose equation has no reset
     remembers: ClassVar[bool] = False  # True if the emitted spikes are part of the state
     reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val
@@ -86,7 +86,7 @@ class Stepping(Firing):
         return fired
 
     def remember(self, state: Any, spk: Tensor) -> Any:
-        """Return ``state`` with everything that the next step needs to know of the emitted spikes."""
+        """Return ``state`` with everything that the next step needs to know about the emitted spikes."""
         return state
 
     def driven(self, xs: Tensor) -> Tensor:
@@ -299,7 +299,8 @@ def winner(shifted: Tensor) -> Tensor:
     """Return True at the largest entry along axis 1, the axis of neurons."""
     if shifted.dim() < 2:
         raise ValueError(
-            f"inhibition needs input [batch, neurons, ...], got a state {tuple(shifted.shape)}; add a batch axis"
+            f"inhibition needs input [batch, neurons, ...], got a state of shape {tuple(shifted.shape)}; "
+            "add a batch axis"
         )
     index = shifted.detach().argmax(dim=1, keepdim=True)
     return torch.zeros_like(shifted, dtype=torch.bool).scatter(1, index, True)

@@ -1,4 +1,4 @@
-"""Modules that keep a state from one time step to the next, the watch over their steps, and turns of threads."""
+"""Modules that keep a state from one time step to the next, a watch over their steps, and locks between threads."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from snn_core.sequence.folding import Folding
 
 
-_EXPORTED = -2  # instead of a backward pass: computed in a program that torch.export traces
-_TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, all that torch.compile traces counts as exported
+_EXPORTED = -2  # in place of the number of a backward pass: computed while torch.export traced
+_TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, torch.compile counts as an export too
 
 
 def as_floating(x: Tensor, owner: str) -> Tensor:
@@ -48,7 +48,7 @@ def current() -> Any:
     return None if torch.compiler.is_compiling() else WATCH.get()
 
 
-REPORTING: set[Callable[..., Any]] = set()  # functions made by watched, the forwards that run_rows stands for
+REPORTING: set[Callable[..., Any]] = set()  # forwards wrapped by watched; run_rows may be called in their place
 
 
 def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,8 +116,8 @@ class Temporal(nn.Module):
         """Return the kept state, unless a backward pass, export or trace reads one that was computed outside of it.
 
         Activation checkpointing runs ``forward`` a second time, inside the backward pass. By then the kept state has
-        moved on, and the second run would silently differ from the first. An exported or traced program holds a kept
-        state as a constant, and every run of it would start from there.
+        moved on, and the second run would silently differ from the first. An exported or traced program contains a
+        kept state as a constant, and every run of it would start from there.
         """
         if torch.compiler.is_compiling():
             if _is_exporting() and self._kept_in != _EXPORTED:
@@ -166,8 +166,8 @@ def _cannot_be_exported(module: Temporal) -> str:
     return (
         f"{type(module).__name__} keeps a state from call to call, which an exported program cannot: every run would "
         "start from the same state; call snn.export(net, x, path, format=...), which makes states inputs and outputs, "
-        "or pass them in and out yourself (init_hidden=False); a forward that returns snn.unroll(net, xs), or begins "
-        "with snn.utils.reset(net) and has a time loop of its own, keeps none either"
+        "or pass them in and out yourself (init_hidden=False); you can also export a forward that returns "
+        "snn.unroll(net, xs), or that begins with snn.utils.reset(net) and loops over the time steps itself"
     )
 
 
@@ -189,7 +189,7 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
 def warn_of_unregistered(net: nn.Module) -> None:
-    """Warn, the first time that a net is used, of neurons that it holds without having registered them."""
+    """Warn, the first time that a net is used, about neurons in its lists or dicts that are not registered with it."""
     if torch.compiler.is_compiling() or net in _LOOKED_AT:
         return
     _LOOKED_AT.add(net)
@@ -204,7 +204,7 @@ def warn_of_unregistered(net: nn.Module) -> None:
                 container = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList"
                 warn(
                     f"{type(net).__name__}: {where!r} is a {type(value).__name__} with neurons, which are neither "
-                    f"reset nor moved, saved or learned with the net; make it {container}"
+                    f"reset nor moved, saved or trained with the net; make it an {container}"
                 )
 
 
@@ -228,7 +228,7 @@ def reset(net: nn.Module) -> None:
     """Put every neuron of a net at rest, at any depth, the net itself included; no other net is touched.
 
     Neurons in a plain list of the net, which PyTorch does not register, are not reset: the first call for a net warns
-    of them.
+    about them.
 
     Args:
         net: Any module.
@@ -250,7 +250,7 @@ def reset(net: nn.Module) -> None:
 
 
 def detach(net: nn.Module) -> None:
-    """Cut the kept states of a net off the autograd graph, without changing values: truncated backpropagation.
+    """Cut the kept states of a net off the autograd graph, without changing values, to truncate backpropagation.
 
     Args:
         net: Any module.
@@ -280,17 +280,17 @@ def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
 
 @dataclass(slots=True, eq=False)
 class _Turn:
-    """The turn of a thread at a module."""
+    """The lock of a module, which lets one thread at a time run it."""
 
     lock: Any = field(default_factory=threading.RLock)
-    thread: int | None = None  # the thread that runs a whole sequence
+    thread: int | None = None  # the thread that runs a whole sequence through it
 
 
 _TURNS: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
 
 
 def _turns(modules: Iterable[Any]) -> list[_Turn]:
-    """Return the turns of modules, always in the same order."""
+    """Return the turns of modules, always in the same order, so that no two threads wait for each other."""
     return [_TURNS.get(m) or _TURNS.setdefault(m, _Turn()) for m in sorted(modules, key=id)]
 
 
@@ -309,7 +309,7 @@ def in_turn(modules: Iterable[Any]) -> AbstractContextManager[None]:
 
 @contextmanager
 def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
-    """Take a turn for a whole sequence; no two threads may run sequences through the same module at once.
+    """Keep other threads out during a whole sequence; no two threads may run sequences through a module at once.
 
     Raises:
         RuntimeError: If another thread is running a sequence through one of them.
@@ -321,7 +321,7 @@ def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
     if any(turn.thread not in (None, me) for turn in turns):
         raise RuntimeError(
             f"unroll: another thread is unrolling this {type(net).__name__}, or one that shares a neuron with it, and "
-            "a neuron keeps one state; give each thread a copy of its own (copy.deepcopy), or use snn.stream"
+            "a neuron keeps only one state; give each thread its own copy (copy.deepcopy), or use snn.stream"
         )
     entered = [turn for turn in turns if turn.thread is None]
     with _taken(turns):

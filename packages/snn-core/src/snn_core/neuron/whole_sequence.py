@@ -13,12 +13,12 @@ from snn_core.sequence.folding import Folding
 
 
 class WholeSequence(Temporal):
-    """A module called with ``[T, batch, features]``, time first, instead of one step after another."""
+    """A module that takes a whole sequence ``[T, batch, features]`` per call, time first, instead of one step."""
 
     keeps_by_sample: ClassVar[bool] = True
 
     sequence: Callable[..., Any]
-    """The outputs ``[T, batch, ...]`` for an input ``[T, batch, features]``, computed by a method of every class."""
+    """A method that every subclass defines: it returns the outputs ``[T, batch, ...]`` of ``[T, batch, features]``."""
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -22,10 +22,10 @@ class AdEx(SpikingNeuron):
         V &\leftarrow V_r, \quad W \leftarrow W + b \qquad \text{where } V > \vartheta
 
     A spike acts at the beginning of the next step, on W with its surrogate gradient. The membrane is kept as its
-    difference from rest, :math:`V - V_0`. The reset is part of the equation, so that ``reset_mechanism`` and
+    difference from rest, :math:`V - V_0`. The reset is part of the equation, so ``reset_mechanism`` and
     ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron, EIF; the
-    quadratic one is a case of :class:`~snn_core.Izhikevich`. The exponential is cut off where the membrane is above
-    ``threshold``, which it passes within a step.
+    quadratic one is a case of :class:`~snn_core.Izhikevich`. Above ``threshold`` the exponential keeps the value that
+    it has there, so it stays finite.
 
     Args:
         tau: Time constant of the membrane, in milliseconds. A scalar, or one per neuron.
@@ -41,7 +41,7 @@ class AdEx(SpikingNeuron):
         threshold: Membrane potential above which the neuron fires, in millivolts.
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
-        detach_reset: Clear the membrane without a gradient; else with the surrogate's.
+        detach_reset: Reset the membrane without a gradient; if False, with the surrogate's gradient.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
     Shape:
@@ -61,7 +61,7 @@ class AdEx(SpikingNeuron):
         >>> int(spk.sum())
         7
 
-        Without adaptation it is the EIF neuron, and keeps its pace of 13.7 milliseconds:
+        Without adaptation it is the EIF neuron, which keeps firing every 13.7 milliseconds:
 
         >>> spk, last = AdEx(a=0.0, b=0.0).unroll(torch.full((4000, 1, 1), 65.0))
         >>> spk.flatten().nonzero().flatten().diff().unique()

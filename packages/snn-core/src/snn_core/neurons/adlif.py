@@ -16,14 +16,14 @@ from snn_core.neurons.adapting import Adapting
 
 
 class AdLIF(Adapting, LIF):
-    r"""Adaptive leaky integrate-and-fire neuron: a current follows membrane and spikes, and works against the input.
+    r"""Adaptive leaky integrate-and-fire neuron: a current that follows membrane and spikes counteracts the input.
 
     .. math::
 
         W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so that
+    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
     ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:

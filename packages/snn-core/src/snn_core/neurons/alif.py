@@ -21,7 +21,7 @@ class ALIF(LIF):
         A[t] &= \rho\,A[t-1] + (1 - \rho)\,S[t-1], \qquad B[t] = \vartheta + \kappa\,A[t] \\
         U[t] &= \beta\,U[t-1] + (1 - \beta)\,X[t] - B[t]\,S[t-1], \qquad S[t] = \Theta(U[t] - B[t])
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so that
+    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
     ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
@@ -93,7 +93,7 @@ class ALIF(LIF):
 
         Returns:
             The neurons: time constants are 20 steps with a standard deviation of 5 for the membrane, and 150 steps with
-                a standard deviation of 10 for the adaptation, as in the second paper for spoken digits.
+                a standard deviation of 10 for the adaptation, as in Yin et al. for spoken digits.
 
         Example:
             >>> ALIF.random(3).beta.shape

@@ -1,4 +1,4 @@
-"""An associative memory of decaying outer products that fires."""
+"""An associative memory that is a sum of decaying outer products, and fires."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
     def from_num_spiking_neurons(
         cls, in_dim: int, num_spiking_neurons: int, use_q_projection: bool = True
     ) -> AssociativeLeaky:
-        """Make a memory that is square and has the given number of neurons.
+        """Make a square memory with the given number of neurons.
 
         Args:
             in_dim: Features of the input.
@@ -106,7 +106,7 @@ class AssociativeLeaky(WholeSequence, SpikingNeuron):
     def driven(self, xs: Tensor) -> Tensor:
         """Return the value, key and decay of every step, side by side: the input of one step of the memory."""
         if xs.shape[-1] != self.in_dim:
-            raise ValueError(f"AssociativeLeaky takes {self.in_dim} features, got input {tuple(xs.shape)}")
+            raise ValueError(f"AssociativeLeaky takes {self.in_dim} features, got input of shape {tuple(xs.shape)}")
         return torch.cat([self.to_v(xs), self.to_k(xs), torch.sigmoid(self.to_alpha(xs))], dim=-1)
 
     def state_shape(self, x: Tensor) -> torch.Size:

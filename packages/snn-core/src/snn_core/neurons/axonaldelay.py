@@ -21,7 +21,7 @@ _KERNELS = ("linear", "gaussian")
 
 
 class AxonalDelay(History, HasConstants):
-    r"""A delay of each channel by its own number of steps, whole or not, which can be learned.
+    r"""A layer that delays each channel by its own number of steps, whole or fractional, which can be learned.
 
     The kernel ``"linear"`` interpolates between the two steps around the delay d,
 
@@ -31,10 +31,10 @@ class AxonalDelay(History, HasConstants):
 
     .. math:: Y[t] = \sum_{k=0}^{D} g_k\,X[t - k], \qquad g_k \propto e^{-(k - d)^2 / 2 \sigma^2}, \quad \sum_k g_k = 1
 
-    which gives a delay a gradient from far away; let ``sigma`` fall during training. Where a delay is a whole number,
-    its derivative under the linear kernel is the mean of the derivatives on its two sides.
+    which gives a delay a gradient even from inputs far from it; lower ``sigma`` during training. Where a delay is a
+    whole number, its derivative under the linear kernel is the mean of the derivatives on its two sides.
 
-    The last inputs are kept from call to call, zero before the first; ``unroll`` runs all steps at once.
+    The layer keeps its last inputs from call to call, zeros before the first; ``unroll`` runs all steps at once.
 
     Args:
         max_delay: Largest delay D in steps, 1 or more.
@@ -49,9 +49,9 @@ class AxonalDelay(History, HasConstants):
         input and output ``[batch, channels, ...]``.
 
     Raises:
-        ValueError: If ``max_delay`` is not a whole number of at least 1, a delay is outside [0, ``max_delay``] or the
-            number of delays is not ``channels``, or that is not a whole number of at least 1, the kernel is unknown,
-            ``sigma`` is not positive and finite, or the input has another number of channels.
+        ValueError: If ``max_delay`` or ``channels`` is not a whole number of at least 1, a delay is outside [0,
+            ``max_delay``], there is neither one delay nor one per channel, the kernel is unknown, ``sigma`` is not
+            positive and finite, or the input has another number of channels.
 
     Example:
         >>> delay = AxonalDelay(max_delay=4, delay=torch.tensor([1.0, 2.5]), channels=2)
@@ -84,7 +84,7 @@ class AxonalDelay(History, HasConstants):
         must_be_positive("AxonalDelay: sigma", sigma, "0 steps")
         if not step_mode:
             raise ValueError(
-                "AxonalDelay takes one step per call, step_mode=True; call delay.sequence(xs) for a whole sequence "
+                "AxonalDelay takes one step per call (step_mode=True); call delay.sequence(xs) for a whole sequence "
                 "from rest, or snn.unroll(net, xs)"
             )
         self.constant("delay", delay, learn=learn_delay)
@@ -116,7 +116,7 @@ class AxonalDelay(History, HasConstants):
         far = torch.where(longest, near, rows.narrow(0, 0, count))
         if not learns:
             return near + share * (far - near)
-        # a whole number of steps has a different slope on either side, and the longest delay only one before it
+        # a whole number of steps has a different slope on either side, and the longest delay has one only below it
         before = (delays.detach() == whole) & (whole > 0)
         past = torch.where(before, rows.narrow(0, 2, count), near)
         return near + share * torch.where(before & ~longest, 0.5, 1.0).to(share) * (far - past)
@@ -145,7 +145,7 @@ class AxonalDelay(History, HasConstants):
         return self
 
     def _delays(self, window: Tensor) -> Tensor:
-        """Return the clamped delays, in a shape that fits a step, and in a dtype that holds whole numbers of steps."""
+        """Return the clamped delays, in a shape that fits a step, in a dtype for whole numbers of steps."""
         delays = wide(self.delay)
         delays = clamped(delays.to(torch.promote_types(delays.dtype, window.dtype)), self.max_delay)
         if not delays.dim():
@@ -161,7 +161,7 @@ class AxonalDelay(History, HasConstants):
         """Return ``count`` inputs, delayed by a number of steps for each channel, ``[count, batch, ...]``."""
         rows = torch.arange(self.max_delay, self.max_delay + count, device=window.device)
         index = rows.reshape(-1, *[1] * (window.dim() - 1)) - steps.long()
-        last = window.shape[0] - 1  # inputs outside of the window belong to no delay between two whole numbers
+        last = window.shape[0] - 1  # beyond the window any input will do, as over() leaves it out
         return window.gather(0, index.clamp(0, last).expand(-1, *window.shape[1:]))
 
     def extra_repr(self) -> str:

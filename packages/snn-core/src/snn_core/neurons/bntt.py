@@ -35,7 +35,7 @@ class _BatchNormTT(Temporal, nn.ModuleList):
 
     @watched
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize one time step by its own entry; the first call after ``utils.reset`` is step 0.
+        """Normalize one time step with its own entry; the first call after ``utils.reset`` is step 0.
 
         Args:
             x: Input of one step, ``[batch, features, ...]``.
@@ -68,19 +68,19 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         step = had[0] if had else 0
         if step >= len(self):
             raise ValueError(
-                f"{type(self).__name__} has entries for time_steps={len(self)} steps, got step {step}; build it "
-                "with more, or call snn.utils.reset(net) before a new sequence"
+                f"{type(self).__name__} has entries for time_steps={len(self)} steps from 0, got step {step}; "
+                "build it with more, or call snn.utils.reset(net) before a new sequence"
             )
         return step
 
 
 class BatchNormTT1d(_BatchNormTT):
-    r"""Batch normalization through time of feature vectors.
+    r"""Batch normalization through time for feature vectors.
 
     .. math:: y[t] = \gamma[t]\,\frac{x[t] - \mu[t]}{\sqrt{\sigma^2[t] + \epsilon}}
 
-    A list indexed by time step, ``bn[t](x)``; called as a layer, ``bn(x)`` counts the steps itself, from 0 after
-    ``utils.reset(net)``.
+    It is a list indexed by time step, ``bn[t](x)``. Called as a layer, ``bn(x)``, it counts the steps itself, from 0
+    after ``utils.reset(net)``.
 
     Args:
         input_features: Features C of the input.
@@ -89,7 +89,7 @@ class BatchNormTT1d(_BatchNormTT):
         momentum: Momentum of the running statistics.
         affine: True for a learned scale; there is never a bias.
 
-    If lengths are passed to ``unroll``, the statistics of a step are those of the samples that still run.
+    If lengths are passed to ``unroll``, the statistics of a step are those of the samples that have not ended.
 
     Shape:
         one step ``[batch, C]`` or ``[batch, C, length]``.
@@ -109,7 +109,7 @@ class BatchNormTT1d(_BatchNormTT):
 
 
 class BatchNormTT2d(_BatchNormTT):
-    r"""Batch normalization through time of images, like :class:`~snn_core.BatchNormTT1d`.
+    r"""Batch normalization through time for images, like :class:`~snn_core.BatchNormTT1d`.
 
     Args:
         input_features: Channels C of the input.

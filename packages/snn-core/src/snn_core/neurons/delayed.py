@@ -18,7 +18,7 @@ NARROWEST = 0.23
 
 
 class _Delayed(History, HasConstants):
-    """A layer like a torch ``layer``, whose weights it takes, in which each weight has a delay."""
+    """A layer that takes over the weights of a torch ``layer`` and gives each of them a delay."""
 
     groups: int = 1
     weight: nn.Parameter
@@ -89,7 +89,7 @@ class _Delayed(History, HasConstants):
         epoch, and then stays constant. Call this method before each epoch.
 
         Args:
-            progress: Share of training that is over, in [0, 1].
+            progress: Completed share of training, in [0, 1].
 
         Raises:
             ValueError: If ``progress`` is not in [0, 1].
@@ -119,10 +119,11 @@ class DelayedLinear(_Delayed):
     .. math:: Y_o[t] = b_o + \sum_i w_{oi} \sum_{k=0}^{D} g_k(d_{oi})\,X_i[t - k], \qquad
         g_k(d) \propto e^{-(k - d)^2 / 2 \sigma^2}, \quad \sum_k g_k = 1
 
-    While training, a wide Gaussian gives each delay a gradient from far away; :meth:`narrow_` lets ``sigma`` fall to
-    0.23 steps over the first quarter of training. In evaluation (``net.eval()``) delays are rounded to whole steps.
+    While training, a wide Gaussian gives each delay a gradient even from inputs far from it; :meth:`narrow_` lowers
+    ``sigma`` to 0.23 steps over the first quarter of training. In evaluation (``net.eval()``) delays are rounded to
+    whole steps.
 
-    The last inputs are kept from call to call, zero before the first; ``unroll`` runs all steps at once.
+    The layer keeps its last inputs from call to call, zeros before the first; ``unroll`` runs all steps at once.
 
     Args:
         in_features: Features of the input.

@@ -41,7 +41,9 @@ class GradedSpikes(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` times the weights along its last axis."""
         if x.dim() == 0 or x.shape[-1] != self.size:
-            raise ValueError(f"GradedSpikes has {self.size} weights for the last axis, got input {tuple(x.shape)}")
+            raise ValueError(
+                f"GradedSpikes has {self.size} weights for the last axis, got input of shape {tuple(x.shape)}"
+            )
         return x * self.weights.squeeze(-1)
 
     def extra_repr(self) -> str:

@@ -20,8 +20,8 @@ class Izhikevich(SpikingNeuron):
         V &\leftarrow c, \quad W \leftarrow W + d \qquad \text{where } V > \vartheta
 
     A spike acts at the beginning of the next step, on W with its surrogate gradient. The states are kept as
-    differences, :math:`V - c` and :math:`W - b\,c`, so that a neuron at rest has states of 0. The reset is part of the
-    equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The constants are those of a regularly
+    differences, :math:`V - c` and :math:`W - b\,c`, so a neuron at rest has states of 0. The reset is part of the
+    equation, so ``reset_mechanism`` and ``reset_delay`` have no effect. The default constants are those of a regularly
     spiking neuron; one with ``a=0.1`` fires fast, one with ``c=-50, d=2`` chatters. With ``b=0, d=0`` it is the
     quadratic integrate-and-fire neuron, QIF, without recovery, :math:`V' = 0.04\,(V + 62.5)^2 - 16.25 + X`.
 
@@ -35,7 +35,7 @@ class Izhikevich(SpikingNeuron):
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
         learn_d: Make ``d`` a parameter.
-        detach_reset: Clear the membrane without a gradient; else with the surrogate's.
+        detach_reset: Reset the membrane without a gradient; if False, with the surrogate's gradient.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
     Shape:
@@ -64,7 +64,7 @@ class Izhikevich(SpikingNeuron):
     """
 
     class State(NamedTuple):
-        """Recovery and membrane potential, relative to those of a neuron that has just fired."""
+        r"""Recovery and membrane potential, as the differences :math:`W - b\,c` and :math:`V - c`."""
 
         recovery: Tensor
         mem: Tensor

@@ -20,8 +20,9 @@ class Lapicque(LIF):
 
         U[t] = \frac{\Delta}{C}\,X[t] + \Big(1 - \frac{\Delta}{RC}\Big)\,U[t-1] - R[t]\,\vartheta
 
-    ``beta`` stands for both: alone, it means R = 1 and :math:`C = \Delta / (R \ln(1/\beta))`; with ``R``, it gives C by
-    the same formula; with ``C``, it gives R. ``R`` and ``C`` give :math:`\beta = e^{-\Delta/(RC)}`, for information.
+    Instead of R and C you may pass ``beta``: alone, it means R = 1 and :math:`C = \Delta / (R \ln(1/\beta))`; with
+    ``R``, the same formula gives C; with ``C``, it gives R. If you pass ``R`` and ``C``, the neuron's ``beta`` is
+    :math:`e^{-\Delta/(RC)}`, for information only.
 
     Args:
         beta: Membrane decay per step, in (0, 1]. A scalar, or one per neuron.
@@ -40,7 +41,7 @@ class Lapicque(LIF):
 
     Raises:
         ValueError: If the arguments are not ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is
-            out of its range; if ``beta`` is to be learned although ``R`` and ``C`` determine it; if a state does not
+            out of its range; if ``learn_beta=True`` although ``R`` and ``C`` determine ``beta``; if a state does not
             fit.
         TypeError: If a value is neither a number nor a tensor, or a state is passed with ``init_hidden=True``.
 
@@ -83,7 +84,7 @@ class Lapicque(LIF):
                 "leave the rest out"
             )
         if learn_beta and "beta" not in constants:
-            raise ValueError("Lapicque cannot learn 'beta', which R and C fix; pass beta instead of R or C")
+            raise ValueError("Lapicque cannot learn 'beta', which R and C determine; pass beta instead of R or C")
         constants["time_step"] = time_step
         for name, value in constants.items():
             tensor = as_constant(f"Lapicque: {name}", value)
@@ -144,7 +145,7 @@ class Lapicque(LIF):
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
         beta = state_dict.get(prefix + "beta")
         if isinstance(beta, Tensor) and beta.dim() == 0 and self.beta.shape == (1,):
-            state_dict[prefix + "beta"] = beta.reshape(1)  # older files have it without snnTorch's shape
+            state_dict[prefix + "beta"] = beta.reshape(1)  # older files lack snnTorch's shape
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 

@@ -26,7 +26,7 @@ class LeakyParallel(WholeSequence, Firing):
         input_size: Features of the input.
         hidden_size: Number of neurons.
         beta: Membrane decay per step, clamped to [0, 1]: a scalar, or one per neuron. None leaves the recurrent weights
-            as initialized, on the diagonal.
+            as initialized at random; without ``weight_hh_enable`` only their diagonal.
         bias: True for a layer with biases.
         threshold: Membrane potential above which a neuron fires.
         dropout: Must be 0; put an ``nn.Dropout`` after the layer.
@@ -106,14 +106,14 @@ class LeakyParallel(WholeSequence, Firing):
     def _drive(self, xs: Tensor) -> tuple[Tensor, torch.dtype]:
         """Return the input of the membranes, and the dtype of spikes."""
         if xs.shape[-1] != self.input_size:
-            raise ValueError(f"LeakyParallel takes {self.input_size} features, got input {tuple(xs.shape)}")
+            raise ValueError(f"LeakyParallel takes {self.input_size} features, got input of shape {tuple(xs.shape)}")
         rnn: Any = self.rnn
         drive = F.linear(xs, rnn.weight_ih_l0, rnn.bias_ih_l0 if rnn.bias else None)
         dtype, drive = drive.dtype, as_dtype(drive, computing_dtype(drive))
         return drive + rnn.bias_hh_l0 if rnn.bias else drive, dtype
 
     def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
-        """Return the membranes of every step, for the leading samples that receive input in it."""
+        """Return the membranes of every step, for the leading samples that receive input in that step."""
         recurrent: Any = self.rnn.weight_hh_l0
         decay = recurrent.diagonal()
         mem, mems = torch.zeros_like(drive[0].detach()), []

@@ -34,7 +34,7 @@ class LinearLeaky(StateLeaky):
         ``(spk, mem)``, or ``mem`` with ``output=False``.
 
     Raises:
-        ValueError: As :class:`~snn_core.StateLeaky`.
+        ValueError: As for :class:`~snn_core.StateLeaky`.
 
     Example:
         >>> spk, mem = LinearLeaky(beta=0.5, in_features=3, out_features=2)(torch.rand(5, 1, 3))
@@ -63,7 +63,7 @@ class LinearLeaky(StateLeaky):
 
     def driven(self, xs: Tensor) -> Tensor:
         if xs.shape[-1] != self.in_features:
-            raise ValueError(f"LinearLeaky takes {self.in_features} features, got input {tuple(xs.shape)}")
+            raise ValueError(f"LinearLeaky takes {self.in_features} features, got input of shape {tuple(xs.shape)}")
         return self.linear(xs)
 
 

@@ -21,7 +21,7 @@ class SlidingPSN(Queued):
 
     .. math:: H[t] = \sum_{i=0}^{k-1} w_i\,X[t - i], \qquad S[t] = \Theta(H[t] - \vartheta)
 
-    It has no reset, so that ``reset_mechanism`` and ``reset_delay`` have no effect. The weights begin at :math:`w_i =
+    It has no reset, so ``reset_mechanism`` and ``reset_delay`` have no effect. The weights begin at :math:`w_i =
     2^{-i}`, the threshold at 1, and both are learned.
 
     Args:
@@ -82,16 +82,16 @@ class PSN(WholeSequence, Firing):
     .. math:: H = W X + b, \qquad S[t] = \Theta(H[t])
 
     with W ``[T, T]`` and b ``[T]`` for sequences of T steps; a shorter one is treated as if no input followed. It has
-    no reset. A spike may depend on *later* input, unless ``order`` makes it the masked neuron, whose step t sums only
-    the steps t - k + 1 to t,
+    no reset. A spike may depend on *later* input, unless ``order`` makes this the masked neuron, whose step t sums only
+    the inputs of the steps t - k + 1 to t,
 
     .. math:: W' = W \odot (\lambda M_k + (1 - \lambda))
 
     Args:
         num_steps: Largest number T of steps.
         order: Number k of steps that the masked neuron sums; None for all.
-        masking: Degree to which the other weights are suppressed, :math:`\lambda` in [0, 1]; it may rise from 0 to 1
-            during training, by ``neuron.masking.fill_(0.5)``.
+        masking: Degree to which the other weights are suppressed, :math:`\lambda` in [0, 1]; you may raise it from 0
+            to 1 during training, for instance with ``neuron.masking.fill_(0.5)``.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
 

@@ -22,7 +22,7 @@ class RF(SpikingNeuron):
         V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] - |b|\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
     It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect. If :math:`|b|` is less than about
-    :math:`\delta\,\omega^2 / 2`, its oscillation grows without bound; :class:`~snn_core.BRF` prevents that.
+    :math:`\delta\,\omega^2 / 2`, the oscillation grows without bound; :class:`~snn_core.BRF` prevents that.
 
     Args:
         omega: Angular frequency, in radians per unit of time. A scalar, or one per neuron.
@@ -92,7 +92,7 @@ class RF(SpikingNeuron):
             **options: Further arguments of the constructor.
 
         Returns:
-            The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as in the paper for spoken digits.
+            The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as in Higuchi et al. for spoken digits.
 
         Example:
             >>> RF.random(3).omega.shape
@@ -112,7 +112,7 @@ class RF(SpikingNeuron):
 
 
 class BRF(RF):
-    r"""Balanced resonate-and-fire neuron: its damping keeps oscillations from growing, and each spike tires it.
+    r"""Balanced resonate-and-fire neuron: its damping keeps oscillations from growing and rises with each spike.
 
     .. math::
 
@@ -173,7 +173,7 @@ class BRF(RF):
         self._decay("gamma", gamma, learn=False)
         if anywhere(self.omega.abs() * self.dt > 1):
             raise ValueError(
-                "BRF: omega times dt must be at most 1, or no damping keeps it from growing, got "
+                "BRF: omega times dt must be at most 1, or no damping keeps the oscillation from growing, got "
                 f"{self._describe('omega', 'dt')}"
             )
 

@@ -32,10 +32,11 @@ class RSynaptic(Connected, Synaptic):
         learn_beta: Make ``beta`` a parameter.
         learn_recurrent: Make the recurrent weights learnable.
         max_delay: Largest delay of spikes on their way back, in steps beyond the one that recurrence takes; None for no
-            delays. With it the state has further fields, see :class:`~snn_core.Recurrent`.
+            delays. With delays the state has further fields; see :class:`~snn_core.Recurrent`.
         delay: Delay of each neuron, in [0, ``max_delay``], or one for all; None draws them uniformly.
         learn_delay: Make the delays a parameter.
-        delay_sigma: Initial number of steps by which the triangle around a delay is wider than one.
+        delay_sigma: Initial number of steps by which a delay spreads its spikes, the sigma of
+            :class:`~snn_core.Recurrent`.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 

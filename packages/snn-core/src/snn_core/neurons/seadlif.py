@@ -19,18 +19,18 @@ class SEAdLIF(AdLIF):
         U'[t] &= \beta\,U[t-1] + (1 - \beta)\,(X[t] - W[t-1]), \qquad S[t] = \Theta(U'[t] - \vartheta) \\
         U[t] &= U'[t]\,(1 - S[t]), \qquad W[t] = \rho\,W[t-1] + (1 - \rho)\,q\,(a\,U[t] + b\,S[t])
 
-    The adaptation current follows the new membrane and the new spike, while Euler's method takes the old ones, and thus
-    oscillates without growing. A spike drives the current with the surrogate's gradient. The states are :math:`U'[t]`
-    and :math:`W[t-1]`, as each step begins with the effect of the last step's spikes. The reset is part of the
-    equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The adaptation current follows the new membrane and the new spike, while Euler's method takes the old ones; this
+    keeps oscillations from growing. A spike drives the current with the surrogate's gradient. The states are
+    :math:`U'[t]` and :math:`W[t-1]`, as each step begins with the effect of the last step's spikes. The reset is part
+    of the equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
         rho: Decay of the adaptation current per step, in [0, 1]. A scalar, or one per neuron.
         a: Strength with which the membrane drives the adaptation current, at least 0. A scalar, or one per neuron.
         b: Strength with which a spike drives it. A scalar, or one per neuron.
-        q: Factor of both, at least 0.
-        detach_reset: Clear the membrane without a gradient; else with the surrogate's.
+        q: Factor of both ``a`` and ``b``, at least 0.
+        detach_reset: Reset the membrane without a gradient; if False, with the surrogate's gradient.
         **options: The other options of :class:`~snn_core.AdLIF`, by name: ``learn_beta`` to ``learn_b``, and those of
             :class:`~snn_core.SpikingNeuron`.
 

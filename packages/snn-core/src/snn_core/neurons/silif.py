@@ -26,7 +26,7 @@ class SiLIF(Adapting):
 
     It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the length of a step instead of the decays,
     which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
-    gradient. The reset is part of the equation, so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+    gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -126,7 +126,7 @@ class SiLIF(Adapting):
 
 
 class CSiLIF(SpikingNeuron):
-    r"""Leaky integrate-and-fire neuron with a complex membrane, which decays and turns as in a state-space model.
+    r"""Leaky integrate-and-fire neuron with a complex membrane, which decays and rotates as in a state-space model.
 
     .. math::
 
@@ -134,7 +134,7 @@ class CSiLIF(SpikingNeuron):
         U[t] &= \alpha\,\Big(U[t-1] - \frac{\vartheta}{2}\,S[t-1]\Big) + b\,X[t], \qquad
         S[t] = \Theta(2\,\mathrm{Re}\,U[t] - \vartheta)
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so that
+    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
     ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:

@@ -24,14 +24,14 @@ class StateLeaky(WholeSequence, LIF):
 
     Args:
         beta: Membrane decay per step, in [0, 1]: a scalar, or one per channel.
-        channels: Number of neurons; with 1, any number of neurons that are all alike.
+        channels: Number of neurons; with 1, any number of neurons with the same ``beta``.
         threshold: Membrane potential above which a neuron fires.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
         learn_beta: Make ``beta`` a parameter.
         learn_threshold: Make the threshold a parameter.
         state_quant: A function applied to the membrane potentials that are returned and compared with the threshold.
-        output: Return spikes and membrane, or the membrane alone.
+        output: Return spikes and membrane; if False, the membrane alone.
         graded_spikes_factor: Amplitude g of a spike.
         learn_graded_spikes_factor: Make g a parameter.
         kernel_truncation_steps: Number of steps after which an input is forgotten; None for never.
@@ -86,7 +86,9 @@ class StateLeaky(WholeSequence, LIF):
 
     def state_shape(self, x: Tensor) -> torch.Size:
         if x.dim() == 0 or (x.shape[-1] != self.channels and self.channels != 1):
-            raise ValueError(f"{type(self).__name__} takes {self.channels} channels, got input {tuple(x.shape)}")
+            raise ValueError(
+                f"{type(self).__name__} takes {self.channels} channels, got input of shape {tuple(x.shape)}"
+            )
         return x.shape
 
     def integrate(self, x: Tensor, state: Any) -> Any:
@@ -138,7 +140,7 @@ class StateLeaky(WholeSequence, LIF):
 
         .. math:: W_{2n}[t] = W_n[t] + \beta^n\,W_n[t-n], \qquad W_{2n+1}[t] = X[t] + \beta\,W_{2n}[t-1],
 
-        so that the number of passes over the input grows with the logarithm of K, and nothing is ever subtracted.
+        so the number of passes over the input grows with the logarithm of K, and nothing is ever subtracted.
         """
         if steps == 1:
             return xs
@@ -166,7 +168,7 @@ class StateLeaky(WholeSequence, LIF):
 
 
 def _loaded_decay(tau: Tensor, beta: Tensor | None) -> Tensor:
-    """Return the decay of a file: its ``beta``, or that of ``tau`` where this is another one, beyond rounding."""
+    """Return the decay in a file: its ``beta``, or that of its ``tau`` where they differ by more than rounding."""
     decay = torch.exp(-1 / tau)
     if beta is None or beta.shape != tau.shape:
         return decay

@@ -13,7 +13,7 @@ from snn_core.neuron.spiking import LIF
 
 
 class Synaptic(LIF):
-    r"""Second-order leaky integrate-and-fire neuron: the input drives a current, the current the membrane.
+    r"""Second-order leaky integrate-and-fire neuron: the input drives a current, and the current drives the membrane.
 
     .. math::
 

@@ -22,7 +22,7 @@ class TCLIF(SpikingNeuron):
 
     with the logistic function :math:`\sigma`. Spikes act with their surrogate gradient. The states are :math:`V'[t]`
     and :math:`U'[t]`, as each step begins with the effect of the last step's spikes. The reset is part of the equation,
-    so that ``reset_mechanism`` and ``reset_delay`` have no effect.
+    so ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         c1: Strength with which the soma draws from the dendrite, before the logistic function. A scalar, or one per

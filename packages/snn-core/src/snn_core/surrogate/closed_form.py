@@ -223,7 +223,7 @@ class SFS(Surrogate):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if math.isnan(self.B):  # infinite, it leaves a gradient everywhere or nowhere
+        if math.isnan(self.B):  # an infinite B is allowed: a gradient everywhere or nowhere
             raise ValueError(f"surrogate.SFS: B must be a number, got {self.B!r}")
 
     def derivative(self, x: Tensor) -> Tensor:
@@ -337,7 +337,7 @@ class slayer(Surrogate):
 
 @dataclass(frozen=True)
 class no_gradient(Surrogate):
-    """The step function alone; spikes carry no gradient. ``surrogate_disable=True`` installs it.
+    """The step function alone; spikes carry no gradient. ``surrogate_disable=True`` selects it.
 
     Example:
         >>> no_gradient()(torch.tensor([1.0], requires_grad=True)).requires_grad

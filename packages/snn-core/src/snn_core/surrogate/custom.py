@@ -17,8 +17,8 @@ class custom_surrogate(Surrogate):
     """A surrogate from a user-defined function.
 
     Args:
-        custom_surrogate_function: ``f(input_, grad_input, spikes)``, all of one shape, returns the gradient with
-            respect to ``input_``. A function defined at module level can be pickled with the net.
+        custom_surrogate_function: A function ``f(input_, grad_input, spikes)`` of three tensors of one shape that
+            returns the gradient with respect to ``input_``. Define it at module level if the net is to be pickled.
 
     Raises:
         TypeError: If it is not callable.
@@ -48,7 +48,7 @@ class custom_surrogate(Surrogate):
 class SSO(Surrogate):
     """Stochastic spike operator: 1 where the neuron fired, else ``(u + mean) * variance``, u uniform in [-0.5, 0.5).
 
-    Draws from torch's global generator in the backward pass.
+    It draws from torch's global generator in the backward pass.
 
     Args:
         mean: Shift of the uniform noise.

@@ -16,7 +16,7 @@ def above(x: Tensor, bound: Tensor | float = 0) -> Tensor:
     """Return 1 where ``x`` is above ``bound``, else 0, in the dtype of ``x`` and without gradient."""
     if is_watched(x):
         return (x > bound).to(x.dtype)
-    # written as numbers at once: bools that are converted take many times as long
+    # writes numbers directly, as converting bools takes many times as long
     return torch.gt(
         x.detach(),
         bound.detach() if isinstance(bound, Tensor) else bound,
@@ -59,7 +59,7 @@ class _Spike(torch.autograd.Function):
 
 
 class _EagerSpike(torch.autograd.Function):
-    """The same function where nothing but autograd follows; torch calls it in half the time."""
+    """The same function for use where only autograd watches the operations; torch calls it in half the time."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
@@ -102,7 +102,7 @@ _Spike.forward.__signature__ = inspect.signature(_Spike.forward)  # pyrefly: ign
 class Surrogate:
     r"""Base class of surrogates: :math:`\Theta(x)` forward, ``derivative(x)`` times the gradient backward.
 
-    A new surrogate is a frozen dataclass with a ``derivative``.
+    To define a new surrogate, write a subclass: a frozen dataclass with a method ``derivative``.
 
     Raises:
         ValueError: If a setting named in ``_positive`` is not greater than 0 and finite, or one named in ``_finite`` is
@@ -123,7 +123,7 @@ class Surrogate:
 
     _positive: ClassVar[tuple[str, ...]] = ()  # the settings that must be greater than 0 and finite
     _finite: ClassVar[tuple[str, ...]] = ()  # the others that must be finite
-    _takes_spikes: ClassVar[bool] = False  # in its backward
+    _takes_spikes: ClassVar[bool] = False  # True if backward needs the spikes
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -156,11 +156,11 @@ class Surrogate:
 
     @classmethod
     def apply(cls, input_: Tensor, *settings: Any) -> Tensor:
-        """Return the spikes of a tensor, like snnTorch's autograd functions, with all settings in each call.
+        """Return the spikes of a tensor, like snnTorch's autograd functions, which take all settings in each call.
 
         Args:
             input_: Membrane potential minus threshold, any shape.
-            *settings: The settings of the surrogate, in its order.
+            *settings: The settings of the surrogate, in the order of its constructor.
 
         Returns:
             Spikes of the same shape and dtype.
