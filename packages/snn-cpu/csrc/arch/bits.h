@@ -1,45 +1,53 @@
-// Packs into bits which values are nonzero, and tests whether all of these are one.
+// Bits of nonzero values, and a test if all of these are one.
 #pragma once
 
-#include <stdint.h>
 #include <string.h>
+
+#include "lanes.h"
 
 namespace snn {
 namespace SNN_ARCH {
 namespace {
 
+// The signs of the lanes, that of the first lane lowest.
 template <class T>
-struct Pattern;
-template <>
-struct Pattern<float> {
-  typedef uint32_t type;
-  static constexpr type one = 0x3f800000;
-};
-template <>
-struct Pattern<double> {
-  typedef uint64_t type;
-  static constexpr type one = 0x3ff0000000000000;
-};
+inline uint64_t signs(Integers<T> v) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return _mm512_movepi32_mask(reinterpret_cast<__m512i>(v));
+  else return _mm512_movepi64_mask(reinterpret_cast<__m512i>(v));
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) return _mm256_movemask_ps(reinterpret_cast<__m256>(v));
+  else return _mm256_movemask_pd(reinterpret_cast<__m256d>(v));
+#elif defined(__x86_64__)
+  if constexpr (sizeof(T) == 4) return _mm_movemask_ps(reinterpret_cast<__m128>(v));
+  else return _mm_movemask_pd(reinterpret_cast<__m128d>(v));
+#else
+  uint64_t found = 0;
+  for (int64_t i = 0; i < kLanes<T>; ++i) found |= uint64_t(v[i] < 0) << i;
+  return found;
+#endif
+}
 
-// Recognizes 0, -0 and 1 by their bit patterns; flags are bytes, and a product gathers eight of them as bits.
+// Recognizes 0, -0 and 1 by their bit patterns.
 template <class T>
 inline bool pack_word(const T* x, int n, uint64_t* word) {
-  typename Pattern<T>::type pattern, wrong = 0;
-  uint8_t flags[64];
-  for (int i = 0; i < n; ++i) {
-    memcpy(&pattern, x + i, sizeof(T));
-    flags[i] = pattern << 1 != 0;
-    wrong |= pattern == Pattern<T>::one ? 0 : pattern << 1;
+  using Integer = typename VectorOf<T>::Integer;
+  constexpr Integer kOne = sizeof(T) == 4 ? Integer(0x3f800000) : Integer(0x3ff0000000000000);
+  T whole[64];
+  if (n < 64) {
+    memset(whole, 0, sizeof(whole));
+    memcpy(whole, x, n * sizeof(T));
+    x = whole;
   }
-  for (int i = n; i < 64; ++i) flags[i] = 0;
+  Integers<T> right = ~Integers<T>{};
   uint64_t packed = 0;
-  for (int byte = 0; byte < 8; ++byte) {
-    uint64_t eight = 0;
-    for (int i = 0; i < 8; ++i) eight |= static_cast<uint64_t>(flags[8 * byte + i]) << (8 * i);
-    packed |= (eight * 0x0102040810204080ull >> 56) << (8 * byte);
+  for (int i = 0; i < 64; i += kLanes<T>) {
+    const Integers<T> bits = bits_of<T>(load(x + i)), zero = bits + bits == 0;
+    right &= zero | (bits == kOne);
+    packed |= signs<T>(~zero) << i;
   }
   *word = packed;
-  return wrong == 0;
+  return signs<T>(~right) == 0;
 }
 
 }  // namespace
