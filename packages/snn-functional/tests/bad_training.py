@@ -110,8 +110,8 @@ EPOCH = [
                 ValueError,
                 r"lengths has shape \(2,\); data of shape \(7, 5, 3\) needs one length per sample, \[5\]",
             ),
-            ([1, 2, 0, 3, 4], ValueError, r"lengths holds 0; with 7 steps it lies in \[1, 7\]"),
-            ([1, 2, 8, 3, 4], ValueError, "lengths holds 8; "),
+            ([1, 2, 0, 3, 4], ValueError, r"lengths contains 0; with 7 steps, a length must be in \[1, 7\]"),
+            ([1, 2, 8, 3, 4], ValueError, "lengths contains 8; "),
             ([1.0, 2.0, 3.0, 4.0, 5.0], TypeError, r"lengths has dtype torch\.float32; .*lengths\.long"),
         )
     ],

@@ -37,7 +37,7 @@ class Limits:
 
     Raises:
         TypeError: If a limit is not a number.
-        ValueError: If a share lies outside [0, 1], or another limit is negative or not finite.
+        ValueError: If a share is outside [0, 1], or another limit is negative or not finite.
 
     Example:
         >>> Limits(share=0.25).share
