@@ -126,7 +126,7 @@ CASES = {
                 "data",
                 (X, LABELS + 1),
                 ValueError,
-                "the labels of data reach from 1 to 3; net has 3 classes, counted from 0",
+                "the labels of data range from 1 to 3; net has 3 classes, counted from 0",
             ),
             Row(
                 "data",

@@ -135,7 +135,12 @@ CASES = {
             Row("levels", torch.ones(3, dtype=torch.complex64), TypeError, r"levels is torch\.complex64; "),
             Row("levels", torch.ones(3, 1), ValueError, r"levels has shape \(3, 1\); pass one number for each level"),
             Row("levels", torch.ones(0), ValueError, r"levels has shape \(0,\); "),
-            Row("levels", torch.tensor([0.0, math.nan]), ValueError, "levels contains nan; a level is a finite number"),
+            Row(
+                "levels",
+                torch.tensor([0.0, math.nan]),
+                ValueError,
+                "levels contains nan; a level must be a finite number",
+            ),
         ],
     ),
     "state_quant": Case(

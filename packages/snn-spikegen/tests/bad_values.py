@@ -111,7 +111,7 @@ ARGUMENTS = {
     "dt": [
         *NUMBER,
         (0, ValueError, "{0} is 0; it is the duration of a step in seconds and must be above 0"),
-        (0.5, ValueError, "with {0}=0.5 s a rate is at least 0 and at most 2.0 Hz: lower dt or rate"),
+        (0.5, ValueError, "with {0}=0.5 s, a rate must be at least 0 and at most 2.0 Hz: lower dt or rate"),
     ],
     "correct_rate": [*SHARE, (0.125, ValueError, "incorrect_rate is 0.25, above {0}=0.125; swap them")],
     "incorrect_rate": [*SHARE, (0.75, ValueError, "{0} is 0.75, above correct_rate=0.5; swap them")],

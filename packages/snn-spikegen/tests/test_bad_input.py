@@ -32,7 +32,7 @@ OF_ITS_OWN = {
             (
                 torch.tensor(hertz),
                 ValueError,
-                f"{{0}} has values in [{hertz}, {hertz}] Hz; with dt=0.001 s a rate is at least 0",
+                f"{{0}} has values in [{hertz}, {hertz}] Hz; with dt=0.001 s, a rate must be at least 0",
             )
             for hertz in (-1.0, 1001.0, math.inf, math.nan)
         ],
@@ -52,7 +52,7 @@ OF_ITS_OWN = {
     ],
     ("decode_rate", "gain"): [
         *FACTOR,
-        (0, ValueError, "{0} is 0; spikes drawn with it tell nothing about the value: pass"),
+        (0, ValueError, "{0} is 0; spikes drawn with it say nothing about the value: pass"),
     ],
     ("latency_interpolate", "on_target"): [
         *NUMBER,
@@ -65,7 +65,11 @@ OF_ITS_OWN = {
     ],
     ("rate_interpolate", "spike_time"): [
         *TENSOR,
-        (torch.zeros(2, 3), ValueError, "{0} has shape (2, 3); it holds the times of one neuron, [N]: pass one row"),
+        (
+            torch.zeros(2, 3),
+            ValueError,
+            "{0} has shape (2, 3); it must contain the times of one neuron, [N]: pass one row",
+        ),
         *[
             (
                 torch.tensor([0.0, time]),

@@ -80,7 +80,7 @@ def test_a_function_of_a_module_of_the_working_folder_is_called(file):
         ("{file}:", "does not name a function"),
         (":make", "does not name a function"),
         ("{folder}/absent.py:make", "there is no file '.*absent.py' in "),
-        ("no_such_package.net:make", "there is no module 'no_such_package'; name a file with its ending: file.py"),
+        ("no_such_package.net:make", "there is no module 'no_such_package'; name a file with its extension: file.py"),
         ("{file}:mak", "has no function 'mak'; it has Made, make, make_of, fails, fails_below, leaves$"),
         ("{file}:value", "has no function 'value', which is a int; it has Made"),
         ("{file}:make_of", r"make_of\(size, \*, depth=2\) in .* needs arguments; name a function that needs none"),

@@ -53,7 +53,7 @@ def poisson(rate: Tensor, num_steps: int, dt: float = 1e-3, *, generator: torch.
     source(generator, rates.device)
     # The nearest float to 1 / dt may be above it, by half a unit in the last place at most.
     most = 1 + torch.finfo(dtype).eps / 2
-    allowed = f"with dt={duration} s a rate is at least 0 and at most {1 / duration} Hz: lower dt or rate"
+    allowed = f"with dt={duration} s, a rate must be at least 0 and at most {1 / duration} Hz: lower dt or rate"
     if not answers_at_once(rates):
         leave_to_device(((rates >= 0) & (rates <= most / duration)).all(), f"rate has values out of range; {allowed}")
     else:

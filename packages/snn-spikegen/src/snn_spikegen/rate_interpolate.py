@@ -48,7 +48,8 @@ def rate_interpolate(
     steps = whole_number("num_steps", num_steps, least=1)
     if spike_time.dim() != 1:
         raise ValueError(
-            f"spike_time has shape {tuple(spike_time.shape)}; it holds the times of one neuron, [N]: pass one row"
+            f"spike_time has shape {tuple(spike_time.shape)}; it must contain the times of one neuron, [N]: pass "
+            "one row"
         )
     times = working(spike_time, "spike_time").detach().round()
     if outside(times, 0, steps - 1, "spike_time"):

@@ -64,4 +64,4 @@ class Limits:
             if name in ("share", "saturated_rate", "leak", "bound", "subnormal"):
                 share(name, value, "it is a share")
             elif finite(name, value) < 0:
-                raise ValueError(f"{name} is {value}; a limit is at least 0")
+                raise ValueError(f"{name} is {value}; a limit must be at least 0")

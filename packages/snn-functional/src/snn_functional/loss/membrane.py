@@ -125,8 +125,8 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         check_real(targets, "targets", "a membrane is a real number")
         if targets.shape != outputs.shape:
             raise ValueError(
-                f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it is {list(outputs.shape)} or, "
-                f"for labels, {list(outputs.shape[:2])}"
+                f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it must be "
+                f"{list(outputs.shape)} or, for labels, {list(outputs.shape[:2])}"
             )
         return targets.to(outputs)
 

@@ -38,7 +38,7 @@ class SynapticOperations:
 
     def __post_init__(self) -> None:
         for name in ("acs", "macs", "dense"):
-            remedy = "a number of operations is at least 0"
+            remedy = "a number of operations must be at least 0"
             whole(name, getattr(self, name), "a number of operations, an int", least=0, remedy=remedy)
 
     def __add__(self, other: SynapticOperations) -> SynapticOperations:
