@@ -97,7 +97,7 @@ NETS = [
     cannot(
         nn.Sequential(nn.Sequential(wide_layer(2.0**24))),
         ValueError,
-        r"0\.0 \(Linear\) computes integers up to 33554432, and torch.float32 is exact up to 16777216; .*net.double",
+        r"0\.0 \(Linear\) computes integers up to 33554432, but torch.float32 is exact up to 16777216; .*net.double",
         "Linear",
     ),
     # 3 (2^23 + 256) + 2^10 + 2^10: decay, membrane and threshold, input, and threshold, in units of 2^-10

@@ -148,7 +148,7 @@ CASES = {
         *number("on_target"),
         *number("off_target"),
         Row("weight", [1.0], ValueError, "weight is given with time_var_targets=True; ", "weight is given", EACH),
-        Row("targets", TARGETS, ValueError, r"targets has shape \(3,\); .* it is \[7, 3, 4\] or", others=EACH),
+        Row("targets", TARGETS, ValueError, r"targets has shape \(3,\); .* it must be \[7, 3, 4\] or", others=EACH),
         Row("targets", SPK[:3], ValueError, r"targets has shape \(3, 3, 4\); .*\[7, 3\]", others=EACH),
         Row("targets", SPK.to(torch.complex64), TypeError, "complex64; a membrane is a real", others=EACH),
         Row("targets", [1], TypeError, r"targets is a list; pass a torch\.Tensor", others=EACH),

@@ -79,7 +79,7 @@ EPOCH = [
     Row("criterion", SF.ce_rate_loss, TypeError, r"criterion is the class ce_rate_loss; pass an instance"),
     Row("criterion", SF.ce_rate_loss(reduction="none"), ValueError, r"criterion returned a loss of shape \(5,\); "),
     Row("criterion", lambda spk, targets: 0.5, TypeError, "criterion returned a float instead of a tensor; "),
-    Row("criterion", EACH, ValueError, r"of a batch have shape \(5,\); .*\[7, batch, \.\.\.\] like the data"),
+    Row("criterion", EACH, ValueError, r"of a batch have shape \(5,\); .*\[7, batch, \.\.\.\], like the data"),
     Row("regularization", 0.1, TypeError, r"regularization is 0\.1; pass a function such as .*l1_rate_sparsity"),
     Row("regularization", lambda spk: spk, ValueError, "regularization returned a loss of shape .*; "),
     Row("regularization", lambda spk: None, TypeError, "regularization returned a NoneType instead of a tensor; "),
