@@ -115,7 +115,7 @@ _HEADS = {
 def main(arguments: list[str]) -> None:
     """Train every setting, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="choose_settings.py", allow_abbrev=False)
-    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, counted from 0 (default 3)")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, counted from 0 (default: 3)")
     seeds = parser.parse_args(arguments).seeds
     torch.set_num_threads(1)
     began = time.process_time()

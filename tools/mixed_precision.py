@@ -87,8 +87,8 @@ def _recipes() -> tuple[Any, list[Any]]:
 def main(arguments: list[str]) -> None:
     """Train, and write the tables of the page."""
     parser = argparse.ArgumentParser(prog="mixed_precision.py", allow_abbrev=False)
-    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, counted from 0; default: 3")
-    parser.add_argument("--repeats", type=positive, default=15, help="steps of each net and precision; default: 15")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds, counted from 0 (default: 3)")
+    parser.add_argument("--repeats", type=positive, default=15, help="steps of each net and precision (default: 15)")
     options = parser.parse_args(arguments)
     load, policy = os.getloadavg(), os.environ.get("OMP_WAIT_POLICY")
     command = f"{f'OMP_WAIT_POLICY={policy} ' if policy else ''}python tools/mixed_precision.py"

@@ -177,5 +177,5 @@ def write_checksums(folder: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="nox -s zoo -- --train", allow_abbrev=False)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NETS)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NETS)} (default: all)")
     main(parser.parse_args().names)

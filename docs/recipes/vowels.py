@@ -1,4 +1,4 @@
-"""Classify nine speakers by a Japanese vowel: 640 utterances of 7 to 29 frames, from aeon.
+"""Classify nine speakers by two Japanese vowels: 640 utterances of 7 to 29 frames, from aeon.
 
 ``python docs/recipes/vowels.py``; the test part is that of the authors, recorded at another time.
 """

@@ -144,7 +144,9 @@ def test_a_spike_between_two_steps_has_its_ramp_to_the_nearest():
     # The peer finds no step that is 4.4, and its two trailing values are all there is.
     assert ours.rate_interpolate(torch.tensor([4.4]), 7).tolist() == [0, 0.25, 0.5, 0.75, 1, 0, 0]
     assert peer.rate_interpolate(torch.tensor([4.4]), 7).tolist() == [0, 0]
-    with pytest.raises(ValueError, match=r"spike_time holds 7\.0; with num_steps=7 a spike time lies in \[0, 6\]"):
+    with pytest.raises(
+        ValueError, match=r"spike_time contains 7\.0; with num_steps=7, a spike time must be in \[0, 6\]"
+    ):
         ours.rate_interpolate(torch.tensor([6.6]), 7)
     # Two ramps of one call, to steps 2 and 4.
     for package in (ours, peer):
@@ -205,13 +207,13 @@ def test_a_ramp_may_fall():
 @pytest.mark.parametrize(
     ("name", "positional", "kind", "words"),
     [
-        ("to_one_hot", (torch.tensor([3]), 3), Exception, "targets holds 3; with num_classes=3"),
-        ("to_one_hot", (torch.tensor([-1]), 3), RuntimeError, "targets holds -1; with num_classes=3"),
-        ("to_one_hot", (torch.tensor([1.5]), 3), None, "targets holds 1.5; with num_classes=3"),
-        ("latency", (torch.tensor([math.nan]), 5), RuntimeError, "data lie in .nan, nan.; latency needs"),
-        ("delta", (torch.tensor([0.0, math.nan]),), None, "data holds NaN"),
+        ("to_one_hot", (torch.tensor([3]), 3), Exception, "targets contains 3; with num_classes=3"),
+        ("to_one_hot", (torch.tensor([-1]), 3), RuntimeError, "targets contains -1; with num_classes=3"),
+        ("to_one_hot", (torch.tensor([1.5]), 3), None, "targets contains 1.5; with num_classes=3"),
+        ("latency", (torch.tensor([math.nan]), 5), RuntimeError, "data has values in .nan, nan.; latency needs"),
+        ("delta", (torch.tensor([0.0, math.nan]),), None, "data contains NaN"),
         ("target_rate_code", (5, 0, 0.5, "burst"), None, "firing_pattern is 'burst'; it must be one of"),
-        ("rate_interpolate", (torch.tensor([9.0]), 5), None, "spike_time holds 9.0; with num_steps=5"),
+        ("rate_interpolate", (torch.tensor([9.0]), 5), None, "spike_time contains 9.0; with num_steps=5"),
         ("targets_rate", (LABELS, 3, 5, 6), None, "first_spike_time is 6, after the last of num_steps=5"),
         ("rate", (torch.rand(3), -1), Exception, "num_steps is -1; it must be at least 0"),
     ],

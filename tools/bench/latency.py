@@ -86,8 +86,8 @@ def table(times: dict[str, dict[str, list[float]]]) -> Table:
 def main(session: report.Session) -> None:
     """Measure every net and print the table."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- --latency")
-    parser.add_argument("--steps", type=report.positive, default=5000, help="steps of each net (default 5000)")
-    parser.add_argument("--threads", type=report.positive, default=1, help="threads of torch (default 1)")
+    parser.add_argument("--steps", type=report.positive, default=5000, help="steps of each net (default: 5000)")
+    parser.add_argument("--threads", type=report.positive, default=1, help="threads of torch (default: 1)")
     options = parser.parse_args(session.words)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

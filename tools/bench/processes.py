@@ -44,8 +44,8 @@ def tables(results: dict[str, Any]) -> list[Table]:
         _row(half, double[half], first, _BATCH),
         _row(whole, double[whole], first, 2 * _BATCH),
     ]
-    title = f"{LAYERS} x [Linear({WIDTH},{WIDTH})-LIF], T={STEPS}, one thread a process, gloo"
-    head = ["processes", "batch of each", "step, ms", "of which exchange, ms", "samples a second", "speed-up"]
+    title = f"{LAYERS} x [Linear({WIDTH},{WIDTH})-LIF], T={STEPS}, one thread per process, gloo"
+    head = ["processes", "batch of each", "step, ms", "exchange within it, ms", "samples per second", "speed-up"]
     size, speed = double["bytes"] / 2**20, double["bytes"] / double["exchange"] / 1e9
     shared = double[whole]["alone"] / first
     notes = [
@@ -59,8 +59,8 @@ def tables(results: dict[str, Any]) -> list[Table]:
         for n in _MORE
         for seconds in [modeled(first, double["exchange"], n)]
     ]
-    head = ["processes", "step, ms", "samples a second", "efficiency"]
-    assumed = f"batch {_BATCH} each; every process has its own core, memory and link of that speed; nothing overlaps"
+    head = [f"processes, batch {_BATCH} each", "step, ms", "samples per second", "efficiency"]
+    assumed = "every process has its own core, memory and link of that speed; nothing overlaps"
     return [measured, Table("More processes, by the model, not measured", head, more, [assumed])]
 
 
@@ -84,7 +84,7 @@ def _ms(seconds: float) -> str:
 def main(session: report.Session) -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- --scaling")
-    parser.add_argument("--rounds", type=report.positive, default=15, help="steps that count (default 15)")
+    parser.add_argument("--rounds", type=report.positive, default=15, help="steps that count (default: 15)")
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("dist/bench-scaling.json"), help="the JSON file"
     )

@@ -88,7 +88,7 @@ def parser(
         "--again", action="store_true", help="measure nothing, make the tables from the existing JSON file"
     )
     if rounds:
-        parser.add_argument("--rounds", type=positive, help=f"rounds that count (default {rounds})")
+        parser.add_argument("--rounds", type=positive, help=f"rounds that count (default: {rounds})")
         parser.add_argument("--quick", action="store_true", help="measure little, to check that everything works")
     parser.set_defaults(kind=kind, known=[*known], all_rounds=rounds, quick=False, quick_names=[*quick])
     return parser

@@ -1,4 +1,4 @@
-"""Population codes: many output neurons a class, whose spikes are counted together."""
+"""Population codes: many output neurons per class, whose spikes are counted together."""
 
 from __future__ import annotations
 

@@ -362,9 +362,9 @@ def test_a_fixed_constant_may_lie_at_the_ends_of_its_range_and_is_a_buffer() -> 
         (
             1.0,
             {"low": 0, "high": 1, "learn": True},
-            r"gain must lie between 0 and 1, both excluded as it is learned, got",
+            r"gain must be between 0 and 1, both excluded as it is learned, got",
         ),
-        (torch.tensor([0.5, -0.1]), {"low": 0, "high": 1}, r"gain must lie between 0 and 1, got tensor"),
+        (torch.tensor([0.5, -0.1]), {"low": 0, "high": 1}, r"gain must be between 0 and 1, got tensor"),
         (0.5, {"low": 0}, r"gain takes low and high together, with high greater than low, got low=0, high=None"),
         (0.5, {"high": 0}, r"got low=None, high=0"),
         (0.5, {"low": 1, "high": 1}, r"got low=1, high=1"),

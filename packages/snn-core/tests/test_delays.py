@@ -232,7 +232,7 @@ def test_a_wide_gaussian_in_half_precision_is_that_of_single_precision(dtype: to
 def test_delays_of_any_dtype_are_compared_with_the_largest_as_they_are(dtype: torch.dtype) -> None:
     delay = torch.tensor([[100.0]]).to(dtype)
     assert snn.DelayedLinear(1, 1, 300, delay=delay).delay.item() == 100
-    with pytest.raises(ValueError, match="every delay must lie between 0 and max_delay=99 steps"):
+    with pytest.raises(ValueError, match="every delay must be between 0 and max_delay=99 steps"):
         snn.DelayedLinear(1, 1, 99, delay=delay)
 
 
@@ -330,8 +330,8 @@ def test_input_of_integers_and_booleans_is_taken() -> None:
 WRONG = {
     "no steps": (lambda: snn.AxonalDelay(0), r"AxonalDelay: max_delay must be a whole number .* got 0"),
     "half steps": (lambda: snn.DelayedLinear(3, 2, 1.5), r"DelayedLinear: max_delay must be a whole .* got 1.5"),
-    "late": (lambda: snn.AxonalDelay(3, 4.0), r"AxonalDelay: every delay must lie between 0 and max_delay=3 .* 4"),
-    "early": (lambda: snn.DelayedConv2d(1, 1, 3, 2, delay=-1.0), r"DelayedConv2d: every delay must lie .*-1"),
+    "late": (lambda: snn.AxonalDelay(3, 4.0), r"AxonalDelay: every delay must be between 0 and max_delay=3 .* 4"),
+    "early": (lambda: snn.DelayedConv2d(1, 1, 3, 2, delay=-1.0), r"DelayedConv2d: every delay must be .*-1"),
     "other channels": (lambda: snn.AxonalDelay(3, torch.ones(2), 3), r"AxonalDelay: delay .* 3 channels"),
     "other weights": (lambda: snn.DelayedLinear(3, 2, 2, delay=torch.ones(3)), r"each weight \(2, 3\)"),
     "kernel": (lambda: snn.AxonalDelay(3, kernel="cubic"), r"kernel must be one of linear, gaussian, got 'cubic'"),
@@ -357,7 +357,7 @@ WRONG = {
     ),
     "recurrent": (
         lambda: snn.RLeaky(0.9, linear_features=2, max_delay=2, delay=3.0),
-        r"RLeaky: every delay must lie between 0 and max_delay=2",
+        r"RLeaky: every delay must be between 0 and max_delay=2",
     ),
     "recurrent width": (
         lambda: snn.RLeaky(0.9, linear_features=2, max_delay=2, delay_sigma=-1.0),
@@ -467,7 +467,7 @@ def test_a_coincidence_is_heard_once_delays_have_learned_it(learn_delay: bool) -
     xs = torch.zeros(steps, batch, 2)
     xs[first, torch.arange(batch), labels] = 1
     xs[first + 3, torch.arange(batch), 1 - labels] = 1
-    # one neuron a class, that forgets at once and fires on two spikes in one step
+    # one neuron per class, that forgets at once and fires on two spikes in one step
     delay = snn.DelayedLinear(2, 2, max_delay=6, delay=3.0, bias=False, learn_delay=learn_delay, sigma=2.0)
     net = nn.Sequential(delay, snn.Leaky(beta=0.0, threshold=0.75, init_hidden=True, reset_mechanism="none"))
     nn.init.constant_(delay.weight, 0.5)

@@ -20,8 +20,8 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "a column": (torch.ones(3, 1).long(), ValueError, "lengths has shape (3, 1)"),
     "one for all": (4, ValueError, "lengths has shape ()"),
     "none": ([], ValueError, "lengths has shape (0,)"),
-    "too long": ([1, 8, 2], ValueError, "lengths holds 8; with 7 steps, a length must be in [0, 7]"),
-    "negative": ([1, -2, 2], ValueError, "lengths holds -2; with 7 steps, a length must be in [0, 7]"),
+    "too long": ([1, 8, 2], ValueError, "lengths contains 8; with 7 steps, a length must be in [0, 7]"),
+    "negative": ([1, -2, 2], ValueError, "lengths contains -2; with 7 steps, a length must be in [0, 7]"),
     "floats": (
         torch.ones(3),
         TypeError,

@@ -226,7 +226,7 @@ def test_layers_that_are_asserted_are_planned_for_and_run() -> None:
     assert how.kind == "layers"
     assert how.memory is not None
     for call in (snn.unroll, snn.plan_memory):
-        with pytest.raises(ValueError, match="schedule='layers' does not hold for this net"):
+        with pytest.raises(ValueError, match="schedule='layers' cannot run this net"):
             call(Sums(0), xs, **options)
 
 

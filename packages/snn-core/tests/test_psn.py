@@ -103,7 +103,7 @@ def test_under_unroll_it_gives_what_a_call_gives() -> None:
         (lambda: snn.SlidingPSN(1), "SlidingPSN: order must be a whole number of at least 2, got 1"),
         (lambda: snn.PSN(0), "PSN: num_steps must be a whole number of at least 1, got 0"),
         (lambda: snn.PSN(3, 1.5), "PSN: order must be a whole number of at least 1, got 1.5"),
-        (lambda: snn.PSN(3, masking=2.0), "PSN: masking must lie between 0 and 1, got 2.0"),
+        (lambda: snn.PSN(3, masking=2.0), "PSN: masking must be between 0 and 1, got 2.0"),
         (lambda: snn.PSN(3)(torch.zeros(4, 1, 1)), "PSN has weights for num_steps=3 steps, got 4"),
         (lambda: snn.PSN(3)(torch.zeros(3, 1)), r"PSN takes a whole sequence \[T, batch, features\]"),
     ],

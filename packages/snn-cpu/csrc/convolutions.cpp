@@ -42,7 +42,7 @@ template <class T>
 Convolution convolution(const Sizes& size, int64_t channels, int64_t out_channels, const Sizes& kernel,
                         const Sizes& padding) {
   STD_TORCH_CHECK(size.size() == 2 && kernel.size() == 2 && padding.size() == 2,
-                  "snn_cpu: images, kernel and padding have two sizes each");
+                  "snn_cpu: images, kernel and padding must have two sizes each");
   Convolution c{};
   c.height = size[0], c.width = size[1], c.channels = channels, c.out_channels = out_channels;
   c.words = (c.width * channels + 63) / 64;

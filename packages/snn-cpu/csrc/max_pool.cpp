@@ -27,7 +27,7 @@ constexpr int64_t kGrain = 32768;  // values that are worth a thread
 Windows windows_of(int64_t height, int64_t width, int64_t channels, const std::vector<int64_t>& kernel,
                    const std::vector<int64_t>& stride, const std::vector<int64_t>& padding) {
   STD_TORCH_CHECK(kernel.size() == 2 && stride.size() == 2 && padding.size() == 2,
-                  "snn_cpu: kernel, stride and padding are two numbers each");
+                  "snn_cpu: kernel, stride and padding must be two numbers each");
   Windows w{height, width, channels, 0, 0, {}, {}, {}};
   const int64_t size[2] = {height, width};
   int64_t out[2];
@@ -42,7 +42,7 @@ Windows windows_of(int64_t height, int64_t width, int64_t channels, const std::v
     out[a] = (size[a] + 2 * padding[a] - kernel[a]) / stride[a] + 1;
   }
   STD_TORCH_CHECK(kernel[0] <= 256 && kernel[1] <= 256 && kernel[0] * kernel[1] <= 256,
-                  "snn_cpu: a window has at most 256 places, got ", kernel[0], " x ", kernel[1]);
+                  "snn_cpu: a window must have at most 256 places, got ", kernel[0], " x ", kernel[1]);
   w.out_height = out[0], w.out_width = out[1];
   return w;
 }
@@ -74,7 +74,7 @@ Tensor max_pool2d_gradient(const Tensor& grad, const Tensor& place, int64_t heig
     using T = decltype(type);
     const Windows w = windows_of(height, width, grad.size(3), kernel, stride, padding);
     STD_TORCH_CHECK(grad.size(1) == w.out_height && grad.size(2) == w.out_width, "snn_cpu: grad must have ",
-                    w.out_height, " x ", w.out_width, " windows, has ", grad.size(1), " x ", grad.size(2));
+                    w.out_height, " x ", w.out_width, " windows, got ", grad.size(1), " x ", grad.size(2));
     check(place, ScalarType::Byte, grad.numel(), "place");
     Tensor grad_x = pooled_empty({grad.size(0), height, width, w.channels}, grad.scalar_type());
     if (grad_x.numel() == 0) return grad_x;

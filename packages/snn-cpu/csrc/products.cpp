@@ -51,7 +51,7 @@ void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
 // The bits of x[rows, features] and the number of set bits; no bits and -1 if a value is neither 0 nor 1, or more than
 // `most` are set. The search ends as soon as that is seen.
 std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
-  STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "snn_cpu: x must have 2 axes and rows that lie dense in memory");
+  STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "snn_cpu: x must have 2 axes and rows that are contiguous");
   const int64_t rows = x.size(0), features = x.size(1), stride = x.stride(0);
   return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t> {
     using T = decltype(type);
@@ -83,7 +83,7 @@ std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
 Tensor unpack_spikes(const Tensor& bits, int64_t features, const Tensor& like) {
   check_axes(bits, 2, "bits");
   const int64_t rows = bits.size(0);
-  STD_TORCH_CHECK(bits.size(1) == words(features), "snn_cpu: ", features, " features are ", words(features),
+  STD_TORCH_CHECK(bits.size(1) == words(features), "snn_cpu: ", features, " features take ", words(features),
                   " words of bits, got ", bits.size(1));
   return by_type(like, kWhat, [&](auto type) {
     using T = decltype(type);
@@ -118,7 +118,7 @@ std::tuple<Tensor, bool> spike_product(const Tensor& bits, const Tensor& weight,
     const T* start = nullptr;
     if (bias.has_value()) {
       check_axes(*bias, 1, "bias");
-      STD_TORCH_CHECK(bias->size(0) == columns, "snn_cpu: ", columns, " outputs take as many biases, got ",
+      STD_TORCH_CHECK(bias->size(0) == columns, "snn_cpu: ", columns, " outputs need as many biases, got ",
                       bias->size(0));
       start = read<T>(*bias);
     }

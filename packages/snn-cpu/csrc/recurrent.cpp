@@ -50,7 +50,7 @@ struct Network {
     const auto dtype = dtype_of<T>;
     const int64_t columns = sequence.columns;
     STD_TORCH_CHECK(bias.dim() == 1 && bias.size(0) > 0 && columns % bias.size(0) == 0,
-                    "snn_cpu: columns of x must be rows of ", bias.numel(), " neurons, there are ", columns);
+                    "snn_cpu: the columns of x must be a multiple of ", bias.numel(), " neurons, got ", columns);
     const int64_t n = bias.size(0);
     net.sequence = sequence, net.neurons = n, net.rows = columns / n;
     check(weight, dtype, n * n, "weight");

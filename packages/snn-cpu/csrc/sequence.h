@@ -39,15 +39,15 @@ class Access {
 inline Code code_of(const torch::stable::Tensor& code, int64_t temporaries, Access access) {
   const bool laid_out = code.dim() == 2 && code.size(1) == 3 && code.is_contiguous();
   STD_TORCH_CHECK(code.scalar_type() == torch::headeronly::ScalarType::Long && laid_out,
-                  "snn_cpu: code must be int64, contiguous and [instructions, 3]");
-  STD_TORCH_CHECK(temporaries >= 0 && temporaries <= kTemporaries, "snn_cpu: a code has 0 to ", kTemporaries,
-                  " temporary rows, not ", temporaries);
+                  "snn_cpu: code must be int64, contiguous and of shape [instructions, 3]");
+  STD_TORCH_CHECK(temporaries >= 0 && temporaries <= kTemporaries, "snn_cpu: a code must use 0 to ", kTemporaries,
+                  " temporary rows, got ", temporaries);
   access.add(temporaries, true, true);
   static_assert(sizeof(Instruction) == 3 * sizeof(int64_t));
   const auto* instructions = reinterpret_cast<const Instruction*>(read<int64_t>(code));
   for (int64_t i = 0; i < code.size(0); ++i) {
     const Instruction& at = instructions[i];
-    STD_TORCH_CHECK(at.operation >= 0 && at.operation < kOperations, "snn_cpu: no operation ", at.operation);
+    STD_TORCH_CHECK(at.operation >= 0 && at.operation < kOperations, "snn_cpu: there is no operation ", at.operation);
     for (int o = 0; o < operands_of(at.operation); ++o) {
       STD_TORCH_CHECK(access.allows(at.operands[o], at.operation == kOpStore), "snn_cpu: instruction ", i,
                       " must not use slot ", at.operands[o]);
@@ -66,7 +66,7 @@ struct Prepared {
 
   Prepared(const torch::stable::Tensor& numbers_, const torch::stable::Tensor& x, const Tensors& states,
            const Tensors& coefficients_) {
-    STD_TORCH_CHECK(x.dim() == 2 && x.size(0) > 0, "snn_cpu: x must be [steps, columns] with a step at least");
+    STD_TORCH_CHECK(x.dim() == 2 && x.size(0) > 0, "snn_cpu: x must be [steps, columns] with at least one step");
     sequence.steps = x.size(0), sequence.columns = x.size(1);
     check_sequence(x, dtype_of<T>, sequence.steps, sequence.columns, "x");
     sequence.x = read<T>(x), sequence.x_stride = x.stride(0);
@@ -150,11 +150,11 @@ struct Gradients {
       : x(over ? grad_spk : pooled_empty({need_x ? made.sequence.steps : 0, made.sequence.columns}, dtype_of<T>)) {
     Sequence<T>& sequence = made.sequence;
     const int64_t steps = sequence.steps, columns = sequence.columns, states = sequence.states;
-    STD_TORCH_CHECK(need_x || !over, "snn_cpu: nothing to write over the gradient of the spikes");
+    STD_TORCH_CHECK(need_x || !over, "snn_cpu: no gradient of x to overwrite the gradient of the spikes");
     if (over) check(x, dtype_of<T>, steps * columns, "the gradient of the spikes");
     STD_TORCH_CHECK(static_cast<int64_t>(grad_states.size()) == states && count >= 0 && count <= kTemporaries,
-                    "snn_cpu: a gradient for each of ", states, " states and 0 to ", kTemporaries, " sums, not ",
-                    grad_states.size(), " and ", count);
+                    "snn_cpu: expected a gradient for each of ", states, " states and 0 to ", kTemporaries,
+                    " sums, got ", grad_states.size(), " and ", count);
     check(checkpoints, dtype_of<T>, (steps - 1) / kSegmentSteps * states * columns, "checkpoints");
     sequence.step = code_of(codes.again, codes.again_temporaries,
                             made.inputs().add(states, true, true).add(1, false, false));

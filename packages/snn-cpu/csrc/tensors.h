@@ -38,7 +38,7 @@ T* write(torch::stable::Tensor& tensor) {
 inline void check(const torch::stable::Tensor& tensor, torch::headeronly::ScalarType dtype, int64_t numel,
                   const char* what) {
   STD_TORCH_CHECK(tensor.scalar_type() == dtype && tensor.numel() == numel && tensor.is_contiguous(), "snn_cpu: ", what,
-                  " must be contiguous, of the dtype of x, and have ", numel, " elements, has ", tensor.numel());
+                  " must be contiguous, of the dtype of x, and have ", numel, " elements; it has ", tensor.numel());
 }
 
 inline void check_axes(const torch::stable::Tensor& tensor, int64_t dim, const char* what) {

@@ -166,9 +166,9 @@ GOOD = {"t": np.array([0, 1]), "x": np.array([0, 4]), "y": np.array([0, 2]), "p"
     ("change", "error", "message"),
     [
         ({"x": np.array([0, 5])}, ValueError, r"events\['x'\] contains 5, but with sensor_size=.* must be 0 to 4"),
-        ({"y": np.array([-1, 0])}, ValueError, r"events\['y'\] holds -1"),
-        ({"p": np.array([0, 2])}, ValueError, r"events\['p'\] holds 2"),
-        ({"p": np.array([-1, 1])}, ValueError, r"events\['p'\] holds -1"),
+        ({"y": np.array([-1, 0])}, ValueError, r"events\['y'\] contains -1"),
+        ({"p": np.array([0, 2])}, ValueError, r"events\['p'\] contains 2"),
+        ({"p": np.array([-1, 1])}, ValueError, r"events\['p'\] contains -1"),
         ({"x": np.array([0.0, 1.0])}, TypeError, r"integers in events\['x'\], got float64"),
         ({"t": np.array([0, np.nan])}, ValueError, "finite times"),
         ({"x": np.array([0])}, ValueError, r"one shape \[events\], got x of \(1,\)"),

@@ -62,11 +62,11 @@ def test_a_path_may_be_text_and_the_tensor_may_be_written_to(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "begins with nothing, but an idx file with 00 00"),
-        (b"\0\0\x08", "begins with 00 00 08, but an idx file with 00 00"),
+        (b"", "begins with nothing, but an idx file begins with 00 00"),
+        (b"\0\0\x08", "begins with 00 00 08, but an idx file begins with 00 00"),
         (
             b"\x89PNG\r\n",
-            "begins with 89 50 4e 47, but an idx file with 00 00, a type .* unpack it, or use a reader for its format",
+            "begins with 89 50 4e 47, but an idx file begins with 00 00, a type .* or use a reader for its format",
         ),
         (b"\0\1\x08\1\0\0\0\0", "begins with 00 01 08 01"),
         (b"\0\0\x0a\1\0\0\0\0", "names the type 0x0A, but idx has only 0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E"),

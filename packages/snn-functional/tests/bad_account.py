@@ -18,9 +18,11 @@ XS = [
     Row("xs", torch.zeros(3), ValueError, r"xs has shape \(3,\); it must be \[num_steps, batch"),
     Row("xs", torch.zeros(3, 0, 4), ValueError, r"xs has shape \(3, 0, 4\); it must be"),
     Row("xs", torch.zeros(2, 1, 3) * 1j, TypeError, "xs has dtype torch.complex64; pass real numbers"),
-    Row("xs", torch.full((2, 1, 3), math.nan), ValueError, "the input of the layer '' holds NaN, .*; ", named="input"),
-    Row("lengths", [3], ValueError, r"lengths holds 3; with 2 steps it lies in \[1, 2\]"),
-    Row("lengths", [0], ValueError, r"lengths holds 0; with 2 steps it lies in \[1, 2\]"),
+    Row(
+        "xs", torch.full((2, 1, 3), math.nan), ValueError, "the input of the layer '' contains NaN, .*; ", named="input"
+    ),
+    Row("lengths", [3], ValueError, r"lengths contains 3; with 2 steps, a length must be in \[1, 2\]"),
+    Row("lengths", [0], ValueError, r"lengths contains 0; with 2 steps, a length must be in \[1, 2\]"),
     Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* needs one length per sample, \[1\]"),
     Row("lengths", [1.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
 ]

@@ -57,9 +57,14 @@ X, LABELS = torch.rand(5, 4, generator=torch.Generator().manual_seed(0)), torch.
 DATA = [
     Row("data", [1.0], TypeError, r"data is a list; pass a tensor \[samples, \.\.\.\], or a pair"),
     Row("data", torch.zeros(5, 4).long(), TypeError, "data has dtype torch.int64; pass floating-point numbers"),
-    Row("data", torch.zeros(5), ValueError, r"data has shape \(5,\); it must be \[samples, \.\.\.\], none of them 0"),
+    Row(
+        "data",
+        torch.zeros(5),
+        ValueError,
+        r"data has shape \(5,\); it must be \[samples, \.\.\.\], with no axis of size 0",
+    ),
     Row("data", torch.zeros(0, 4), ValueError, r"data has shape \(0, 4\); it must be"),
-    Row("data", torch.full((5, 4), math.nan), ValueError, "data holds NaN or infinity; leave those"),
+    Row("data", torch.full((5, 4), math.nan), ValueError, "data contains NaN or infinity; leave those"),
     Row("data", torch.rand(5, 3), ValueError, r"that cannot take data, \[3\] of torch.float32: "),
     Row("data", X.double(), ValueError, r"that cannot take data, \[4\] of torch.float64: "),
     Row("data", (X, [0, 1, 2, 0, 1]), TypeError, "the labels of data are a list; pass an integer tensor"),
@@ -98,7 +103,7 @@ NETS = [
 ]
 ACTIVATIONS = [
     Row("net", nn.Sequential(nn.Linear(4, 3)), ValueError, r"net is a Sequential without nn\.ReLU; there is nothing"),
-    Row("net", spoiled(), ValueError, "the input of '3' in net holds NaN or infinity; look at"),
+    Row("net", spoiled(), ValueError, "the input of '3' in net contains NaN or infinity; look at"),
     Row("net", dead(), ValueError, "net has an activation whose threshold would be 0, '1': "),
 ]
 
@@ -121,7 +126,7 @@ CASES = {
                 "data",
                 (X, LABELS + 1),
                 ValueError,
-                "the labels of data reach from 1 to 3; net has 3 classes, counted from 0",
+                "the labels of data range from 1 to 3; net has 3 classes, counted from 0",
             ),
             Row(
                 "data",
@@ -132,8 +137,8 @@ CASES = {
             Row("method", 3, TypeError, "method is 3; pass 'percentile', 'max', 'qcfs'"),
             Row("method", "mean", ValueError, "method is 'mean'; pass 'percentile', 'max', 'qcfs'"),
             Row("percentile", "99", TypeError, "percentile is '99'; pass a number"),
-            Row("percentile", 0, ValueError, r"percentile is 0\.0; it must lie in \(0, 100\]"),
-            Row("percentile", 100.5, ValueError, r"percentile is 100\.5; it must lie in"),
+            Row("percentile", 0, ValueError, r"percentile is 0\.0; it must be in \(0, 100\]"),
+            Row("percentile", 100.5, ValueError, r"percentile is 100\.5; it must be in"),
             Row("percentile", 10, ValueError, "10 % of its values in data are 0; pass a higher .*'max'"),
             Row(
                 "percentile", 99, ValueError, "percentile is 99 with method='max'; it belongs", others={"method": "max"}

@@ -37,7 +37,7 @@ def limit(name):
         Row(name, -0.5, ValueError, f"{name} is -0.5; "),
         Row(name, math.nan, ValueError, f"{name} is nan; "),
     ]
-    return [*rows, Row(name, 1.5, ValueError, f"{name} is 1.5; .* must lie in")] if name in SHARES else rows
+    return [*rows, Row(name, 1.5, ValueError, f"{name} is 1.5; .* must be in")] if name in SHARES else rows
 
 
 CASES = {

@@ -114,7 +114,7 @@ def learner(kind):
         Row("reward", torch.ones(6), ValueError, r"reward has shape \(6,\); "),
         Row("reward", torch.ones(2, device="meta"), ValueError, "reward is on meta, .*; pass reward"),
         Row("reward", math.nan, ValueError, "reward is nan; it must be finite"),
-        Row("reward", torch.tensor([1.0, -math.inf]), ValueError, "reward holds -inf; pass finite numbers"),
+        Row("reward", torch.tensor([1.0, -math.inf]), ValueError, "reward contains -inf; pass finite numbers"),
     ]
     return Case(
         (kind, kind.step),

@@ -64,7 +64,7 @@ NAN = torch.full((1, 1, 3), math.nan)
 def number(name):
     """Rows of a number of operations."""
     return [
-        Row(name, -1, ValueError, f"{name} is -1; a number of operations is at least 0"),
+        Row(name, -1, ValueError, f"{name} is -1; a number of operations must be at least 0"),
         Row(name, 1.5, TypeError, rf"{name} is 1\.5; pass a number of operations, an int"),
         Row(name, True, TypeError, f"{name} is True; pass"),
     ]
@@ -73,7 +73,7 @@ def number(name):
 def energy(name):
     """Rows of an energy."""
     return [
-        Row(name, -1, ValueError, f"{name} is -1; an energy in joules is at least 0"),
+        Row(name, -1, ValueError, f"{name} is -1; an energy in joules must be at least 0"),
         Row(name, math.nan, ValueError, f"{name} is nan; it must be finite"),
         Row(name, math.inf, ValueError, f"{name} is inf; it must be finite"),
         Row(name, "1 pJ", TypeError, f"{name} is '1 pJ'; pass an energy in joules"),
@@ -120,7 +120,7 @@ CASES = {
         [
             WATCHED[0],
             NO_LAYER,
-            Row("x", NAN[0], ValueError, "the input of the layer '' holds NaN, .*; ", named="input"),
+            Row("x", NAN[0], ValueError, "the input of the layer '' contains NaN, .*; ", named="input"),
         ],
     ),
     "synops": Case(
@@ -132,10 +132,10 @@ CASES = {
             NO_LAYER,
             Row("xs", [1.0], TypeError, r"xs is a list; pass a torch\.Tensor"),
             Row("xs", torch.ones(0, 1, 3), ValueError, r"xs has shape \(0, 1, 3\); it must be \[num_steps"),
-            Row("lengths", [2], ValueError, r"lengths holds 2; with 1 steps it lies in \[0, 1\]"),
+            Row("lengths", [2], ValueError, r"lengths contains 2; with 1 steps, a length must be in \[0, 1\]"),
             Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* takes one per sample, \[1\]"),
             Row("lengths", [1.0], TypeError, r"lengths is torch\.float32; .* integers: pass lengths\.long"),
-            Row("xs", NAN, ValueError, "the input of the layer '' holds NaN, .*; ", named="input"),
+            Row("xs", NAN, ValueError, "the input of the layer '' contains NaN, .*; ", named="input"),
         ],
     ),
     "SynapticOperations": Case(
@@ -180,7 +180,12 @@ CASES = {
             Row("memories", 3, TypeError, r"memories is 3; pass a tuple of pairs \(bytes, joules\)"),
             Row("memories", ((1, 2, 3),), TypeError, r"memories is \(\(1, 2, 3\),\); pass a tuple of pairs"),
             Row("memories", (("1", 2),), TypeError, "memories is '1'; pass a number of bytes", named="memories"),
-            Row("memories", ((math.inf, -1),), ValueError, "memories holds -1; an energy in joules is at least 0"),
+            Row(
+                "memories",
+                ((math.inf, -1),),
+                ValueError,
+                "memories contains -1; an energy in joules must be at least 0",
+            ),
             Row("memories", ((64, 1),), ValueError, r"memories is \(\(64, 1\),\); their bytes must grow, up to inf"),
             Row("memories", ((64, 1), (8, 1), (math.inf, 2)), ValueError, "memories is .*; their bytes must grow"),
         ],

@@ -97,7 +97,7 @@ NETS = [
     cannot(
         nn.Sequential(nn.Sequential(wide_layer(2.0**24))),
         ValueError,
-        r"0\.0 \(Linear\) computes integers up to 33554432, and torch.float32 is exact up to 16777216; .*net.double",
+        r"0\.0 \(Linear\) computes integers up to 33554432, but torch.float32 is exact up to 16777216; .*net.double",
         "Linear",
     ),
     # 3 (2^23 + 256) + 2^10 + 2^10: decay, membrane and threshold, input, and threshold, in units of 2^-10
@@ -135,7 +135,12 @@ CASES = {
             Row("levels", torch.ones(3, dtype=torch.complex64), TypeError, r"levels is torch\.complex64; "),
             Row("levels", torch.ones(3, 1), ValueError, r"levels has shape \(3, 1\); pass one number for each level"),
             Row("levels", torch.ones(0), ValueError, r"levels has shape \(0,\); "),
-            Row("levels", torch.tensor([0.0, math.nan]), ValueError, "levels holds nan; a level is a finite number"),
+            Row(
+                "levels",
+                torch.tensor([0.0, math.nan]),
+                ValueError,
+                "levels contains nan; a level must be a finite number",
+            ),
         ],
     ),
     "state_quant": Case(
@@ -191,7 +196,7 @@ CASES = {
             Row("rounding", "up", ValueError, "rounding is 'up'; pass 'nearest' or 'floor'"),
             Row("rounding", None, ValueError, "rounding is None; pass"),
             *numbers("x"),
-            Row("x", torch.tensor([1.0, math.nan]), ValueError, "x holds NaN, .*; remove it first"),
+            Row("x", torch.tensor([1.0, math.nan]), ValueError, "x contains NaN, .*; remove it first"),
             Row(
                 "num_bits",
                 10,
@@ -220,7 +225,7 @@ CASES = {
                 "x",
                 torch.full((1, 3), -2),
                 ValueError,
-                "x holds an integer of magnitude 2; .* takes up to 1",
+                "x contains an integer of magnitude 2; .* takes up to 1",
                 "magnitude",
             ),
             Row(

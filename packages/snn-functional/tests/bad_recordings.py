@@ -19,8 +19,8 @@ NAN = torch.full_like(SPK, math.nan)
 STEPS = [
     Row("lengths", [1, 2, 3], ValueError, "lengths and mask are both given; pass one", others={"mask": EVERY}),
     Row("lengths", [1], ValueError, r"lengths has shape \(1,\); .* one length per sample, \[3\]"),
-    Row("lengths", [0, 1, 2], ValueError, r"lengths holds 0; with 7 steps it lies in \[1, 7\]"),
-    Row("lengths", [1, 8, 2], ValueError, "lengths holds 8"),
+    Row("lengths", [0, 1, 2], ValueError, r"lengths contains 0; with 7 steps, a length must be in \[1, 7\]"),
+    Row("lengths", [1, 8, 2], ValueError, "lengths contains 8"),
     Row("lengths", [1.0, 2.0, 3.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
     Row("lengths", "abc", TypeError, "lengths is 'abc'; pass one int for each sample", named="lengths"),
     Row("mask", torch.ones(7, 3), TypeError, r"mask is torch\.float32; pass a bool tensor"),
@@ -33,10 +33,10 @@ LABELS = [
     Row("targets", [3, 0, 1], TypeError, r"targets is a list; pass a torch\.Tensor"),
     Row("targets", TARGETS.float(), TypeError, r"targets has dtype torch\.float32; .* integers: pass targets\.long"),
     Row("targets", TARGETS.bool(), TypeError, r"targets has dtype torch\.bool"),
-    Row("targets", TARGETS[:2], ValueError, r"targets has shape \(2,\); .* one label a sample, \[3\]"),
+    Row("targets", TARGETS[:2], ValueError, r"targets has shape \(2,\); .* one label per sample, \[3\]"),
     Row("targets", torch.eye(4, dtype=torch.int64)[TARGETS], ValueError, r"targets has shape \(3, 4\)"),
-    Row("targets", TARGETS + 1, ValueError, r"targets holds 4; with 4 classes a label lies in \[0, 3\]"),
-    Row("targets", TARGETS - 1, ValueError, "targets holds -1"),
+    Row("targets", TARGETS + 1, ValueError, r"targets contains 4; with 4 classes, a label must be in \[0, 3\]"),
+    Row("targets", TARGETS - 1, ValueError, "targets contains -1"),
     Row("targets", TARGETS.to("meta"), ValueError, r"targets is on meta, .* on cpu; pass targets\.to"),
 ]
 POPULATION = [
@@ -52,16 +52,18 @@ POPULATION = [
             (3, ValueError, "spk_out has 4 outputs, not a multiple of num_classes=3; .* groups of equal size"),
         )
     ],
-    Row("targets", TARGETS, ValueError, "holds 3; with 2 classes", others={"population_code": True, "num_classes": 2}),
+    Row(
+        "targets", TARGETS, ValueError, "contains 3; with 2 classes", others={"population_code": True, "num_classes": 2}
+    ),
 ]
 OPTIONS = [
     Row("reduction", "average", ValueError, "reduction is 'average'; choose one of 'mean', 'sum', 'none'"),
     Row("reduction", None, ValueError, "reduction is None"),
-    Row("weight", "heavy", TypeError, "weight is 'heavy'; pass a tensor with one number a class"),
+    Row("weight", "heavy", TypeError, "weight is 'heavy'; pass a tensor with one number per class"),
     Row("weight", torch.ones(4, dtype=torch.complex64), TypeError, r"weight has dtype torch\.complex64; pass real"),
-    Row("weight", torch.tensor([1.0, -1.0]), ValueError, r"weight holds -1\.0; pass finite numbers of at least 0"),
-    Row("weight", [1.0, math.inf], ValueError, "weight holds inf; pass finite numbers"),
-    Row("weight", [1.0, math.nan], ValueError, "weight holds nan; pass finite numbers"),
+    Row("weight", torch.tensor([1.0, -1.0]), ValueError, r"weight contains -1\.0; pass finite numbers of at least 0"),
+    Row("weight", [1.0, math.inf], ValueError, "weight contains inf; pass finite numbers"),
+    Row("weight", [1.0, math.nan], ValueError, "weight contains nan; pass finite numbers"),
     Row("weight", torch.ones(2, 2), ValueError, r"weight has shape \(2, 2\); .*\[num_classes\]"),
     Row("weight", 1.0, ValueError, r"weight has shape \(\); .*\[num_classes\]", "weight has shape"),
     Row("weight", torch.ones(3), ValueError, "weight has 3 entries for 4 classes; give one per class"),
@@ -74,7 +76,7 @@ def recording(name: str) -> list[Row]:
         Row("spk_out", [1.0], TypeError, rf"{name} is a list; pass a torch\.Tensor", named=name),
         Row("spk_out", SPK.to(torch.complex64), TypeError, rf"{name} has dtype torch\.complex64; .* real", named=name),
         Row("spk_out", SPK[0], ValueError, rf"{name} has shape \(3, 4\); it must be \[num_steps, batch", named=name),
-        Row("spk_out", SPK[:0], ValueError, rf"{name} has shape \(0, 3, 4\); .* none of them 0", named=name),
+        Row("spk_out", SPK[:0], ValueError, rf"{name} has shape \(0, 3, 4\); .* with no axis of size 0", named=name),
         Row("spk_out", SPK[:, :0], ValueError, rf"{name} has shape \(7, 0, 4\)", named=name),
         Row("spk_out", SPK[..., :0], ValueError, rf"{name} has shape \(7, 3, 0\)", named=name),
     ]
@@ -104,7 +106,7 @@ def number(name: str, *more: Row) -> list[Row]:
 
 def share(name: str) -> list[Row]:
     """Rows of a number from 0 to 1."""
-    return number(name, *[Row(name, x, ValueError, rf"{name} is {x}; .* must lie in \[0, 1\]") for x in (-0.1, 1.5)])
+    return number(name, *[Row(name, x, ValueError, rf"{name} is {x}; .* must be in \[0, 1\]") for x in (-0.1, 1.5)])
 
 
 def times(name: str) -> list[Row]:
@@ -146,11 +148,11 @@ CASES = {
         *number("on_target"),
         *number("off_target"),
         Row("weight", [1.0], ValueError, "weight is given with time_var_targets=True; ", "weight is given", EACH),
-        Row("targets", TARGETS, ValueError, r"targets has shape \(3,\); .* it is \[7, 3, 4\] or", others=EACH),
+        Row("targets", TARGETS, ValueError, r"targets has shape \(3,\); .* it must be \[7, 3, 4\] or", others=EACH),
         Row("targets", SPK[:3], ValueError, r"targets has shape \(3, 3, 4\); .*\[7, 3\]", others=EACH),
         Row("targets", SPK.to(torch.complex64), TypeError, "complex64; a membrane is a real", others=EACH),
         Row("targets", [1], TypeError, r"targets is a list; pass a torch\.Tensor", others=EACH),
-        Row("targets", torch.full((7, 3), 9), ValueError, "targets holds 9; with 4 classes", others=EACH),
+        Row("targets", torch.full((7, 3), 9), ValueError, "targets contains 9; with 4 classes", others=EACH),
         Row("targets", torch.zeros(2, 3).long(), ValueError, r"targets has shape \(2, 3\); .*\[7, 3\]", others=EACH),
     ),
     "mse_temporal_loss": loss(
@@ -195,7 +197,7 @@ CASES = {
             lambda: {"spk_out": SPK, "targets": TARGETS},
             [
                 *recording("spk_out"),
-                Row("spk_out", NAN, ValueError, "spk_out holds NaN, .*; look for its source in the net"),
+                Row("spk_out", NAN, ValueError, "spk_out contains NaN, .*; look for its source in the net"),
                 *LABELS,
                 *STEPS,
                 *(POPULATION if name == "accuracy_rate" else ()),
@@ -226,8 +228,8 @@ CASES = {
                 Row("spk", [1.0], TypeError, r"spk is a list; pass a torch\.Tensor"),
                 Row("spk", SPK.to(torch.complex64), TypeError, r"spk has dtype torch\.complex64; .* real"),
                 Row("spk", SPK[0, 0], ValueError, r"spk has shape \(4,\); it must be \[num_steps, batch, \.\.\.\]"),
-                Row("spk", SPK[:0], ValueError, r"spk has shape \(0, 3, 4\); .* none of them 0"),
-                Row("spk", NAN, ValueError, "spk holds NaN, .*; look for its source in the net"),
+                Row("spk", SPK[:0], ValueError, r"spk has shape \(0, 3, 4\); .* with no axis of size 0"),
+                Row("spk", NAN, ValueError, "spk contains NaN, .*; look for its source in the net"),
                 *STEPS,
                 *rows,
             ],

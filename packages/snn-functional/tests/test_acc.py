@@ -82,7 +82,7 @@ def test_nan_is_refused_wherever_it_counts(accuracy, step, dtype):
     spk = torch.ones(3, 2, 2, dtype=dtype)
     spk[step, 1, 0] = math.nan
     targets = torch.tensor([0, 0])
-    with pytest.raises(ValueError, match="spk_out holds NaN"):
+    with pytest.raises(ValueError, match="spk_out contains NaN"):
         accuracy(spk, targets)
     if step:
         assert accuracy(spk, targets, lengths=[3, step]) == 1

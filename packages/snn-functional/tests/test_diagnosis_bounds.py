@@ -33,7 +33,7 @@ def test_values_at_either_end_are_counted():
     (finding,) = at_bounds(well(neuron))
     assert (finding.module, finding.severity, finding.value) == ("1", "warning", 3)
     assert finding.message.startswith(
-        "3 of 9 values of 'rho' lie within 0.1 % of an end of their range, 1 at 0.2 and 2 at 0.8: "
+        "3 of 9 values of 'rho' are within 0.1 % of an end of their range, 1 at 0.2 and 2 at 0.8: "
     )
     assert "snn.bounded(neuron, 'rho', low=..., high=...)" in finding.remedy
 
@@ -42,7 +42,7 @@ def test_the_first_reported_value_is_a_limit():
     neuron = adaptive([0.0005, 0.0015, 0.5, 0.5, 0.5, 0.5, 0.9985, 0.9995, 0.9999])
     (finding,) = at_bounds(well(neuron), bound=0.01)
     assert finding.value == 5
-    assert finding.message.startswith("5 of 9 values of 'rho' lie within 1 % of")
+    assert finding.message.startswith("5 of 9 values of 'rho' are within 1 % of")
     assert at_bounds(well(neuron), bound=0.0) == []
     with pytest.raises(ValueError, match="bound is 2"):
         Limits(bound=2)

@@ -54,7 +54,7 @@ def test_the_wanted_count_is_the_whole_part_of_steps_times_rate():
 
 
 def test_the_wanted_count_of_a_population_is_that_of_all_its_neurons():
-    # 3 neurons a class, 7 steps: int(7 x 0.8 x 3) = 16 (and not 3 x 5), int(7 x 0.1 x 3) = 2. Silence costs
+    # 3 neurons per class, 7 steps: int(7 x 0.8 x 3) = 16 (and not 3 x 5), int(7 x 0.1 x 3) = 2. Silence costs
     # (16^2 + 2^2) / 2 / 7 = 130 / 7.
     loss_fn = mse_count_loss(0.8, 0.1, population_code=True, num_classes=2)
     assert loss_fn(torch.zeros(7, 1, 6), torch.tensor([1])).item() == pytest.approx(130 / 7)

@@ -75,5 +75,5 @@ def test_a_neuron_learns_through_its_grid():
 def test_nan_stays_nan_and_is_not_an_integer():
     quantize = quant.fixed_point(8, 4)
     assert quantize(torch.tensor([NAN])).isnan().all()
-    with pytest.raises(ValueError, match="x holds NaN"):
+    with pytest.raises(ValueError, match="x contains NaN"):
         quantize.integers(torch.tensor([1.0, NAN]))

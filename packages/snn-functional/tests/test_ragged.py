@@ -143,7 +143,7 @@ def test_targets_of_steps_that_do_not_count_do_not_matter(dtype, masked, seed, s
 
 def test_a_label_of_a_step_that_counts_is_checked():
     mem, labels = torch.rand(3, 2, 4), torch.tensor([[0, 1], [2, -1], [1, -2]])
-    with pytest.raises(ValueError, match="targets holds -1; with 4 classes"):
+    with pytest.raises(ValueError, match="targets contains -1; with 4 classes"):
         mse_membrane_loss(time_var_targets=True)(mem, labels, lengths=[3, 2])
 
 

@@ -250,9 +250,9 @@ def test_labels_that_do_not_fit_are_named():
 @pytest.mark.parametrize(
     ("labels", "error", "text"),
     [
-        (LABELS + 1, ValueError, r"labels holds 5; with 5 classes a label lies in \[0, 4\]"),
-        (LABELS - 1, ValueError, "labels holds -1; with 5 classes"),
-        (torch.where(LABELS == 2, -100, LABELS).int(), ValueError, "labels holds -100; with 5 classes"),
+        (LABELS + 1, ValueError, r"labels contains 5; with 5 classes, a label must be in \[0, 4\]"),
+        (LABELS - 1, ValueError, "labels contains -1; with 5 classes"),
+        (torch.where(LABELS == 2, -100, LABELS).int(), ValueError, "labels contains -100; with 5 classes"),
         (LABELS.float(), TypeError, r"labels has dtype torch.float32; labels are integers: pass labels.long\(\)"),
         (LABELS > 2, TypeError, "labels has dtype torch.bool"),
     ],

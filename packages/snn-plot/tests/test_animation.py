@@ -157,7 +157,7 @@ def test_arguments_for_a_writer_that_is_not_there_are_refused():
 
 @pytest.mark.parametrize("fps", [0, -1.0, float("inf"), float("nan")])
 def test_a_number_of_frames_a_second_that_is_none_is_refused(fps):
-    with pytest.raises(ValueError, match="fps in frames a second, greater than 0"):
+    with pytest.raises(ValueError, match="fps in frames per second, greater than 0"):
         drop(film()).save("film.gif", fps=fps)
 
 

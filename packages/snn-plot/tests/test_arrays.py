@@ -48,7 +48,7 @@ def test_a_conjugated_view_of_real_numbers_is_read():
 
 @pytest.mark.parametrize("data", [["a", "b"], {"spk": 1}, None, np.array([1j]), torch.tensor([1j])])
 def test_values_that_are_not_real_numbers_are_refused(data):
-    with pytest.raises(TypeError, match="spk must hold real numbers"):
+    with pytest.raises(TypeError, match="spk must contain real numbers"):
         to_array(data, "spk")
 
 

@@ -113,5 +113,7 @@ def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):
 
 
 def test_negative_numbers_of_events_are_refused(ax):
-    with pytest.raises(ValueError, match=r"frames must hold numbers of events, 0 or more, got -1.* separate channels"):
+    with pytest.raises(
+        ValueError, match=r"frames must contain numbers of events, 0 or more, got -1.* separate channels"
+    ):
         event_frames(torch.tensor([[[1, -1]]]), ax=ax)

@@ -37,9 +37,9 @@ def bad(name):
     """Bad data for a plot: its kind, the error's type and what the message says."""
     good = PLOTS[name].data[BY_NAME[name]] if name in BY_NAME else PLOTS[name].data
     array = torch.as_tensor(good).double().numpy().copy()
-    yield "text", wrapped(name, np.full(array.shape, "a").tolist()), TypeError, "must hold real numbers"
-    yield "complex", wrapped(name, torch.tensor(array).to(torch.complex64)), TypeError, "must hold real numbers"
-    yield "none inside", wrapped(name, [None] * 3), TypeError, "must hold real numbers"
+    yield "text", wrapped(name, np.full(array.shape, "a").tolist()), TypeError, "must contain real numbers"
+    yield "complex", wrapped(name, torch.tensor(array).to(torch.complex64)), TypeError, "must contain real numbers"
+    yield "none inside", wrapped(name, [None] * 3), TypeError, "must contain real numbers"
     yield "empty", wrapped(name, array[:0]), ValueError, "got \\[0|mem is empty"
     if name not in GAPS:
         for value in (float("nan"), float("inf"), -float("inf")):

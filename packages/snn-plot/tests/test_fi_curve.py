@@ -101,7 +101,7 @@ def test_a_noisy_neuron_leaves_the_generator_as_it_was(ax):
         (lambda xs: xs[0], ValueError, r"for inputs \[9, 2, 1\], got \[2, 1\]"),
         (lambda xs: xs.transpose(0, 1), ValueError, r"got \[2, 9, 1\]"),
         (lambda xs: xs[..., :0], ValueError, r"got \[9, 2, 0\]"),
-        (lambda xs: xs * float("nan"), ValueError, "spikes holds 18 values that are NaN"),
+        (lambda xs: xs * float("nan"), ValueError, "spikes contains 18 values that are NaN"),
     ],
 )
 def test_functions_that_give_no_spikes_are_refused(ax, respond, error, message):

@@ -47,9 +47,9 @@ def test_a_history_without_values_or_of_another_shape_is_refused(history):
 
 
 def test_values_that_are_not_numbers_are_refused(ax):
-    with pytest.raises(TypeError, match=r"^history\['loss'\] must hold real numbers"):
+    with pytest.raises(TypeError, match=r"^history\['loss'\] must contain real numbers"):
         training_curve({"loss": ["low"]}, ax=ax)
-    with pytest.raises(TypeError, match=r"^history must hold real numbers, got NoneType"):
+    with pytest.raises(TypeError, match=r"^history must contain real numbers, got NoneType"):
         training_curve(None, ax=ax)
     with pytest.raises(ValueError, match=r"needs history of shape \[epochs\], one value or more, got \[1, 1\]"):
         training_curve([[1.0]], ax=ax)

@@ -17,10 +17,14 @@ TENSOR = [
     ),
     (torch.eye(3).to_sparse(), TypeError, "{0} has layout torch.sparse_coo; spikes are dense: pass {0}.to_dense()"),
 ]
-NAN = [(torch.tensor([0.5, math.nan]), ValueError, "{0} holds NaN, which no spike can stand for; replace it first")]
+NAN = [(torch.tensor([0.5, math.nan]), ValueError, "{0} contains NaN, which no spike can stand for; replace it first")]
 SIZED = [*TENSOR, *NAN]
 UNIT = [
-    (torch.tensor([0.5, value]), ValueError, f"{{0}} lie in [{low}, {high}]; {{1}} needs them in [0, 1]: rescale them")
+    (
+        torch.tensor([0.5, value]),
+        ValueError,
+        f"{{0}} has values in [{low}, {high}]; {{1}} needs them in [0, 1]: rescale them",
+    )
     for value, low, high in ((-0.5, -0.5, 0.5), (1.5, 0.5, 1.5), (math.nan, math.nan, math.nan))
 ]
 NO_TIME = [(torch.tensor(1.0), ValueError, "{0} is a single number; ")]
@@ -34,12 +38,12 @@ NUMBER = [
     (math.inf, ValueError, "{0} is inf; it must be finite"),
     *TOO_LARGE,
 ]
-SHARE = [*NUMBER, (1.5, ValueError, "{0} is 1.5; it is a share of the steps and must lie in [0, 1]")]
+SHARE = [*NUMBER, (1.5, ValueError, "{0} is 1.5; it is a share of the steps and must be in [0, 1]")]
 FACTOR = [
     (1j, TypeError, "{0} is 1j; pass a number"),
     (torch.tensor(1j), TypeError, "{0} is tensor(0.+1.j); pass a number"),
-    (math.nan, ValueError, "{0} holds nan; NaN and infinity are not probabilities: pass finite numbers"),
-    (-math.inf, ValueError, "{0} holds -inf; NaN and infinity are not probabilities: pass finite numbers"),
+    (math.nan, ValueError, "{0} contains nan; NaN and infinity are not probabilities: pass finite numbers"),
+    (-math.inf, ValueError, "{0} contains -inf; NaN and infinity are not probabilities: pass finite numbers"),
     *TOO_LARGE,
     (torch.ones(5), ValueError, "{0} has shape (5,), which does not broadcast to ("),
     (torch.ones(2, 9, 1, 1), ValueError, "{0} has shape (2, 9, 1, 1), which does not broadcast to ("),
@@ -52,17 +56,25 @@ STEPS = [
 NEEDED = [*STEPS, (0, ValueError, "{0} is not given")]
 AT_LEAST_ONE = [*STEPS, (0, ValueError, "{0} is 0; it must be at least 1")]
 CONSTANT_THRESHOLD = [
-    (value, ValueError, f"threshold is {value}; it must lie between 0 and 1, both excluded") for value in (0, 1, -0.5)
+    (value, ValueError, f"threshold is {value}; it must be between 0 and 1, both excluded") for value in (0, 1, -0.5)
 ]
 NO_CLASSES = [
-    (torch.tensor(label), ValueError, f"targets holds {label}; with num_classes=3 a label is a whole number in [0, 2]")
+    (
+        torch.tensor(label),
+        ValueError,
+        f"targets contains {label}; with num_classes=3, a label must be a whole number in [0, 2]",
+    )
     for label in (3, -1, 0.5, math.nan)
 ]
 NO_SPIKES = [
     (torch.tensor(1.0), ValueError, "spikes has shape (); it needs a time axis, [T, *shape] with T >= 1"),
     (torch.zeros(0, 3), ValueError, "spikes has shape (0, 3); it needs a time axis, [T, *shape] with T >= 1"),
     *[
-        (torch.tensor([1.0, value]), ValueError, f"spikes holds {value}; a spike is 0 or 1: pass spikes == on_target")
+        (
+            torch.tensor([1.0, value]),
+            ValueError,
+            f"spikes contains {value}; a spike is 0 or 1: pass spikes == on_target",
+        )
         for value in (0.5, -1.0, 2.0, math.nan)
     ],
 ]
@@ -99,7 +111,7 @@ ARGUMENTS = {
     "dt": [
         *NUMBER,
         (0, ValueError, "{0} is 0; it is the duration of a step in seconds and must be above 0"),
-        (0.5, ValueError, "with {0}=0.5 s a rate is at least 0 and at most 2.0 Hz: lower dt or rate"),
+        (0.5, ValueError, "with {0}=0.5 s, a rate must be at least 0 and at most 2.0 Hz: lower dt or rate"),
     ],
     "correct_rate": [*SHARE, (0.125, ValueError, "incorrect_rate is 0.25, above {0}=0.125; swap them")],
     "incorrect_rate": [*SHARE, (0.75, ValueError, "{0} is 0.75, above correct_rate=0.5; swap them")],

@@ -32,7 +32,7 @@ OF_ITS_OWN = {
             (
                 torch.tensor(hertz),
                 ValueError,
-                f"{{0}} lies in [{hertz}, {hertz}] Hz; with dt=0.001 s a rate is at least 0",
+                f"{{0}} has values in [{hertz}, {hertz}] Hz; with dt=0.001 s, a rate must be at least 0",
             )
             for hertz in (-1.0, 1001.0, math.inf, math.nan)
         ],
@@ -47,12 +47,12 @@ OF_ITS_OWN = {
         (
             torch.tensor([0, 2]),
             ValueError,
-            "{0} lie in [0.0, 2.0], outside of low=0 and high=1; widen these, or clamp data",
+            "{0} has values in [0.0, 2.0], outside of low=0 and high=1; widen these, or clamp data",
         ),
     ],
     ("decode_rate", "gain"): [
         *FACTOR,
-        (0, ValueError, "{0} is 0; spikes drawn with it tell nothing about the value: pass"),
+        (0, ValueError, "{0} is 0; spikes drawn with it say nothing about the value: pass"),
     ],
     ("latency_interpolate", "on_target"): [
         *NUMBER,
@@ -60,14 +60,22 @@ OF_ITS_OWN = {
     ],
     ("latency_interpolate", "spike_time"): [
         *TENSOR,
-        (torch.tensor([1, -2]), ValueError, "{0} holds -2.0; a spike time is a step, at least 0"),
-        (torch.tensor([1, math.nan]), ValueError, "{0} holds nan; a spike time is a step, at least 0"),
+        (torch.tensor([1, -2]), ValueError, "{0} contains -2.0; a spike time is a step, at least 0"),
+        (torch.tensor([1, math.nan]), ValueError, "{0} contains nan; a spike time is a step, at least 0"),
     ],
     ("rate_interpolate", "spike_time"): [
         *TENSOR,
-        (torch.zeros(2, 3), ValueError, "{0} has shape (2, 3); it holds the times of one neuron, [N]: pass one row"),
+        (
+            torch.zeros(2, 3),
+            ValueError,
+            "{0} has shape (2, 3); it must contain the times of one neuron, [N]: pass one row",
+        ),
         *[
-            (torch.tensor([0.0, time]), ValueError, f"{{0}} holds {time}; with num_steps=7 a spike time lies in [0, 6]")
+            (
+                torch.tensor([0.0, time]),
+                ValueError,
+                f"{{0}} contains {time}; with num_steps=7, a spike time must be in [0, 6]",
+            )
             for time in (-1.0, 7.0, math.nan)
         ],
     ],
@@ -141,7 +149,7 @@ def test_one_zero_among_many_gains_is_refused():
 
 
 def test_an_offset_is_checked_for_any_gain():
-    with pytest.raises(ValueError, match="offset holds nan"):
+    with pytest.raises(ValueError, match="offset contains nan"):
         snn_spikegen.rate(X, 5, gain=0.5, offset=float("nan"))
 
 

@@ -74,23 +74,26 @@ def test_a_device_that_checks_by_itself_gives_the_same(case, request):
 
 LOW = {"data": X - 1, "num_steps": 7}
 WRONG = {
-    "rate": ({"data": X * torch.nan, "num_steps": 7}, "data holds NaN"),
-    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain holds a number that is not finite"),
-    "poisson": ({"rate": X * 1001, "num_steps": 7}, "rate lies outside; with dt=0.001 s"),
-    "latency": (LOW, r"data lie outside of \[0, 1\]"),
+    "rate": ({"data": X * torch.nan, "num_steps": 7}, "data contains NaN"),
+    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain contains a number that is not finite"),
+    "poisson": ({"rate": X * 1001, "num_steps": 7}, "rate has values out of range; with dt=0.001 s"),
+    "latency": (LOW, r"data has values outside \[0, 1\]"),
     "latency late": ({"data": X, "num_steps": 7}, "a spike comes after the last of 7 steps; raise num_steps"),
-    "latency_code": ({"data": X * 3 - 1, "num_steps": 7, "first_spike_time": 2}, "data lie on both sides"),
-    "latency_interpolate": ({"spike_time": X - 2, "num_steps": 7}, "spike_time lie outside"),
-    "delta": ({"data": X * torch.nan}, "data holds NaN"),
-    "phase": (LOW, "data lie outside"),
-    "burst": (LOW, "data lie outside"),
-    "population": ({"data": X - 1, "num_neurons": 4}, "data lie outside"),
-    "decode_rate": ({"spikes": X}, "spikes holds values other than 0 and 1"),
+    "latency_code": ({"data": X * 3 - 1, "num_steps": 7, "first_spike_time": 2}, "data has values on both sides"),
+    "latency_interpolate": ({"spike_time": X - 2, "num_steps": 7}, "spike_time has values outside"),
+    "delta": ({"data": X * torch.nan}, "data contains NaN"),
+    "phase": (LOW, "data has values outside"),
+    "burst": (LOW, "data has values outside"),
+    "population": ({"data": X - 1, "num_neurons": 4}, "data has values outside"),
+    "decode_rate": ({"spikes": X}, "spikes contains values other than 0 and 1"),
     "decode_rate gain": ({"spikes": X.round(), "gain": X[0] * 0}, "gain is 0"),
     "decode_latency": ({"spikes": torch.eye(3), "first_spike_time": 1}, "spikes come before first_spike_time=1"),
-    "to_one_hot": ({"targets": LABELS, "num_classes": 2}, "targets holds a value that is not a label; with 2 classes"),
+    "to_one_hot": (
+        {"targets": LABELS, "num_classes": 2},
+        "targets contains a value that is not a label; with 2 classes",
+    ),
     "from_one_hot": ({"one_hot_label": torch.ones(2, 3)}, "a row without a single largest entry"),
-    "rate_interpolate": ({"spike_time": LABELS, "num_steps": 2}, r"spike_time lie outside of \[0, 1\]"),
+    "rate_interpolate": ({"spike_time": LABELS, "num_steps": 2}, r"spike_time has values outside \[0, 1\]"),
 }
 
 

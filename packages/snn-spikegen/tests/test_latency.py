@@ -162,8 +162,8 @@ def test_ramps_keep_the_dtype(dtype):
 @pytest.mark.parametrize(
     ("times", "kwargs", "message"),
     [
-        ([-1.0, 2.0], {"num_steps": 5}, "spike_time holds -1.0"),
-        ([math.nan], {"num_steps": 5}, "spike_time holds nan"),
+        ([-1.0, 2.0], {"num_steps": 5}, "spike_time contains -1.0"),
+        ([math.nan], {"num_steps": 5}, "spike_time contains nan"),
         ([1.0], {"num_steps": 0}, "num_steps is 0; it must be at least 1"),
         ([1.0], {"num_steps": 5, "off_target": 2}, "on_target is 1, below off_target=2"),
     ],

@@ -121,7 +121,7 @@ def test_integers_do_not_wrap_around():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"threshold": 0}, "threshold is 0; it must lie between 0 and 1"),
+        ({"threshold": 0}, "threshold is 0; it must be between 0 and 1"),
         ({"threshold": 1}, "threshold is 1"),
         ({"tau": 0}, "tau is 0"),
         ({"tau": -1}, "tau is -1"),
@@ -137,7 +137,7 @@ def test_arguments_out_of_range_are_refused(code, kwargs, message):
 
 
 def test_a_first_spike_time_needs_data_between_zero_and_one():
-    with pytest.raises(ValueError, match=r"data lie in \[-1.0, 2.0\]"):
+    with pytest.raises(ValueError, match=r"data has values in \[-1.0, 2.0\]"):
         latency_code_linear(torch.tensor([-1.0, 2.0]), num_steps=5, first_spike_time=1)
 
 

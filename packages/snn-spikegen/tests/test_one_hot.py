@@ -56,7 +56,7 @@ def test_the_inverse_leaves_its_input_alone():
 
 @pytest.mark.parametrize(("label", "text"), [(3, "3"), (-1, "-1"), (1.5, "1.5"), (float("nan"), "nan")])
 def test_labels_that_are_not_a_class_are_refused(label, text):
-    with pytest.raises(ValueError, match=rf"targets holds {text}; with num_classes=3"):
+    with pytest.raises(ValueError, match=rf"targets contains {text}; with num_classes=3"):
         to_one_hot(torch.tensor([0, label]), 3)
 
 

@@ -149,7 +149,7 @@ def test_data_that_are_not_probabilities_are_refused():
         rate([0.5], num_steps=3)
     with pytest.raises(TypeError, match="complex64"):
         rate_conv(torch.zeros(2, dtype=torch.complex64))
-    with pytest.raises(ValueError, match="data holds NaN"):
+    with pytest.raises(ValueError, match="data contains NaN"):
         rate_conv(torch.tensor([0.5, math.nan]))
     with pytest.raises(ValueError, match="time axis"):
         rate(torch.tensor(0.5), time_var_input=True)

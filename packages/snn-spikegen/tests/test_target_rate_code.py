@@ -141,7 +141,7 @@ def test_ramps_keep_the_dtype_and_reach_their_target_exactly(dtype):
 
 @pytest.mark.parametrize("times", [[5.0], [-1.0], [math.nan], [2.0, 9.0]])
 def test_a_time_that_is_not_a_step_is_refused(times):
-    with pytest.raises(ValueError, match=rf"spike_time holds {times[-1]}; with num_steps=5"):
+    with pytest.raises(ValueError, match=rf"spike_time contains {times[-1]}; with num_steps=5"):
         rate_interpolate(torch.tensor(times), num_steps=5)
 
 

@@ -118,7 +118,7 @@ def test_a_package_that_does_not_import_is_a_problem_and_not_a_crash(monkeypatch
     monkeypatch.setattr(snn.doctor.importlib, "import_module", broken)
     (problem,) = diagnose().problems
     assert problem.startswith("snn-cpu ")
-    assert problem.endswith("does not import: OSError: libsomething.so: cannot open shared object file")
+    assert problem.endswith("cannot be imported: OSError: libsomething.so: cannot open shared object file")
 
 
 def test_a_torch_that_does_not_import_is_a_problem_of_its_packages_and_not_a_crash(tmp_path):
@@ -127,7 +127,7 @@ def test_a_torch_that_does_not_import_is_a_problem_of_its_packages_and_not_a_cra
     program = "from snn.doctor import diagnose\nprint(*diagnose().problems, sep='\\n')"
     process = new_python(f"sys.path.insert(0, {str(tmp_path)!r})\n{program}")
     lines = [line for line in process.stdout.splitlines() if line.startswith("snn-core ")]
-    assert [line.partition(" does not import: ")[2] for line in lines] == [f"OSError: {error}"], process.stderr
+    assert [line.partition(" cannot be imported: ")[2] for line in lines] == [f"OSError: {error}"], process.stderr
 
 
 def test_it_advises_to_tune_the_allocator_where_that_can_be_done(monkeypatch):

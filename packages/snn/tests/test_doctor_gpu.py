@@ -165,5 +165,5 @@ def test_a_torch_that_does_not_import_is_named_with_code_2(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["doctor", "--gpu"]) == 2
     output = capsys.readouterr()
-    assert output.err.startswith("snn doctor: torch does not import: ModuleNotFoundError: ")
+    assert output.err.startswith("snn doctor: torch cannot be imported: ModuleNotFoundError: ")
     assert output.out == ""

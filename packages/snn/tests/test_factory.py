@@ -80,7 +80,7 @@ def test_a_function_of_a_module_of_the_working_folder_is_called(file):
         ("{file}:", "does not name a function"),
         (":make", "does not name a function"),
         ("{folder}/absent.py:make", "there is no file '.*absent.py' in "),
-        ("no_such_package.net:make", "there is no module 'no_such_package'; name a file with its ending: file.py"),
+        ("no_such_package.net:make", "there is no module 'no_such_package'; name a file with its extension: file.py"),
         ("{file}:mak", "has no function 'mak'; it has Made, make, make_of, fails, fails_below, leaves$"),
         ("{file}:value", "has no function 'value', which is a int; it has Made"),
         ("{file}:make_of", r"make_of\(size, \*, depth=2\) in .* needs arguments; name a function that needs none"),
@@ -105,18 +105,21 @@ def test_a_failed_factory_is_reported(name, complaint, file):
     [
         (
             "import not_there\n",
-            r"does not import: ModuleNotFoundError: No module named 'not_there'\n  .*line 1, in <module>",
+            r"cannot be imported: ModuleNotFoundError: No module named 'not_there'\n  .*line 1, in <module>",
         ),
-        ("x = [\n", r"does not import: SyntaxError: .*\n  .*broken.py, line 1"),
+        ("x = [\n", r"cannot be imported: SyntaxError: .*\n  .*broken.py, line 1"),
         (
             "\nopen('no such file')\n",
-            r"does not import: FileNotFoundError: .*\n  .*broken.py, line 2, in <module>: open",
+            r"cannot be imported: FileNotFoundError: .*\n  .*broken.py, line 2, in <module>: open",
         ),
         (
             "\nimport sys\nsys.exit(3)\n",
-            r"does not import: SystemExit: 3\n  .*broken.py, line 3, in <module>: sys.exit",
+            r"cannot be imported: SystemExit: 3\n  .*broken.py, line 3, in <module>: sys.exit",
         ),
-        ("1 / 0\n", r"does not import: ZeroDivisionError: division by zero\n  .*broken.py, line 1, in <module>: 1 / 0"),
+        (
+            "1 / 0\n",
+            r"cannot be imported: ZeroDivisionError: division by zero\n  .*broken.py, line 1, in <module>: 1 / 0",
+        ),
     ],
 )
 def test_a_file_that_fails_to_import_is_reported_with_its_place(text, complaint, tmp_path):

@@ -160,7 +160,7 @@ PROGRAMS = {
         ),
         Program(
             "population",
-            "784-128-500, T=1, 50 neurons a class; numbers of spikes",
+            "784-128-500, T=1, 50 neurons per class; numbers of spikes",
             1,
             128,
             (784,),

@@ -477,7 +477,7 @@ def test_the_library_refuses_what_does_not_fit_together() -> None:
     sizes = (8, 8), (0, 0)
     with pytest.raises(RuntimeError, match="images of 8 x 30 x 5 take 8 rows of 3 words of bits, got 16 x 1"):
         ops.sparse_convolution(bits, None, active, weight, None, (8, 30), (0, 0))
-    with pytest.raises(RuntimeError, match="bias must be contiguous, of the dtype of x, and have 3 elements, has 2"):
+    with pytest.raises(RuntimeError, match="bias must be contiguous, of the dtype of x, and have 3 elements; it has 2"):
         ops.sparse_convolution(bits, None, active, weight, torch.ones(2), *sizes)
     with pytest.raises(RuntimeError, match="values must be contiguous, of the dtype of x, and have 640 elements"):
         ops.sparse_convolution(bits, x[1:], active, weight, None, *sizes)

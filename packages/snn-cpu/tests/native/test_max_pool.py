@@ -193,7 +193,7 @@ def test_the_operators_change_and_return_no_argument_and_check_what_they_are_giv
     ):
         with pytest.raises(RuntimeError, match=message):
             ops.max_pool2d(*arguments)
-    with pytest.raises(RuntimeError, match="grad must have 2 x 3 windows, has 3 x 3"):
+    with pytest.raises(RuntimeError, match="grad must have 2 x 3 windows, got 3 x 3"):
         ops.max_pool2d_gradient(out, place, 5, 7, *HALVES)
     with pytest.raises(RuntimeError, match="place must be contiguous"):
         ops.max_pool2d_gradient(out, place[:1], 6, 7, *HALVES)

@@ -385,13 +385,13 @@ def test_the_library_refuses_what_does_not_fit_together() -> None:
     bits, _ = ops.pack_spikes(torch.ones(4, 65), 1000)
     with pytest.raises(RuntimeError, match="weight 3 x 200 takes 4 words of bits, got 2"):
         ops.spike_product(bits, torch.ones(3, 200), None)
-    with pytest.raises(RuntimeError, match="3 outputs take as many biases, got 2"):
+    with pytest.raises(RuntimeError, match="3 outputs need as many biases, got 2"):
         ops.spike_product(bits, torch.ones(3, 65), torch.ones(2))
     with pytest.raises(RuntimeError, match="grad must have 4 rows and bits 2 words, got 5 and 2"):
         ops.spike_product_gradient(bits, torch.ones(5, 3), 65)
-    with pytest.raises(RuntimeError, match="200 features are 4 words of bits, got 2"):
+    with pytest.raises(RuntimeError, match="200 features take 4 words of bits, got 2"):
         ops.unpack_spikes(bits, 200, torch.ones(1))
-    with pytest.raises(RuntimeError, match="rows that lie dense in memory"):
+    with pytest.raises(RuntimeError, match="rows that are contiguous"):
         ops.pack_spikes(torch.ones(4, 4).t()[:, ::2], 10)
     with pytest.raises(RuntimeError, match="float32 and float64"):
         ops.pack_spikes(torch.ones(4, 4).half(), 10)

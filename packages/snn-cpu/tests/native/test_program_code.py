@@ -55,14 +55,14 @@ def test_an_operation_that_there_is_not(operation: int) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"x": torch.ones(0, 7)}, "with a step at least"),
+        ({"x": torch.ones(0, 7)}, "with at least one step"),
         ({"x": torch.ones(7)}, r"x must be \[steps, columns\]"),
         ({"x": torch.ones(3, 7, 1)}, r"x must be \[steps, columns\]"),
         ({"x": torch.ones(7, 3).mT}, "dense in its steps"),
-        ({"states": [torch.ones(6)]}, "a state must be contiguous, of the dtype of x, and have 7 elements, has 6"),
+        ({"states": [torch.ones(6)]}, "a state must be contiguous, of the dtype of x, and have 7 elements; it has 6"),
         ({"states": [torch.ones(7).double()]}, "a state must be .* of the dtype of x"),
         ({"states": [torch.ones(14)[::2]]}, "a state must be contiguous"),
-        ({"coefficients": [torch.ones(8)]}, "a coefficient must be .* 7 elements, has 8"),
+        ({"coefficients": [torch.ones(8)]}, "a coefficient must be .* 7 elements; it has 8"),
     ],
     ids=str,
 )
@@ -73,7 +73,7 @@ def test_tensors_that_do_not_fit(more: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("temporaries", [-1, 10**6])
 def test_a_number_of_temporary_rows_out_of_range(temporaries: int) -> None:
-    with pytest.raises(RuntimeError, match=f"0 to 4096 temporary rows, not {temporaries}"):
+    with pytest.raises(RuntimeError, match=f"0 to 4096 temporary rows, got {temporaries}"):
         forward([[LOAD, X, 0]], temporaries)
 
 
@@ -92,7 +92,7 @@ def backward(
 
 def test_inputs_that_cannot_be_overwritten_are_refused() -> None:
     nothing = torch.empty(0)
-    with pytest.raises(RuntimeError, match="nothing to write over the gradient of the spikes"):
+    with pytest.raises(RuntimeError, match="no gradient of x to overwrite the gradient of the spikes"):
         backward([[LOAD, 3, 0]], torch.ones(3, 7), nothing, need_x=False, over=True)
     with pytest.raises(RuntimeError, match="the gradient of the spikes must be contiguous"):
         backward([[LOAD, 3, 0]], torch.ones(1, 7).expand(3, 7), nothing, need_x=True, over=True)
@@ -115,7 +115,7 @@ def test_gradients_that_are_not_given_or_not_asked_for_have_no_slot() -> None:
         backward(code, grad, none, False)
     with pytest.raises(RuntimeError, match=f"instruction 0 must not use slot {upstream}"):
         backward([[LOAD, upstream, 0]], grad, torch.ones(1, 7), True)
-    with pytest.raises(RuntimeError, match="0 to 4096 sums, not 1 and -1"):
+    with pytest.raises(RuntimeError, match="0 to 4096 sums, got 1 and -1"):
         backward(code, grad, none, True, sums=-1)
 
 

@@ -455,12 +455,12 @@ SHAPES_THAT_FIT = {"x": (3, 14), "spk": (14,), "mem": (14,), "weight": (7, 7), "
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("x", (3, 13), "columns of x must be rows of 7 neurons, there are 13"),
-        ("spk", (7,), "the state of spikes must be .* 14 elements, has 7"),
-        ("mem", (7,), "a state must be .* 14 elements, has 7"),
-        ("weight", (7, 6), "weight must be .* 49 elements, has 42"),
-        ("bias", (1, 7), "columns of x must be rows of 7 neurons"),
-        ("amplitude", (3, 7), "amplitude must be .* 14 elements, has 21"),
+        ("x", (3, 13), "the columns of x must be a multiple of 7 neurons, got 13"),
+        ("spk", (7,), "the state of spikes must be .* 14 elements; it has 7"),
+        ("mem", (7,), "a state must be .* 14 elements; it has 7"),
+        ("weight", (7, 6), "weight must be .* 49 elements; it has 42"),
+        ("bias", (1, 7), "the columns of x must be a multiple of 7 neurons"),
+        ("amplitude", (3, 7), "amplitude must be .* 14 elements; it has 21"),
     ],
 )
 def test_tensors_that_do_not_fit(name: str, shape: tuple[int, ...], message: str) -> None:

@@ -14,11 +14,11 @@ __all__ = ["atomic_file"]
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name once it is complete; after an error no part of it is left.
+    """Open a file for writing that appears under its name only once it is complete; an error leaves nothing behind.
 
     Several processes may write the same path at once: the last one to finish wins, and readers see one or the other.
 
-    Source: ``rename`` in POSIX.1-2024, which replaces a file in one step.
+    Source: ``rename`` of POSIX.1-2024, which replaces a file in one step.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # not a file made by tempfile, which other users cannot read

@@ -53,8 +53,8 @@ def read_idx(path: str | Path) -> Tensor:
             raise ValueError(f"{file} is a damaged gzip file ({error}): get it again") from error
     if len(content) < 4 or content[:2] != b"\0\0":
         raise ValueError(
-            f"{file} begins with {content[:4].hex(' ') or 'nothing'}, but an idx file with 00 00, a type and a number "
-            f"of dimensions: unpack it, or use a reader for its format"
+            f"{file} begins with {content[:4].hex(' ') or 'nothing'}, but an idx file begins with 00 00, a type and a "
+            f"number of dimensions: unpack it, or use a reader for its format"
         )
     code, dimensions = content[2:4]
     if code not in DTYPES:

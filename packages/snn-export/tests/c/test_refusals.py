@@ -49,8 +49,8 @@ REFUSED = {
         r"torch\.int32; a net in C computes with float32",
     ),
     "axis": (Functional(lambda x: x.unsqueeze(1).sum(1)), "only the last axes can be reduced"),
-    "nan": (with_weight(float("nan")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),
-    "infinity": (with_weight(float("-inf")), r"'1\.0' \(Linear\).*weight .* holds NaN or infinity"),
+    "nan": (with_weight(float("nan")), r"'1\.0' \(Linear\).*weight .* contains NaN or infinity"),
+    "infinity": (with_weight(float("-inf")), r"'1\.0' \(Linear\).*weight .* contains NaN or infinity"),
     "threshold": (behind(snn.Leaky(0.9, threshold=float("inf"), **KEEPS)), r"'1' \(Leaky\).*threshold"),
 }
 IMAGES = {

@@ -59,5 +59,5 @@ def share(name: str, value: Any, of: str) -> float:
     """Return a number from 0 to 1; see :func:`real`. ``of`` says what it is."""
     number = real(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} is {number}; {of} and must lie in [0, 1]")
+        raise ValueError(f"{name} is {number}; {of} and must be in [0, 1]")
     return number

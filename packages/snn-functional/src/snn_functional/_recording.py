@@ -22,15 +22,18 @@ def check_sequence(steps: Any, name: str, remedy: str) -> None:
     """Check that a sequence ``[num_steps, batch, ...]`` is real, and that none of its axes is empty."""
     check_real(steps, name, remedy)
     if steps.dim() < 2 or not steps.numel():
-        raise ValueError(f"{name} has shape {tuple(steps.shape)}; it must be [num_steps, batch, ...], none of them 0")
+        raise ValueError(
+            f"{name} has shape {tuple(steps.shape)}; it must be [num_steps, batch, ...], with no axis of size 0"
+        )
 
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
     """Check that a recording ``[T, B, C]`` is real, and that none of its axes is empty."""
-    check_real(recording, name, "a recording holds real numbers")
+    check_real(recording, name, "a recording contains real numbers")
     if recording.dim() != 3 or not recording.numel():
         raise ValueError(
-            f"{name} has shape {tuple(recording.shape)}; it must be [num_steps, batch, num_outputs], none of them 0"
+            f"{name} has shape {tuple(recording.shape)}; it must be [num_steps, batch, num_outputs], with no "
+            "axis of size 0"
         )
 
 
@@ -42,14 +45,14 @@ def checked_labels(
     Labels on an accelerator that are not classes stop the device, so that the CPU does not wait for its answer.
     """
     if not isinstance(targets, Tensor):
-        raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
+        raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, such as torch.as_tensor(targets)")
     if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         raise TypeError(f"targets has dtype {targets.dtype}; labels are integers: pass targets.long()")
     batch = recording.shape[1]
     if targets.shape != (batch,):
         raise ValueError(
-            f"targets has shape {tuple(targets.shape)}; {name} of shape {tuple(recording.shape)} needs one label a "
-            f"sample, [{batch}]"
+            f"targets has shape {tuple(targets.shape)}; {name} of shape {tuple(recording.shape)} needs one label "
+            f"per sample, [{batch}]"
         )
     if targets.device != recording.device:
         raise ValueError(
@@ -64,9 +67,9 @@ def checked_labels(
         if lowest >= 0 and highest < num_classes:
             return labels
     unknown = (labels < 0) | (labels >= num_classes)
-    remedy = f"with {num_classes} classes a label lies in [0, {num_classes - 1}]"
-    if is_any(unknown, f"targets holds a label that is not a class; {remedy}"):
-        raise ValueError(f"targets holds {labels[unknown][0].item()}; {remedy}")
+    remedy = f"with {num_classes} classes, a label must be in [0, {num_classes - 1}]"
+    if is_any(unknown, f"targets contains a label that is not a class; {remedy}"):
+        raise ValueError(f"targets contains {labels[unknown][0].item()}; {remedy}")
     return labels
 
 

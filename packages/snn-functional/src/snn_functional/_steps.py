@@ -90,8 +90,10 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     tensor = tensor.long()  # narrow integers would wrap the numbers they are compared with
     if not torch.compiler.is_compiling():
         outside = (tensor < 1) | (tensor > steps)
-        if is_any(outside, f"lengths holds a number of steps outside [1, {steps}]"):
-            raise ValueError(f"lengths holds {tensor[outside][0].item()}; with {steps} steps it lies in [1, {steps}]")
+        if is_any(outside, f"lengths contains a number of steps outside [1, {steps}]"):
+            raise ValueError(
+                f"lengths contains {tensor[outside][0].item()}; with {steps} steps, a length must be in [1, {steps}]"
+            )
     return tensor
 
 

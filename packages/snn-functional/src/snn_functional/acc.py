@@ -74,7 +74,7 @@ def accuracy_rate(
 
     Raises:
         TypeError: If ``spk_out`` is not a real tensor, ``targets`` not an integer tensor or ``num_classes`` not an int.
-        ValueError: If shapes, labels, lengths or ``num_classes`` do not fit, or ``spk_out`` holds NaN.
+        ValueError: If shapes, labels, lengths or ``num_classes`` do not fit, or ``spk_out`` contains NaN.
 
     Example:
         >>> import torch
@@ -144,7 +144,7 @@ def accuracy_temporal(
 
     Raises:
         TypeError: If ``spk_out`` is not a real tensor or ``targets`` not an integer tensor.
-        ValueError: If shapes, labels or lengths do not fit, or ``spk_out`` holds NaN.
+        ValueError: If shapes, labels or lengths do not fit, or ``spk_out`` contains NaN.
 
     Example:
         >>> import torch
@@ -173,7 +173,7 @@ def _checked_range(values: Tensor) -> tuple[float, float]:
     least, greatest = map(float, values.aminmax())
     if math.isnan(least):
         raise ValueError(
-            "spk_out holds NaN, which is neither a spike nor the absence of one; look for its source in the net"
+            "spk_out contains NaN, which is neither a spike nor the absence of one; look for its source in the net"
         )
     return least, greatest
 

@@ -1,4 +1,4 @@
-"""Spiking networks to and from the Neuromorphic Intermediate Representation (NIR)."""
+"""Export and import of spiking networks in the Neuromorphic Intermediate Representation (NIR)."""
 
 from snn_nir import codes, export_nir, import_nir, primitives
 from snn_nir._version import __version__

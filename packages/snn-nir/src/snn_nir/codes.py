@@ -65,9 +65,9 @@ CODES: dict[str, Code] = {
     "NIR304": Code("metadata that disagrees with the node", "the node's own fields are used; export the net again"),
     "NIR305": Code("an unknown reset", "use 'zero', 'subtract' or 'none'"),
     # 4xx: export
-    "NIR401": Code("a module that NIR cannot express", "replace it, or pass on_unsupported='drop' to leave it out"),
-    "NIR402": Code("an option that NIR cannot express", "change it, or pass on_unsupported='metadata' or 'drop'"),
-    "NIR403": Code("an operation that NIR cannot express", "write it with layers, or leave it out of the network"),
+    "NIR401": Code("a module that cannot be exported", "replace it, or pass on_unsupported='drop' to leave it out"),
+    "NIR402": Code("an option that cannot be exported", "change it, or pass on_unsupported='metadata' or 'drop'"),
+    "NIR403": Code("an operation that cannot be exported", "write it with layers, or leave it out of the network"),
     "NIR404": Code(
         "a forward without a fixed graph",
         "write it for one time step, without branches on values and without using the states that neurons keep",

@@ -1,4 +1,4 @@
-"""Pictures of spikes and membranes on matplotlib axes."""
+"""Plots of spikes and membranes on matplotlib axes."""
 
 from celluloid import Camera
 

@@ -110,7 +110,7 @@ class Animation(FuncAnimation):
                 )
             writer = "ffmpeg"
         if writer is not None:
-            # pyrefly: ignore[bad-argument-type]  (frames a second need not be a whole number)
+            # pyrefly: ignore[bad-argument-type]  (frames per second need not be a whole number)
             super().save(os.fspath(filename), writer, fps, dpi, *more, **options)
             return
         if more or options:
@@ -149,7 +149,7 @@ class Animation(FuncAnimation):
 
     def _encode(self, form: str, fps: float | None, dpi: float | None) -> bytes:
         if fps is not None and not (is_number(fps) and fps > 0):
-            raise ValueError(f"a film needs fps in frames a second, greater than 0, got {fps}")
+            raise ValueError(f"a film needs fps in frames per second, greater than 0, got {fps}")
         delay = float(self.interval if fps is None else 1000 / fps)
         tick = 10 if form == "GIF" else 1  # GIF counts hundredths of a second, the others milliseconds
         # the end of each frame is rounded, not its duration, so that the film's length is right

@@ -25,7 +25,7 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
         return np.stack(entries)
     array = np.asarray(data)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got {type(data).__name__} of dtype {array.dtype}")
+        raise TypeError(f"{name} must contain real numbers, got {type(data).__name__} of dtype {array.dtype}")
     # float16 is too coarse for the sums and limits that matplotlib computes
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
@@ -44,7 +44,7 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
             "and flatten what remains beyond time"
         )
     if array.size == 0:
-        raise ValueError(f"{name} must have shape {expected} and hold at least one value, got {list(array.shape)}")
+        raise ValueError(f"{name} must have shape {expected} and contain at least one value, got {list(array.shape)}")
     if finite:
         require_finite(array, name)
     if array.ndim == 1:
@@ -56,14 +56,14 @@ def require_finite(array: np.ndarray, name: str) -> None:
     """Refuse NaN and infinity, which have no place, height or color."""
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         raise ValueError(
-            f"{name} holds {int((~finite).sum())} values that are NaN or infinite: find the step where they begin, "
+            f"{name} contains {int((~finite).sum())} values that are NaN or infinite: find the step where they begin, "
             "or replace them with torch.nan_to_num"
         )
 
 
 def _from_tensor(data: Tensor, name: str) -> np.ndarray:
     if data.is_complex():
-        raise TypeError(f"{name} must hold real numbers, got a tensor of {data.dtype}: take .abs() or .real")
+        raise TypeError(f"{name} must contain real numbers, got a tensor of {data.dtype}: take .abs() or .real")
     data = data.detach().to_dense()
     # numpy lacks bfloat16 and the 8-bit floats
     if data.is_floating_point() and data.dtype != torch.float64:

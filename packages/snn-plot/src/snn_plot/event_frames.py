@@ -73,13 +73,13 @@ def event_frames(
         counts = counts[:, None]
     if counts.ndim != 4 or counts.shape[1] > 2 or counts.size == 0:
         raise ValueError(
-            "frames must have shape [time, 2, height, width] or [time, height, width] and hold at least one pixel, "
+            "frames must have shape [time, 2, height, width] or [time, height, width] and contain at least one pixel, "
             f"got {shape}: take one sample of the batch"
         )
     require_finite(counts, "frames")
     if counts.dtype.kind != "b" and counts.min() < 0:
         raise ValueError(
-            f"frames must hold numbers of events, 0 or more, got {counts.min()}: give OFF and ON separate channels"
+            f"frames must contain numbers of events, 0 or more, got {counts.min()}: give OFF and ON separate channels"
         )
     unit = step_seconds(dt, "event_frames")
     chosen = _chosen(steps, len(counts))

@@ -64,7 +64,7 @@ def rate_histogram(
     array = to_array(rates, "rates")
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise ValueError(
-            f"rates must have shape [neuron] or [channel, height, width] and hold at least one rate, "
+            f"rates must have shape [neuron] or [channel, height, width] and contain at least one rate, "
             f"got {list(array.shape)}: take the mean of the spikes over time and batch"
         )
     require_finite(array, "rates")

@@ -56,7 +56,7 @@ def rate_maps(
     spikes = to_array(spk, "spk")
     if spikes.ndim != 4 or spikes.size == 0:
         raise ValueError(
-            "spk must have shape [time, channel, height, width] and hold at least one value, "
+            "spk must have shape [time, channel, height, width] and contain at least one value, "
             f"got {list(spikes.shape)}: take one sample of the batch"
         )
     require_finite(spikes, "spk")

@@ -48,7 +48,7 @@ def weights(
     matrix = to_array(weight, "weight")
     if matrix.ndim not in (2, 4) or matrix.size == 0:
         raise ValueError(
-            "weight must have shape [out, in] or [out, in, height, width] and hold at least one value, "
+            "weight must have shape [out, in] or [out, in, height, width] and contain at least one value, "
             f"got {list(matrix.shape)}"
         )
     require_finite(matrix, "weight")

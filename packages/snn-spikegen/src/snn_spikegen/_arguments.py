@@ -58,7 +58,7 @@ def share(name: str, value: float) -> float:
         return value
     number = finite(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} is {number}; it is a share of the steps and must lie in [0, 1]")
+        raise ValueError(f"{name} is {number}; it is a share of the steps and must be in [0, 1]")
     return number
 
 
@@ -81,11 +81,11 @@ def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | 
     if not isinstance(value, Tensor):
         value = plain(name, value)
         if not math.isfinite(value):
-            raise ValueError(f"{name} holds {value}; {remedy}")
+            raise ValueError(f"{name} contains {value}; {remedy}")
         return value
     endless = ~value.isfinite()
-    if is_any(endless, f"{name} holds a number that is not finite; {remedy}"):
-        raise ValueError(f"{name} holds {value[endless][0].item()}; {remedy}")
+    if is_any(endless, f"{name} contains a number that is not finite; {remedy}"):
+        raise ValueError(f"{name} contains {value[endless][0].item()}; {remedy}")
     try:
         fits = torch.broadcast_shapes(value.shape, shape) == torch.Size(shape)
     except RuntimeError:

@@ -51,10 +51,10 @@ def nearest(number: float, dtype: torch.dtype) -> float:
 
 
 def outside(values: Tensor, low: float, high: float, name: str = "data") -> tuple[float, float] | None:
-    """Return the lowest and the highest value if one lies outside a range or is NaN; None if a device checks that."""
+    """Return the lowest and the highest value if one is outside a range or NaN; None if a device checks that."""
     if not answers_at_once(values):
         seen = values.detach()
-        leave_to_device(((seen >= low) & (seen <= high)).all(), f"{name} lie outside of [{low}, {high}]")
+        leave_to_device(((seen >= low) & (seen <= high)).all(), f"{name} has values outside [{low}, {high}]")
         return None
     lowest, highest = extent(values)
     return None if lowest >= low and highest <= high else (lowest, highest)
@@ -63,11 +63,11 @@ def outside(values: Tensor, low: float, high: float, name: str = "data") -> tupl
 def without_nan(values: Tensor, name: str = "data") -> None:
     """Refuse NaN, which no comparison would detect; an accelerator stops by itself, and nothing waits for it."""
     if not answers_at_once(values):
-        leave_to_device(~values.detach().isnan().any(), f"{name} holds NaN, which no spike can stand for")
+        leave_to_device(~values.detach().isnan().any(), f"{name} contains NaN, which no spike can stand for")
         return
     # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are examined again.
     if not math.isfinite(values.detach().sum().item()) and values.isnan().any():
-        raise ValueError(f"{name} holds NaN, which no spike can stand for; replace it first with torch.nan_to_num")
+        raise ValueError(f"{name} contains NaN, which no spike can stand for; replace it first with torch.nan_to_num")
 
 
 def spike_trains(spikes: Tensor) -> Tensor:
@@ -77,10 +77,10 @@ def spike_trains(spikes: Tensor) -> Tensor:
         raise ValueError(f"spikes has shape {tuple(trains.shape)}; it needs a time axis, [T, *shape] with T >= 1")
     if not answers_at_once(trains):
         seen = trains.detach()
-        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes holds values other than 0 and 1")
+        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes contains values other than 0 and 1")
         return trains
     lowest, highest = extent(trains)
     if not (lowest >= 0 and highest <= 1 and torch.equal(trains, trains.floor())):
         other = trains[(trains != 0) & (trains != 1)][0].item()
-        raise ValueError(f"spikes holds {other}; a spike is 0 or 1: pass spikes == on_target for other targets")
+        raise ValueError(f"spikes contains {other}; a spike is 0 or 1: pass spikes == on_target for other targets")
     return trains

@@ -32,8 +32,8 @@ def burst(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, or a number of steps or spikes not an int.
-        ValueError: If ``data`` lie outside [0, 1] or contain NaN, a number is out of range, or a burst might not end
-            within T.
+        ValueError: If ``data`` contains NaN or a value outside [0, 1], a number is out of range, or a burst might not
+            end within T.
 
     Example:
         >>> import torch
@@ -62,7 +62,7 @@ def burst(
             f"num_steps={steps}"
         )
     if extent := outside(values, 0, 1):
-        raise ValueError(f"data lie in {list(extent)}; burst needs them in [0, 1]: rescale them")
+        raise ValueError(f"data has values in {list(extent)}; burst needs them in [0, 1]: rescale them")
     # A burst has ceil(N x) spikes: spike i is one of them if i < N x.
     count = values * most
     interval = (longest - (longest - shortest) * values).ceil()

@@ -49,7 +49,7 @@ def decode_rate(
     offset = factor("offset", offset, trains.shape[1:])
     gain = factor("gain", gain, trains.shape[1:])
     none = gain == 0
-    message = "gain is 0; spikes drawn with it tell nothing about the value: pass the gain of the encoder"
+    message = "gain is 0; spikes drawn with it say nothing about the value: pass the gain of the encoder"
     if is_any(none, message) if isinstance(none, Tensor) else none:
         raise ValueError(message)
     return ((trains[first:].mean(0) - offset) / gain).to(trains.dtype)

@@ -27,7 +27,7 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
 
     Raises:
         TypeError: If ``data`` is not a real tensor, or ``threshold`` not a number.
-        ValueError: If ``data`` has no time axis or holds NaN, or ``threshold`` is negative.
+        ValueError: If ``data`` has no time axis or contains NaN, or ``threshold`` is negative.
 
     Example:
         >>> import torch

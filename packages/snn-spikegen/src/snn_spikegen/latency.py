@@ -55,7 +55,7 @@ def latency(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
-        ValueError: If ``data`` lie outside [0, 1] or contain NaN, an argument is out of range, ``num_steps`` is
+        ValueError: If ``data`` contains NaN or a value outside [0, 1], an argument is out of range, ``num_steps`` is
             missing, or a spike comes after the last step.
 
     Example:
@@ -73,8 +73,8 @@ def latency(
     values = working(data).detach()
     if extent := outside(values, 0, 1):
         raise ValueError(
-            f"data lie in {list(extent)}; latency needs them in [0, 1]: rescale them, for example an 8-bit image by "
-            "data / 255"
+            f"data has values in {list(extent)}; latency needs them in [0, 1]: rescale them, for example an 8-bit "
+            "image by data / 255"
         )
     on, off = finite("on_target", on_target), finite("off_target", off_target)
     steps = whole_number("num_steps", num_steps)
@@ -141,7 +141,7 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
     steps = whole_number("num_steps", num_steps, least=1)
     times = working(spike_time, "spike_time").detach().round()
     if extent := outside(times, 0, math.inf, "spike_time"):
-        raise ValueError(f"spike_time holds {extent[0]}; a spike time is a step, at least 0")
+        raise ValueError(f"spike_time contains {extent[0]}; a spike time is a step, at least 0")
     step = torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
     # Multiplying by 1 / t, unlike dividing by t, rounds to the same last bit as snnTorch's ramps. No slope: no ramp.
     slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)

@@ -27,7 +27,7 @@ def latency_code(
     The times are those of ``latency_code_log`` or, with ``linear=True``, of ``latency_code_linear``.
 
     Args:
-        data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
+        data: Values ``[*shape]``, meant to be in [0, 1], any real dtype.
         num_steps: Number of steps T; needed with ``normalize=True``.
         threshold: Smallest value that still has a time of its own, in (0, 1).
         tau: Time constant in steps, above 0.
@@ -42,7 +42,7 @@ def latency_code(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
-        ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+        ValueError: If ``data`` contains NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
         >>> import torch
@@ -75,7 +75,7 @@ def latency_code_log(
     ``t - f`` is multiplied by ``(T - 1 - f) / max(t - f)``, with the maximum over the sample alone.
 
     Args:
-        data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
+        data: Values ``[*shape]``, meant to be in [0, 1], any real dtype.
         num_steps: Number of steps T; needed with ``normalize=True``.
         threshold: Threshold of the neuron, in (0, 1); values below it fire last.
         tau: Time constant in steps, above 0.
@@ -89,7 +89,7 @@ def latency_code_log(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
-        ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+        ValueError: If ``data`` contains NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
         >>> import torch
@@ -142,7 +142,7 @@ def latency_code_linear(
     sample with values above 1, which would fire before f, is stretched between its own earliest and latest spike.
 
     Args:
-        data: Values ``[*shape]``, meant to lie in [0, 1], any real dtype.
+        data: Values ``[*shape]``, meant to be in [0, 1], any real dtype.
         num_steps: Number of steps T; needed with ``normalize=True``.
         threshold: Smallest value that still has a time of its own, in (0, 1); values below it fire at the same time.
         tau: Steps between the spikes of the values 1 and 0, above 0.
@@ -155,7 +155,7 @@ def latency_code_linear(
 
     Raises:
         TypeError: If ``data`` is not a real tensor, a number of steps not an int, or another argument not a number.
-        ValueError: If ``data`` hold NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
+        ValueError: If ``data`` contains NaN, an argument is out of range, or ``normalize=True`` lacks ``num_steps``.
 
     Example:
         >>> import torch
@@ -197,18 +197,18 @@ def _check(values: Tensor, num_steps: int, first_spike_time: int, normalize: boo
     without_nan(values)
     if first and not answers_at_once(values):
         both = (values < 0).any() & (values > 1).any()
-        leave_to_device(~both, f"data lie on both sides of [0, 1]; first_spike_time={first} needs them inside")
+        leave_to_device(~both, f"data has values on both sides of [0, 1]; first_spike_time={first} needs them inside")
     elif first:
         lowest, highest = extent(values)
         if lowest < 0 and highest > 1:
-            raise ValueError(f"data lie in [{lowest}, {highest}]; first_spike_time={first} needs them in [0, 1]")
+            raise ValueError(f"data has values in [{lowest}, {highest}]; first_spike_time={first} needs them in [0, 1]")
     return steps, first
 
 
 def constants(threshold: float, tau: float) -> tuple[float, float]:
     """Return the constants of a latency code, after a check."""
     if not 0 < finite("threshold", threshold) < 1:
-        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1, both excluded")
+        raise ValueError(f"threshold is {threshold}; it must be between 0 and 1, both excluded")
     if finite("tau", tau) <= 0:
         raise ValueError(f"tau is {tau}; it is a time constant and must be above 0")
     return plain("threshold", threshold), plain("tau", tau)

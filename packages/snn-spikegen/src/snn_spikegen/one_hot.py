@@ -48,11 +48,12 @@ def labels(targets: Tensor, classes: int) -> Tensor:
     if targets.is_floating_point():
         unknown |= indices != targets
     if is_any(
-        unknown, f"targets holds a value that is not a label; with {classes} classes a label lies in [0, {classes - 1}]"
+        unknown,
+        f"targets contains a value that is not a label; with {classes} classes, a label must be in [0, {classes - 1}]",
     ):
         raise ValueError(
-            f"targets holds {targets[unknown][0].item()}; with num_classes={classes} a label is a whole number in "
-            f"[0, {classes - 1}]"
+            f"targets contains {targets[unknown][0].item()}; with num_classes={classes}, a label must be a whole "
+            f"number in [0, {classes - 1}]"
         )
     return indices
 
@@ -68,7 +69,7 @@ def to_one_hot_inverse(one_hot_targets: Tensor) -> Tensor:
 
     Raises:
         TypeError: If ``one_hot_targets`` is not a real tensor.
-        ValueError: If it holds NaN.
+        ValueError: If it contains NaN.
 
     Example:
         >>> import torch

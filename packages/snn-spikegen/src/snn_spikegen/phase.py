@@ -30,7 +30,7 @@ def phase(data: Tensor, num_steps: int, period: int = 8) -> Tensor:
 
     Raises:
         TypeError: If ``data`` is not a real tensor, or a number of steps not an int.
-        ValueError: If ``data`` lie outside [0, 1] or contain NaN, or a number of steps is out of range.
+        ValueError: If ``data`` contains NaN or a value outside [0, 1], or a number of steps is out of range.
 
     Example:
         >>> import torch
@@ -51,7 +51,7 @@ def phase(data: Tensor, num_steps: int, period: int = 8) -> Tensor:
     if phases > LONGEST_PERIOD:
         raise ValueError(f"period is {phases}; it must be at most {LONGEST_PERIOD}")
     if extent := outside(values, 0, 1):
-        raise ValueError(f"data lie in {list(extent)}; phase needs them in [0, 1]: rescale them")
+        raise ValueError(f"data has values in {list(extent)}; phase needs them in [0, 1]: rescale them")
     number = (values * 2**phases).long().clamp_(max=2**phases - 1)
     shifts = torch.arange(phases - 1, -1, -1, device=values.device).reshape(phases, *[1] * values.dim())
     digits = ((number >> shifts[:steps]) & 1).to(floating_dtype(data))

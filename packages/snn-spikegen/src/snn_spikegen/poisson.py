@@ -51,14 +51,14 @@ def poisson(rate: Tensor, num_steps: int, dt: float = 1e-3, *, generator: torch.
     if duration <= 0:
         raise ValueError(f"dt is {duration}; it is the duration of a step in seconds and must be above 0")
     source(generator, rates.device)
-    # The nearest float to 1 / dt may lie above it, by half a unit in the last place at most.
+    # The nearest float to 1 / dt may be above it, by half a unit in the last place at most.
     most = 1 + torch.finfo(dtype).eps / 2
-    allowed = f"with dt={duration} s a rate is at least 0 and at most {1 / duration} Hz: lower dt or rate"
+    allowed = f"with dt={duration} s, a rate must be at least 0 and at most {1 / duration} Hz: lower dt or rate"
     if not answers_at_once(rates):
-        leave_to_device(((rates >= 0) & (rates <= most / duration)).all(), f"rate lies outside; {allowed}")
+        leave_to_device(((rates >= 0) & (rates <= most / duration)).all(), f"rate has values out of range; {allowed}")
     else:
         lowest, highest = extent(rates)
         if not (lowest >= 0 and highest * duration <= most):
-            raise ValueError(f"rate lies in [{lowest}, {highest}] Hz; {allowed}")
+            raise ValueError(f"rate has values in [{lowest}, {highest}] Hz; {allowed}")
     chance = (rates * duration).clamp_(max=1).expand(steps, *rates.shape)
     return torch.empty(chance.shape, dtype=dtype, device=rates.device).bernoulli_(chance, generator=generator)

@@ -32,7 +32,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
 
     Raises:
         TypeError: If ``data`` is not a real tensor, ``num_neurons`` not an int, or another argument not a number.
-        ValueError: If ``data`` lie outside [low, high] or contain NaN, or an argument is out of range.
+        ValueError: If ``data`` contains NaN or a value outside [low, high], or an argument is out of range.
 
     Example:
         >>> import torch
@@ -56,7 +56,7 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
     without_nan(values)
     if extent := outside(values, nearest(lower, dtype), nearest(upper, dtype)):
         raise ValueError(
-            f"data lie in {list(extent)}, outside of low={lower} and high={upper}; widen these, or clamp data"
+            f"data has values in {list(extent)}, outside of low={lower} and high={upper}; widen these, or clamp data"
         )
     spacing = (upper - lower) / (neurons - 2)
     centers = lower + spacing * (torch.arange(neurons, dtype=values.dtype, device=values.device) - 0.5)

@@ -108,7 +108,7 @@ def rate_conv(data: Tensor, *, generator: torch.Generator | None = None) -> Tens
 
     Raises:
         TypeError: If ``data`` is not a real tensor, or ``generator`` not a generator.
-        ValueError: If ``data`` holds NaN, or ``generator`` draws on another device.
+        ValueError: If ``data`` contains NaN, or ``generator`` draws on another device.
 
     Example:
         >>> import torch

@@ -32,7 +32,7 @@ def rate_interpolate(
 
     Raises:
         TypeError: If ``spike_time`` is not a real tensor, ``num_steps`` not an int, or another argument not a number.
-        ValueError: If ``spike_time`` is not 1-D, a time lies outside [0, T - 1] or is NaN, or ``num_steps`` is below 1.
+        ValueError: If ``spike_time`` is not 1-D, a time is outside [0, T - 1] or NaN, or ``num_steps`` is below 1.
 
     Example:
         >>> import torch
@@ -48,12 +48,15 @@ def rate_interpolate(
     steps = whole_number("num_steps", num_steps, least=1)
     if spike_time.dim() != 1:
         raise ValueError(
-            f"spike_time has shape {tuple(spike_time.shape)}; it holds the times of one neuron, [N]: pass one row"
+            f"spike_time has shape {tuple(spike_time.shape)}; it must contain the times of one neuron, [N]: pass "
+            "one row"
         )
     times = working(spike_time, "spike_time").detach().round()
     if outside(times, 0, steps - 1, "spike_time"):
         other = times[~((times >= 0) & (times < steps))][0].item()
-        raise ValueError(f"spike_time holds {other}; with num_steps={steps} a spike time lies in [0, {steps - 1}]")
+        raise ValueError(
+            f"spike_time contains {other}; with num_steps={steps}, a spike time must be in [0, {steps - 1}]"
+        )
     step = torch.arange(steps, dtype=times.dtype, device=times.device)
     fires = torch.zeros(steps, dtype=torch.bool, device=times.device).index_fill_(0, times.long(), True)
     start = torch.where(fires, step + 1, 0).cummax(0).values.roll(1)

@@ -59,7 +59,7 @@ def targets_rate(
     Raises:
         TypeError: If ``targets`` is not a real tensor, a number of steps or classes not an int, a rate or target not a
             number, ``firing_pattern`` not a string, or ``generator`` not a generator.
-        ValueError: If a label is not a class, a rate lies outside [0, 1], ``incorrect_rate`` is above ``correct_rate``,
+        ValueError: If a label is not a class, a rate is outside [0, 1], ``incorrect_rate`` is above ``correct_rate``,
             ``num_steps`` is missing, ``first_spike_time`` is past the last step, or ``firing_pattern`` is unknown.
 
     Example:

@@ -1,4 +1,4 @@
-"""Spiking neural networks in PyTorch: one namespace over the installed snn packages.
+"""Spiking neural networks in PyTorch: one namespace for the installed snn packages.
 
 ``import snn`` imports nothing else. A name is looked up in its package on first use; if the package is not installed,
 the error names it. The names themselves are listed in ``__init__.pyi``.

@@ -94,7 +94,7 @@ def _problems(piece: Piece) -> list[str]:
     try:
         running = getattr(importlib.import_module(module), "__version__", None)
     except Exception as error:  # a broken installation may raise anything at import
-        return [*results, f"{piece.name} {piece.version} does not import: {type(error).__name__}: {error}"]
+        return [*results, f"{piece.name} {piece.version} cannot be imported: {type(error).__name__}: {error}"]
     if running != piece.version:
         again = f"pip install --force-reinstall --no-deps {piece.name}=={piece.version}"
         results.append(f"{piece.name} is recorded as {piece.version}, but its code is {running}: {again}")
@@ -116,8 +116,8 @@ def _backends(problems: list[str]) -> list[dict[str, Any]]:
     try:
         from snn_core.backends import status
     except Exception as error:
-        if not any("does not import" in text for text in problems):
-            problems.append(f"the list of backends does not import: {error}")
+        if not any("cannot be imported" in text for text in problems):
+            problems.append(f"the list of backends cannot be imported: {error}")
         return []
     return [asdict(backend) for backend in status()]
 

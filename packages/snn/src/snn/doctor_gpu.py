@@ -94,7 +94,7 @@ def look() -> GpuDiagnosis:
     try:
         import torch
     except Exception as error:  # a broken torch may raise anything
-        raise CannotMake(f"torch does not import: {type(error).__name__}: {error}") from error
+        raise CannotMake(f"torch cannot be imported: {type(error).__name__}: {error}") from error
 
     versions = {"driver": _driver(), "torch": torch.__version__, "cuda": torch.version.cuda or ""}
     versions |= {"rocm": torch.version.hip or "", "triton": _triton()}

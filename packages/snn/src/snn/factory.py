@@ -123,8 +123,8 @@ def _loaded(home: str) -> ModuleType:
         if isinstance(error, FileNotFoundError) and error.filename == str(Path(home).resolve()):
             raise CannotMake(f"there is no file {home!r} in {Path.cwd()}") from None
         if isinstance(error, ModuleNotFoundError) and f"{home}.".startswith(f"{error.name}."):
-            raise CannotMake(f"there is no module {error.name!r}; name a file with its ending: file.py") from None
-        raise CannotMake(f"{home} does not import: {where_it_failed(error, home)}") from error
+            raise CannotMake(f"there is no module {error.name!r}; name a file with its extension: file.py") from None
+        raise CannotMake(f"{home} cannot be imported: {where_it_failed(error, home)}") from error
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""Pictures of spikes: the names of ``snn_plot``; ``snn.spikeplot`` has the same."""
+"""Plots of spikes: the names of ``snn_plot``; ``snn.spikeplot`` has the same."""
 
 from typing import TYPE_CHECKING
 

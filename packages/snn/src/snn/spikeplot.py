@@ -1,4 +1,4 @@
-"""Pictures of spikes: the names of ``snn_plot``, in the module where snnTorch has them."""
+"""Plots of spikes: the names of ``snn_plot``, in the module where snnTorch has them."""
 
 from typing import TYPE_CHECKING
 

@@ -98,7 +98,7 @@ def save(
     taken = [name for name in tensors_ if name.startswith(_STATE)]
     if taken:
         raise ValueError(
-            f"save: {', '.join(map(repr, taken))} begins with {_STATE!r}, as the names of kept states in a file do; "
+            f"save: {', '.join(map(repr, taken))} begins with {_STATE!r}, like the names of kept states in a file; "
             "give the module another name"
         )
     if not isinstance(state, bool):

@@ -112,7 +112,7 @@ def _header(file: io.BufferedReader, size: int, path: object) -> tuple[dict[str,
     first = file.read(8)
     if first.startswith(_ZIP):
         raise ValueError(
-            f"{path} is a zip file, as torch.save writes them, not a safetensors file; "
+            f"{path} is a zip file, such as torch.save writes, not a safetensors file; "
             "load it by net.load_state_dict(torch.load(path))"
         )
     length = int.from_bytes(first, "little")

@@ -238,7 +238,7 @@ def _check(net: Any, xs: Any, numbers: dict[str, Any]) -> None:
     if not isinstance(xs, Tensor):
         raise TypeError(f"fluctuation_ takes a batch of data xs[T, batch, ...], got {type(xs).__name__}")
     if xs.dim() < 2 or not xs.numel():
-        raise ValueError(f"fluctuation_ takes xs[T, batch, ...], none of them 0, got shape {tuple(xs.shape)}")
+        raise ValueError(f"fluctuation_ takes xs[T, batch, ...] with no axis of size 0, got shape {tuple(xs.shape)}")
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"fluctuation_: {name} must be a number, got {value!r}")

@@ -42,7 +42,7 @@ def program(
 
     Raises:
         TypeError: If it is not a neuron.
-        ValueError: If its step is not made of the element-wise operations that programs have; the message says why.
+        ValueError: If its step is not made of the element-wise operations that programs support; the message says why.
 
     Example:
         >>> import snn_core as snn

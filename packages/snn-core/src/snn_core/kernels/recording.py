@@ -200,7 +200,7 @@ class Recording(TorchDispatchMode):
             ]
         operand = lowered(name, tuple(operands), kwargs, self.emit)
         if operand is None:
-            raise NoProgram(f"'{name}' is not an operation that programs have")
+            raise NoProgram(f"'{name}' is not an operation that programs support")
         return operand
 
     def _cut(self, whole: Tensor, parts: Any, *axis: int) -> Any:

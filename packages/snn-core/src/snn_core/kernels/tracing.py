@@ -33,7 +33,7 @@ def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] |
         sample: Shape of one sample's input, which a neuron with weights needs.
 
     Raises:
-        NoProgram: If a step is not made of the operations that programs have, or depends on the values it sees.
+        NoProgram: If a step is not made of the operations that programs support, or depends on the values it sees.
 
     Example:
         >>> import snn_core as snn

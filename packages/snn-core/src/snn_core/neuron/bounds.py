@@ -29,11 +29,11 @@ class Bounded(nn.Module):
         return self.low + (self.high - self.low) * torch.sigmoid(raw)
 
     def right_inverse(self, value: Tensor) -> Tensor:
-        """Return the raw value for a constant, which must lie inside the range, its ends excluded."""
+        """Return the raw value for a constant, which must be inside the range, its ends excluded."""
         share = (value - self.low) / (self.high - self.low)
         if not bool(((share > 0) & (share < 1)).all()):
             raise ValueError(
-                f"Bounded: a constant must lie between {self.low} and {self.high}, both excluded, got {value}"
+                f"Bounded: a constant must be between {self.low} and {self.high}, both excluded, got {value}"
             )
         return torch.logit(share)
 

@@ -180,7 +180,7 @@ def _must_be_inside(what: str, value: Tensor, low: float | None, high: float | N
     inside = (value > low) & (value < high) if learn else (value >= low) & (value <= high)
     if anywhere(~inside):
         ends = "both excluded as it is learned, " if learn else ""
-        raise ValueError(f"{what} must lie between {low} and {high}, {ends}got {value}")
+        raise ValueError(f"{what} must be between {low} and {high}, {ends}got {value}")
 
 
 def _short(value: Any) -> str:

@@ -51,6 +51,6 @@ def must_be_delays(owner: str, delays: Tensor, most: int) -> None:
     delays = wide(delays)
     if anywhere((delays < 0) | (delays > most)):
         raise ValueError(
-            f"{owner}: every delay must lie between 0 and max_delay={most} steps, got {delays.min().item():g} to "
+            f"{owner}: every delay must be between 0 and max_delay={most} steps, got {delays.min().item():g} to "
             f"{delays.max().item():g}"
         )

@@ -137,8 +137,8 @@ class SpikingNeuron(Familiar, Temporal):
             return self.outputs(*self._kept_step(x, self._filled(state, x)))
         if any(s is not None for s in state):
             raise TypeError(
-                f"{type(self).__name__} keeps its own state (init_hidden=True) and takes none as an argument; build it "
-                "with init_hidden=False to pass states"
+                f"{type(self).__name__} keeps its own state (init_hidden=True) and takes no state as an argument; "
+                "build it with init_hidden=False to pass states"
             )
         kept = self._recall()
         if kept is not None:

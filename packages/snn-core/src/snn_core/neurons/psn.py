@@ -129,7 +129,7 @@ class PSN(WholeSequence, Firing):
             if not is_whole(value) or value < 1:
                 raise ValueError(f"PSN: {name} must be a whole number of at least 1, got {value!r}")
         if not 0 <= masking <= 1:
-            raise ValueError(f"PSN: masking must lie between 0 and 1, got {masking!r}")
+            raise ValueError(f"PSN: masking must be between 0 and 1, got {masking!r}")
         super().__init__(threshold=0.0, spike_grad=spike_grad, surrogate_disable=surrogate_disable)
         self.num_steps = num_steps
         self.order = order

@@ -215,7 +215,8 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     outside = (counts < 0) | (counts > steps)
     if outside.any():
         raise ValueError(
-            f"unroll: lengths holds {counts[outside][0].item()}; with {steps} steps, a length must be in [0, {steps}]"
+            f"unroll: lengths contains {counts[outside][0].item()}; with {steps} steps, a length must be in "
+            f"[0, {steps}]"
         )
     if batch and (counts == steps).all():
         return Folding(steps)

@@ -141,7 +141,7 @@ def recorded_ahead(net: nn.Module, xs: Tensor, trusts: bool = False) -> Schedule
 def refuse_layers(reason: str) -> NoReturn:
     """Raise an error that says why a net cannot run layer by layer, although the caller asserted that it can."""
     raise ValueError(
-        "unroll: schedule='layers' does not hold for this net, whose outputs would differ from the loop's "
+        "unroll: schedule='layers' cannot run this net, whose outputs would differ from the loop's "
         f"({reason}); use schedule='auto'"
     )
 

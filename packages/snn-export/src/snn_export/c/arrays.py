@@ -79,7 +79,7 @@ class Array:
         if self.bytes >= _MOST_BYTES:
             raise ValueError(f"{self.layout} takes {self.bytes} bytes; an array in C must take less than {_MOST_BYTES}")
         if not bool(torch.isfinite(self.values).all()):
-            raise ValueError(f"{self.layout} holds NaN or infinity; a net that learned well has none")
+            raise ValueError(f"{self.layout} contains NaN or infinity; a net that learned well has none")
 
     @property
     def bytes(self) -> int:

@@ -180,7 +180,9 @@ def _check(net: Any, x: Any, recorded: Any) -> None:
 
 def _replay(net: nn.Module, xs: Tensor, source: Source) -> Replay:
     if source.bounds is not None and int(xs.max()) > source.bounds[1]:
-        raise ValueError(f"recorded holds {int(xs.max())}; the net in C takes {source.bounds[0]} to {source.bounds[1]}")
+        raise ValueError(
+            f"recorded contains {int(xs.max())}; the net in C takes {source.bounds[0]} to {source.bounds[1]}"
+        )
     with RandomStates():
         run = stream(net)
         steps = [torch.cat([o.reshape(len(x), -1).cpu() for o in tree_leaves(run(x))], 1) for x in xs]

@@ -12,7 +12,7 @@ __all__ = ["write_folder"]
 
 
 def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path:
-    """Write text files to a folder, which is created if needed; after an error no part of them is left.
+    """Write text files to a folder, which is created if needed; an error leaves nothing behind.
 
     Raises:
         FileNotFoundError: If the folder in which to create it does not exist.

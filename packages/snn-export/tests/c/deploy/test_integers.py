@@ -53,7 +53,7 @@ def test_a_membrane_saturates_where_the_grid_ends(tmp_path):
 def test_a_recorded_integer_that_the_input_type_does_not_hold_is_refused():
     net, shape = INTEGER_NETS["integer dense"]()
     xs = torch.full((2, 1, *shape), 128)  # one more than a grid of 8 bits has
-    with pytest.raises(ValueError, match="recorded holds 128; the net in C takes -128 to 127"):
+    with pytest.raises(ValueError, match="recorded contains 128; the net in C takes -128 to 127"):
         export_c(net, xs[0], recorded=xs)
 
 

@@ -160,7 +160,7 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
         TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, ``lengths`` are not
             integers, or ``model`` is neither a name nor a ``CostModel``.
         ValueError: If ``xs`` is empty, ``lengths`` does not fit, ``model`` is unknown or has a ``mac`` below its
-            ``ac``, nothing in the net is counted, the input of a layer holds NaN, or a layer does not keep the
+            ``ac``, nothing in the net is counted, the input of a layer contains NaN, or a layer does not keep the
             samples on axis 0.
 
     Example:

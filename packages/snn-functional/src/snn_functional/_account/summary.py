@@ -106,7 +106,7 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
     Raises:
         TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, or ``lengths`` are
             not integers.
-        ValueError: If ``xs`` is empty, ``lengths`` does not fit, the input of a layer holds NaN, or a layer does not
+        ValueError: If ``xs`` is empty, ``lengths`` does not fit, the input of a layer contains NaN, or a layer does not
             keep the samples on axis 0.
 
     Example:

@@ -32,7 +32,7 @@ def seen(net: fx.GraphModule, names: Iterable[str], x: Tensor) -> tuple[Seen, Te
     for name, (taken, _) in (*values.items(), ("", (out, out))):
         if not taken.isfinite().all():
             what = f"the input of '{name}' in net" if name else "the output of net"
-            raise ValueError(f"{what} holds NaN or infinity; look at the weights before it")
+            raise ValueError(f"{what} contains NaN or infinity; look at the weights before it")
     return values, out
 
 

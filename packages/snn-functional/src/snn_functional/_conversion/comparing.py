@@ -125,5 +125,5 @@ def check_labels(out: Tensor, labels: Tensor) -> None:
     low, high = (int(end) for end in torch.aminmax(labels))
     if low < 0 or high >= out.shape[1]:
         raise ValueError(
-            f"the labels of data reach from {low} to {high}; net has {out.shape[1]} classes, counted from 0"
+            f"the labels of data range from {low} to {high}; net has {out.shape[1]} classes, counted from 0"
         )

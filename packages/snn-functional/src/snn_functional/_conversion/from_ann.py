@@ -139,7 +139,7 @@ def _percentile(method: Any, percentile: Any) -> float:
         raise ValueError(f"percentile is {percentile!r} with method={method!r}; it belongs to method='percentile'")
     number = finite("percentile", percentile)
     if not 0 < number <= 100:
-        raise ValueError(f"percentile is {number}; it must lie in (0, 100]")
+        raise ValueError(f"percentile is {number}; it must be in (0, 100]")
     return number
 
 

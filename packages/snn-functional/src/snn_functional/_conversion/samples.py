@@ -23,9 +23,9 @@ def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
             f"data has dtype {samples.dtype}; pass floating-point numbers, like those that the net was trained on"
         )
     if samples.dim() < 2 or not samples.numel():
-        raise ValueError(f"data has shape {tuple(samples.shape)}; it must be [samples, ...], none of them 0")
+        raise ValueError(f"data has shape {tuple(samples.shape)}; it must be [samples, ...], with no axis of size 0")
     if not samples.isfinite().all():
-        raise ValueError("data holds NaN or infinity; leave those samples out")
+        raise ValueError("data contains NaN or infinity; leave those samples out")
     if labels is None:
         return samples.detach(), None
     if not isinstance(labels, Tensor):

@@ -18,7 +18,7 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
     xs = evidence.batch
     bad = int((~torch.isfinite(xs)).sum())
     if bad:
-        message = f"The batch holds {bad} values that are NaN or infinite."
+        message = f"The batch contains {bad} values that are NaN or infinite."
         remedy = (
             "Look for their source in the data: a division by a standard deviation of 0, a log of 0, a broken file."
         )
@@ -32,7 +32,7 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
         )
         yield Finding("zero_input", "error", "", 0.0, "The batch is 0 everywhere.", remedy)
     elif _BYTES <= largest <= 255 and float(xs.amin()) >= 0 and bool((xs == xs.round()).all()):
-        message = f"The batch holds whole numbers from 0 to {largest:.0f}, as the bytes of an image do."
+        message = f"The batch contains whole numbers from 0 to {largest:.0f}, like the bytes of an image."
         remedy = "Divide by 255: thresholds are near 1, and an encoder takes intensities as probabilities."
         yield Finding("byte_input", "warning", "", largest, message, remedy)
 

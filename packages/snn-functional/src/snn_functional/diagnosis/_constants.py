@@ -113,11 +113,11 @@ def bounds(evidence: Evidence) -> Iterator[Finding]:
                 continue
             ends = " and ".join(f"{number} at {end:g}" for end, number in counts.items() if number)
             message = (
-                f"{count} of {value.numel()} values of {name!r} lie within {100 * limit:g} % of an end of their range, "
+                f"{count} of {value.numel()} values of {name!r} are within {100 * limit:g} % of an end of their range, "
                 f"{ends}: they cannot go farther, and hardly any gradient brings them back."
             )
             remedy = (
-                f"Widen the range, if the best value may lie outside: snn.bounded(neuron, {name!r}, low=..., high=...) "
+                f"Widen the range, if the best value may be outside: snn.bounded(neuron, {name!r}, low=..., high=...) "
                 "of a new neuron; start farther inside, or give them a smaller learning rate."
             )
             if name == "delay":

@@ -217,7 +217,7 @@ def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any,
         batch = batch.expand(num_steps, *batch.shape)
     if batch.dim() < 2 or not batch.numel():
         raise ValueError(
-            f"batch has shape {tuple(batch.shape)}; it must be [num_steps, batch, ...], none of them 0, or "
+            f"batch has shape {tuple(batch.shape)}; it must be [num_steps, batch, ...], with no axis of size 0, or "
             "[batch, ...] with num_steps="
         )
     return batch.detach()

@@ -37,7 +37,7 @@ class Limits:
 
     Raises:
         TypeError: If a limit is not a number.
-        ValueError: If a share lies outside [0, 1], or another limit is negative or not finite.
+        ValueError: If a share is outside [0, 1], or another limit is negative or not finite.
 
     Example:
         >>> Limits(share=0.25).share
@@ -64,4 +64,4 @@ class Limits:
             if name in ("share", "saturated_rate", "leak", "bound", "subnormal"):
                 share(name, value, "it is a share")
             elif finite(name, value) < 0:
-                raise ValueError(f"{name} is {value}; a limit is at least 0")
+                raise ValueError(f"{name} is {value}; a limit must be at least 0")

@@ -128,12 +128,12 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
-    weights = as_tensor("weight", weight, "a tensor with one number a class")
+    weights = as_tensor("weight", weight, "a tensor with one number per class")
     if weights.is_complex():
         raise TypeError(f"weight has dtype {weights.dtype}; pass real numbers")
     if weights.dim() != 1:
         raise ValueError(f"weight has shape {tuple(weights.shape)}; pass one number for each class, [num_classes]")
     wrong = ~((weights >= 0) & weights.isfinite())
     if wrong.any():
-        raise ValueError(f"weight holds {weights[wrong][0].item()}; pass finite numbers of at least 0")
+        raise ValueError(f"weight contains {weights[wrong][0].item()}; pass finite numbers of at least 0")
     return weights

@@ -47,7 +47,9 @@ class LossFunctions:
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction is {reduction!r}; choose one of {', '.join(map(repr, REDUCTIONS))}")
         if weight is not None and not isinstance(weight, Tensor):
-            raise TypeError(f"weight is {weight!r}; pass a tensor with one number a class, as torch.as_tensor(weight)")
+            raise TypeError(
+                f"weight is {weight!r}; pass a tensor with one number per class, such as torch.as_tensor(weight)"
+            )
         self.reduction = reduction
         self.weight: Tensor | None = weight
 

@@ -103,7 +103,7 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
     ) -> None:
         super().__init__(reduction=reduction, weight=weight)
         if time_var_targets and weight is not None:
-            raise ValueError("weight is given with time_var_targets=True; a class weight needs one label a sample")
+            raise ValueError("weight is given with time_var_targets=True; a class weight needs one label per sample")
         self.time_var_targets = time_var_targets
         self.on_target: float = finite("on_target", on_target)
         self.off_target: float = finite("off_target", off_target)
@@ -115,7 +115,7 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         if isinstance(targets, Tensor) and targets.dim() == 2:
             if targets.shape != outputs.shape[:2]:
                 raise ValueError(
-                    f"targets has shape {tuple(targets.shape)}; mem_out needs one label a step and sample, "
+                    f"targets has shape {tuple(targets.shape)}; mem_out needs one label per step and sample, "
                     f"{list(outputs.shape[:2])}"
                 )
             flat = outputs.flatten(0, 1).unsqueeze(0)  # every step of every sample has its label
@@ -125,8 +125,8 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         check_real(targets, "targets", "a membrane is a real number")
         if targets.shape != outputs.shape:
             raise ValueError(
-                f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it is {list(outputs.shape)} or, "
-                f"for labels, {list(outputs.shape[:2])}"
+                f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it must be "
+                f"{list(outputs.shape)} or, for labels, {list(outputs.shape[:2])}"
             )
         return targets.to(outputs)
 

@@ -94,7 +94,9 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         if not self.target_is_time:
             return super().checked_targets(targets, outputs, steps)
         if not isinstance(targets, Tensor):
-            raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, as torch.as_tensor(targets)")
+            raise TypeError(
+                f"targets is a {type(targets).__name__}; pass a torch.Tensor, such as torch.as_tensor(targets)"
+            )
         if targets.is_complex() or targets.dtype == torch.bool:
             raise TypeError(f"targets has dtype {targets.dtype}; spike times are real numbers")
         times = targets.to(outputs)
@@ -206,7 +208,9 @@ def _check_times(times: Tensor, steps: Steps, recorded: int) -> None:
     least = -steps.numbers(times.device).reshape(-1, 1).expand_as(times)
     wrong = ~((times >= least) & times.isfinite())
     fewer = "" if steps.counted is None else ", or fewer in a sample of its own length,"
-    message = f"targets holds a time that is not a step; with {recorded} steps{fewer} it must be at least {-recorded}"
+    message = (
+        f"targets contains a time that is not a step; with {recorded} steps{fewer} it must be at least {-recorded}"
+    )
     if is_any(wrong, message):
         raise _not_a_step(times[wrong][0].item(), -int(least[wrong][0]))
 

@@ -83,7 +83,7 @@ class fixed_point:  # noqa: N801
 
         Raises:
             TypeError: If ``x`` is not a floating-point tensor.
-            ValueError: If ``x`` holds NaN, which is not an integer.
+            ValueError: If ``x`` contains NaN, which is not an integer.
 
         Example:
             >>> import torch
@@ -92,7 +92,7 @@ class fixed_point:  # noqa: N801
             tensor([-8,  1])
         """
         rounded = self(x).detach()
-        message = "x holds NaN, which no integer can represent; remove it first"
+        message = "x contains NaN, which no integer can represent; remove it first"
         if is_any(rounded.isnan(), message):
             raise ValueError(message)
         return (rounded.double() * 2**self.fraction_bits).long()

@@ -59,12 +59,14 @@ class IntegerNet(nn.Module):
         if not isinstance(x, Tensor):
             raise TypeError(f"x is a {type(x).__name__}; pass a torch.Tensor of integers")
         if x.dtype not in (torch.int32, torch.int64):
-            raise TypeError(f"x has dtype {x.dtype}; pass int32 or int64, as fixed_point.integers(x) or spk.long()")
+            raise TypeError(
+                f"x has dtype {x.dtype}; pass int32 or int64, such as fixed_point.integers(x) or spk.long()"
+            )
         result = largest_of(x.long())
         if result > self.entering.largest:
             raise ValueError(
-                f"x holds an integer of magnitude {result}; this net takes up to {self.entering.largest}: make it with "
-                "integer(net, inputs=fixed_point(...)) for larger ones"
+                f"x contains an integer of magnitude {result}; this net takes up to {self.entering.largest}: make it "
+                "with integer(net, inputs=fixed_point(...)) for larger ones"
             )
         return self.layers(x.long())
 

@@ -71,7 +71,7 @@ class state_quant:  # noqa: N801
         for name in ("threshold", "lower_limit", "upper_limit"):
             value = getattr(self, name)
             if not _is_number(value):
-                raise TypeError(f"{name} is a {type(value).__name__}; pass a number, as float({name})")
+                raise TypeError(f"{name} is a {type(value).__name__}; pass a number, such as float({name})")
             if not isfinite(real(name, value, "a finite number")):
                 raise ValueError(f"{name} is {value}; pass a finite number")
         if self.threshold <= 0:

@@ -51,8 +51,8 @@ class StateQuant(IdentityGradient):
         ascending = levels.to(input_).sort().values
         if not torch.compiler.is_compiling():
             wrong = ~ascending.isfinite()
-            if is_any(wrong, "levels holds a number that is not finite; a level is a finite number"):
-                raise ValueError(f"levels holds {float(ascending[wrong][0])}; a level is a finite number")
+            if is_any(wrong, "levels contains a number that is not finite; a level must be a finite number"):
+                raise ValueError(f"levels contains {float(ascending[wrong][0])}; a level must be a finite number")
         index = torch.bucketize(input_.contiguous(), borders(ascending))
         nearest = ascending.index_select(0, index.flatten()).view(input_.shape)
         return torch.where(input_.isnan(), input_, nearest)

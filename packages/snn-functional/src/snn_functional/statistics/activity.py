@@ -39,7 +39,7 @@ def firing_rate(
     Raises:
         TypeError: If ``spk`` is not a real tensor, ``dt`` not a number, ``lengths`` are not integers or ``mask`` is not
             bool.
-        ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``dt`` is not positive.
+        ValueError: If a shape does not fit, ``spk`` is empty or contains NaN, or ``dt`` is not positive.
 
     Example:
         >>> import torch
@@ -71,7 +71,7 @@ def sparsity(spk: Tensor, *, lengths: Tensor | Sequence[int] | None = None, mask
 
     Raises:
         TypeError: If ``spk`` is not a real tensor, ``lengths`` are not integers or ``mask`` is not bool.
-        ValueError: If a shape does not fit, or ``spk`` is empty or holds NaN.
+        ValueError: If a shape does not fit, or ``spk`` is empty or contains NaN.
 
     Example:
         >>> import torch
@@ -107,7 +107,7 @@ def dead_neurons(
     Raises:
         TypeError: If ``spk`` is not a real tensor, ``rate`` not a number, ``lengths`` are not integers or ``mask`` is
             not bool.
-        ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``rate`` lies outside [0, 1].
+        ValueError: If a shape does not fit, ``spk`` is empty or contains NaN, or ``rate`` is outside [0, 1].
 
     Example:
         >>> import torch
@@ -142,7 +142,7 @@ def saturated_neurons(
     Raises:
         TypeError: If ``spk`` is not a real tensor, ``rate`` not a number, ``lengths`` are not integers or ``mask`` is
             not bool.
-        ValueError: If a shape does not fit, ``spk`` is empty or holds NaN, or ``rate`` lies outside [0, 1].
+        ValueError: If a shape does not fit, ``spk`` is empty or contains NaN, or ``rate`` is outside [0, 1].
 
     Example:
         >>> import torch
@@ -167,7 +167,7 @@ def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int | Tensor]:
     check_sequence(spk, "spk", "spikes are real numbers")
     steps = Steps(spk, lengths, mask, "spk")
     counted = steps.only(spk.detach())
-    message = "spk holds NaN, which is neither a spike nor the absence of one; look for its source in the net"
+    message = "spk contains NaN, which is neither a spike nor the absence of one; look for its source in the net"
     if is_any(counted.isnan(), message):
         raise ValueError(message)
     number = steps.number

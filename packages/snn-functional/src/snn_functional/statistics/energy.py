@@ -50,7 +50,7 @@ class CostModel:
         for name in ("ac", "mac", *(() if missing else ("int8_ac", "int8_mac"))):
             cost = getattr(self, name)
             if finite(name, cost, "an energy in joules") < 0:
-                raise ValueError(f"{name} is {cost}; an energy in joules is at least 0")
+                raise ValueError(f"{name} is {cost}; an energy in joules must be at least 0")
         _must_be_memories(self.memories)
 
     def access(self, size: float) -> float:
@@ -65,7 +65,7 @@ def _must_be_memories(memories: Any) -> None:
     sizes = [real("memories", size, "a number of bytes") for size, _ in memories]
     for _, cost in memories:
         if finite("memories", cost, "energies in joules") < 0:
-            raise ValueError(f"memories holds {cost}; an energy in joules is at least 0")
+            raise ValueError(f"memories contains {cost}; an energy in joules must be at least 0")
     grow = all(small < large for small, large in pairwise([0, *sizes]))
     if sizes and not (grow and sizes[-1] == inf):
         raise ValueError(f"memories is {memories!r}; their bytes must grow, up to inf in the last one")

@@ -38,7 +38,7 @@ class SynapticOperations:
 
     def __post_init__(self) -> None:
         for name in ("acs", "macs", "dense"):
-            remedy = "a number of operations is at least 0"
+            remedy = "a number of operations must be at least 0"
             whole(name, getattr(self, name), "a number of operations, an int", least=0, remedy=remedy)
 
     def __add__(self, other: SynapticOperations) -> SynapticOperations:
@@ -95,7 +95,7 @@ class SynopsMonitor(BaseMonitor):
 
     Raises:
         TypeError: If ``net`` is not a module.
-        ValueError: If it has none of these layers, or when a layer's input holds NaN.
+        ValueError: If it has none of these layers, or when a layer's input contains NaN.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
@@ -142,7 +142,8 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
 
     Raises:
         TypeError: If ``net`` is not a module, ``xs`` not a tensor or ``lengths`` not integers.
-        ValueError: If the net has no layer to count, there is no step, ``lengths`` does not fit, or an input holds NaN.
+        ValueError: If the net has no layer to count, there is no step, ``lengths`` does not fit, or an input contains
+            NaN.
 
     Example:
         A fully connected layer fed with numbers, and one fed with the spikes of one neuron that fires once:
@@ -183,8 +184,8 @@ class Products:
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:
         if x.isnan().any():
             raise ValueError(
-                f"the input of the layer {name!r} holds NaN, which is neither a spike nor the absence of one; look for "
-                "its source"
+                f"the input of the layer {name!r} contains NaN, which is neither a spike nor the absence of one; look "
+                "for its source"
             )
         weight = weight_of(layer)
         if x.dim() < (2 if isinstance(layer, nn.Linear | OneToOne) else weight.dim()):

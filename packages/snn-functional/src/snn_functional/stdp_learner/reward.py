@@ -166,6 +166,6 @@ def _rewards(reward: Any, steps: int, batch: int, weight: Tensor) -> Tensor:
     if reward.device != weight.device:
         raise ValueError(f"reward is on {reward.device}, the weights on {weight.device}; pass reward.to(weight.device)")
     wrong = ~reward.isfinite()
-    if is_any(wrong, "reward holds a number that is not finite; pass finite numbers"):
-        raise ValueError(f"reward holds {float(reward[wrong][0])}; pass finite numbers")
+    if is_any(wrong, "reward contains a number that is not finite; pass finite numbers"):
+        raise ValueError(f"reward contains {float(reward[wrong][0])}; pass finite numbers")
     return reward.to(weight.dtype).expand(steps, batch)

@@ -96,7 +96,8 @@ class Training(_Run):
         unknown = (labels < 0) | (labels >= classes)
         if unknown.any():
             raise ValueError(
-                f"labels holds {labels[unknown][0].item()}; with {classes} classes a label lies in [0, {classes - 1}]"
+                f"labels contains {labels[unknown][0].item()}; with {classes} classes, a label must be in "
+                f"[0, {classes - 1}]"
             )
 
     def fetch_weights(self) -> bool:

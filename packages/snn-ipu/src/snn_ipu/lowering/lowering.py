@@ -79,7 +79,7 @@ def described_net(net: nn.Module, example: Tensor) -> tuple[dict[str, Any], dict
     if not isinstance(example, Tensor):
         raise TypeError(f"the example must be a tensor [T, batch, ...], got {type(example).__name__}")
     if example.dim() < 2 or 0 in example.shape:
-        raise ValueError(f"the example has shape {tuple(example.shape)}; pass [T, batch, ...] with no size 0")
+        raise ValueError(f"the example has shape {tuple(example.shape)}; pass [T, batch, ...] with no axis of size 0")
     _check_dtype(net, example)
     first, batch = example.detach()[0], example.shape[1]
     # a second batch size and other values distinguish constants from computed values

@@ -25,7 +25,7 @@ HAND_KEPT = (
     "forward itself keeps a state from step to step",
     "write it as a neuron: a subclass of snn_core.SpikingNeuron with that State",
 )
-"""The message and remedy of IPU005."""
+"""The message and remedy of IPU005 for a state that ``forward`` keeps."""
 
 _LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.__file__ or "", Path(__file__).parent))
 _TRAINING = torch.empty(())  # stands for the mode of the program, training or not, when it runs

@@ -99,7 +99,7 @@ class _Neurons(Watch):
 
     def called(self, module: Any, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if module in self._called:
-            remedy = "call another neuron, which has a state of its own"
+            remedy = "call another neuron, which has its own state"
             self._recorder.refuse("IPU005", f"{self.name(module)} is called twice in one step", remedy)
         self._called.add(module)
         return _step_of(module, self._recorder, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Reading and writing ``.npz`` files with the standard library: no numpy, and no pickle."""
+"""Files of arrays, ``.npz``, read and written with the standard library, without numpy and without pickle."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def is_one(values: np.ndarray, dtype: torch.dtype) -> bool:
 
 
 def within_unit(decay: np.ndarray, dtype: torch.dtype) -> bool:
-    """Return True if decays lie in [0, 1], up to rounding, so that neurons of snn-core, which clamp them, agree."""
+    """Return True if decays are in [0, 1], up to rounding, so that neurons of snn-core, which clamp them, agree."""
     return near(decay, np.clip(decay, 0, 1), dtype, scale=np.ones_like(decay))
 
 

@@ -28,7 +28,7 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     any of them <-> Linear, Affine, Conv2d, Scale   ``RLeaky``, ``RSynaptic``
     ==============================================  =====================================================
 
-    This is done if rest and reset potential are 0 and decays lie in [0, 1], so that the neuron does the same
+    This is done if rest and reset potential are 0 and decays are in [0, 1], so that the neuron does the same
     operations. An input that the node multiplies goes through a ``Scale`` first. Constants recorded in the metadata are
     used if the node's fields agree with them to 1e-5; LI -> LI becomes one ``Synaptic``, and a graded spike part of its
     neuron, only if the metadata says so. Nothing is replaced if the names of the neurons would close a cycle elsewhere.

@@ -1,4 +1,4 @@
-"""Spoken vowels of unequal length; a recurrent network tells the speaker."""
+"""Utterances of two vowels, of unequal length; a recurrent network recognizes the speaker."""
 
 from __future__ import annotations
 
