@@ -83,7 +83,7 @@ def repository(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_a_release_is_recorded_once_it_is_committed(repository: pathlib.Path):
     released = recorded.last(repository)["snn-core"]
     assert released == ("0.5.0", recorded.committed(repository, {}))
-    with pytest.raises(ValueError, match=r"^snn-core: the last commit holds 0\.5\.0, not 0\.5\.1: commit the rel"):
+    with pytest.raises(ValueError, match=r"^snn-core: the last commit has 0\.5\.0, not 0\.5\.1: commit the rel"):
         recorded.committed(repository, {"snn-core": "0.5.1"})
 
 

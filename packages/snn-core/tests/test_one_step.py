@@ -57,7 +57,7 @@ def test_outputs_states_and_gradients_are_those_of_a_call(kind: str, output: boo
     out, plan = snn.unroll(net, xs, resume=resume, explain=True, **options)
     expected = twin(twin_xs[0])
     assert plan.kind == "steps"
-    assert "one step" in plan.reason
+    assert "single step" in plan.reason
     assert type(out) is type(expected)
     for part, expected_part in zip(leaves(out), leaves(expected), strict=True):
         assert part.shape == (1, *expected_part.shape)

@@ -161,7 +161,7 @@ class Hiding(nn.Module):
 )
 def test_neurons_that_a_net_does_not_see_are_warned_of_once(container, kind: str, remedy: str) -> None:
     net = nn.Sequential(Hiding(container))
-    with pytest.warns(UserWarning, match=rf"'0\.layers' is a {kind} with neurons, .*; make it {remedy}"):
+    with pytest.warns(UserWarning, match=rf"'0\.layers' is a {kind} with neurons, .*; make it an {remedy}"):
         snn.utils.reset(net)
     snn.utils.reset(net)
 

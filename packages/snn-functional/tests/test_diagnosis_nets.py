@@ -119,7 +119,7 @@ def test_a_forward_that_was_replaced_is_run_as_unroll_runs_it():
     net[0].forward = MethodType(lambda layer, x: (x - x.mean(0)) @ layer.weight.mT, net[0])
     for run in (snn.unroll, diagnose):
         with pytest.raises(
-            ValueError, match=r"takes the whole sequence at once and cannot be cut \(.*'mean' is not told"
+            ValueError, match=r"takes the whole sequence at once and cannot be cut \(.*'mean' must name axes other"
         ):
             run(net, batch())
 

@@ -192,7 +192,7 @@ def test_lapicque_with_a_negative_decay_needs_the_euler_method():
     graph = to_nir(neuron, xs[0])
     result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
     np.testing.assert_array_equal(result, torch.stack(looped(neuron, xs)).numpy())
-    with pytest.raises(NIRError, match=r"NIR402: .*a decay of -0.609438 a step.*method='euler'"):
+    with pytest.raises(NIRError, match=r"NIR402: .*a decay of -0.609438 per step.*method='euler'"):
         to_nir(neuron, xs[0], method="exact")
     with pytest.raises(NIRError, match=r"NIR402: .*infinite capacitance"):
         to_nir(snn.Lapicque(beta=1.0), torch.zeros(1, 2))

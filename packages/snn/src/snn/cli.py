@@ -27,8 +27,8 @@ _NIR = "check, show, run, compare and convert NIR files"
 _COMMANDS: dict[str, tuple[str, ModuleType]] = {
     "bench": ("time a net, step by step and with unroll", snn.bench_command),
     "demo": ("train a spiking network on real data and write a report", snn.demo.command),
-    "doctor": ("check that the installed packages fit together, or diagnose a net", snn.doctor_command),
-    "energy": ("estimate the energy of a net, and compare it with an ordinary network", snn.energy_command),
+    "doctor": ("check the installed packages, or diagnose a net", snn.doctor_command),
+    "energy": ("estimate the energy of a net beside that of an ordinary one", snn.energy_command),
     "export": ("write a net as a file that runs without snn", snn.export_command),
     "rename": ("change programs that import snnTorch to import snn", snn.renaming.command),
 }
