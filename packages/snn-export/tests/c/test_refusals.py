@@ -111,7 +111,7 @@ def test_bad_arguments_are_named(arguments, error, message):
 
 
 def test_a_recorded_sequence_has_time_and_samples_of_the_same_shape():
-    for recorded, message in ((torch.zeros(3), "pass"), (torch.zeros(2, 1, 4), r"samples of \(4,\), x of \(3,\)")):
+    for recorded, message in ((torch.zeros(3), "pass"), (torch.zeros(2, 1, 4), r"samples of \(4,\), but x has \(3,\)")):
         with pytest.raises(ValueError, match=message):
             export_c(nn.ReLU(), torch.zeros(1, 3), recorded=recorded)
 
