@@ -72,7 +72,7 @@ def test_each_problem_is_printed_with_its_place(tmp_path, capsys):
     (tmp_path / "docs" / "page.md").write_text("# Page\n\nThis is no page of favourites.\n", encoding="utf-8")
     assert plain_words.main(tmp_path) == 1
     assert capsys.readouterr().out.splitlines() == [
-        'docs/page.md:3: "is no page": say "is not a ..."',
+        'docs/page.md:3: "is no page": reads as translated',
         'docs/page.md:3: "favourites": American spelling',
         "2 sentences or names to mend",
     ]

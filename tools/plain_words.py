@@ -29,6 +29,11 @@ _NO_SENTENCE = re.compile(
 )
 _FIRST_WORDS = re.compile(r"(How|That|What|When|Where|Whether|Which|Who|Why)\b.*[^?]$")
 _NO = re.compile(r"(?<!there )(?<!`)\b(?:is|are) no (?!longer\b|more than\b|less than\b)[a-z]+", re.IGNORECASE)
+_TRANSLATED = re.compile(
+    r"\b(?:that which|none of them 0|keeps none either|one [a-z]+ an? (?:sample|step|class)"
+    r"|(?:computed|counted|drawn|made|measured|trained|written) anew)\b",
+    re.IGNORECASE,
+)
 _BRITISH = re.compile(
     r"\b\w*(?:colour|behaviour|favour|neighbour|honour|flavour|labelled|labelling|modelled|modelling|centred"
     r"|(?:optim|initial|quant|normal|recogn|serial|synchron|discret|random|vector|parametr|summar|organ|general|minim"
@@ -52,13 +57,13 @@ def spelling(text: str) -> list[str]:
 
 
 def phrases(text: str) -> list[str]:
-    """List the phrases of a text like "is no number", which an English speaker says as "is not a number".
+    """List the phrases of a text that read as translated, such as "is no number" in place of "is not a number".
 
     Example:
-        >>> phrases("It is no number, there is no file, and this is no longer so.")
-        ['is no number']
+        >>> phrases("It is no number, there is no file, and this is no longer so: one label a sample.")
+        ['is no number', 'one label a sample']
     """
-    return _NO.findall(text)
+    return _NO.findall(text) + _TRANSLATED.findall(text)
 
 
 def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -114,11 +119,11 @@ def of_text(text: str) -> Iterator[tuple[int, str]]:
 
     Example:
         >>> list(of_text("Plain.\nIt is no colour."))
-        [(2, '"is no colour": say "is not a ..."'), (2, '"colour": American spelling')]
+        [(2, '"is no colour": reads as translated'), (2, '"colour": American spelling')]
     """
     for number, line in enumerate(text.splitlines(), 1):
         for phrase in phrases(line):
-            yield number, f'"{phrase}": say "is not a ..."'
+            yield number, f'"{phrase}": reads as translated'
         for word in spelling(line):
             yield number, f'"{word}": American spelling'
 

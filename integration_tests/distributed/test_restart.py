@@ -24,7 +24,7 @@ def trained(folder: pathlib.Path, die: int) -> tuple[list[dict[str, Any]], list[
 
 
 def test_a_killed_run_ends_where_a_whole_one_does(tmp_path):
-    # one test of many facts: the runs take half a minute, and would be made anew in each process of parallel tests
+    # one test of many facts: the runs take half a minute, and would be repeated in each process of parallel tests
     whole, batches = trained(tmp_path / "whole", die=-1)
     killed, batches_of_killed = trained(tmp_path / "killed", die=KILLED_BEFORE)
     assert batches == batches_of_killed == list(range(8)), "a batch is lost, or trained on twice"

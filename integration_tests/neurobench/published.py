@@ -1,4 +1,4 @@
-"""Nets for which NeuroBench's repository has weights, written anew from what its examples say of them."""
+"""Nets for which NeuroBench's repository has weights, written out from what its examples say of them."""
 
 from __future__ import annotations
 

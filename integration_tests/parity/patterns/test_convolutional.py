@@ -70,7 +70,7 @@ def test_the_accuracy_of_a_loader_is_summed_over_its_batches() -> None:
 
 @pytest.mark.parametrize("step", [lambda net, x: net(x), lambda net, x: net(x.clone())], ids=["same", "copy"])
 def test_frames_of_events_go_in_one_by_one(step: Any) -> None:
-    """Event data, time first: one frame a step, and a mean squared error between counts of spikes."""
+    """Event data, time first: one frame per step, and a mean squared error between counts of spikes."""
 
     def program(snn: Any) -> dict[str, Any]:
         net = louder(sequential(snn), 4)

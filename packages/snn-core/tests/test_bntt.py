@@ -1,4 +1,4 @@
-"""Batch normalization through time: a list of one normalization a step, which unroll counts by itself."""
+"""Batch normalization through time: a list of one normalization per step, which unroll counts by itself."""
 
 from __future__ import annotations
 

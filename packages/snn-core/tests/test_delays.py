@@ -1,4 +1,4 @@
-"""Delays of channels, synapses and recurrence: closed forms, loops written anew, and sequences equal to steps."""
+"""Delays of channels, synapses and recurrence: closed forms, loops written out, and sequences equal to steps."""
 
 from __future__ import annotations
 

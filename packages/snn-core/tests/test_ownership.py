@@ -202,4 +202,4 @@ def test_a_profiler_of_another_thread_never_makes_a_shared_gradient_owned(answer
     y.register_hook(gradients.append)
     (y * 2).sum().backward()
     (Asked.apply(leaf()) * 2).sum().backward()
-    assert answers[1:] == [False, True]  # counted anew, as they differ without the profiler
+    assert answers[1:] == [False, True]  # counted again, as they differ without the profiler

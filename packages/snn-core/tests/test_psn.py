@@ -1,4 +1,4 @@
-"""Parallel spiking neurons beside sums written anew from their paper, values and gradients."""
+"""Parallel spiking neurons beside sums written out from their paper, values and gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Neurons of published networks beside loops written anew from their papers, values and gradients, in float64."""
+"""Neurons of published networks beside loops written out from their papers, values and gradients, in float64."""
 
 from __future__ import annotations
 

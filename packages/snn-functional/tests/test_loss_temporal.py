@@ -11,7 +11,7 @@ from snn_functional import accuracy_temporal, ce_temporal_loss, mse_temporal_los
 
 
 def train(times, steps, outputs):
-    """Spikes ``[steps, batch, outputs]`` from lists of times, one list a sample of one list an output."""
+    """Spikes ``[steps, batch, outputs]`` from lists of times, one list per sample, with one list per output."""
     spk = torch.zeros(steps, len(times), outputs, dtype=torch.float64)
     for b, sample in enumerate(times):
         for c, at in enumerate(sample):

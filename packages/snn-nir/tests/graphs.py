@@ -98,7 +98,7 @@ def cases() -> dict[str, Case]:
         ),
         "CubaLIF with r and w_in": Case(chain(spread(), cuba(**current))),
         "CubaLIF": Case(chain(spread(), cuba(thr=0.2))),
-        "IF of one unit a step": Case(chain(spread(), nir.IF(r=full(1.0), v_threshold=full(1.0))), dt=1.0),
+        "IF of one unit per step": Case(chain(spread(), nir.IF(r=full(1.0), v_threshold=full(1.0))), dt=1.0),
         "IF with r = 1 / dt": Case(chain(spread(), nir.IF(r=full(1 / DT), v_threshold=full(1.0)))),
         "LI": Case(chain(spread(), nir.LI(tau=full(2.5e-3), r=full(1.0), v_leak=full(0.1)))),
         "CubaLI": Case(chain(spread(), cuba(nir.CubaLI))),

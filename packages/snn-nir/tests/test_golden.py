@@ -1,4 +1,4 @@
-"""Graphs of the NIR paper, made anew, against what was published of them."""
+"""Graphs of the NIR paper, rebuilt, against what was published of them."""
 
 from __future__ import annotations
 

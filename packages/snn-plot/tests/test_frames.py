@@ -1,4 +1,4 @@
-"""A film drawn in layers is the film drawn anew, frame by frame, pixel by pixel but for rounding."""
+"""A film drawn in layers is the film drawn from scratch, frame by frame, pixel by pixel but for rounding."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def agree(sample: Case, gradients: Sequence[Tensor | None] | None = None, needs:
 
 
 def addends(sample: Case, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """The sum of the sizes of what is added up to each constant's gradient: one addend a step, sample and neuron."""
+    """The sum of the sizes of what is added up to each constant's gradient: one addend per step, sample and neuron."""
     shape, states, spikes, traced, each = sample.x.shape[1:], sample.states, [], [], []
     for x in sample.x.unbind(0):
         each.append([c.detach().expand(shape).clone().requires_grad_() for c in sample.constants])
