@@ -10,20 +10,15 @@ from typing import NamedTuple
 class Part(NamedTuple):
     r"""A part of a page, between two marker lines.
 
-    Args:
-        begin: The line before it.
-        end: The line after it.
-        page: What the page is called in an error.
-
     Example:
         >>> part = Part("<!-- begin -->", "<!-- end -->")
         >>> part.put("Before\n<!-- begin -->\nold\n<!-- end -->\nafter", lambda: "new").splitlines()
         ['Before', '<!-- begin -->', '', 'new', '', '<!-- end -->', 'after']
     """
 
-    begin: str
-    end: str
-    page: str = "the page"
+    begin: str  # the line before it
+    end: str  # the line after it
+    page: str = "the page"  # what the page is called in an error
 
     def put(self, text: str, make: Callable[[], str]) -> str:
         """Return a page with this part replaced; a ValueError names the marker lines if the page does not have them."""

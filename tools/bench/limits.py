@@ -13,21 +13,13 @@ _SIDE = 1024
 
 @dataclass(frozen=True)
 class Work:
-    """Work of one kind of layer, in one direction.
+    """Work of one kind of layer, in one direction."""
 
-    Args:
-        stage: Kind of layer, as in ``bench.stages.STAGES``.
-        direction: ``"forward"``, ``"backward"``, or ``"inference"`` for forward alone.
-        moved: Bytes read and written.
-        operations: Multiplications and additions of matrix products.
-        held: Bytes that are in flight at a time.
-    """
-
-    stage: str
-    direction: str
-    moved: int
-    operations: int
-    held: int
+    stage: str  # kind of layer, as in ``bench.stages.STAGES``
+    direction: str  # ``"forward"``, ``"backward"``, or ``"inference"`` for forward alone
+    moved: int  # bytes read and written
+    operations: int  # multiplications and additions of matrix products
+    held: int  # bytes that are in flight at a time
 
 
 def measured() -> dict[str, float]:

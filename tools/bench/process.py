@@ -84,23 +84,14 @@ class Process:
 
 @dataclass(frozen=True)
 class Plan:
-    """The effort of a measurement.
+    """The effort of a measurement."""
 
-    Args:
-        rounds: Rounds that count; one more is run before them and dropped.
-        seconds: Length of one turn in a round; a single call may take longer.
-        threads: Threads of each process.
-        memory: Measure peak memory.
-        anew: Rounds that compare with the last release in new processes; 0 compares the rounds of all peers.
-        sizes: Sizes of each axis of the scaling table; empty for no table.
-    """
-
-    rounds: int
-    seconds: float
-    threads: int
-    memory: bool = True
-    anew: int = 0
-    sizes: tuple[int, ...] = ()
+    rounds: int  # rounds that count; one more is run before them and dropped
+    seconds: float  # length of one turn in a round; a single call may take longer
+    threads: int  # threads of each process
+    memory: bool = True  # measure peak memory
+    anew: int = 0  # rounds that compare with the last release in new processes; 0 compares the rounds of all peers
+    sizes: tuple[int, ...] = ()  # sizes of each axis of the scaling table; empty for no table
 
 
 def turns(processes: Mapping[str, Process], plan: Plan, do: str) -> dict[str, list[dict[str, Any]]]:

@@ -20,19 +20,12 @@ from bench.tables import Table, sections
 
 
 class Session(NamedTuple):
-    """A command line, split into what the nox session adds and what its user typed.
+    """A command line, split into what the nox session adds and what its user typed."""
 
-    Args:
-        python: The interpreter of each environment by name; "" is this one.
-        absent: Reasons why environments are missing, by name.
-        words: Arguments that the user typed after the command.
-        command: The whole command as the user typed it.
-    """
-
-    python: dict[str, str]
-    absent: dict[str, str]
-    words: list[str]
-    command: str
+    python: dict[str, str]  # the interpreter of each environment by name; "" is this one
+    absent: dict[str, str]  # reasons why environments are missing, by name
+    words: list[str]  # arguments that the user typed after the command
+    command: str  # the whole command as the user typed it
 
 
 def session(arguments: Sequence[str] | None) -> Session:

@@ -22,12 +22,6 @@ _VARIANTS = tuple(name for name in PEERS if name.split("-")[0] == OWN)
 class Table:
     """A table with its title, in Markdown.
 
-    Args:
-        title: What it shows.
-        head: Titles of the columns.
-        rows: Cells, as many in each row as there are columns.
-        notes: Lines under it.
-
     Example:
         >>> print(Table("Two", ["a", "b"], [["1", "22"]], ["seen"]).markdown())
         | a | b  |
@@ -37,10 +31,10 @@ class Table:
         - seen
     """
 
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
+    title: str  # what it shows
+    head: Sequence[str]  # titles of the columns
+    rows: Sequence[Sequence[str]]  # cells, as many in each row as there are columns
+    notes: Sequence[str] = ()  # lines under it
 
     def markdown(self, padded: bool = True) -> str:
         """Return the table and its notes; if padded, all cells of a column are as wide as the widest."""

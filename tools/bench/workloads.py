@@ -8,40 +8,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Workload:
-    """One net on one shape of input, forward and backward.
+    """One net on one shape of input, forward and backward."""
 
-    Args:
-        name: Short name, as on the command line.
-        title: Title in the tables.
-        kind: ``"neuron"`` (no weights), ``"linear"``, ``"stack"`` (four linear layers), ``"conv"``, ``"recurrent"``.
-        steps: T, number of time steps.
-        batch: B.
-        shape: Shape of one sample of one step.
-        out: Number of output neurons.
-        drive: Factor on the input.
-        density: Share of ones in a binary input; 0 for dense uniform input in [0, 1).
-        beta: Membrane decay per step.
-        neuron: ``"leaky"``, ``"learnable"`` (one decay and threshold per neuron, both learned), ``"synaptic"``,
-            ``"alpha"``, ``"delta"``, ``"slstm"``; ``"own"`` and ``"exponential"``, as a user writes them.
-        infer: Measure the forward pass without gradients too.
-        memory: Measure peak memory.
-        peers: Names of the peers that run it; empty for all.
-    """
-
-    name: str
-    title: str
-    kind: str
-    steps: int
-    batch: int
-    shape: tuple[int, ...]
-    out: int
-    drive: float = 1.0
-    density: float = 0.0
-    beta: float = 0.9
+    name: str  # short name, as on the command line
+    title: str  # title in the tables
+    kind: str  # ``"neuron"`` (no weights), ``"linear"``, ``"stack"`` (four linear layers), ``"conv"``, ``"recurrent"``
+    steps: int  # T, number of time steps
+    batch: int  # B
+    shape: tuple[int, ...]  # shape of one sample of one step
+    out: int  # number of output neurons
+    drive: float = 1.0  # factor on the input
+    density: float = 0.0  # share of ones in a binary input; 0 for dense uniform input in [0, 1)
+    beta: float = 0.9  # membrane decay per step
+    # ``"leaky"``, ``"learnable"`` (one decay and threshold per neuron, both learned), ``"synaptic"``, ``"alpha"``,
+    # ``"delta"``, ``"slstm"``; ``"own"`` and ``"exponential"``, as a user writes them
     neuron: str = "leaky"
-    infer: bool = False
-    memory: bool = True
-    peers: tuple[str, ...] = ()
+    infer: bool = False  # measure the forward pass without gradients too
+    memory: bool = True  # measure peak memory
+    peers: tuple[str, ...] = ()  # names of the peers that run it; empty for all
 
     @property
     def layers(self) -> int:

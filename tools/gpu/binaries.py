@@ -15,31 +15,21 @@ from snn_triton.kernels import kernel
 
 
 class Binary(NamedTuple):
-    """A kernel, compiled.
+    """A kernel, compiled."""
 
-    Args:
-        target: The GPU that it is compiled for.
-        texts: The kernel at the stages of the compiler, by Triton's names: ``"ttgir"``, ``"llir"``, ``"ptx"`` or
-            ``"amdgcn"``.
-        threads: Threads of a block.
-        shared: Bytes of shared memory of a block.
-        registers: Registers of a thread.
-        spilled: Registers, or bytes, that did not fit and go to memory; AMD's scalar registers do not count, as they
-            are kept in lanes of other registers.
-        code: The program that the GPU runs.
-        scalars: Scalar registers of a warp, on AMD GPUs.
-        waves: Largest number of warps that a unit of the GPU runs at a time, according to LLVM; None if LLVM does not
-            say.
-    """
-
-    target: Target
+    target: Target  # the GPU that it is compiled for
+    # the kernel at the stages of the compiler, by Triton's names: ``"ttgir"``, ``"llir"``, ``"ptx"`` or
+    # ``"amdgcn"``
     texts: dict[str, str]
-    threads: int
-    shared: int
-    registers: int
+    threads: int  # threads of a block
+    shared: int  # bytes of shared memory of a block
+    registers: int  # registers of a thread
+    # registers, or bytes, that did not fit and go to memory; AMD's scalar registers do not count, as they are kept
+    # in lanes of other registers
     spilled: int
-    code: bytes
-    scalars: int = 0
+    code: bytes  # the program that the GPU runs
+    scalars: int = 0  # scalar registers of a warp, on AMD GPUs
+    # largest number of warps that a unit of the GPU runs at a time, according to LLVM; None if LLVM does not say
     waves: int | None = None
 
     @property

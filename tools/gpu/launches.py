@@ -15,21 +15,14 @@ from snn_triton.source import Source
 
 
 class Sizes(NamedTuple):
-    """The sizes of a sequence.
+    """The sizes of a sequence."""
 
-    Args:
-        steps: T.
-        shape: Shape of one step.
-        dtype: The dtype of input and spikes; states and coefficients are float64 if this is, and float32 otherwise.
-        scalar: True if each coefficient is one number, False if there is one for each index of the last axis.
-        contiguous: False if the input is all but the first column of a sequence.
-    """
-
-    steps: int
-    shape: tuple[int, ...]
+    steps: int  # T
+    shape: tuple[int, ...]  # shape of one step
+    # the dtype of input and spikes; states and coefficients are float64 if this is, and float32 otherwise
     dtype: torch.dtype = torch.float32
-    scalar: bool = True
-    contiguous: bool = True
+    scalar: bool = True  # true if each coefficient is one number, False if there is one for each index of the last axis
+    contiguous: bool = True  # false if the input is all but the first column of a sequence
 
 
 LARGE = Sizes(20, (512, 512))
@@ -37,19 +30,12 @@ LARGE = Sizes(20, (512, 512))
 
 
 class Launch(NamedTuple):
-    """One launch of a kernel.
+    """One launch of a kernel."""
 
-    Args:
-        source: The kernel.
-        grid: How many blocks run.
-        arguments: Its positional arguments.
-        options: Its keyword arguments: the columns of a block, and options of the compiler.
-    """
-
-    source: Source
-    grid: tuple[int, ...]
-    arguments: tuple[Any, ...]
-    options: dict[str, Any]
+    source: Source  # the kernel
+    grid: tuple[int, ...]  # how many blocks run
+    arguments: tuple[Any, ...]  # its positional arguments
+    options: dict[str, Any]  # its keyword arguments: the columns of a block, and options of the compiler
 
 
 def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bool = False) -> Launch:

@@ -12,36 +12,21 @@ _KIB = 1024
 
 
 class Target(NamedTuple):
-    """A target that kernels are compiled for.
+    """A target that kernels are compiled for."""
 
-    Args:
-        title: Name for readers.
-        backend: ``"cuda"`` or ``"hip"``.
-        arch: Architecture, as Triton names it.
-        lanes: Threads of a warp, which AMD calls a wavefront.
-        warps: Largest number of warps that a unit runs at a time: an NVIDIA multiprocessor, or one of AMD's SIMDs.
-        registers: Registers for each lane, of all warps of a unit together.
-        granule: Number of registers that are allocated to a warp at a time.
-        most: Largest number of registers of a thread.
-        units: Number of units that share memory.
-        shared: Bytes of shared memory.
-        reserved: Bytes of shared memory that each block takes in addition to its own.
-        blocks: Largest number of blocks that use the shared memory at a time.
-        scalars: Scalar registers of all warps of a unit together; 0 if each warp has as many as its code can name.
-    """
-
-    title: str
-    backend: str
-    arch: int | str
-    lanes: int
-    warps: int
-    registers: int
-    granule: int
-    most: int
-    units: int
-    shared: int
-    reserved: int = 0
-    blocks: int = 32
+    title: str  # name for readers
+    backend: str  # ``"cuda"`` or ``"hip"``
+    arch: int | str  # architecture, as Triton names it
+    lanes: int  # threads of a warp, which AMD calls a wavefront
+    warps: int  # largest number of warps that a unit runs at a time: an NVIDIA multiprocessor, or one of AMD's SIMDs
+    registers: int  # registers for each lane, of all warps of a unit together
+    granule: int  # number of registers that are allocated to a warp at a time
+    most: int  # largest number of registers of a thread
+    units: int  # number of units that share memory
+    shared: int  # bytes of shared memory
+    reserved: int = 0  # bytes of shared memory that each block takes in addition to its own
+    blocks: int = 32  # largest number of blocks that use the shared memory at a time
+    # scalar registers of all warps of a unit together; 0 if each warp has as many as its code can name
     scalars: int = 0
 
     def __str__(self) -> str:
@@ -92,17 +77,11 @@ TARGETS = {
 
 
 class Device(NamedTuple):
-    """A GPU, and the memory bandwidth that its maker publishes.
+    """A GPU, and the memory bandwidth that its maker publishes."""
 
-    Args:
-        title: Its name.
-        bandwidth: Bytes per second.
-        source: Publication that states the bandwidth.
-    """
-
-    title: str
-    bandwidth: float
-    source: str
+    title: str  # its name
+    bandwidth: float  # bytes per second
+    source: str  # publication that states the bandwidth
 
 
 DEVICES = [

@@ -30,15 +30,10 @@ def moved(launch: Launch) -> int:
 
 
 class Loop(NamedTuple):
-    """A PyTorch loop over steps, in which each operation is one kernel.
+    """A PyTorch loop over steps, in which each operation is one kernel."""
 
-    Args:
-        bytes: Bytes that these kernels read and write for one column.
-        kernels: Number of kernels.
-    """
-
-    bytes: int
-    kernels: int
+    bytes: int  # bytes that these kernels read and write for one column
+    kernels: int  # number of kernels
 
 
 def loop(program: StepProgram, steps: int, size: int = 4) -> Loop:

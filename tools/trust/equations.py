@@ -18,18 +18,15 @@ _TAU, _TAU_SYN, _END = 0.02, 0.008, 0.05  # seconds
 
 
 class Paper(NamedTuple):
-    """The analytic solution of a linear membrane.
+    """The analytic solution of a linear membrane."""
 
-    Args:
-        response: Function of a neuron and of a number of steps: the membrane so many steps after an input of 1.
-        constants: Function of a time step in seconds: constants that give a neuron the time constants TAU and TAU_SYN.
-        kernel: Function of a time in seconds: the response of the differential equation so long after an impulse.
-        scale: Function of a time step: the factor of an impulse in the neuron's input.
-    """
-
+    # function of a neuron and of a number of steps: the membrane so many steps after an input of 1
     response: Callable[[Any, Tensor], Tensor]
+    # function of a time step in seconds: constants that give a neuron the time constants TAU and TAU_SYN
     constants: Callable[[float], dict[str, float]]
+    # function of a time in seconds: the response of the differential equation so long after an impulse
     kernel: Callable[[Tensor], Tensor]
+    # function of a time step: the factor of an impulse in the neuron's input
     scale: Callable[[float], float] = lambda dt: 1.0
 
 

@@ -18,21 +18,13 @@ from snn_core.neuron.firing import Firing
 
 @dataclass(frozen=True)
 class Neuron:
-    """A neuron class and how to build one.
+    """A neuron class and how to build one."""
 
-    Args:
-        kind: The class.
-        arguments: Positional arguments of its constructor, the same in snnTorch.
-        named: Keyword arguments of its constructor.
-        shape: Shape of one step's input, batch first.
-        peer: Further keyword arguments with which snnTorch computes the same.
-    """
-
-    kind: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    named: dict[str, Any]
-    shape: tuple[int, ...]
-    peer: dict[str, Any]
+    kind: Callable[..., Any]  # the class
+    arguments: tuple[Any, ...]  # positional arguments of its constructor, the same in snnTorch
+    named: dict[str, Any]  # keyword arguments of its constructor
+    shape: tuple[int, ...]  # shape of one step's input, batch first
+    peer: dict[str, Any]  # further keyword arguments with which snnTorch computes the same
 
     @property
     def name(self) -> str:

@@ -15,14 +15,10 @@ STEPS, BATCH, CLASSES = 100, 128, 1000
 
 @dataclass
 class Call:
-    """A function with all of its arguments.
+    """A function with all of its arguments."""
 
-    Args:
-        run: Calls it.
-        leaves: Tensors that get a gradient; empty without a backward pass.
-    """
-
-    run: Callable[[], Any]
+    run: Callable[[], Any]  # calls it
+    # tensors that get a gradient; empty without a backward pass
     leaves: Sequence[Tensor] = field(default_factory=tuple)
 
     def forward(self) -> Any:
@@ -38,27 +34,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table.
+    """One row of the table."""
 
-    Args:
-        name: Name of the function, with words that tell two calls of it apart.
-        group: Title of its table.
-        given: Description of its arguments, for a reader.
-        make: Makes the call, for a library and a source of arrays.
-        least: The target: how many times as fast as the peer's it should be.
-        differs: Why the two do not give the same numbers; empty if they do.
-        note: Note below the table.
-        times: Factor on the number of rounds: more if what differs is small compared with what both do.
-    """
-
-    name: str
-    group: str
-    given: str
-    make: Callable[[Any, Draw], Call]
-    least: float = 1.0
-    differs: str = ""
-    note: str = ""
-    times: int = 1
+    name: str  # name of the function, with words that tell two calls of it apart
+    group: str  # title of its table
+    given: str  # description of its arguments, for a reader
+    make: Callable[[Any, Draw], Call]  # makes the call, for a library and a source of arrays
+    least: float = 1.0  # the target: how many times as fast as the peer's it should be
+    differs: str = ""  # why the two do not give the same numbers; empty if they do
+    note: str = ""  # note below the table
+    times: int = 1  # factor on the number of rounds: more if what differs is small compared with what both do
 
 
 class Draw:

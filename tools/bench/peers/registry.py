@@ -19,37 +19,21 @@ LAST, LAST_STEPS = "snn-last", "snn-last-steps"
 
 @dataclass(frozen=True)
 class Peer:
-    """One column of the tables.
+    """One column of the tables."""
 
-    Args:
-        name: As on the command line.
-        title: As at the head of the column.
-        module: Its module in this folder.
-        environment: One of ``ENVIRONMENTS``, or ``LAST``; empty for the one that the benchmark itself runs in.
-        distributions: Distributions whose versions are recorded.
-        options: Arguments for the module's ``make``.
-        only: Kinds of nets that it runs; empty for all.
-        leaky_only: It has no other neuron with the equations of the workloads.
-        immediate: Its spikes reset at once, before the decay.
-        attached: Its reset carries a gradient.
-        late: Each layer's spikes come a step later.
-        gradients_differ: Why its gradients cannot equal those of the reference.
-        note: What it runs, and what else differs.
-    """
-
-    name: str
-    title: str
-    module: str
-    environment: str = ""
-    distributions: tuple[str, ...] = ("torch",)
-    options: dict[str, Any] = field(default_factory=dict)
-    only: tuple[str, ...] = ()
-    leaky_only: bool = False
-    immediate: bool = False
-    attached: bool = False
-    late: bool = False
-    gradients_differ: str = ""
-    note: str = ""
+    name: str  # as on the command line
+    title: str  # as at the head of the column
+    module: str  # its module in this folder
+    environment: str = ""  # one of ``ENVIRONMENTS``, or ``LAST``; empty for the one that the benchmark itself runs in
+    distributions: tuple[str, ...] = ("torch",)  # distributions whose versions are recorded
+    options: dict[str, Any] = field(default_factory=dict)  # arguments for the module's ``make``
+    only: tuple[str, ...] = ()  # kinds of nets that it runs; empty for all
+    leaky_only: bool = False  # it has no other neuron with the equations of the workloads
+    immediate: bool = False  # its spikes reset at once, before the decay
+    attached: bool = False  # its reset carries a gradient
+    late: bool = False  # each layer's spikes come a step later
+    gradients_differ: str = ""  # why its gradients cannot equal those of the reference
+    note: str = ""  # what it runs, and what else differs
 
 
 OWN, TUNED, STEPS, REFERENCE = "snn", "snn-tuned", "snn-steps", "torch"

@@ -16,50 +16,30 @@ from bench.programs.losses import Counts
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of a net, and their targets.
+    """The outputs of a net, and their targets."""
 
-    Args:
-        spk: Spikes ``[T, batch, out]``.
-        mem: Membranes of the same shape.
-        targets: Labels ``[batch]``, or numbers ``[batch, out]``.
-    """
-
-    spk: Tensor
-    mem: Tensor
-    targets: Tensor
+    spk: Tensor  # spikes ``[T, batch, out]``
+    mem: Tensor  # membranes of the same shape
+    targets: Tensor  # labels ``[batch]``, or numbers ``[batch, out]``
 
 
 @dataclass(frozen=True)
 class Program:
-    """One row of the tables.
+    """One row of the tables."""
 
-    Args:
-        name: As on the command line.
-        title: What it computes, for a reader.
-        steps: Number of time steps.
-        batch: Number of samples.
-        sample: Shape of one sample of one step.
-        net: Makes its net.
-        loss: Its loss.
-        gains: Factors of each layer's first weights and biases, so that one neuron in ten fires in a step.
-        density: Share of ones in an input of spikes; None for an image, the same in each step.
-        numbers: How many numbers are the target of each sample; None for labels.
-        classes: Number of labels.
-        rate: Learning rate of the optimizer, Adam: small, so that the net hardly changes while it is timed.
-    """
-
-    name: str
-    title: str
-    steps: int
-    batch: int
-    sample: tuple[int, ...]
-    net: Callable[[Kit], nn.Module]
-    loss: Callable[[Kit, Outputs], Tensor]
+    name: str  # as on the command line
+    title: str  # what it computes, for a reader
+    steps: int  # number of time steps
+    batch: int  # number of samples
+    sample: tuple[int, ...]  # shape of one sample of one step
+    net: Callable[[Kit], nn.Module]  # makes its net
+    loss: Callable[[Kit, Outputs], Tensor]  # its loss
+    # factors of each layer's first weights and biases, so that one neuron in ten fires in a step
     gains: tuple[float, ...]
-    density: float | None = None
-    numbers: int | None = None
-    classes: int = 10
-    rate: float = 1e-4
+    density: float | None = None  # share of ones in an input of spikes; None for an image, the same in each step
+    numbers: int | None = None  # how many numbers are the target of each sample; None for labels
+    classes: int = 10  # number of labels
+    rate: float = 1e-4  # learning rate of the optimizer, Adam: small, so that the net hardly changes while it is timed
 
     def data(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw input and targets.

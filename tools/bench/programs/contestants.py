@@ -14,25 +14,15 @@ _OURS = ("snn-functional",)
 
 @dataclass(frozen=True)
 class Contestant:
-    """One column of the tables.
+    """One column of the tables."""
 
-    Args:
-        name: As on the command line; a peer of the benchmark of layers.
-        title: As at the head of the column.
-        module: Its module in the folder ``kits``.
-        more: Distributions whose versions are recorded beside those of the peer.
-        options: Arguments for the module's ``kit``.
-        differs: Why its losses differ from ours; empty if they should be the same.
-        note: What it runs.
-    """
-
-    name: str
-    title: str
-    module: str
-    more: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-    differs: str = ""
-    note: str = ""
+    name: str  # as on the command line; a peer of the benchmark of layers
+    title: str  # as at the head of the column
+    module: str  # its module in the folder ``kits``
+    more: tuple[str, ...] = ()  # distributions whose versions are recorded beside those of the peer
+    options: dict[str, Any] = field(default_factory=dict)  # arguments for the module's ``kit``
+    differs: str = ""  # why its losses differ from ours; empty if they should be the same
+    note: str = ""  # what it runs
 
     @property
     def environment(self) -> str:

@@ -14,35 +14,25 @@ from bench.programs.losses import Losses
 
 @dataclass(frozen=True)
 class Leaky:
-    """A layer of leaky neurons with threshold 1 that subtract it, without a gradient, when they fire.
+    """A layer of leaky neurons with threshold 1 that subtract it, without a gradient, when they fire."""
 
-    Args:
-        beta: Membrane decay per step.
-        slope: Slope of a fast sigmoid, whose derivative is the surrogate; None for that of an arc tangent.
-        features: Number of neurons of a layer whose spikes return to all its neurons; None without recurrence.
-        output: The layer returns its membrane besides its spikes.
-    """
-
-    beta: float
+    beta: float  # membrane decay per step
+    # slope of a fast sigmoid, whose derivative is the surrogate; None for that of an arc tangent
     slope: float | None = None
+    # number of neurons of a layer whose spikes return to all its neurons; None without recurrence
     features: int | None = None
-    output: bool = False
+    output: bool = False  # the layer returns its membrane besides its spikes
 
 
 @dataclass(frozen=True)
 class Kit:
-    """One library as the programs see it.
+    """One library as the programs see it."""
 
-    Args:
-        neurons: Makes a layer of neurons.
-        run: Runs a net over input ``[T, batch, ...]``; the last layer's spikes and membranes ``[T, batch, ...]``.
-        losses: Its losses of spikes.
-        lift: Wraps a layer without state, where the library runs whole sequences.
-    """
-
-    neurons: Callable[[Leaky], nn.Module]
+    neurons: Callable[[Leaky], nn.Module]  # makes a layer of neurons
+    # runs a net over input ``[T, batch, ...]``; the last layer's spikes and membranes ``[T, batch, ...]``
     run: Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
-    losses: Losses = field(default_factory=Losses)
+    losses: Losses = field(default_factory=Losses)  # its losses of spikes
+    # wraps a layer without state, where the library runs whole sequences
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer
 
 

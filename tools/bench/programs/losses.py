@@ -11,17 +11,11 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Counts:
-    """Shares of steps in which neurons should fire.
+    """Shares of steps in which neurons should fire."""
 
-    Args:
-        correct: Share of the steps in which the neurons of the labeled class should fire.
-        incorrect: The same for all other neurons.
-        classes: Number of classes that share the neurons evenly; None if each neuron is a class.
-    """
-
-    correct: float
-    incorrect: float
-    classes: int | None = None
+    correct: float  # share of the steps in which the neurons of the labeled class should fire
+    incorrect: float  # the same for all other neurons
+    classes: int | None = None  # number of classes that share the neurons evenly; None if each neuron is a class
 
 
 def rate(spk: Tensor, labels: Tensor) -> Tensor:

@@ -11,17 +11,11 @@ from torch import Tensor, nn
 
 @dataclass
 class _Layer:
-    """A layer and its inputs in the steps.
+    """A layer and its inputs in the steps."""
 
-    Args:
-        module: The layer.
-        inputs: One for each step, or one for all.
-        learns: True if the gradient of its input is needed.
-    """
-
-    module: nn.Module
-    inputs: list[Tensor] = field(default_factory=list)
-    learns: bool = True
+    module: nn.Module  # the layer
+    inputs: list[Tensor] = field(default_factory=list)  # one for each step, or one for all
+    learns: bool = True  # true if the gradient of its input is needed
 
 
 def products(
