@@ -67,7 +67,7 @@ def renamed_cells(sources: Sequence[str]) -> Renamed:
 
     Example:
         >>> renamed_cells(["!pip install snntorch", "import snntorch as snn"]).sources
-        ["# instead of snntorch, install snn as its docs/install.md says; ...", 'import snn']
+        ['# instead of snntorch, install snn as its docs/install.md says; ...', 'import snn']
     """
     installed = [source if _is_python(source) else _installs(source) for source in sources]
     hidden = [_as_python(source, cell) for cell, source in enumerate(installed, 1)]
