@@ -436,9 +436,7 @@ def test_a_symbolic_link_stays_one_and_leads_to_the_file(there: bool, tmp_path) 
 
 def test_a_file_of_torch_is_distinguished_from_a_damaged_one(tmp_path) -> None:
     torch.save(net().state_dict(), tmp_path / "net.pt")
-    with pytest.raises(
-        ValueError, match=r"net\.pt is a zip file, such as torch\.save writes.*load_state_dict\(torch"
-    ):
+    with pytest.raises(ValueError, match=r"net\.pt is a zip file, such as torch\.save writes.*load_state_dict\(torch"):
         snn.load(tmp_path / "net.pt", net())
 
 
