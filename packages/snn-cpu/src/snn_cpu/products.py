@@ -15,19 +15,21 @@ from snn_cpu.gradients import Computed, Gradients
 
 __all__ = ["SpikeAware", "highest_rate"]
 
-_SMALLEST = 2**24  # multiplications; with fewer, examining the input costs part of the gain
+_SMALLEST = 10_000_000  # multiplications; with fewer, examining the input costs more than it gains
+_SMALLEST_OF_FEW = 2_000_000  # the same for up to `_FEW` columns
 _POOLED = 2**20  # bytes above which new memory costs one page fault after another
 _KEPT = 2**20  # size of the smallest input whose bits are kept for the backward pass even if the product is dense
-_MOST = 0.25  # the largest share of ones for which the gradient of the weights is sums over set bits
+_FEW = 16  # the most columns of which the library sums groups of rows, so that no rate costs more than another
+_MOST = 0.5  # the largest share of ones for which the gradient of the weights of more columns is sums over set bits
 
 
 def highest_rate(rows: int, columns: int) -> float:
     """Return the highest rate at which sums over set bits are taken, for a product of some rows and columns.
 
-    Measured against torch's product, they gain in proportion to the unset bits, with up to a third of the bits set in
-    wide layers. Narrow layers gain less, as finding the bits costs the same for any number of columns, and so do few
-    rows, for which the weights still have to be transposed. The bound is below the measured value, as torch's product
-    comes closer to its peak speed on some processors.
+    The sums of up to 16 columns take the same time at any rate, and gain with 4 or more. Wider ones gain in proportion
+    to the unset bits, with up to half of the bits set. In products of few rows, the transposition of the weights takes
+    longer than they save. The bound is below the measured value, as torch's product comes closer to its peak speed on
+    some processors.
 
     Args:
         rows: Number of rows, which is time steps times batch.
@@ -36,7 +38,8 @@ def highest_rate(rows: int, columns: int) -> float:
     Returns:
         Share of ones in the input, 0 to 1; 0 where sums never gain.
     """
-    return 0.25 * max(1 - 24 / columns, 0) * max(1 - 256 / rows, 0)
+    most = float(columns > 3) if columns <= _FEW else 0.35 * (1 - 3 / columns)
+    return most * max(1 - 256 / rows, 0)
 
 
 class SpikeAware:
@@ -58,7 +61,7 @@ class SpikeAware:
             return "weight and bias do not have the dtype of the input"
         if x.dim() < 2 or weight.dim() != 2 or x.shape[-1] != weight.shape[1]:
             return "its input does not have as many features as the weight"
-        if x.numel() * weight.shape[0] < _SMALLEST:
+        if x.numel() * weight.shape[0] < (_SMALLEST_OF_FEW if weight.shape[0] <= _FEW else _SMALLEST):
             return "too little work for a gain"
         return None
 
@@ -75,7 +78,7 @@ class SpikeAware:
             out = product(*plain)
         if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
             bits, ones = (None, 0) if spikes is None else spikes
-            by_kernels = partial(_by_kernels, ones <= _MOST * x.numel())
+            by_kernels = partial(_by_kernels, weight.shape[0] <= _FEW or ones <= _MOST * x.numel())
             gradients = Gradients(_by_torch, by_kernels, bits is None, None if bits is None else _unpacked)
             out, _ = _Linear.apply(rows, weight, bias, bits, gradients, [out])
         return out.unflatten(0, x.shape[:-1]) if x.dim() > 2 else out, how

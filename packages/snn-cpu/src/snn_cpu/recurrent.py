@@ -64,7 +64,9 @@ class Dense:
         weight, bias, *decays, amplitude, threshold = constants
         layout = _rows(call, x, weight)
         own = [*decays, threshold]
-        program = _program(call, x, own, [False] * len(own))
+        program = _program(call, x, own, [c.requires_grad for c in own])
+        graded = _by_neuron(amplitude, x.dtype, layout)
+        coefficients = _coefficients(call, program, own, x.dtype, layout)
         spk, *others = map(layout.step, states)
         (spikes, *last, bits, checkpoints), _ = torch.ops.snn_cpu.recurrent_forward(
             *self._interpreter.forward_code(program),
@@ -73,13 +75,14 @@ class Dense:
             others,
             weight.contiguous(),
             bias.contiguous(),
-            _by_neuron(amplitude, x.dtype, layout),
-            _coefficients(call, program, own, x.dtype, layout),
+            graded,
+            coefficients,
             trace,
             save,
         )
         back = layout.sequence_back if trace else layout.step_back
-        return (layout.sequence_back(spikes), *map(back, last)), (bits, checkpoints) if save else ()
+        saved = (graded, bits, checkpoints, *coefficients) if save else ()
+        return (layout.sequence_back(spikes), *map(back, last)), saved
 
     def backward(
         self,
@@ -99,10 +102,12 @@ class Dense:
         need_weight, need_bias, *need_decays, need_amplitude, need_threshold = needs[1 + len(states) :]
         own = [*decays, threshold]
         program = _program(call, x, own, [*need_decays, need_threshold])
+        values = dict(zip(_alone(call).names, own, strict=True))
+        shape = program.shape_of_sums(values)
         if sums_x:
             program = program.summing_x
         spk, *others = map(layout.step, states)
-        graded = _by_neuron(amplitude, x.dtype, layout)
+        graded, bits, checkpoints, *coefficients = saved
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
         upstream = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
         need_drive = (needs[0] and not sums_x) or need_weight or need_bias
@@ -119,8 +124,9 @@ class Dense:
             weight.contiguous(),
             bias.contiguous(),
             graded,
-            _coefficients(call, program, own, x.dtype, layout),
-            *saved,
+            coefficients,
+            bits,
+            checkpoints,
             len(program.sums),
             trace,
             need_drive,
@@ -132,15 +138,13 @@ class Dense:
         initial, sums = computed[: len(states)], computed[len(states) :]
         grad_weight = grad_bias = None
         if need_weight or need_bias:
-            grad_weight, grad_bias = _connection(drive, spk, saved[0][:-1], graded, returned)
-        values = dict(zip(_alone(call).names, own, strict=True))
+            grad_weight, grad_bias = _connection(drive, spk, bits[:-1], graded, returned)
         totals = dict(zip(program.sums, sums, strict=True))
         of_x: Tensor | None = None
         if sums_x:
             of_x = layout.step_back(totals.pop(X_OVER_STEPS).to(x.dtype))
         elif needs[0]:
             of_x = grad_spk if over else layout.sequence_back(drive)
-        shape = program.shape_of_sums(values)
         summed = {name: sum_to(layout, s, shape) for name, s in totals.items()}
         *grad_decays, grad_threshold = program.gradients(values, summed)
         return (

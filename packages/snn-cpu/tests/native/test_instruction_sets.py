@@ -68,6 +68,11 @@ for dtype in (torch.float32, torch.float64):
         grad, sizes = (spread(*out.shape) - 0.5).to(dtype), (channels, (8, 9), (3, 4), (1, 2))
         back = ops.sparse_convolution_gradient(bits, values, grad, *sizes)[:2]
         found[f"{dtype} convolution {channels} {outputs} {binary}"] = [digest([bits, out]), digest(back)]
+    for columns in (1, 3, 10, 16, 17, 70):
+        bits, _ = ops.pack_spikes((spread(67, 300) < 0.3).to(dtype), 67 * 300)
+        out, _ = ops.spike_product(bits, (spread(columns, 300) - 0.5).to(dtype), spread(columns).to(dtype))
+        back = ops.spike_product_gradient(bits, (spread(67, columns) - 0.5).to(dtype), 300)[:2]
+        found[f"{dtype} product {columns}"] = [digest([bits, out]), digest(back)]
 json.dump([ops.instruction_set(), found], sys.stdout)
 """
 

@@ -110,9 +110,11 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
     assert torch.equal(of_bias, g.sum(0))
 
 
+@pytest.mark.parametrize("columns", [10, 450])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_the_number_of_threads_changes_no_bit(dtype: torch.dtype) -> None:
-    x, weight, g = spikes(777, 333, 0.1, dtype), torch.randn(450, 333, dtype=dtype), torch.randn(777, 450, dtype=dtype)
+def test_the_number_of_threads_changes_no_bit(columns: int, dtype: torch.dtype) -> None:
+    x, weight = spikes(777, 333, 0.1, dtype), torch.randn(columns, 333, dtype=dtype)
+    g = torch.randn(777, columns, dtype=dtype)
     runs = []
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
@@ -348,14 +350,15 @@ def test_a_buffer_is_not_used_again_while_a_tensor_refers_to_it(always: None, ra
 
 
 def test_the_rate_up_to_which_sums_are_taken() -> None:
-    assert highest_rate(8000, 24) == highest_rate(256, 512) == 0
+    assert highest_rate(8000, 3) == highest_rate(256, 512) == highest_rate(256, 10) == 0
+    assert highest_rate(8000, 4) == highest_rate(8000, 16) > 0.9
     rates = [highest_rate(rows, columns) for rows, columns in ((8000, 32), (8000, 512), (10**9, 10**9))]
     assert rates == sorted(rates)
-    assert rates[-1] <= 0.25
+    assert rates[-1] <= 0.35
     x, (weight, bias) = spikes(2000, 300, 0.1), layer(300, 128)
     assert SpikeAware().linear(x, weight, bias)[1].startswith("spikes at 10.")
     how = SpikeAware().linear(1 - x, weight, bias)[1]
-    assert how == "dense product, as its input is not spikes at a rate of up to 18 %"
+    assert how == "dense product, as its input is not spikes at a rate of up to 30 %"
     near([SpikeAware().linear(1 - x, weight, bias)[0]], [F.linear(1 - x, weight, bias)])
     assert SpikeAware().linear(x[:200], weight, bias)[1].startswith("dense product, as it has few rows or columns")
 

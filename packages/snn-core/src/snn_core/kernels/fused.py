@@ -76,7 +76,8 @@ def call(
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         rows = _rows_of(x)
         steps = 0 if rows is None else len(x)
-        return _Fused.apply(kernel, call_, trace, len(states), steps, x if rows is None else rows, *states, *constants)
+        settings = kernel, call_, trace, len(states), steps
+        return _Fused.apply(settings, x if rows is None else rows, *states, *constants)
     return _forward(kernel, call_, x, states, constants, trace, save=False)[0]
 
 
@@ -142,26 +143,29 @@ def _rows_of(x: Tensor) -> Tensor | None:
 
 
 class _Fused(torch.autograd.Function):
-    """A kernel's call; with ``steps``, the first tensor is the input of one step, repeated ``steps`` times."""
+    """A kernel's call.
+
+    Its settings are the kernel, the call, whether to trace, the number of states, and ``steps``: unless it is 0, the
+    first tensor is the input of one step, repeated ``steps`` times.
+    """
 
     @staticmethod
-    def forward(
-        ctx: Any, kernel: Kernel, call_: Any, trace: bool, count: int, steps: int, *tensors: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, settings: tuple[Kernel, Any, bool, int, int], *tensors: Tensor) -> tuple[Tensor, ...]:
+        kernel, call_, trace, count, steps = settings
         x, states, constants = _arguments(tensors, count, steps)
         out, saved = _forward(kernel, call_, x, states, constants, trace, save=True)
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
-        ctx.settings = kernel, call_, trace, count, steps, len(tensors), x.stride()
+        ctx.settings = *settings, x.stride()
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        kernel, call_, trace, count, steps, present, strides = ctx.settings
+        kernel, call_, trace, count, steps, strides = ctx.settings
         unpacked = ctx.saved_tensors  # read once: under a checkpoint, each access would compute it again
-        tensors, saved = unpacked[:present], unpacked[present:]
+        needs = ctx.needs_input_grad[1:]
+        tensors, saved = unpacked[: len(needs)], unpacked[len(needs) :]
         x, states, constants = _arguments(tensors, count, steps)
-        needs = ctx.needs_input_grad[-present:]
         if torch.is_grad_enabled():  # the gradient itself will be differentiated, and only the steps allow that
             out = call_.steps(x, states, constants, trace)
             sources = [t for t, needed in zip(tensors, needs, strict=True) if needed]
@@ -182,7 +186,7 @@ class _Fused(torch.autograd.Function):
                 of_x = as_dtype(of_x, x.dtype)
                 of_x = of_x.sum(0) if over_steps and "sums_x" not in options else of_x
             all_gradients = [of_x, *others]
-        return *(None,) * 5, *(g if n else None for g, n in zip(all_gradients, needs, strict=True))
+        return None, *(g if n else None for g, n in zip(all_gradients, needs, strict=True))
 
 
 def _laid_out(x: Tensor, strides: tuple[int, ...]) -> Tensor:

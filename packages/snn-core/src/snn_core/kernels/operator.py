@@ -142,18 +142,18 @@ def sequence_call(neuron: Any, xs: Tensor) -> tuple[SequenceCall | None, str]:
 
 def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[Tensor, ...]] | str:
     kind = type(neuron) if "parametrizations" not in neuron._modules else type_before_parametrizations(neuron)
-    families = [(n, f) for n, f in FAMILIES.items() if f.neuron is kind]
-    if not families:
+    names = _NAMES.get(kind)
+    if names is None:
         return _without_operator(neuron)
-    name, family = next(((n, f) for n, f in families if _has_parts(neuron, f)), (None, None))
-    if name is None or family is None:
-        part = next(iter(families[0][1].parts))
+    name = next((n for n in names if _has_parts(neuron, FAMILIES[n])), None)
+    if name is None:
+        part = next(iter(FAMILIES[names[0]].parts))
         return f"{type(neuron).__name__} with the part {part!r} {getattr(neuron, part)} has no sequence operator"
-    if "State" in vars(neuron):
+    own = vars(neuron)
+    if "State" in own:
         return "states that an option adds are not part of the operator"
-    replaced = _METHODS & vars(neuron).keys()
-    if replaced:
-        return f"{min(replaced)} was replaced on this one neuron"
+    if not _METHODS.isdisjoint(own):
+        return f"{min(_METHODS & own.keys())} was replaced on this one neuron"
     spike_grad = neuron.spike_grad
     if type(spike_grad) not in _SURROGATES.values():
         return f"the operator does not support the surrogate {spike_grad!r}"
@@ -162,15 +162,19 @@ def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[T
             return f"{option} is not part of the operator"
     if neuron.drops_input:
         return "a reset to zero that drops the input, like snnTorch's, is not part of the operator"
-    steps = vars(neuron).get("kernel_truncation_steps")
+    steps = own.get("kernel_truncation_steps")
     if steps is not None and steps < len(xs):
         return "kernel_truncation_steps is not part of the operator"
+    family, shape = FAMILIES[name], xs.shape[1:]
     values = tuple(neuron.constant_values(family.constants))
     for constant, value in zip(family.constants, values, strict=True):
-        if constant not in family.weights and not fused.broadcasts(value.shape, xs.shape[1:]):
+        if value.dim() and constant not in family.weights and not fused.broadcasts(value.shape, shape):
             return f"{constant} of shape {tuple(value.shape)} expands the input {tuple(xs.shape)}"
     dtype = computing_dtype(xs)
     return _call(name, neuron.reset_name, neuron.reset_delay, spike_grad, xs.device, dtype, values), values
+
+
+_NAMES: dict[Any, list[str]] = {}  # of the families of each class of neurons
 
 
 def _has_parts(neuron: Any, family: Family) -> bool:
@@ -295,6 +299,7 @@ def define(
     for op in (operator, gradient):
         op.register_vmap(_one_by_one(op))
     FAMILIES[name] = Family(neuron, parts, names, tuple(weights), operator, bare, steps)
+    _NAMES.setdefault(neuron, []).append(name)
 
 
 def _bare(neuron: Any, call_: SequenceCall, parts: Mapping[str, type], constants: dict[str, Tensor]) -> Any:

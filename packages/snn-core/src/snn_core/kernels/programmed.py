@@ -45,7 +45,8 @@ class Programmed:
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         coefficients = _coefficients(self._program, dict(zip(call.names, constants, strict=True)))
-        return self._engine.forward(self._program, x, states, coefficients, trace, save)
+        out, saved = self._engine.forward(self._program, x, states, coefficients, trace, save)
+        return out, (*coefficients, *saved) if save else ()
 
     def backward(
         self,
@@ -61,7 +62,9 @@ class Programmed:
         overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         program, values = self._program, dict(zip(call.names, constants, strict=True))
-        coefficients, shape, need_x = _coefficients(program, values), program.shape_of_sums(values), needs[0]
+        count = len(program.coefficients)
+        coefficients, saved = saved[:count], saved[count:]
+        shape, need_x = program.shape_of_sums(values), needs[0]
         sizes = shape
         if sums_x:
             program, need_x, sizes = program.summing_x, False, x.shape[1:]

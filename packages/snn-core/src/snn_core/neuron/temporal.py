@@ -6,7 +6,7 @@ import copy
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
@@ -296,10 +296,15 @@ def _turns(modules: Iterable[Any]) -> list[_Turn]:
 
 @contextmanager
 def _taken(turns: list[_Turn]) -> Iterator[None]:
-    with ExitStack() as stack:
+    taken: list[_Turn] = []
+    try:
         for turn in turns:
-            stack.enter_context(turn.lock)
+            turn.lock.acquire()
+            taken.append(turn)
         yield
+    finally:
+        for turn in reversed(taken):
+            turn.lock.release()
 
 
 def in_turn(modules: Iterable[Any]) -> AbstractContextManager[None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +134,7 @@ class Plan:
         run = Pass(net, modules, folding, None, self.products)
         if not self.gains_from_blocks or torch.compiler.is_compiling() or any(map(is_compiled, modules.values())):
             return self._run(run, xs, self._unchanging(run, xs))
-        layout, unchanging = Layout(), self._unchanging(replace(run, layout=Layout()), xs)
+        layout, unchanging = Layout(), self._unchanging(run._replace(layout=Layout()), xs)
 
         def parts() -> Iterator[Tensor]:
             yield xs[:1]
@@ -145,7 +145,7 @@ class Plan:
 
         def outs() -> Iterator[Any]:
             for part, here in folding.parts(parts()):
-                yield self._run(replace(run, folding=here, layout=layout), part, unchanging)
+                yield self._run(run._replace(folding=here, layout=layout), part, unchanging)
 
         out = concatenated(outs(), len(xs))
         for module in modules.values():
@@ -164,7 +164,7 @@ class Plan:
             return {}
         if xs.dim() < 2 or len(xs) < 2 or xs.stride(0) != 0 or (xs.requires_grad and torch.is_grad_enabled()):
             return {}
-        step_run = replace(run, folding=run.folding.part(0, 1))
+        step_run = run._replace(folding=run.folding.part(0, 1))
         values: dict[int, Any] = {0: xs[0]}
         needed = {*self._outputs}
         for step in self.steps:
@@ -189,7 +189,7 @@ class Plan:
             if unchanging and step.places[0] in unchanging:
                 continue
             if unchanging and step.uses <= unchanging.keys():  # a neuron whose input is the same in every step
-                self._call(step, replace(run, folding=Repeated(folding.steps)), values, unchanging)
+                self._call(step, run._replace(folding=Repeated(folding.steps)), values, unchanging)
             else:
                 args, out = self._call(step, run, values)
                 if watch is not None:
@@ -207,9 +207,11 @@ class Plan:
         inputs = values if inputs is None else inputs
         args = [value_of(inputs, run.net, a) for a in step.args]
         kwargs = {name: value_of(inputs, run.net, a) for name, a in step.kwargs.items()}
-        mode = nullcontext() if step.grad is None else torch.set_grad_enabled(step.grad and torch.is_grad_enabled())
-        with mode:
+        if step.grad is None:
             out = step.compute(run, step.path, *args, **kwargs)
+        else:
+            with torch.set_grad_enabled(step.grad and torch.is_grad_enabled()):
+                out = step.compute(run, step.path, *args, **kwargs)
         values.update(zip(step.places, tree_leaves(out) if step.several else (out,), strict=True))
         return args, out
 
@@ -270,8 +272,7 @@ def _with_uses(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...
     return tuple(reversed(last_first))
 
 
-@dataclass
-class Pass:
+class Pass(NamedTuple):
     """A run of a plan over some steps.
 
     Args:
@@ -354,6 +355,7 @@ def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]]) -> Plan:
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_hooks_of = attrgetter(*HOOKS)
 
 
 def hooked(net: nn.Module) -> str | None:
@@ -361,7 +363,8 @@ def hooked(net: nn.Module) -> str | None:
     watch = current()
     hooks = () if watch is None else watch.hooks
     for path, module in net.named_modules():
-        if any(hook not in hooks for kind in HOOKS for hook in getattr(module, kind).values()):
+        kinds = _hooks_of(module)
+        if any(kinds) and any(hook not in hooks for kind in kinds for hook in kind.values()):
             where = repr(path) if path else "the net"
             return f"{where} ({type(module).__name__}) has a hook, which expects one step at a time"
     if any(getattr(nn.modules.module, f"_global{kind}") for kind in HOOKS):
