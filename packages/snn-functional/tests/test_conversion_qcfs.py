@@ -12,6 +12,12 @@ from snn_functional import QCFS, from_ann
 from .converted import Own, dense, own, randomize
 
 
+@pytest.mark.parametrize("x", [torch.arange(3), torch.ones(2, dtype=torch.bool), [0.5]], ids=["int64", "bool", "list"])
+def test_only_floating_point_tensors_are_rounded(x: object) -> None:
+    with pytest.raises(TypeError, match="QCFS rounds"):
+        QCFS()(x)
+
+
 def test_values_are_the_nearest_levels_and_gradients_those_of_the_paper():
     activation = QCFS(levels=4, threshold=2.0).double()
     x = torch.tensor([-3.0, -0.1, 0.24, 0.26, 0.74, 0.9, 1.8, 2.3, 9.0], dtype=torch.float64, requires_grad=True)

@@ -11,7 +11,7 @@ from snn_functional._conversion.balancing import largest, positive
 from snn_functional._conversion.samples import samples_of
 from snn_functional._conversion.tracing import Clipped, activations_of, traced
 from snn_functional._numbers import finite, whole
-from snn_functional.quant._straight_through import straight_through
+from snn_functional.quant._straight_through import must_be_floating, straight_through
 
 _START = 99.0  # percentile; a larger threshold leaves most levels unused, and training hardly lowers it
 
@@ -60,6 +60,7 @@ class QCFS(Clipped):
         Args:
             x: Any floating-point values.
         """
+        must_be_floating(x, "QCFS")
         share = (x / self.threshold).clamp(0, 1)
         return self.threshold * (straight_through(share * self.levels, _nearest, "QCFS") / self.levels)
 

@@ -42,10 +42,15 @@ def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str,
 
     Source: Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons (2013).
     """
+    must_be_floating(x, owner, name)
+    return _StraightThrough.apply(x, rounded)
+
+
+def must_be_floating(x: Tensor, owner: str, name: str = "x") -> None:
+    """Raise unless ``x`` is a floating-point tensor."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} is a {type(x).__name__}; {owner} rounds tensors: pass torch.as_tensor({name})")
     if not x.is_floating_point():
         raise TypeError(
             f"{name} has dtype {x.dtype}; {owner} rounds floating-point numbers: pass {name}.float(), if it is real"
         )
-    return _StraightThrough.apply(x, rounded)
