@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -355,7 +354,6 @@ def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]]) -> Plan:
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_hooks_of = attrgetter(*HOOKS)
 
 
 def hooked(net: nn.Module) -> str | None:
@@ -363,7 +361,7 @@ def hooked(net: nn.Module) -> str | None:
     watch = current()
     hooks = () if watch is None else watch.hooks
     for path, module in net.named_modules():
-        kinds = _hooks_of(module)
+        kinds = [getattr(module, kind) for kind in HOOKS]
         if any(kinds) and any(hook not in hooks for kind in kinds for hook in kind.values()):
             where = repr(path) if path else "the net"
             return f"{where} ({type(module).__name__}) has a hook, which expects one step at a time"
