@@ -363,6 +363,13 @@ def test_the_rate_up_to_which_sums_are_taken() -> None:
     assert SpikeAware().linear(x[:200], weight, bias)[1].startswith("dense product, as it has few rows or columns")
 
 
+def test_few_columns_are_sums_at_any_rate() -> None:
+    x = spikes(2000, 300, 0.8).requires_grad_()
+    result, expected, how = both(x, *layer(300, 10), torch.randn(2000, 10, dtype=torch.float64))
+    assert how.startswith(("spikes at 79.", "spikes at 80."))
+    near(result, expected)
+
+
 @pytest.mark.parametrize(
     ("x", "weight", "bias", "reason"),
     [
