@@ -100,7 +100,10 @@ def test_a_part_of_a_larger_gradient_is_not(answers: list[bool]) -> None:
     assert answers == [False]
 
 
-@pytest.mark.parametrize("keep", [lambda g: g, lambda g: g.view(-1), lambda g: g.detach()])
+@pytest.mark.parametrize(
+    "keep",
+    [lambda g: g, lambda g: g.view(-1), lambda g: g.detach(), lambda g: g.untyped_storage(), lambda g: g.numpy()],
+)
 def test_one_that_a_hook_has_kept_is_not(keep: Callable[[Tensor], object], answers: list[bool]) -> None:
     states: list[object] = []
     y = Asked.apply(leaf())

@@ -47,9 +47,9 @@ def _references(grads: Sequence[Any]) -> tuple[int, ...] | None:
     The first number is the count for an object that calls have passed on; torch's compiler and other threads' profilers
     may add to it.
     """
-    grad = grads[0]
-    memory = torch._C._storage_Use_Count(grad.untyped_storage()._cdata)
-    counts = _passed_on(None, *_KNOWN), sys.getrefcount(grad), grad._use_count(), memory
+    grad, storage = grads[0], grads[0].untyped_storage()
+    memory = torch._C._storage_Use_Count(storage._cdata), sys.getrefcount(storage)
+    counts = _passed_on(None, *_KNOWN), sys.getrefcount(grad), grad._use_count(), *memory
     base = grad._base
     if base is None:
         return counts
