@@ -71,5 +71,6 @@ found_first = {
     "docs/quantized-training": ["quantized training", "qat"],
     "docs/streaming": ["stream", "real time"],
     "docs/train-properly": ["early stopping", "checkpoint", "validation", "scheduler", "tensorboard", "resume"],
+    "docs/what-a-step-may-do": ["side effects"],
     "docs/write-your-own-neuron": ["custom neuron"],
 }

@@ -27,6 +27,8 @@ BELOW_TORCH = {
     "torch._C._are_functorch_transforms_active": "whether any transform of torch.func is active is nowhere public",
     "torch._C._autograd._top_saved_tensors_default_hooks": "whether hooks on saved tensors are set is nowhere public",
     "torch._C._current_graph_task_id": "which backward pass runs is nowhere public",
+    "torch.autograd.Variable._execution_engine.run_backward": "torch.autograd.grad takes a fourth longer for a single "
+    "step, and imports SymPy if it is passed upstream gradients",
     "torch._assert_async": "a condition that a device checks by itself, which nobody waits for, is nowhere public",
     "torch._C._dispatch_has_kernel_for_dispatch_key": "whether a device has an operation is nowhere public",
     "torch._C._dispatch_key_for_device": "as above",

@@ -375,3 +375,23 @@ def test_a_compiled_function_around_it_gives_the_same() -> None:
     expected = torch.autograd.grad(snn.unroll(net, xs)[1].sum(), net[0].weight)
     compiled = torch.compile(lambda xs: snn.unroll(net, xs, chunk=4)[1], backend="aot_eager")
     same(torch.autograd.grad(compiled(xs).sum(), net[0].weight), expected)
+
+
+class Normalizes(nn.Module):
+    """A net that rescales its weights in each step, which PyTorch does not count as a change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.lif = nn.Linear(5, 4), lif()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.fc.weight.data.mul_(0.9)
+        return self.lif(self.fc(x))
+
+
+def test_a_chunk_is_refused_where_forward_changes_weights_unnoticed() -> None:
+    net = Normalizes().double()
+    with pytest.raises(ValueError, match=r"forward of Normalizes changes the parameter 'fc.weight' while it runs"):
+        snn.unroll(net, inputs(), chunk=4)
+    _, how = snn.unroll(net, inputs(), explain=True)
+    assert how.reason == "forward changes the parameter 'fc.weight' while it runs"

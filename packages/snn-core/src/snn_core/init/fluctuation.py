@@ -16,8 +16,8 @@ from snn_core.init.report import Scaled, Scaling
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.copies import copied, unhook
 from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.surroundings import copied, unhook
 
 _SHOWN = 3  # number of steps that shows what feeds a neuron, including from the step before
 _SWEEPS = 4  # sweeps over all layers; the first suffices unless neurons feed back to earlier layers

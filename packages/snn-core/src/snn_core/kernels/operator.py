@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core.kernels import fused, programs
+from snn_core.kernels.makeup import hooked_part
 from snn_core.kernels.registry import FAMILIES, Family, Kernel, SequenceCall, first_of, loop, offered, serves_sequences
 from snn_core.neuron.firing import RESETS, computing_dtype, is_autocast
 from snn_core.surrogate import closed_form
@@ -154,6 +155,8 @@ def _call_with_constants(neuron: Any, xs: Tensor) -> tuple[SequenceCall, tuple[T
         return "states that an option adds are not part of the operator"
     if not _METHODS.isdisjoint(own):
         return f"{min(_METHODS & own.keys())} was replaced on this one neuron"
+    if neuron._modules and hooked_part(neuron):
+        return hooked_part(neuron)
     spike_grad = neuron.spike_grad
     if type(spike_grad) not in _SURROGATES.values():
         return f"the operator does not support the surrogate {spike_grad!r}"

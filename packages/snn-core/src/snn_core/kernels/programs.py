@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from snn_core.kernels import fused
+from snn_core.kernels.makeup import Makeup, hooked_part
 from snn_core.kernels.program import StepProgram
 from snn_core.kernels.programmed import Connected, Programmed
 from snn_core.kernels.registry import FAMILIES, Interpreter, SequenceCall, first_of, loop, offered
-from snn_core.kernels.tracing import NoProgram, constants_of, traced, with_constants
-from snn_core.neuron.firing import as_dtype, computing_dtype, is_autocast
+from snn_core.kernels.repertoire import Known, Repertoire, Sample, traced_apart
+from snn_core.kernels.tracing import NoProgram, with_constants
+from snn_core.neuron.firing import computing_dtype, is_autocast
+from snn_core.sequence.copies import copied
 
-Known = StepProgram | str  # a program, or the reason why there is none
-Sample = tuple[int, ...] | None  # the shape of one sample of the input, if a program may be valid only for that shape
 LEAST_STEPS = 8
 """The smallest number of steps with which a sequence of a neuron with connections runs faster by its program."""
 LEAST_NEURONS = 2048
@@ -53,7 +53,7 @@ def program(
     if not hasattr(neuron, "advance"):
         raise TypeError(f"program takes a neuron (SpikingNeuron), got {type(neuron).__name__}")
     try:
-        return _traced(lambda: neuron, axes, dtype, None if sample is None else tuple(sample))
+        return traced_apart(lambda: neuron, axes, dtype, None if sample is None else tuple(sample))
     except NoProgram as reason:
         raise ValueError(f"{type(neuron).__name__} has no step program: {reason}") from None
 
@@ -66,24 +66,29 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     engines = offered("program", xs.device.type)
     if not engines:
         return None, ""
-    constants = constants_of(neuron)
-    if not fused.is_plain_by_element(xs, *constants.values()):
+    makeup = Makeup.of(neuron)
+    if not fused.is_plain_by_element(xs, *makeup.constants.values()):
         return None, "something other than autograd watches what is computed"
-    dtype, sample = computing_dtype(xs), _sample(neuron, xs, constants)
-    why = _unfit(neuron, xs, constants, dtype, sample)
+    dtype, sample = computing_dtype(xs), _sample(neuron, xs, makeup.constants)
+    why = _unfit(neuron, xs, makeup.constants, dtype, sample)
     if why:
         return None, why
-    kept = _kept(neuron)
-    known = kept.known(_kind(xs, dtype, sample)) or kept.by_a_copy(neuron, xs, dtype, sample)
+    try:
+        twin = copied(neuron)
+    except ValueError as error:
+        return None, str(error)
+    x = xs.detach()[:1].requires_grad_(xs.requires_grad)
+    state = neuron.State._make([x.new_zeros(neuron.state_shape(x[0]), dtype=dtype) for _ in neuron.State._fields])
+    known, _ = Repertoire.of(neuron).apart().program(twin, Makeup.of(twin), x, state, sample)
     return (None, known) if isinstance(known, str) else first_of(engines, known, dtype)
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     """Run a neuron's whole sequence by its step program, or by the reference loop if that is not possible.
 
-    The first sequence of its kind begins with a step in the neuron's own code, which must change nothing but the state,
-    and must compute what the program computes. Under hooks on saved tensors, such as those of a checkpoint, the loop
-    runs.
+    If user code takes part in a step, one step on seeded numbers runs in that code ahead of each sequence, and must
+    give what the program gives. The first sequence of its kind begins with a step in the neuron's own code, which must
+    change nothing but the state. Under hooks on saved tensors, such as those of a checkpoint, the loop runs.
 
     Args:
         neuron: A :class:`~snn_core.SpikingNeuron`.
@@ -94,8 +99,12 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     Returns:
         ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
     """
-    engines, constants, dtype = offered("program", xs.device.type), constants_of(neuron), state[0].dtype
-    if not engines or not fused.is_plain_by_element(xs, *state, *constants.values()):
+    engines = offered("program", xs.device.type)
+    if not engines:
+        return loop(neuron.advance, xs, state, trace)
+    makeup, dtype = Makeup.of(neuron), state[0].dtype
+    constants = makeup.constants
+    if not fused.is_plain_by_element(xs, *state, *constants.values()):
         return loop(neuron.advance, xs, state, trace)
     sample = _sample(neuron, xs, constants)
     if _unfit(neuron, xs, constants, dtype, sample):
@@ -103,10 +112,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
         # a checkpoint's hooks count the saved tensors, whose number must be the same when it runs again
         return loop(neuron.advance, xs, state, trace)
-    kept, first = _kept(neuron), None
-    known = kept.known(_kind(xs, dtype, sample))
-    if known is None:
-        known, first = kept.by_first_step(neuron, xs, state, sample)
+    known, first = Repertoire.of(neuron).program(neuron, makeup, xs, state, sample, engines)
     engine = None if isinstance(known, str) else first_of(engines, known, dtype)[0]
     if engine is None or isinstance(known, str):
         return loop(neuron.advance, xs, state, trace, first)
@@ -154,7 +160,7 @@ def _of_family(call: SequenceCall, axes: int, kinds: tuple[tuple[torch.Size, tor
         return FAMILIES[call.family].bare(call, values)
 
     try:
-        return _traced(neuron, axes, call.dtype)
+        return traced_apart(neuron, axes, call.dtype)
     except NoProgram as reason:
         return str(reason)
 
@@ -179,6 +185,9 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torc
                 f"it has weights; a program is faster only with {LEAST_STEPS} or more steps and {LEAST_NEURONS} or "
                 "more neurons in all samples"
             )
+    hook = hooked_part(neuron)
+    if hook:
+        return hook
     for name, value in constants.items():
         if value.dim() and value.dtype != dtype:
             return f"{name} has {value.dtype} values, one per neuron, but the input is {dtype}"
@@ -188,110 +197,9 @@ def _unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torc
 def _sample(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> Sample:
     """Return the shape of one sample of a step's input if the program may be valid only for that shape, else None."""
     shape = neuron.state_shape(xs.detach()[0])
-    weights = shape != xs.shape[1:] or not all(fused.broadcasts(c.shape, shape) for c in constants.values())
+    shapes = (c.shape for c in constants.values() if c.dim())
+    weights = shape != xs.shape[1:] or not all(fused.broadcasts(c, shape) for c in shapes)
     return tuple(xs.shape[2:]) if weights else None
-
-
-def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sample = None) -> StepProgram:
-    """Trace in a separate thread, in which no mode is on, no hook is set, and gradients are enabled."""
-    from snn_core.sequence.random_states import RandomStates
-
-    with RandomStates(), ThreadPoolExecutor(1) as thread:
-        try:
-            return thread.submit(lambda: traced(neuron(), axes, dtype, sample)).result()
-        except NoProgram:
-            raise
-        except Exception as error:  # the neuron's own code may raise anything for numbers that it does not expect
-            raise NoProgram(f"a step on random numbers raises {type(error).__name__}: {error}") from error
-
-
-def _gives(known: StepProgram, neuron: Any, x: Tensor, state: Any, outputs: Any) -> bool:
-    emitted, after, _ = outputs
-    with torch.no_grad():
-        constants = constants_of(neuron)
-        computed = known.forward.run(known.step_inputs(x, state._asdict(), constants) | known.once.run(constants))
-    pairs = [
-        (torch.as_tensor(computed[n], dtype=t.dtype, device=t.device), t)
-        for n, t in {"emitted": emitted, **after._asdict()}.items()
-    ]
-    # the rounding of products depends on where their tensors lie
-    off = 1000 * torch.finfo(x.dtype).eps if known.connections else 0.0
-    return all(torch.allclose(c.expand_as(t), t, off, off, equal_nan=True) for c, t in pairs)
-
-
-@dataclass
-class _Kept:
-    """The programs of a neuron in one mode, by the kind of input, or the reasons why there are none.
-
-    A neuron whose steps change other things has no program, no matter how often they have changed.
-    """
-
-    places: Any
-    held: Any  # kept alive, so that no other object gets the identity of an earlier one
-    programs: dict[Any, Known] = field(default_factory=dict)
-    impure: str = ""
-
-    def known(self, kind: tuple[Any, ...]) -> Known | None:
-        return self.impure or self.programs.get(kind)
-
-    def by_first_step(self, neuron: Any, xs: Tensor, state: Any, sample: Sample) -> tuple[Known, Any]:
-        """Run the first step in the neuron's own code; return a program that does the same or why there is none.
-
-        The outputs of the step are returned with it.
-        """
-        from snn_core.sequence.surroundings import Surroundings
-
-        x = as_dtype(xs.unbind(0)[0], state[0].dtype)
-        before = Surroundings(neuron, whole=True)
-        outputs = neuron.advance(x, state, None)
-        change = before.change()
-        if change:
-            self.impure = f"a step {change}"
-            return self.impure, outputs
-        known: Known
-        try:
-            known = _traced(lambda: neuron, x.dim(), x.dtype, sample)
-            if not _gives(known, neuron, x, state, outputs):
-                known = "a step gives different numbers in different surroundings"
-        except NoProgram as reason:
-            known = str(reason)
-        known = next((k for k in self.programs.values() if k == known), known)
-        self.programs[_kind(xs, state[0].dtype, sample)] = known
-        return known, outputs
-
-    def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype, sample: Sample) -> Known:
-        """Find the program of the neuron from the first step of a copy."""
-        from snn_core.sequence.surroundings import copied
-
-        try:
-            twin = copied(neuron)
-        except ValueError as error:
-            return str(error)
-        x = as_dtype(xs.detach()[:1], dtype)
-        state = neuron.State._make([x.new_zeros(neuron.state_shape(x[0])) for _ in neuron.State._fields])
-        return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state, sample)[0]
-
-
-def _kind(xs: Tensor, dtype: torch.dtype, sample: Sample) -> tuple[Any, ...]:
-    """Return everything that the code of a step might ask about its input besides values and size."""
-    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-    return sample or xs.dim(), dtype, xs.requires_grad, *modes
-
-
-def _kept(neuron: Any) -> _Kept:
-    from snn_core.sequence.surroundings import Look
-
-    by_mode: dict[bool, _Kept] | None = neuron._programs  # so that switching the mode back and forth costs nothing
-    if by_mode is None:
-        by_mode = {}
-        object.__setattr__(neuron, "_programs", by_mode)
-    kept = by_mode.get(neuron.training)
-    if kept is not None and kept.impure:
-        return kept
-    look = Look(list(neuron.modules()), kinds=True)
-    if kept is None or kept.places != look.places:
-        kept = by_mode[neuron.training] = _Kept(look.places, look.held)
-    return kept
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
@@ -46,6 +47,7 @@ class Folding:
         self.running = running
         self.order = order
         self._placed: Tensor | None = None
+        self._copied: tuple[Any, Tensor] | None = None  # rows made by a copy, weakly, and the steps they are of
 
     def part(self, start: int, steps: int) -> Folding:
         """Return the folding of ``steps`` steps from ``start`` on."""
@@ -93,7 +95,11 @@ class Folding:
     def fold(self, xs: Tensor) -> Tensor:
         """Return the rows of ``[T, batch, ...]``."""
         rows = xs.flatten(0, 1)
-        return rows if self.running is None else rows.index_select(0, self._index_on(rows.device))
+        if self.running is not None:
+            return rows.index_select(0, self._index_on(rows.device))
+        if not torch.compiler.is_compiling() and rows._base is None and rows is not xs:
+            self._copied = weakref.ref(rows), xs
+        return rows
 
     def unfold(self, rows: Tensor) -> Tensor:
         """Return all steps ``[T, batch, ...]``, with zeros where a sample does not run."""
@@ -101,6 +107,8 @@ class Folding:
             whole = None if torch.compiler.is_compiling() else rows._base
             if whole is not None and self._folds(whole, rows):
                 return whole
+            if self._copied is not None and self._copied[0]() is rows and current() is None:
+                return self._copied[1]  # as they lie in memory, which a user's code may ask
             return rows.unflatten(0, (self.steps, rows.shape[0] // self.steps))
         whole = rows.new_zeros((self.steps * len(self.order), *rows.shape[1:]))
         return whole.index_copy_(0, self._index_on(rows.device), rows).unflatten(0, (self.steps, len(self.order)))

@@ -22,10 +22,14 @@ Run = Callable[[nn.Module, Tensor, Folding], Any]
 
 
 class Loop:
-    """A run of a net through the steps of ``xs[T, batch, ...]``, exactly as the net is written."""
+    """A run of a net through the steps of ``xs[T, batch, ...]``, exactly as the net is written.
 
-    def __init__(self, net: nn.Module, xs: Tensor, folding: Folding) -> None:
+    With ``asserted``, a step may run through a time of its own.
+    """
+
+    def __init__(self, net: nn.Module, xs: Tensor, folding: Folding, asserted: bool = False) -> None:
         self._net = net
+        self._asserted = asserted
         self._folding = folding
         self._inputs = folding.steps_of(xs)
         self._outputs: list[list[Tensor]] = []
@@ -56,8 +60,8 @@ class Loop:
         """Run the remaining steps, or those of the first ``count``, and return all outputs ``[count, batch, ...]``."""
         count = len(self._inputs) if count is None else count
         try:
-            if not self._outputs:  # the first step is watched for calls that are never allowed
-                self.step(None if torch.compiler.is_compiling() else Watch(self._net).watching())
+            if not self._outputs:
+                self._first_step()
             while len(self._outputs) < count:
                 self.step()
         finally:
@@ -65,6 +69,16 @@ class Loop:
         folding = self._folding.part(0, count)
         columns = zip(*self._outputs, strict=True)
         return tree_unflatten([folding.stacked(column) for column in columns], self._spec)
+
+    def _first_step(self) -> None:
+        """Run the first step, and watch it for calls that are not allowed."""
+        if torch.compiler.is_compiling():
+            self.step()
+            return
+        watch, x = Watch(self._net), self.next_input()
+        self.step(watch.watching())
+        if not self._asserted and x.dim():
+            watch.must_be_one_step(x)
 
     def leave(self) -> None:
         """Put the states of all samples back together when no step follows."""
@@ -76,6 +90,11 @@ class Loop:
 def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
     """Run the loop over all steps."""
     return Loop(net, xs, folding).finish()
+
+
+def requested_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+    """Run the loop over all steps of a net that may loop within a step too."""
+    return Loop(net, xs, folding, asserted=True).finish()
 
 
 def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
@@ -108,7 +127,7 @@ def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, t
                 if truncate:
                     detach(net)
         else:
-            again = Recomputation(run, net, own_code=run in (steps, later_steps))
+            again = Recomputation(run, net, own_code=run in (steps, requested_steps, later_steps))
             for part, here in parts[:-1]:
                 yield again(part, here)
             yield run(net, *parts[-1])  # the backward pass needs its stored tensors first

@@ -19,13 +19,15 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core.kernels import registry
 from snn_core.kernels.fused import fits
+from snn_core.kernels.makeup import NO_OPTIONS
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import reset, temporal
+from snn_core.sequence.contents import Itself
+from snn_core.sequence.copies import copied
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Run, chunks
 from snn_core.sequence.plan import hooked
 from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.surroundings import Itself, copied
 
 
 @dataclass(frozen=True)
@@ -258,16 +260,14 @@ def _key(net: nn.Module, xs: Tensor, resume: bool) -> Hashable:
             torch.backends.mkldnn.enabled,
             torch.get_num_threads(),
             xs,
-            *([item for item in vars(m).items() if item[0] not in _NO_OPTIONS] for m in net.modules()),
+            *([item for item in vars(m).items() if item[0] not in _OF_NO_SIZE] for m in net.modules()),
             [m._amplitude_is_one() for m in net.modules() if isinstance(m, Firing)],
             [m._kept if resume and isinstance(m._kept, tuple) else None for m in temporal(net)],
         ]
     )
 
 
-# the states of neurons, and all attributes of modules except their parts and mode
-_NO_OPTIONS = {*vars(nn.Module())} - {"_parameters", "_buffers", "_modules", "training"}
-_NO_OPTIONS |= {"_kept", "_kept_in", "_programs"}
+_OF_NO_SIZE = NO_OPTIONS - {"_parameters", "_buffers", "_modules", "_stateless", "_goes_on"}
 
 
 def _form(value: Any) -> Hashable:

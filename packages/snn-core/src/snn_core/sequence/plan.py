@@ -110,9 +110,9 @@ class Plan:
         self.products: dict[str, str] = {}
         self.once: set[str] = set()
         self._fixed: frozenset[int] = frozenset(n for step in steps if not step.of_step for n in step.places)
-        held = [v.tensor for s in self.steps for v in flat((s.args, s.kwargs)) if isinstance(v, Held)]
-        self.holds_tensors: bool = bool(held)
-        self.holds_results: bool = any(tensor.grad_fn is not None for tensor in held)
+        values = (v for s in self.steps for v in flat((s.args, s.kwargs)))
+        self.held: dict[int, Tensor] = {id(v.tensor): v.tensor for v in values if isinstance(v, Held)}
+        self.holds_results: bool = any(tensor.grad_fn is not None for tensor in self.held.values())
         # A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
         # memory before the next layer reads it back. A net that takes whole sequences cannot be cut.
         whole = any(isinstance(module, WholeSequence) for module in net.modules())

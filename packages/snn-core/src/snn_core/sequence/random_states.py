@@ -37,10 +37,12 @@ class RandomStates:
 
     def moved(self) -> bool:
         """Return True if a number has been drawn since the states were read."""
-        now = RandomStates()
-        tensors = zip([self._torch, *self._cuda], [now._torch, *now._cuda], strict=False)
-        alike = all(a.equal(b) for a, b in tensors) and self._python == now._python
-        return not alike or self._numpy != now._numpy
+        return not self.are(RandomStates())
+
+    def are(self, others: RandomStates) -> bool:
+        """Return True if other states are the same."""
+        tensors = zip([self._torch, *self._cuda], [others._torch, *others._cuda], strict=False)
+        return all(a.equal(b) for a, b in tensors) and (self._python, self._numpy) == (others._python, others._numpy)
 
     def restore(self) -> None:
         """Reset the generators, as if nothing had been drawn."""

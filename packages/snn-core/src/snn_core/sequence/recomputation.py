@@ -13,9 +13,10 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
 from snn_core.neuron.temporal import Temporal, in_turn, temporal
+from snn_core.sequence.copies import twins
+from snn_core.sequence.fingerprint import Fingerprint, version_of
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.surroundings import Surroundings, version_of
 
 
 class Recomputation:
@@ -114,7 +115,7 @@ class Snapshot:
     def __init__(self, net: nn.Module, own_code: bool = True, last: Snapshot | None = None) -> None:
         self._net = net
         self._modules = list(net.modules())
-        self._surroundings = Surroundings(net, hooks=True) if own_code else None
+        self._fingerprint = Fingerprint(net, hooks=True) if own_code else None
         self._numbers = RandomStates() if own_code else None
         self._lost = ""  # an attribute that cannot be copied
         attributes = [] if torch.compiler.is_compiling() else list(map(_attributes, self._modules))
@@ -132,9 +133,9 @@ class Snapshot:
         Raises:
             ValueError: If there is such a change.
         """
-        if self._surroundings is None:
+        if self._fingerprint is None:
             return
-        changed = self._surroundings.change(elsewhere=True) or (self._surroundings.change() and self._lost)
+        changed = self._fingerprint.change(elsewhere=True) or (self._fingerprint.change() and self._lost)
         if changed:
             raise ValueError(
                 f"unroll: chunk= runs a part of the sequence again in the backward pass, but the forward of "
@@ -160,12 +161,13 @@ class Snapshot:
 
     def _copies(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return copies of the attributes of all modules, if the net's own code may change them."""
-        if self._surroundings is None:
+        if self._fingerprint is None:
             return attributes
-        tensors = [tensor for _, tensor in self._surroundings.tensors() if tensor.requires_grad]
+        reached = self._fingerprint.reached.held
+        tensors = [t for t in reached.values() if isinstance(t, Tensor) and t.requires_grad]
         programs = [vars(module).get("_programs") for module in self._modules]
         shared = [*self._modules, *self._net.parameters(), *self._net.buffers(), *tensors, *programs]
-        memo: dict[int, Any] = {id(value): value for value in shared} | self._surroundings.twins()
+        memo: dict[int, Any] = {id(value): value for value in shared} | twins(reached)
         copies = [dict(values) for values in attributes]
         for values in copies:
             for name in values.keys() - _OF_EVERY_MODULE:

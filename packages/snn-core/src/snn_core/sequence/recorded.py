@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import torch
@@ -10,9 +12,12 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core.kernels.fused import fits
+from snn_core.kernels.makeup import Makeup
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.copies import copied
+from snn_core.sequence.fingerprint import Walk
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.layers import LAYERS
 from snn_core.sequence.loop import Loop
@@ -20,13 +25,36 @@ from snn_core.sequence.plan import Neuron, Pass, Plan, Step, hooked, modes, valu
 from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, autocast_of, described
-from snn_core.sequence.surroundings import Look, copied
 
 FEW = 3  # this many steps or fewer are as fast one after another
 _CHECKED = 2  # steps that are recorded and compared before a plan is trusted
 _MOST = 16  # trusted plans of a net, so that a net that changes at every call does not fill the memory
 
-_BELIEVED: weakref.WeakKeyDictionary[nn.Module, dict[Any, Plan]] = weakref.WeakKeyDictionary()
+
+@dataclass
+class _Believed:
+    """The plans of a net that have been compared with the loop, and the options with which its code was looked at."""
+
+    plans: dict[Any, Plan] = field(default_factory=dict)  # by the record of a step
+    options: set[Hashable] = field(default_factory=set)
+
+    def held(self) -> dict[int, Tensor]:
+        """Return the tensors that the plans hold, by identity."""
+        return {identity: tensor for plan in self.plans.values() for identity, tensor in plan.held.items()}
+
+    def add(self, options: Hashable, key: Any, plan: Plan) -> None:
+        """Believe a plan, and that with these options the code of the net changes nothing else."""
+        if plan.holds_results:  # they belong to this call, and would keep their graph alive
+            return
+        if key not in self.plans and len(self.plans) == _MOST:
+            del self.plans[next(iter(self.plans))]
+        if len(self.options) == _MOST:
+            self.options.clear()
+        self.plans[key] = plan
+        self.options.add(options)
+
+
+_BELIEVED: weakref.WeakKeyDictionary[nn.Module, _Believed] = weakref.WeakKeyDictionary()
 
 
 def recorded(
@@ -35,8 +63,8 @@ def recorded(
     """Run the first steps of a loop, and find out if their calls can run all steps.
 
     The first step is recorded. If an equal record has run the net before, in the same modes, that is enough. If not,
-    the second step must make the same calls, and the calls over both steps at once must give what they gave step by
-    step.
+    the second step must make the same calls, neither of the two may change anything but states, and the calls over both
+    steps at once must give what they gave step by step.
 
     Args:
         net: The net, in the state that the sequence begins with.
@@ -48,22 +76,29 @@ def recorded(
     Returns:
         The plan, the reason if there is no plan, and a record of a step. Without a plan, the loop must go on.
     """
-    start = {module: module._kept for module in temporal(net)}
+    begin = start = {module: module._kept for module in temporal(net)}
+    believed, options = _BELIEVED.setdefault(net, _Believed()), Makeup.of(net).options
+    known = believed.held() if options in believed.options and folding.steps > _CHECKED else None
     records: list[Record] = []
     while True:
-        record = Record(net, loop.next_input(), trusts, describes)
+        record = Record(net, loop.next_input(), trusts, describes, known)
         outputs, spec = loop.step(record.recording())
+        record.must_be_one_step(record.values[0])
         record.finish(outputs, spec)
+        key = (
+            None
+            if record.reason
+            else (record.key(), modes(net), torch.is_grad_enabled(), autocast_of(record.values[0]))
+        )
+        plan = believed.plans.get(key)
+        if plan is None and known is not None:  # the code does something new: begin again, and look at what it reaches
+            known, start = None, {module: module._kept for module in start}
+            continue
         records.append(record)
         if record.reason:
             return None, record.reason, record
         if folding.order is not None and record.may_count():
             return None, "forward may compute with the batch size, which is not the same in all steps", record
-        key = record.key(), modes(net), torch.is_grad_enabled(), autocast_of(record.values[0])
-        believed = _BELIEVED.setdefault(net, {})
-        plan = believed.get(key)
-        if plan is None and record.leaks(outputs):
-            return None, "forward leaves values in a container outside of the call", record
         if plan is None and len(records) < min(_CHECKED, folding.steps):
             continue
         if plan is None:
@@ -73,12 +108,9 @@ def recorded(
             wrong = _difference(plan, net, records, start, folding)
             if wrong:
                 return None, wrong, record
-            if not plan.holds_results:  # they belong to this call, and would keep their graph alive
-                if len(believed) == _MOST:
-                    del believed[next(iter(believed))]
-                believed[key] = plan
+        believed.add(options, key, plan)
         loop.leave()
-        for module, kept in start.items():
+        for module, kept in begin.items():
             module._kept = kept
         return plan, "", record
 
@@ -98,7 +130,7 @@ class _Step:
         self._modes = modes(net)
         self._has_gradients = torch.is_grad_enabled()  # if off, the record does not show what ran without gradients
         self._form = _form(x)
-        self._look = Look(list(net.modules()), kinds=True)
+        self._reached = Walk(list(net.modules()), kinds=True)
 
     def holds(self, plan: Plan, net: nn.Module, xs: Tensor | None) -> bool:
         """Return True if another record of a step would be the same."""
@@ -108,7 +140,7 @@ class _Step:
             return False
         if torch.compiler.is_compiling():  # a compiler cannot look around
             return plan.fits(net)
-        return Look(list(net.modules()), kinds=True).places == self._look.places
+        return Walk(list(net.modules()), kinds=True).places == self._reached.places
 
 
 def _form(x: Tensor) -> tuple[Any, ...]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-import types
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import torch
@@ -19,6 +16,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence import calls
 from snn_core.sequence.calls import READS, Call, Rows, in_place_of, is_random, name_of, tells_rows, tensors_in
+from snn_core.sequence.fingerprint import Fingerprint
 from snn_core.sequence.layers import computed_by
 from snn_core.sequence.plan import (
     Function,
@@ -32,7 +30,6 @@ from snn_core.sequence.plan import (
     Whole,
     memory_of,
 )
-from snn_core.sequence.surroundings import Surroundings
 from snn_core.sequence.watching import Watch
 
 
@@ -61,11 +58,20 @@ class Record(Watch, TorchFunctionMode):
         x: The input of the step, ``[batch, ...]``.
         trusts: True to assume that an unknown function acts on each sample alone.
         describes: True to find out which module calls each function, which takes longer.
+        known: The tensors that earlier records of the net hold. They may be used, and nothing else that the code
+            reaches is looked at; None to find out what it reaches and what it changes.
     """
 
     records = True
 
-    def __init__(self, net: nn.Module, x: Tensor, trusts: bool = False, describes: bool = False) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        x: Tensor,
+        trusts: bool = False,
+        describes: bool = False,
+        known: Mapping[int, Tensor] | None = None,
+    ) -> None:
         Watch.__init__(self, net)
         TorchFunctionMode.__init__(self)
         self.reason: str = "" if x.dim() else "the input has no axis but time"
@@ -87,7 +93,8 @@ class Record(Watch, TorchFunctionMode):
         self._called: set[Any] = set()
         self._random = ""
         self._sizes: list[Rows] = []  # numbers of samples that the code has read
-        self._surroundings = Surroundings(net)
+        self._fingerprint = Fingerprint(net) if known is None else None
+        self._known = known or {}
         named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
         self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
         self._add(x, of_step=True, own=False)
@@ -100,7 +107,7 @@ class Record(Watch, TorchFunctionMode):
 
     def finish(self, outputs: list[Any], spec: Any) -> None:
         """Take the leaves and the structure of the net's output when the step is over."""
-        changed = self._surroundings.change()
+        changed = self._fingerprint.change() if self._fingerprint else ""
         if changed.startswith("draws"):
             changed += f" ({self._random})" if self._random else ""
             self.reason = "" if self.reason.startswith("forward reads a value") else self.reason
@@ -159,7 +166,10 @@ class Record(Watch, TorchFunctionMode):
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._inside or (self.reason and not isinstance(module, WholeSequence)):
+            if not self._inside:
+                self._count(module, (*args[1:], *kwargs.values()))
             return forward(module, *args, **kwargs)
+        self._count(module, (*args[1:], *kwargs.values()))
         self._inside += 1
         top = _get_current_function_mode_stack()[-1] is self
         if top:
@@ -189,6 +199,7 @@ class Record(Watch, TorchFunctionMode):
 
     def touched(self, module: Any, how: str) -> None:
         if not self._inside:
+            super().touched(module, how)
             self.refused(f"forward {how} the state that {self.name(module)} keeps")
 
     def refused(self, why: str) -> None:
@@ -341,7 +352,7 @@ class Record(Watch, TorchFunctionMode):
                 return self._place(value)
             if id(value) in self._named:
                 return Named(self._named[id(value)][0])
-            if self._surroundings.holds(value):
+            if self._known.get(id(value)) is value or (self._fingerprint and self._fingerprint.holds(value)):
                 return Held(value)
             raise NotSampleWise("forward uses a tensor that is neither the net's nor computed by torch's functions")
         if isinstance(value, Rows):
@@ -358,14 +369,6 @@ class Record(Watch, TorchFunctionMode):
         if not self._is_of_step(leaf):
             raise NotSampleWise("the net returns a tensor that has no batch axis")
         return self._place(leaf)
-
-    def leaks(self, outputs: list[Any]) -> bool:
-        """Return True if an object besides ``outputs`` keeps a tensor of the step, and would miss the other steps."""
-        values = tuple(islice(self.values, 1, None))
-        kept = [module._kept for module in self._called]
-        ours = {id(holder) for holder in (self.values, values, outputs, *kept)}
-        holders = gc.get_referrers(*values)  # all at once, as each call looks at every object
-        return any(id(holder) not in ours and not isinstance(holder, types.FrameType) for holder in holders)
 
 
 def _whole(step: Step) -> tuple[str, str] | None:

@@ -18,10 +18,10 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.sequence.copies import copied
 from snn_core.sequence.memory_plan import MemoryPlan
 from snn_core.sequence.plan import Plan, Step, Whole
 from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.surroundings import copied
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Schedule:
         """
         if self.kind == "steps":
             return True
-        if self.plan is None or self.plan.holds_tensors or self.basis is None:
+        if self.plan is None or self.plan.held or self.basis is None:
             return False
         return self.basis.holds(self.plan, net, xs)
 

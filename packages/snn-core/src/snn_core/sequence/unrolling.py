@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, overload
 
 import torch
@@ -16,10 +17,12 @@ from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
 from snn_core.neuron.temporal import Temporal, alone, detach, temporal, warn_of_unregistered
 from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.arguments import must_be_budget, must_end_by_sample
+from snn_core.sequence.checking import must_agree
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.layers import is_small, known_ahead
-from snn_core.sequence.loop import Loop, Run, chunks, later_steps, one_step, steps
+from snn_core.sequence.loop import Loop, Run, chunks, later_steps, one_step, requested_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
 from snn_core.sequence.plan import memory_of
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, refuse_layers, schedule_of
@@ -37,6 +40,7 @@ def unroll(
     truncate: bool = ...,
     lengths: Tensor | Sequence[int] | None = ...,
     memory: int | None = ...,
+    check: bool = ...,
     explain: Literal[True],
 ) -> tuple[Any, Schedule]: ...
 @overload
@@ -50,6 +54,7 @@ def unroll(
     truncate: bool = ...,
     lengths: Tensor | Sequence[int] | None = ...,
     memory: int | None = ...,
+    check: bool = ...,
     explain: bool = ...,
 ) -> Any: ...
 def unroll(
@@ -62,6 +67,7 @@ def unroll(
     truncate: bool = False,
     lengths: Tensor | Sequence[int] | None = None,
     memory: int | None = None,
+    check: bool = False,
     explain: bool = False,
 ) -> Any:
     """Run a net written for one time step over a sequence.
@@ -81,7 +87,8 @@ def unroll(
         resume: Continue from the state that the net holds instead of starting from rest.
         schedule: ``"auto"``; ``"steps"`` for the plain loop; ``"layers"`` to assert that the functions that a
             ``forward`` calls act on each sample alone, even if that is not known (two steps of the loop check it); or
-            an earlier call's :class:`Schedule`, which is used as it is if only values of tensors have changed.
+            an earlier call's :class:`Schedule`, which is used as it is, without a step in the net's own code, if only
+            values of tensors have changed among all that attributes, closures and global names lead to.
         chunk: Number of steps to run at a time; the backward pass computes each chunk again, so that memory grows with
             the chunk and not with T.
         truncate: With ``chunk``, cut the gradient between chunks (truncated backpropagation through time).
@@ -92,6 +99,8 @@ def unroll(
         memory: Instead of ``chunk``, the number of bytes into which tensors must fit in the forward and backward
             passes: all steps run at once if they fit, otherwise the largest chunk that fits. :func:`plan_memory` says
             what is counted.
+        check: First run both the loop and this from the same start, and compare. It takes longer than the loop; use it
+            where you doubt that code of your own is understood (docs/what-a-step-may-do.md).
         explain: Return the schedule too.
 
     Returns:
@@ -107,7 +116,8 @@ def unroll(
             planned for.
         TypeError: If ``net`` is not a module, ``xs`` not a tensor, ``lengths`` not integers, or the net returns
             anything but tensors.
-        RuntimeError: If another thread is running a sequence through one of the net's neurons.
+        RuntimeError: If another thread is running a sequence through one of the net's neurons; with ``check=True``, if
+            an output, a state, a buffer, a random generator or a gradient differs from the loop's.
 
     Example:
         >>> import snn_core as snn
@@ -123,11 +133,17 @@ def unroll(
         >>> spk[2:, 1].any()
         tensor(False)
     """
-    _check_memory(memory, chunk, truncate, lengths)
+    if memory is not None:
+        must_be_budget(memory, chunk, truncate, lengths)
     _check(net, xs, schedule, chunk, truncate)
+    if check:
+        run = partial(unroll, resume=resume, lengths=lengths, truncate=truncate)
+        cut = chunk if truncate else None
+        options = {"schedule": schedule, "chunk": chunk, "memory": memory}
+        must_agree(net, xs, partial(run, **options), partial(run, schedule="steps", chunk=cut))
     folding = Folding(len(xs))
     if lengths is not None:
-        _check_ends(net)
+        must_end_by_sample(net)
         folding = folding_of(lengths, xs)
     after = len(xs) - folding.steps  # steps after the end of the longest sample
     xs = xs[:-after] if after else xs
@@ -141,7 +157,7 @@ def unroll(
             _check_whole_sequences(net, ahead, cuts)
             budget = planned(net, xs, _run(ahead), memory, resume, ahead.blocks)
             chunk = budget.chunk
-            if ahead.plan is None or not ahead.plan.holds_tensors:  # they would be those of a copy of the net
+            if ahead.plan is None or not ahead.plan.held:  # they would be those of a copy of the net
                 how = ahead
         if how is not None:
             _check_whole_sequences(net, how, cuts)
@@ -168,6 +184,7 @@ def unroll(
 
 
 _ONE_STEP = Schedule("steps", "a single step of few neurons is faster without a plan")
+_REQUESTED = Schedule("steps", "requested by schedule='steps'")
 
 
 def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | None, describe: bool) -> Schedule | None:
@@ -177,7 +194,7 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
             return schedule
         schedule = "auto"
     if schedule == "steps":
-        return Schedule("steps", "requested by schedule='steps'")
+        return _REQUESTED
     if schedule == "auto" and len(xs) == 1 and is_small(net, xs):
         return _ONE_STEP
     how = known_ahead(net, xs, describe)
@@ -274,7 +291,8 @@ def plan_memory(
         (True, True)
     """
     _check(net, xs, schedule, None, False)
-    _check_memory(memory, None, False, None)
+    if memory is not None:
+        must_be_budget(memory, None, False, None)
     if not _needs_gradient(net, xs, resume):
         raise ValueError("plan_memory: nothing requires a gradient, so unroll stores nothing and runs without a plan")
     how = _ahead(net, xs, schedule, None, describe=False) or recorded_ahead(net, xs, schedule == "layers")
@@ -295,7 +313,7 @@ def kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
 
 
 def _run(how: Schedule) -> Run:
-    without_plan = one_step if how is _ONE_STEP else steps
+    without_plan = one_step if how is _ONE_STEP else requested_steps if how == _REQUESTED else steps
     return without_plan if how.plan is None else how.plan.run
 
 
@@ -304,6 +322,18 @@ def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:
     return torch.is_grad_enabled() and any(
         t.requires_grad for t in (xs, *net.parameters(), *kept) if isinstance(t, Tensor)
     )
+
+
+def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool]) -> None:
+    cause = how.reason if how.kind == "steps" else next((name for name, is_set in cuts.items() if is_set), None)
+    if cause is None or how is _ONE_STEP:
+        return
+    for path, module in net.named_modules():
+        if isinstance(module, WholeSequence):
+            raise ValueError(
+                f"unroll: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot be cut "
+                f"({cause}); use Leaky(reset_mechanism='none') for a leaky membrane that can"
+            )
 
 
 def _check(net: Any, xs: Any, schedule: Any, chunk: int | None, truncate: bool) -> None:
@@ -324,40 +354,6 @@ def _check(net: Any, xs: Any, schedule: Any, chunk: int | None, truncate: bool) 
         raise ValueError(f"unroll: chunk must be a positive number of steps or None, got {chunk!r}")
     if truncate and chunk is None:
         raise ValueError("unroll: truncate=True cuts the gradient between chunks, got chunk=None; pass chunk=steps")
-
-
-def _check_memory(memory: Any, chunk: int | None, truncate: bool, lengths: Any) -> None:
-    if memory is None:
-        return
-    if chunk is not None or truncate:
-        other = f"chunk={chunk!r}" if chunk is not None else "truncate=True"
-        raise ValueError(f"unroll: memory={memory!r} chooses the chunk, got {other} too; pass one of them")
-    if lengths is not None:
-        raise ValueError("unroll: memory= is planned for samples of one length, got lengths; pass chunk=")
-    if not (is_whole(memory) and memory >= 1):
-        raise ValueError(f"unroll: memory must be a number of bytes or None, got {memory!r}; 2 * 2**30 is 2 GiB")
-
-
-def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool]) -> None:
-    cause = how.reason if how.kind == "steps" else next((name for name, is_set in cuts.items() if is_set), None)
-    if cause is None or how is _ONE_STEP:
-        return
-    for path, module in net.named_modules():
-        if isinstance(module, WholeSequence):
-            raise ValueError(
-                f"unroll: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot be cut "
-                f"({cause}); use Leaky(reset_mechanism='none') for a leaky membrane that can"
-            )
-
-
-def _check_ends(net: nn.Module) -> None:
-    for path, module in net.named_modules():
-        if isinstance(module, Temporal) and not module.keeps_by_sample:
-            raise ValueError(
-                f"unroll: {path!r} ({type(module).__name__}) does not declare that it keeps only tensors [batch, ...], "
-                "which is needed where some samples end before others (lengths); run samples of one length together, "
-                "or set keeps_by_sample = True in its class"
-            )
 
 
 def _apart(out: Any, others: Iterable[Any]) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from snn_core.neuron.temporal import WATCH
 
@@ -26,9 +27,12 @@ class Watch:
     def __init__(self, net: nn.Module) -> None:
         self.paths: dict[nn.Module, str] = {module: path for path, module in net.named_modules()}
         self._around: Watch | None = None
+        self._calls: Counter[nn.Module] = Counter()
+        self._at_rest: set[nn.Module] = set()  # modules that the step itself starts from rest
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a call of a module with a state, and return its result."""
+        self._count(module, (*args[1:], *kwargs.values()))
         if self._around is not None:
             return self._around.called(module, forward, args, kwargs)
         return forward(module, *args, **kwargs)
@@ -38,9 +42,31 @@ class Watch:
 
     def touched(self, module: Any, how: str) -> None:
         """Receive notice that a caller reads, writes, resets or detaches a module's state."""
+        if how == "resets":
+            self._at_rest.add(module)
 
     def refused(self, why: str) -> None:
         """Receive the reason why the steps of a net must run one after another."""
+
+    def _count(self, module: nn.Module, states: tuple[Any, ...]) -> None:
+        """Count a call of a module, which gets the states that are passed to it."""
+        if states and not self._calls[module] and all(s is None or getattr(s, "shape", s) == (0,) for s in states):
+            self._at_rest.add(module)
+        self._calls[module] += 1
+
+    def must_be_one_step(self, x: Tensor) -> None:
+        """Refuse a step with input ``x`` in which the net runs through a time of its own.
+
+        Raises:
+            ValueError: If a neuron ran several times, once for each sample or beginning at rest.
+        """
+        for module, count in self._calls.items():
+            if count >= _OF_A_LOOP and (module in self._at_rest or count == x.shape[0]):
+                raise ValueError(
+                    f"unroll: {self.name(module)} ran {count} times in one step: forward has its own loop over time. "
+                    "Call net(xs), or write forward for one step (docs/write-per-step-run-fused.md); if it is meant "
+                    "to loop within each step, pass schedule='steps'"
+                )
 
     def name(self, module: Any) -> str:
         """Return a module's path and class, as they appear in messages."""
@@ -53,6 +79,9 @@ class Watch:
     def pausing(self) -> AbstractContextManager[None]:
         """Stop watching within a block."""
         return _watching(None)
+
+
+_OF_A_LOOP = 3  # a neuron that is called less often in a step is shared by places in the net
 
 
 @contextmanager

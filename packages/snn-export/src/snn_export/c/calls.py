@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves
 
 from snn_core.neuron.temporal import Temporal, reset
+from snn_core.sequence.copies import copied
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Loop
 from snn_core.sequence.plan import Place, Step, flat, value_of
@@ -18,7 +19,6 @@ from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.recorded import recorded
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.streaming import changes_or_draws
-from snn_core.sequence.surroundings import copied
 from snn_export.c.routine import Refusal
 from snn_export.step import called
 

@@ -10,8 +10,8 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.temporal import temporal
+from snn_core.sequence.fingerprint import Fingerprint
 from snn_core.sequence.recomputation import Snapshot
-from snn_core.sequence.surroundings import Surroundings
 from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Recording
 from snn_nir.exporting.recorder import CHANGED, Recorder
@@ -40,7 +40,7 @@ def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[A
     with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was():
         for module in temporal(net):  # it is at rest, as a snapshot has no kept states
             vars(module)["_stateless"] = _SILENT
-        before = Surroundings(net)
+        before = Fingerprint(net)
         inputs = [None if x is None else step.add("getitem", x.clone()) for x in samples]
         try:
             with step.recording():
