@@ -13,8 +13,6 @@ import snn_core as snn
 
 PAGE = r"docs/write-your-own-neuron\.md"
 EQUATION = [
-    "_base_state_function",
-    "_base_state_function_hidden",
     "_base_state_reset_zero",
     "_base_sub",
     "_base_sub_hidden",
@@ -45,6 +43,15 @@ def test_a_subclass_that_overrides_what_nothing_calls_is_refused_with_the_remedy
         type("Mine", (base,), {name: hook})
     with pytest.raises(TypeError, match=expected):
         type("Mine", (type("Mixin", (), {name: hook}), base), {})
+
+
+@pytest.mark.parametrize("name", ["_base_state_function", "_base_state_function_hidden"])
+def test_an_equation_that_nothing_would_call_is_refused(name: str) -> None:
+    """That of snnTorch's StateLeaky takes a whole sequence; a mix-in behind a neuron has no effect."""
+    expected = rf"Mine overrides {name}, which nothing calls: .*integrate\(self, x, state\).*{PAGE}"
+    for bases, members in (((snn.StateLeaky,), {name: hook}), ((snn.Leaky, type("Mixin", (), {name: hook})), {})):
+        with pytest.raises(TypeError, match=expected):
+            type("Mine", bases, members)
 
 
 def test_a_state_function_set_on_an_instance_is_refused_too() -> None:
@@ -102,7 +109,7 @@ def test_mixins_and_abstract_classes_between_are_not_neurons_yet() -> None:
     assert Neuron(reset_mechanism="none")(torch.ones(1), torch.ones(1))[1].item() == 1.5
     for unfinished in (Slow, type("Mine", (snn.LIF,), {})):
         arguments = {"beta": 0.9} if issubclass(unfinished, snn.LIF) else {}
-        with pytest.raises(TypeError, match=rf"{unfinished.__name__} must declare its State, a NamedTuple.*{PAGE}"):
+        with pytest.raises(TypeError, match=rf"{unfinished.__name__} must declare its State, .*forward.*{PAGE}"):
             unfinished(**arguments)
 
 

@@ -11,8 +11,9 @@ from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
+from snn_core.neuron.own_forward import OwnForward
 from snn_core.neuron.stepping import kept_field, must_fit
-from snn_core.neuron.temporal import Temporal, as_floating, current, watched
+from snn_core.neuron.temporal import as_floating, current, watched
 from snn_core.sequence.folding import Folding, sequences
 
 _FORGETS = (
@@ -21,7 +22,7 @@ _FORGETS = (
 )
 
 
-class SpikingNeuron(Familiar, Temporal):
+class SpikingNeuron(Familiar, OwnForward):
     r"""Base class of spiking neurons: write the equation of one step, get everything else.
 
     A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
