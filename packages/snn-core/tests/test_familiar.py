@@ -156,3 +156,33 @@ def test_every_neuron_is_an_instance_of_the_base_class() -> None:
     classes = [getattr(snn, name) for name in snn.__all__ if isinstance(getattr(snn, name), type)]
     neurons = [kind for kind in classes if issubclass(kind, nn.Module) and hasattr(kind, "spike_grad")]
     assert [kind for kind in neurons if not issubclass(kind, snn.SpikingNeuron)] == []
+
+
+@pytest.mark.parametrize("names", [{}, {"__name__": None}, {"__name__": "builtins"}, {"__name__": "nowhere"}])
+def test_neurons_made_by_exec_are_their_authors(names: dict[str, Any]) -> None:
+    """Without a ``__name__``, such classes have no module, or that of Python's own."""
+    source = """
+def forward(self, input_):
+    self.count = getattr(self, "count", 0) + 1
+    return super(Own, self).forward(input_) * (self.count % 3)
+def equation(self, input_):
+    return 0.5 * self.mem + input_
+Own = type("Own", (snn.Leaky,), {"forward": forward})
+Mine = type("Mine", (snn.Leaky,), {"_base_state_function": equation})
+Plain = type("Plain", (snn.SpikingNeuron,), {"forward": lambda self, input_: self.fire(input_)})
+def refused():
+    class Reset(snn.Leaky):
+        def mem_reset(self, mem):
+            return mem
+"""
+    names = {**names, "snn": snn}
+    exec(source, names)
+    xs = 2 * torch.rand(9, 3, 5)
+    for kind, reason in ((names["Own"], "changes the attribute 'count'"), (names["Mine"], "every node")):
+        spk, schedule = snn.unroll(kind(0.5, init_hidden=True), xs, explain=True)
+        neuron = kind(0.5, init_hidden=True)
+        assert torch.equal(spk, torch.stack([neuron(x) for x in xs]))
+        assert reason in schedule.reason
+    assert torch.equal(names["Plain"]()(xs), (xs > 1).float())
+    with pytest.raises(TypeError, match="Reset overrides mem_reset"):
+        names["refused"]()

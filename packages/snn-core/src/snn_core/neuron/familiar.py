@@ -68,6 +68,8 @@ class Familiar(Stepping):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if getattr(cls, "__module__", None) in (None, "builtins"):  # made by exec in a dict without a __name__
+            cls.__module__ = "__main__"
         if is_of_the_core(cls):
             setattr(cls, f"init_{cls.__name__.lower()}", _init)
         users = [base for base in cls.__mro__ if not is_of_the_core(base)]
@@ -130,8 +132,9 @@ def _init(neuron: Any) -> Any:
 
 
 def is_of_the_core(owner: Any) -> bool:
-    """Return True for a class or function of this package or torch."""
-    return owner.__module__.partition(".")[0] in ("snn_core", "torch", "builtins")
+    """Return True for a class or function of this package or torch; code made by ``exec`` may have no module."""
+    module = getattr(owner, "__module__", None) or ""
+    return owner is object or module.partition(".")[0] in ("snn_core", "torch")
 
 
 def must_not_override(neuron: Any, names: Iterable[str]) -> None:
