@@ -29,7 +29,7 @@ class OwnForward(Temporal):
 
     def forget(self) -> None:
         super().forget()
-        reset_mem: Any = getattr(self, "reset_mem", None)
+        reset_mem: Any = self.reset_mem
         if self.State is NoState and not is_of_the_core(reset_mem):
             reset_mem()
 

@@ -26,7 +26,8 @@ class SpikingNeuron(Familiar, OwnForward):
     r"""Base class of spiking neurons: write the equation of one step, get everything else.
 
     A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
-    without any reset. In every step the base class then does the following, in this order:
+    without any reset; or, as in snnTorch, only a ``forward`` of its own, which runs step by step. With an equation, the
+    base class does the following in every step, in this order:
 
     1. compute :math:`R = \Theta(U - \vartheta)` from the incoming membrane, detached from the graph,
     2. integrate, with the reset by R,
