@@ -47,7 +47,7 @@ def test_a_subclass_that_overrides_what_nothing_calls_is_refused_with_the_remedy
 
 @pytest.mark.parametrize("name", ["_base_state_function", "_base_state_function_hidden"])
 def test_an_equation_that_nothing_would_call_is_refused(name: str) -> None:
-    """That of snnTorch's StateLeaky takes a whole sequence; a mix-in behind a neuron has no effect."""
+    """Refuse that of StateLeaky, over a whole sequence in snnTorch, and of a mix-in behind a neuron."""
     expected = rf"Mine overrides {name}, which nothing calls: .*integrate\(self, x, state\).*{PAGE}"
     for bases, members in (((snn.StateLeaky,), {name: hook}), ((snn.Leaky, type("Mixin", (), {name: hook})), {})):
         with pytest.raises(TypeError, match=expected):

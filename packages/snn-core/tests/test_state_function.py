@@ -286,7 +286,7 @@ def test_the_kept_membrane_is_seen_again_after_the_hook() -> None:
 
 def test_another_result_than_the_states_is_refused() -> None:
     x = torch.ones(SHAPE)
-    for result, got in ((None, "NoneType"), ((x,), r"\['Tensor'\]"), ((0, x), r"\['int', 'Tensor'\]")):
+    for result, kinds in ((None, "NoneType"), ((x,), r"\['Tensor'\]"), ((0, x), r"\['int', 'Tensor'\]")):
         kind: Any = type("Odd", (snn.Synaptic,), {"_base_state_function": lambda self, input_, r=result: r})
-        with pytest.raises(TypeError, match=rf"Odd\._base_state_function must return syn, mem, each a .*{got}"):
+        with pytest.raises(TypeError, match=rf"Odd\._base_state_function must return syn, mem, each a .*{kinds}"):
             kind(alpha=0.5, beta=0.5)(x)
