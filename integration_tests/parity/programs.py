@@ -127,6 +127,80 @@ def convolutional(snn: Any) -> nn.Sequential:
     )
 
 
+def own_equations(snn: Any) -> nn.Sequential:
+    """Subclasses of neurons that override the equation of one step, which reads the states as attributes."""
+
+    class Quadratic(snn.Leaky):
+        def _base_state_function(self, input_: Tensor) -> Tensor:
+            return super()._base_state_function(input_) - 0.05 * self.mem**2
+
+    class Coupled(snn.Synaptic):
+        def _base_state_function(self, input_: Tensor) -> tuple[Tensor, Tensor]:
+            syn = self.alpha.clamp(0, 1) * self.syn + input_ - 0.1 * self.mem
+            return syn, self.beta.clamp(0, 1) * self.mem + 0.5 * syn
+
+    return nn.Sequential(
+        nn.Linear(7, 11),
+        Quadratic(beta=0.9, init_hidden=True, threshold=0.5, reset_mechanism="zero", learn_beta=True),
+        nn.Linear(11, 11),
+        Quadratic(beta=0.8, init_hidden=True, threshold=0.5, reset_mechanism="none", state_quant=torch.relu),
+        nn.Linear(11, 5),
+        Coupled(alpha=0.7, beta=0.8, init_hidden=True, threshold=0.3, learn_alpha=True, output=True),
+    )
+
+
+def own_forwards(snn: Any) -> nn.Sequential:
+    """A neuron with a ``forward`` of its own, which derives from the base class of all neurons."""
+
+    class Resonant(snn.SpikingNeuron):
+        def __init__(
+            self, beta: float, threshold: float = 1.0, spike_grad: Any = None, init_hidden: bool = False, **options: Any
+        ) -> None:
+            super().__init__(threshold, spike_grad, False, init_hidden, False, True, **options)
+            self.beta = nn.Parameter(torch.tensor(beta))
+            self._init_mem()
+            by_reset = self._base_sub, self._base_zero, self._base_state_function
+            self.state_function = by_reset[self.reset_mechanism_val]
+
+        def _init_mem(self) -> None:
+            for name in ("syn", "mem"):
+                self.register_buffer(name, torch.zeros(0), persistent=False)
+
+        def reset_mem(self) -> tuple[Tensor, Tensor]:
+            self.syn, self.mem = torch.zeros_like(self.syn), torch.zeros_like(self.mem)
+            return self.syn, self.mem
+
+        def forward(self, input_: Tensor, syn: Any = None, mem: Any = None) -> Any:
+            self.syn = self.syn if syn is None else syn
+            self.mem = self.mem if mem is None else mem
+            if self.mem.shape != input_.shape:
+                self.syn = self.mem = torch.zeros_like(input_)
+            self.reset = self.mem_reset(self.mem)
+            self.syn, self.mem = self.state_function(input_)
+            spk = self.fire(self.mem)
+            return spk if self.init_hidden and not self.output else (spk, self.mem)
+
+        def _base_state_function(self, input_: Tensor) -> tuple[Tensor, Tensor]:
+            syn = 0.8 * self.syn - 0.3 * self.mem + input_
+            return syn, self.beta.clamp(0, 1) * self.mem + syn
+
+        def _base_sub(self, input_: Tensor) -> tuple[Tensor, Tensor]:
+            syn, mem = self._base_state_function(input_)
+            return syn, mem - self.reset * self.threshold
+
+        def _base_zero(self, input_: Tensor) -> tuple[Tensor, Tensor]:
+            syn, mem = self._base_state_function(input_)
+            return syn, mem * (1 - self.reset)
+
+    grad = snn.surrogate.fast_sigmoid(slope=5)
+    return nn.Sequential(
+        nn.Linear(7, 11),
+        Resonant(0.9, 0.7, grad, True),
+        nn.Linear(11, 5),
+        Resonant(0.8, init_hidden=True, output=True, reset_mechanism="zero", graded_spikes_factor=0.5),
+    )
+
+
 def whole(net: Net, snn: Any, xs: Tensor) -> tuple[Tensor, ...]:
     """A net with a time loop of its own."""
     return net(xs)
@@ -148,4 +222,6 @@ PROGRAMS: dict[str, tuple[Callable[[Any], Net], Run, tuple[int, ...]]] = {
     "kept states": (Kept, stepped, Kept.shape),
     "dense Sequential": (dense, stepped, (9, 3, 7)),
     "convolutional Sequential": (convolutional, stepped, (7, 3, 1, 8, 8)),
+    "own equations": (own_equations, stepped, (9, 3, 7)),
+    "own forward": (own_forwards, stepped, (9, 3, 7)),
 }

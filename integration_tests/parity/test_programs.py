@@ -82,7 +82,7 @@ def test_a_net_gives_the_peers_outputs_and_gradients(name: str) -> None:
         assert_close(left_grads[key], grad, 1e-5 * max(float(grad.abs().max()), 1e-3), f"gradient of {key}")
 
 
-@pytest.mark.parametrize("name", ["kept states", "dense Sequential", "convolutional Sequential"])
+@pytest.mark.parametrize("name", ["kept states", "dense Sequential", "convolutional Sequential", "own equations"])
 def test_a_reset_makes_the_next_batch_independent_of_the_last(name: str) -> None:
     _, run, shape = PROGRAMS[name]
     own, peer_net = pair(name)
@@ -95,7 +95,9 @@ def test_a_reset_makes_the_next_batch_independent_of_the_last(name: str) -> None
             sum(out.sum() for out in run(net, package, xs)).backward()
 
 
-@pytest.mark.parametrize("name", ["kept states", "dense Sequential", "convolutional Sequential"])
+@pytest.mark.parametrize(
+    "name", ["kept states", "dense Sequential", "convolutional Sequential", "own equations", "own forward"]
+)
 def test_unroll_gives_what_the_loop_over_the_peers_net_gives(name: str) -> None:
     _, run, shape = PROGRAMS[name]
     xs = 3 * spread(-0.3, 1.0, *shape)

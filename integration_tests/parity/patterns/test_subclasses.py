@@ -83,7 +83,6 @@ def test_a_custom_forward_uses_the_methods_of_the_base() -> None:
 
 
 HOOKS: dict[str, dict[str, Any]] = {
-    "the equation": {"_base_state_function": lambda self, input_: self.beta * self.mem + 2 * input_},
     "a reset": {"_base_sub": lambda self, input_: self._base_state_function(input_) - 0.1 * self.reset},
     "where it resets": {"mem_reset": lambda self, mem: torch.zeros_like(mem)},
     "the winner": {"fire_inhibition": lambda self, batch_size, mem: self.fire(mem)},
@@ -97,22 +96,56 @@ def test_methods_of_the_peers_forward_are_refused_with_their_replacement(hook: s
         type("Own", (snn.Leaky,), HOOKS[hook])
 
 
-def test_a_custom_equation_is_integrate() -> None:
-    """The same neuron in both: by the peer's hook, and by the method that takes its place."""
-
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+def test_a_custom_equation_overrides_the_state_function(reset: str, hidden: bool) -> None:
     def program(snn: Any) -> dict[str, Any]:
         class Own(snn.Leaky):
+            def _base_state_function(self, input_: Tensor) -> Tensor:
+                return self.beta.clamp(0, 1) * self.mem - 0.05 * self.mem**2 + input_
+
+        neuron, xs = Own(0.9, learn_beta=True, reset_mechanism=reset, init_hidden=hidden, output=True), inputs()
+
+        def last() -> dict[str, Any]:
+            neuron.reset_mem()
+            spikes, mems = zip(*(neuron(x) for x in xs), strict=True)
+            return {"spk": some_fire(torch.stack(spikes)), "mem": torch.stack(mems)}
+
+        return last() | learn(neuron, lambda: (last()["spk"] + last()["mem"]).pow(2).mean())
+
+    same(program)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_equations_of_versions_before_1_0_give_what_that_of_1_0_does(hidden: bool) -> None:
+    """They are two methods, the first of which takes the states; snnTorch 1.0 calls the one method without them."""
+
+    def program(snn: Any) -> dict[str, Any]:
+        class Linear(snn.Leaky):
+            def __init__(self, beta: float, **options: Any) -> None:
+                super().__init__(beta, 0.8, state_quant=torch.relu, reset_mechanism="zero", **options)
+
             if hasattr(snn.Leaky, "integrate"):
 
-                def integrate(self, x: Tensor, state: Any) -> Any:
-                    return self.State(self.beta.clamp(0, 1) * state.mem - 0.05 * state.mem**2 + x)
+                def _base_state_function(self, input_: Tensor, mem: Tensor) -> Tensor:
+                    return mem - self.beta + input_
+
+                def _base_state_function_hidden(self, input_: Tensor) -> Tensor:
+                    return self.mem - self.beta + input_
 
             else:
 
                 def _base_state_function(self, input_: Tensor) -> Tensor:
-                    return self.beta.clamp(0, 1) * self.mem - 0.05 * self.mem**2 + input_
+                    return self.mem - self.beta + input_
 
-        return driven(Own(0.9), inputs())
+        neuron, fc, xs = Linear(0.2, learn_beta=True, init_hidden=hidden, output=True), nn.Linear(SIZE, SIZE), inputs()
+
+        def last() -> dict[str, Any]:
+            neuron.reset_mem()
+            spikes, mems = zip(*(neuron(fc(x) + x) for x in xs), strict=True)
+            return {"spk": some_fire(torch.stack(spikes)), "mem": torch.stack(mems)}
+
+        return last() | learn(nn.Sequential(fc, neuron), lambda: last()["mem"].pow(2).mean())
 
     same(program)
 
@@ -151,7 +184,7 @@ def test_a_base_class_of_their_own_shares_options() -> None:
 
 
 def test_a_subclass_without_a_state_is_pointed_to_the_page() -> None:
-    """The peer's base class does nothing by itself; here a neuron declares its state."""
+    """The peer's base class does nothing by itself; here a neuron has a state or a ``forward`` of its own."""
     result, expected = run(lambda snn: {"base": snn.SpikingNeuron})
     assert expected["base"]().threshold == 1
     with pytest.raises(TypeError, match=r"write-your-own-neuron"):

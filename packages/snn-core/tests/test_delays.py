@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import pickle
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -488,3 +490,34 @@ def test_a_coincidence_is_heard_once_delays_have_learned_it(learn_delay: bool) -
     assert right > 0.99 if learn_delay else right < 0.6
     if learn_delay:
         assert (delay.delay[:, 0] - delay.delay[:, 1]).round().tolist() == [3, -3]
+
+
+class Sliding(snn.Recurrent, snn.SlidingPSN):
+    """A neuron that keeps its last inputs and, for the recurrence, its last spikes."""
+
+    class State(NamedTuple):
+        spk: Tensor
+        mem: Tensor
+
+    def __init__(self, order: int, max_delay: int | None, delay: int | None) -> None:
+        super().__init__(order, init_hidden=True, learn_weight=False)
+        self.connect(linear_features=5, max_delay=max_delay, delay=delay)
+
+
+@pytest.mark.parametrize(("order", "most", "delay"), [(2, 1, 0), (2, 3, 2), (4, 2, 2), (3, 5, 4), (4, None, 0)])
+def test_recurrent_delays_and_past_inputs_are_states_side_by_side(order: int, most: int | None, delay: int) -> None:
+    torch.manual_seed(2)
+    neuron, xs = Sliding(order, most, None if most is None else delay).double(), torch.rand(12, 3, 5).double() * 2
+    drives, spikes = [torch.zeros(3, 5).double()] * order, [torch.zeros(3, 5).double()] * (delay + 1)
+    for x in xs:
+        drives.append(x + neuron.recurrent(spikes[-1 - delay]))
+        mem = sum(0.5**i * drives[-1 - i] for i in range(order))
+        spikes.append((mem > 1).double())
+    expected = torch.stack(spikes[-len(xs) :])
+    assert 0 < expected.mean() < 1
+    assert torch.equal(stepped(neuron, xs), expected)
+    assert torch.equal(neuron.unroll(xs)[0], expected)
+    twin = pickle.loads(pickle.dumps(neuron))
+    assert twin.State is neuron.State
+    assert torch.equal(twin(xs[0]), copy.deepcopy(neuron)(xs[0]))
+    assert [name for name in neuron.State._fields if name.startswith("past")] == [f"past_{i}" for i in range(1, order)]

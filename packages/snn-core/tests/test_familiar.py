@@ -13,8 +13,6 @@ import snn_core as snn
 
 PAGE = r"docs/write-your-own-neuron\.md"
 EQUATION = [
-    "_base_state_function",
-    "_base_state_function_hidden",
     "_base_state_reset_zero",
     "_base_sub",
     "_base_sub_hidden",
@@ -45,6 +43,15 @@ def test_a_subclass_that_overrides_what_nothing_calls_is_refused_with_the_remedy
         type("Mine", (base,), {name: hook})
     with pytest.raises(TypeError, match=expected):
         type("Mine", (type("Mixin", (), {name: hook}), base), {})
+
+
+@pytest.mark.parametrize("name", ["_base_state_function", "_base_state_function_hidden"])
+def test_an_equation_that_nothing_would_call_is_refused(name: str) -> None:
+    """Refuse that of StateLeaky, over a whole sequence in snnTorch, and of a mix-in behind a neuron."""
+    expected = rf"Mine overrides {name}, which nothing calls: .*integrate\(self, x, state\).*{PAGE}"
+    for bases, members in (((snn.StateLeaky,), {name: hook}), ((snn.Leaky, type("Mixin", (), {name: hook})), {})):
+        with pytest.raises(TypeError, match=expected):
+            type("Mine", bases, members)
 
 
 def test_a_state_function_set_on_an_instance_is_refused_too() -> None:
@@ -114,7 +121,7 @@ def test_mixins_and_abstract_classes_between_are_not_neurons_yet() -> None:
     assert Neuron(reset_mechanism="none")(torch.ones(1), torch.ones(1))[1].item() == 1.5
     for unfinished in (Slow, type("Mine", (snn.LIF,), {})):
         arguments = {"beta": 0.9} if issubclass(unfinished, snn.LIF) else {}
-        with pytest.raises(TypeError, match=rf"{unfinished.__name__} must declare its State, a NamedTuple.*{PAGE}"):
+        with pytest.raises(TypeError, match=rf"{unfinished.__name__} must declare its State, .*forward.*{PAGE}"):
             unfinished(**arguments)
 
 
@@ -161,3 +168,33 @@ def test_every_neuron_is_an_instance_of_the_base_class() -> None:
     classes = [getattr(snn, name) for name in snn.__all__ if isinstance(getattr(snn, name), type)]
     neurons = [kind for kind in classes if issubclass(kind, nn.Module) and hasattr(kind, "spike_grad")]
     assert [kind for kind in neurons if not issubclass(kind, snn.SpikingNeuron)] == []
+
+
+@pytest.mark.parametrize("names", [{}, {"__name__": None}, {"__name__": "builtins"}, {"__name__": "nowhere"}])
+def test_neurons_made_by_exec_are_their_authors(names: dict[str, Any]) -> None:
+    """Without a ``__name__``, such classes have no module, or that of Python's own."""
+    source = """
+def forward(self, input_):
+    self.count = getattr(self, "count", 0) + 1
+    return super(Own, self).forward(input_) * (self.count % 3)
+def equation(self, input_):
+    return 0.5 * self.mem + input_
+Own = type("Own", (snn.Leaky,), {"forward": forward})
+Mine = type("Mine", (snn.Leaky,), {"_base_state_function": equation})
+Plain = type("Plain", (snn.SpikingNeuron,), {"forward": lambda self, input_: self.fire(input_)})
+def refused():
+    class Reset(snn.Leaky):
+        def mem_reset(self, mem):
+            return mem
+"""
+    names = {**names, "snn": snn}
+    exec(source, names)
+    xs = 2 * torch.rand(9, 3, 5)
+    for kind, reason in ((names["Own"], "changes the attribute 'count'"), (names["Mine"], "every node")):
+        spk, schedule = snn.unroll(kind(0.5, init_hidden=True), xs, explain=True)
+        neuron = kind(0.5, init_hidden=True)
+        assert torch.equal(spk, torch.stack([neuron(x) for x in xs]))
+        assert reason in schedule.reason
+    assert torch.equal(names["Plain"]()(xs), (xs > 1).float())
+    with pytest.raises(TypeError, match="Reset overrides mem_reset"):
+        names["refused"]()

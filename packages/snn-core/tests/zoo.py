@@ -49,6 +49,14 @@ class Adaptive(snn.SpikingNeuron):
         return state._replace(mem=(1 - fired) * state.mem)
 
 
+class Hooked(snn.Synaptic):
+    """A user's own neuron as in snnTorch: its equation reads the states as attributes."""
+
+    def _base_state_function(self, input_: Tensor) -> tuple[Tensor, Tensor]:
+        syn = self.alpha * self.syn + input_ - 0.1 * self.mem
+        return syn, self.membrane_decay * self.mem + syn
+
+
 class Resting(snn.Refractory, snn.Synaptic):
     """A neuron with a synapse that is silent after each spike."""
 
@@ -209,6 +217,7 @@ NEURONS = [
     ),
     Case("a user's quadratic neuron", QuadraticIF),
     Case("a user's adaptive neuron", Adaptive),
+    Case("a user's neuron as in snnTorch", partial(Hooked, alpha=0.6, beta=0.8, learn_alpha=True)),
     Case("a refractory neuron", partial(Resting, alpha=0.6, beta=0.8, refractory_period=2, learn_alpha=True)),
 ]
 

@@ -53,6 +53,24 @@ def test_a_longer_way_back_into_a_cycle_costs_no_step():
     assert ordered(["in", "a", "c", "z", "out"], edges, ["in"]).closing == {("c", "a")}
 
 
+@pytest.mark.parametrize(("exc", "inh"), [("e", "i"), ("i", "e"), ("e", "z"), ("z", "e")])
+def test_a_layer_with_two_currents_waits_at_both_independent_of_names(exc, inh):
+    """A search from one current would make the other one wait on its way to the spikes."""
+    edges = [("in", exc), ("in", inh), (exc, "spk"), (inh, "spk"), ("spk", "out")]
+    back = {("w_rec", exc), ("w_rec", inh), ("reset", exc)}
+    edges += [("spk", "w_rec"), ("spk", "reset"), *back]
+    order = ordered(["in", "out", "spk", "w_rec", "reset", exc, inh], edges, ["in"])
+    assert order.closing == back
+    assert order.nodes.index("spk") > max(order.nodes.index(exc), order.nodes.index(inh))
+
+
+def test_each_cycle_is_closed_by_itself():
+    """The first layer has two currents, the second a skip connection, which costs no step."""
+    edges = [("in", "e"), ("in", "i"), ("e", "s"), ("i", "s"), ("s", "w"), ("w", "e"), ("w", "i")]
+    edges += [("s", "a"), ("in", "t"), ("a", "t"), ("t", "v"), ("v", "a")]
+    assert ordered(["in", *"eiswatv"], edges, ["in"]).closing == {("w", "e"), ("w", "i"), ("v", "a")}
+
+
 def test_a_node_that_feeds_itself_waits_for_itself():
     assert ordered(["in", "a"], [("in", "a"), ("a", "a")], ["in"]).closing == {("a", "a")}
 

@@ -161,20 +161,40 @@ def test_recurrence_comes_as_often_as_the_input():
     fires_alike(Back(4.0, threshold=0.3, reset_mechanism="none", init_hidden=True))
 
 
+class RAlpha(snn.Recurrent, snn.Alpha):
+    """A recurrent neuron with two currents."""
+
+    class State(NamedTuple):
+        spk: Tensor
+        syn_exc: Tensor
+        syn_inh: Tensor
+        mem: Tensor
+
+    def __init__(self, **options):
+        super().__init__(0.9, 0.8, threshold=0.3, init_hidden=True, **options)
+        self.connect(linear_features=FEATURES)
+
+
 def test_recurrence_reaches_every_node_that_the_input_does():
-    class RAlpha(snn.Recurrent, snn.Alpha):
-        class State(NamedTuple):
-            spk: Tensor
-            syn_exc: Tensor
-            syn_inh: Tensor
-            mem: Tensor
+    edges = set(fires_alike(RAlpha(reset_mechanism="subtract")).edges)
+    assert {("ralpha.w_rec", "ralpha.exc"), ("ralpha.w_rec", "ralpha.inh")} < edges
 
-        def __init__(self, alpha, beta, features, **arguments):
-            super().__init__(alpha, beta, **arguments)
-            self.connect(linear_features=features)
 
-    net = RAlpha(0.9, 0.8, FEATURES, threshold=0.3, reset_mechanism="subtract", init_hidden=True)
-    assert {("ralpha.w_rec", "ralpha.exc"), ("ralpha.w_rec", "ralpha.inh")} < set(fires_alike(net).edges)
+@pytest.mark.parametrize(
+    "options", [{"reset_mechanism": "none"}, {"graded_spikes_factor": 0.5}, {"reset_delay": False}]
+)
+@pytest.mark.parametrize("simplify", [True, False])
+def test_a_recurrent_neuron_with_two_currents_needs_no_metadata(options, simplify):
+    torch.manual_seed(3)
+    net = nn.Sequential(RAlpha(**{"reset_mechanism": "subtract", **options}).double())
+    graph = to_nir(net, torch.zeros(1, FEATURES, dtype=torch.float64))
+    for node in (graph, *graph.nodes.values()):
+        node.metadata.clear()
+    twin = from_nir(graph, dt=1e-4, simplify=simplify)
+    xs = torch.rand(STEPS, 2, FEATURES, dtype=torch.float64)
+    spk = torch.stack(looped(net, xs))
+    assert 0.1 < (spk != 0).double().mean() < 0.9
+    assert torch.equal(torch.stack(looped(twin, xs)), spk)
 
 
 class Named(snn.Lapicque):

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, NoReturn
 from torch import Tensor
 
 from snn_core.neuron.firing import as_dtype
+from snn_core.neuron.state_function import HOOKS, from_hooks, overridden_equation
 from snn_core.neuron.stepping import Stepping, winner
+from snn_core.neuron.whole_sequence import WholeSequence
 
 _PAGE = "docs/write-your-own-neuron.md"
 GONE = {
@@ -20,10 +22,11 @@ GONE = {
 }
 _RESET = "subtract(self, state, amount) and clear(self, state, fired) define what a spike does to its neuron"
 _FIRE = "a neuron fires where membrane(self, state) exceeds the threshold, and spike_grad defines the gradient"
-# methods that subclasses of snnTorch's neurons override, and their replacements
-_HOOKS = {
+# methods that subclasses of snnTorch's neurons override and that nothing calls here, and their replacements
+_UNCALLED = {
     r"_base_(state_function|state_reset_\w+|sub|zero|int)(_hidden)?|(_build_)?state_function(_hidden)?": (
-        "the equation of one step, without any reset, is integrate(self, x, state)"
+        "the equation of one step, without any reset, is integrate(self, x, state), or as in snnTorch "
+        "_base_state_function(self, input_)"
     ),
     r"mem_reset": _RESET,
     r"fire|fire_inhibition": _FIRE,
@@ -53,20 +56,33 @@ class OfInstance(Gone):
 
 
 class Familiar(Stepping):
-    """A neuron with the methods that programs for snnTorch call; it refuses overrides of methods that are never called.
+    """A neuron with the methods that programs for snnTorch call and override; it refuses overrides that have no effect.
 
     Each neuron of the package has a method like ``init_leaky()``, named after its class.
     """
 
     instances: ClassVar[Gone] = Gone()
     init: ClassVar[Gone] = Gone()
+    _base_state_function: Any = overridden_equation  # for subclasses that override it and call that of super()
+    _base_state_function_hidden: Any = overridden_equation
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if _is_of_the_core(cls):
+        if getattr(cls, "__module__", None) in (None, "builtins"):  # made by exec in a dict without a __name__
+            cls.__module__ = "__main__"
+        if is_of_the_core(cls):
             setattr(cls, f"init_{cls.__name__.lower()}", _init)
-        users = [base for base in cls.__mro__ if not _is_of_the_core(base)]
-        must_not_override(cls, {name for base in users for name, value in vars(base).items() if callable(value)})
+        users = [base for base in cls.__mro__ if not is_of_the_core(base)]
+        names = {name for base in users for name, value in vars(base).items() if callable(value)}
+        hooks = names.intersection(HOOKS)
+        if hooks and not issubclass(cls, WholeSequence):
+            first = next(base for base in cls.__mro__ if not vars(base).keys().isdisjoint(("integrate", *HOOKS)))
+            if "integrate" not in vars(first):
+                own: Any = cls
+                own.integrate = from_hooks(cls, hooks)
+        if any("integrate" in vars(base) for base in users):
+            names -= hooks
+        must_not_override(cls, names)
 
     def mem_reset(self, mem: Tensor) -> Tensor:
         """Return 1 where a membrane potential is above the threshold, so that a reset follows, else 0; no gradient.
@@ -115,20 +131,22 @@ def _init(neuron: Any) -> Any:
     return neuron.reset_mem()
 
 
-def _is_of_the_core(owner: Any) -> bool:
-    return (getattr(owner, "__module__", None) or "").partition(".")[0] in ("snn_core", "torch", "builtins")
+def is_of_the_core(owner: Any) -> bool:
+    """Return True for a class or function of this package or torch; code made by ``exec`` may have no module."""
+    module = getattr(owner, "__module__", None) or ""
+    return owner is object or module.partition(".")[0] in ("snn_core", "torch")
 
 
 def must_not_override(neuron: Any, names: Iterable[str]) -> None:
     """Raise if a class overrides a method that is never called."""
-    if not all(_is_of_the_core(getattr(neuron, method)) for method in ("forward", "step", "advance")):
+    if not all(is_of_the_core(getattr(neuron, method)) for method in ("forward", "step", "advance")):
         return  # the class may call its own methods itself
-    equation, *others = _HOOKS
-    patterns = others if not _is_of_the_core(neuron.integrate) else [equation, *others]
+    equation, *others = _UNCALLED
+    patterns = others if not is_of_the_core(neuron.integrate) else [equation, *others]
     for pattern in patterns:
         matches = sorted(name for name in names if re.fullmatch(pattern, name))
         if matches:
             raise TypeError(
-                f"{neuron.__name__} overrides {', '.join(matches)}, which nothing calls: {_HOOKS[pattern]}; {_PAGE} "
+                f"{neuron.__name__} overrides {', '.join(matches)}, which nothing calls: {_UNCALLED[pattern]}; {_PAGE} "
                 "shows how, beginning with integrate"
             )

@@ -16,7 +16,8 @@ class Queued(SpikingNeuron):
     _more_fields: tuple[str, ...] = ()
 
     def hold(self, *fields: str) -> None:
-        """Add states to this neuron, after those of its class."""
+        """Add states to this neuron, after those of its class and those that it has been given before."""
+        fields = tuple(dict.fromkeys((*self._more_fields, *fields)))
         vars(self).update(State=_state(type(self).State, fields), _more_fields=fields)
         for name in fields:
             if not hasattr(type(self), name):

@@ -155,7 +155,7 @@ class Recurrent(Queued):
         if sigma == math.inf:
             raise ValueError(f"{owner}: delay_sigma must be finite, got {sigma!r}")
         self.constant("delay_sigma", float(sigma))
-        self.hold("fed", *(f"spk_{k}" for k in range(1, most)))
+        self.hold("fed", *_earlier(most))
 
     def _one_to_one(self) -> OneToOne:
         if not isinstance(self.recurrent, OneToOne):
@@ -185,16 +185,17 @@ class Recurrent(Queued):
         before, state = state.spk, super().remember(state, spk)._replace(spk=spk)
         if self.max_delay is None:
             return state
-        own = len(type(self).State._fields)
-        spikes = spk, before, *state[own + 1 :]
+        names = _earlier(self.max_delay)
+        spikes = spk, before, *(getattr(state, name) for name in names)
         width = 1 + self.delay_sigma
         distances = (abs(k - clamped(self.delay, self.max_delay)) for k in range(len(spikes)))
         heights = (torch.where(d <= width, width - d, 0.0) / width**2 for d in distances)
         fed = functools.reduce(torch.add, (h * s for h, s in zip(heights, spikes, strict=True)))
-        return type(state)(*state[:own], as_dtype(fed, spk.dtype), *spikes[1:-1])
+        return state._replace(fed=as_dtype(fed, spk.dtype), **dict(zip(names, spikes[1:], strict=False)))
 
     def _exact(self) -> tuple[str, ...]:
-        return ("spk", *self._more_fields, *super()._exact())
+        delayed = () if self.max_delay is None else ("fed", *_earlier(self.max_delay))
+        return ("spk", *delayed, *super()._exact())
 
     def _outside(self) -> tuple[str, ...]:
         delay = () if self.max_delay is None else ("delay",)
@@ -213,6 +214,11 @@ class Recurrent(Queued):
                     f"{prefix}V and {prefix}recurrent.V are the same weight, but differ in this state_dict; remove one"
                 )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _earlier(most: int) -> list[str]:
+    """Return the names of the states for the spikes of the steps before the last one, given the largest delay."""
+    return [f"spk_{k}" for k in range(1, most)]
 
 
 class Connected(Recurrent):

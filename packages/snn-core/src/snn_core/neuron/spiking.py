@@ -11,8 +11,9 @@ from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
+from snn_core.neuron.own_forward import OwnForward
 from snn_core.neuron.stepping import kept_field, must_fit
-from snn_core.neuron.temporal import Temporal, as_floating, current, watched
+from snn_core.neuron.temporal import as_floating, current, watched
 from snn_core.sequence.folding import Folding, sequences
 
 _FORGETS = (
@@ -21,11 +22,12 @@ _FORGETS = (
 )
 
 
-class SpikingNeuron(Familiar, Temporal):
+class SpikingNeuron(Familiar, OwnForward):
     r"""Base class of spiking neurons: write the equation of one step, get everything else.
 
     A subclass declares its ``State``, a named tuple of tensors, and ``integrate``, the equation of one time step
-    without any reset. In every step the base class then does the following, in this order:
+    without any reset; or, as in snnTorch, only a ``forward`` of its own, which runs step by step. With an equation, the
+    base class does the following in every step, in this order:
 
     1. compute :math:`R = \Theta(U - \vartheta)` from the incoming membrane, detached from the graph,
     2. integrate, with the reset by R,

@@ -13,6 +13,7 @@ from torch import Tensor
 from snn_core import kernels, peer
 from snn_core.neuron.firing import RESETS, Firing, ResetMechanism, as_dtype, computing_dtype
 from snn_core.neuron.hints import must_broadcast
+from snn_core.neuron.state_function import shown
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
 from snn_core.surrogate.step import above, is_watched
@@ -54,8 +55,8 @@ class Stepping(Firing):
         super().__init__(**options)
         if not hasattr(getattr(self, "State", None), "_fields"):
             raise TypeError(
-                f"{type(self).__name__} must declare its State, a NamedTuple of tensors, to be a neuron; "
-                "docs/write-your-own-neuron.md shows how"
+                f"{type(self).__name__} must declare its State, a NamedTuple of tensors, or define forward(self, "
+                "input_), to be a neuron; docs/write-your-own-neuron.md shows how"
             )
         self.inhibition = inhibition
         self.state_quant = state_quant
@@ -270,7 +271,7 @@ class Stepping(Firing):
         inherited = [
             method for method in ("advance", *methods) if getattr(type(self), method) is getattr(Stepping, method)
         ]
-        if "mem" not in self.State._fields and "advance" in inherited and len(inherited) > 1:
+        if self.State._fields and "mem" not in self.State._fields and "advance" in inherited and len(inherited) > 1:
             raise TypeError(
                 f"{type(self).__name__} has no state 'mem' among {', '.join(self.State._fields)}; with "
                 f"reset_mechanism={reset!r} it must define {' and '.join(methods)}"
@@ -315,6 +316,11 @@ def _overrides(neuron: type, method: str, *, than: str) -> bool:
 def complete(neuron: Any, x: Tensor, state: Any) -> Any:
     """Return a state in which every field is a tensor that fits one step's input ``x``; zeros mean at rest."""
     fields = neuron.State._fields
+    if not fields:
+        raise TypeError(
+            f"{type(neuron).__name__} declares no State, so only its own forward can run a step: call the neuron, or "
+            "run all steps with snn.unroll(net, xs)"
+        )
     if state is None:
         state = (None,) * len(fields)
     if not isinstance(state, tuple) or len(state) != len(fields):
@@ -376,6 +382,9 @@ def kept_field(name: str) -> property:
     """Return a property that reads and writes a kept state as an attribute of its neuron."""
 
     def read(neuron: Any) -> Tensor:
+        record = shown(neuron)
+        if record is not None:
+            return getattr(record.state, name)
         neuron._touch("reads")
         return getattr(neuron._kept or neuron._at_rest(), name)
 
@@ -385,6 +394,10 @@ def kept_field(name: str) -> property:
                 f"{type(neuron).__name__}: the state {name!r} must be a tensor, got {type(value).__name__} {value!r}; "
                 "snn.utils.reset(net) puts neurons at rest"
             )
+        record = shown(neuron)
+        if record is not None:
+            record.state = record.state._replace(**{name: value})
+            return
         neuron._touch("writes")
         neuron._goes_on = True
         neuron._keep((neuron._kept or neuron._at_rest())._replace(**{name: value}))

@@ -76,12 +76,13 @@ class Temporal(nn.Module):
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
     _programs: Any = None  # what kernels know of its step; copies and loaded modules start without it
+    _shown: Any = None  # what hooks see of it under a compiler; see state_function.py
     _kept_in: Any = -1  # the backward pass in which it was computed, -1 outside of any, _EXPORTED, or a trace
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # torch.export restores attributes that an instance has, but not new ones
-        self._kept, self._kept_in, self._programs = None, -1, None
+        self._kept, self._kept_in, self._programs, self._shown = None, -1, None, None
 
     def forget(self) -> None:
         """Go back to rest, so that the next step is the first one."""
@@ -155,11 +156,16 @@ class Temporal(nn.Module):
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
         kept = _map(self._kept, Tensor.detach)
-        return self.__dict__ | {
-            "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
-            "_kept_in": -1,
-            "_programs": None,
-        }
+        return (
+            self.__dict__
+            | cut(self.__dict__)
+            | {
+                "_buffers": self._buffers | cut(self._buffers),
+                "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
+                "_kept_in": -1,
+                "_programs": None,
+            }
+        )
 
 
 def _cannot_be_exported(module: Temporal) -> str:
@@ -174,6 +180,11 @@ def _cannot_be_exported(module: Temporal) -> str:
 def _is_exporting() -> bool:
     """Return True while ``torch.export`` traces."""
     return torch.compiler.is_exporting() and (_TELLS_EXPORTING or not torch.compiler.is_dynamo_compiling())
+
+
+def cut(values: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the values that are tensors inside an autograd graph, by name, without the graph."""
+    return {name: v.detach() for name, v in values.items() if isinstance(v, Tensor) and not v.is_leaf}
 
 
 def _map(kept: Any, fn: Any) -> Any:
