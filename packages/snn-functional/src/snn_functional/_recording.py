@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_core.neuron.hints import time_first
 from snn_functional._device_checks import answers_at_once, is_any
+
+_NO_TIME = "; torch.stack(steps) adds the axis of time to the outputs of a loop, and unroll takes xs[T, batch, ...]"
 
 
 def check_real(steps: Any, name: str, remedy: str) -> None:
@@ -29,11 +32,18 @@ def check_sequence(steps: Any, name: str, remedy: str) -> None:
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
     """Check that a recording ``[T, B, C]`` is real, and that none of its axes is empty."""
+    first = recording[0] if isinstance(recording, list) and recording else recording
+    if isinstance(first, tuple):
+        several = "tuple" if first is recording else "list of tuples"
+        raise TypeError(
+            f"{name} is a {several}; a net whose last neuron has output=True returns spikes and membranes, "
+            f"spk, mem = net(x): pass one of them, a torch.Tensor [num_steps, batch, num_outputs]"
+        )
     check_real(recording, name, "a recording contains real numbers")
     if recording.dim() != 3 or not recording.numel():
         raise ValueError(
             f"{name} has shape {tuple(recording.shape)}; it must be [num_steps, batch, num_outputs], with no "
-            "axis of size 0"
+            f"axis of size 0{_NO_TIME if recording.dim() == 2 else ''}"
         )
 
 
@@ -52,7 +62,7 @@ def checked_labels(
     if targets.shape != (batch,):
         raise ValueError(
             f"targets has shape {tuple(targets.shape)}; {name} of shape {tuple(recording.shape)} needs one label "
-            f"per sample, [{batch}]"
+            f"per sample, [{batch}]{time_first(targets.shape, recording.shape)}"
         )
     if targets.device != recording.device:
         raise ValueError(

@@ -96,6 +96,16 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
         error.add_note(f"xs has dtype {xs.dtype}, which layers such as Linear and Conv2d do not take: pass xs.float()")
 
 
+def time_first(samples: torch.Size, shape: torch.Size) -> str:
+    """Return a remedy if there is one label or length for each entry of axis 0, of time, and not of axis 1, the batch.
+
+    ``samples`` is the shape of the labels or lengths, ``shape`` that of data ``[T, batch, ...]``.
+    """
+    if len(samples) != 1 or samples[0] != shape[0] or samples[0] == shape[1]:
+        return ""
+    return "; axis 0 is time: if the data are [batch, T, ...], pass xs.transpose(0, 1) to the net"
+
+
 def must_broadcast(neuron: nn.Module, what: str, shape: torch.Size, error: RuntimeError, *names: str) -> None:
     """Raise if torch's error in a step comes from constants that do not broadcast against the input or the states.
 
