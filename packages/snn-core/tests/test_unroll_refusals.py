@@ -313,6 +313,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
 
 
 @pytest.mark.parametrize(("make", "shape", "named"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.filterwarnings("ignore:Sequential. '1' and '3' are the same Leaky")
 def test_it_runs_step_by_step_names_the_reason_and_equals_the_loop(make, shape, named: str) -> None:
     torch.manual_seed(0)
     net = make().double()
