@@ -93,12 +93,12 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
         if elsewhere is not None:
             name, device = elsewhere
             error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
-        for note in (_other_dtype(net, xs) if "type" in str(error) else "", _no_batch(net, xs)):
+        for note in (other_dtype(net, xs) if "type" in str(error) else "", _no_batch(net, xs)):
             if note:
                 error.add_note(note)
 
 
-def _other_dtype(net: nn.Module, xs: Tensor) -> str:
+def other_dtype(net: nn.Module, xs: Tensor) -> str:
     """Return a note if no parameter has the dtype of the input, or an empty string."""
     dtypes = {name: weight.dtype for name, weight in net.named_parameters() if weight.is_floating_point()}
     if not dtypes or xs.is_complex() or xs.dtype in dtypes.values():
