@@ -525,6 +525,17 @@ def test_images_without_an_axis_of_time_are_pointed_out(schedule: str, kind: Any
     assert snn.unroll(net, images.expand(3, *images.shape), schedule=schedule).shape == (3, 7, 4)
 
 
+def test_images_with_a_second_axis_of_time_are_pointed_out() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), lif())
+    with pytest.raises(RuntimeError, match="Expected 3D") as error:
+        snn.unroll(net, torch.rand(1, 7, 3, 1, 5, 5))
+    (note,) = error.value.__notes__
+    assert note == (
+        "a step of xs has shape (7, 3, 1, 5, 5), with more axes than a batch for '0' (Conv2d); a step is [batch, ...], "
+        "without an axis of time"
+    )
+
+
 def test_an_error_in_a_net_that_gets_time_and_batch_has_no_note() -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 3), lif(), nn.Flatten(), nn.Linear(17, 4))
     with pytest.raises(RuntimeError, match="shapes") as error:

@@ -93,7 +93,7 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
         if elsewhere is not None:
             name, device = elsewhere
             error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
-        for note in (other_dtype(net, xs) if "type" in str(error) else "", _no_batch(net, xs)):
+        for note in (other_dtype(net, xs) if "type" in str(error) else "", _other_axes(net, xs)):
             if note:
                 error.add_note(note)
 
@@ -108,18 +108,18 @@ def other_dtype(net: nn.Module, xs: Tensor) -> str:
     return f"xs has dtype {xs.dtype}, {name!r} of the net {dtype}: pass {cast}"
 
 
-def _no_batch(net: nn.Module, xs: Tensor) -> str:
-    """Return a note if a step of the input has no axis of the batch for the net's first layer, or an empty string."""
+def _other_axes(net: nn.Module, xs: Tensor) -> str:
+    """Return a note if a step of the input has another number of axes than a batch of the net's first layer."""
     modules = net.named_modules()
     layers = ((path, m, axes) for path, m in modules for kind, axes in _AXES.items() if isinstance(m, kind))
-    path, layer, axes = next(layers, ("", net, 0))
-    if xs.dim() > axes:
-        return ""
-    return (
-        f"a step of xs has shape {tuple(xs.shape[1:])}, without an axis of the batch for {path!r} "
-        f"({type(layer).__name__}); unroll takes xs[T, batch, ...]: to show one batch x in each step, pass "
-        "x.expand(num_steps, *x.shape)"
-    )
+    path, layer, axes = next(layers, ("", net, xs.dim() - 1))
+    where = f"a step of xs has shape {tuple(xs.shape[1:])}, %s for {path!r} ({type(layer).__name__}); "
+    if xs.dim() <= axes:
+        remedy = "unroll takes xs[T, batch, ...]: to show one batch x in each step, pass x.expand(num_steps, *x.shape)"
+        return where % "without an axis of the batch" + remedy
+    if xs.dim() > axes + 1 and not isinstance(layer, nn.Linear):
+        return where % "with more axes than a batch" + "a step is [batch, ...], without an axis of time"
+    return ""
 
 
 def time_first(samples: torch.Size, shape: torch.Size) -> str:
