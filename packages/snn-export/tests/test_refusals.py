@@ -296,6 +296,13 @@ def test_a_sample_that_the_net_does_not_take_at_all_has_no_note() -> None:
     assert not hasattr(error.value, "__notes__")
 
 
+def test_labels_of_a_net_that_takes_integers_are_not_blamed() -> None:
+    net = nn.Sequential(nn.Embedding(7, 5), nn.Linear(4, 3), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+    with pytest.raises(ValueError, match="shapes cannot be multiplied") as error:
+        export(net, torch.tensor([3, 1]), format="torch")
+    assert not hasattr(error.value, "__notes__")
+
+
 def test_a_step_in_place_of_a_sequence_is_refused_with_the_shape_of_a_sequence() -> None:
     net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True)).eval()
     words = (

@@ -132,7 +132,7 @@ def called_for_a_step(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Ten
     try:
         return called(net, inputs)
     except ValueError as error:
-        note = other_dtype(net, inputs[0]).replace("xs", "x")
+        note = other_dtype(net, inputs[0]).replace("xs", "x") if "type" in str(error.__cause__) else ""
         if not note and _takes(net, [item[0] for item in inputs]):
             note = "the net takes x[0]; if x is a sequence [T, batch, ...], pass one step, x[0], or over='sequence'"
         if note:

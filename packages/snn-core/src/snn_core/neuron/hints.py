@@ -113,12 +113,12 @@ def _other_axes(net: nn.Module, xs: Tensor) -> str:
     modules = net.named_modules()
     layers = ((path, m, axes) for path, m in modules for kind, axes in _AXES.items() if isinstance(m, kind))
     path, layer, axes = next(layers, ("", net, xs.dim() - 1))
-    where = f"a step of xs has shape {tuple(xs.shape[1:])}, %s for {path!r} ({type(layer).__name__}); "
+    step, of_layer = f"a step of xs has shape {tuple(xs.shape[1:])}", f"for {path!r} ({type(layer).__name__})"
     if xs.dim() <= axes:
         remedy = "unroll takes xs[T, batch, ...]: to show one batch x in each step, pass x.expand(num_steps, *x.shape)"
-        return where % "without an axis of the batch" + remedy
+        return f"{step}, without an axis of the batch {of_layer}; {remedy}"
     if xs.dim() > axes + 1 and not isinstance(layer, nn.Linear):
-        return where % "with more axes than a batch" + "a step is [batch, ...], without an axis of time"
+        return f"{step}, with more axes than a batch {of_layer}; a step is [batch, ...], without an axis of time"
     return ""
 
 
