@@ -197,6 +197,17 @@ def test_unsigned_integers_are_numbers():
         peer.rate(torch.tensor([0, 1], dtype=torch.uint8), num_steps=2)
 
 
+def test_a_rate_code_of_values_out_of_range_differs():
+    image = torch.tensor([0, 255], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="data / 255"):
+        ours.rate(image, num_steps=2)
+    with pytest.raises(NotImplementedError):
+        peer.rate(image, num_steps=2)
+    with pytest.warns(UserWarning, match="clamps"):
+        spikes = ours.rate(image.float(), num_steps=2)
+    assert spikes.equal(peer.rate(image.float(), num_steps=2))
+
+
 def test_a_ramp_may_fall():
     # From 1 down to 0 in four steps.
     falling = {"num_steps": 5, "on_target": 0, "off_target": 1}

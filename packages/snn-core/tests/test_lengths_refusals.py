@@ -17,6 +17,11 @@ from .test_unroll import lif
 XS = torch.rand(7, 3, 5)
 WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "one too few": ([1, 2], ValueError, "lengths has shape (2,); xs of shape (7, 3, 5) takes one per sample, [3]"),
+    "one for each step": (
+        [1] * 7,
+        ValueError,
+        "one per sample, [3]; axis 0 is time: if the data are [batch, T, ...], ",
+    ),
     "a column": (torch.ones(3, 1).long(), ValueError, "lengths has shape (3, 1)"),
     "one for all": (4, ValueError, "lengths has shape ()"),
     "none": ([], ValueError, "lengths has shape (0,)"),

@@ -228,9 +228,31 @@ def test_every_option_reaches_the_neuron(name: str) -> None:
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_an_unknown_argument_is_named_with_the_class(name: str) -> None:
-    words = rf"{name}\.__init__\(\) got an unexpected keyword argument 'treshold'"
+    words = rf"{name}\.__init__\(\) got an unexpected keyword argument 'xyz'$"
+    with pytest.raises(TypeError, match=words):
+        getattr(snn, name)(**REQUIRED[name], xyz=True)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_a_misspelled_argument_is_refused_with_the_closest_one(name: str) -> None:
+    words = rf"{name}\.__init__\(\) got an unexpected keyword argument 'treshold'\. Did you mean 'threshold'\?$"
     with pytest.raises(TypeError, match=words):
         getattr(snn, name)(**REQUIRED[name], treshold=1.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    {"init_hiden": "init_hidden", "spike_gradient": "spike_grad", "v_threshold": "threshold", "Beta": "beta"}.items(),
+)
+def test_a_name_like_an_option_is_refused_with_the_option(wrong: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"'{wrong}'\. Did you mean '{meant}'\?$"):
+        snn.Leaky(beta=0.9, **{wrong: True})
+
+
+@pytest.mark.parametrize("wrong", ["tau", "v_reset", "surrogate_function", "step_mode"])
+def test_a_name_like_no_option_is_refused_without_a_guess(wrong: str) -> None:
+    with pytest.raises(TypeError, match=rf"unexpected keyword argument '{wrong}'$"):
+        snn.Leaky(beta=0.9, **{wrong: 1.0})
 
 
 @pytest.mark.parametrize("name", ORDERS)

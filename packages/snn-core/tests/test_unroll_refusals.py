@@ -313,6 +313,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
 
 
 @pytest.mark.parametrize(("make", "shape", "named"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.filterwarnings("ignore:Sequential. '1' and '3' are the same Leaky")
 def test_it_runs_step_by_step_names_the_reason_and_equals_the_loop(make, shape, named: str) -> None:
     torch.manual_seed(0)
     net = make().double()
@@ -481,13 +482,65 @@ def test_other_type_errors_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("schedule", ["auto", "steps"])
 @pytest.mark.parametrize(("layer", "shape"), [(nn.Linear(5, 4), (5,)), (nn.Conv2d(1, 2, 3), (1, 5, 5))], ids=str)
-def test_integers_passed_to_a_layer_of_floats_are_pointed_out(schedule: str, layer: nn.Module, shape: tuple) -> None:
-    net, xs = nn.Sequential(layer, lif()), torch.ones(3, 2, *shape, dtype=torch.int64)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.float64, torch.float16], ids=str)
+def test_input_of_another_dtype_than_the_weights_is_pointed_out(
+    schedule: str, layer: nn.Module, shape: tuple, dtype: torch.dtype
+) -> None:
+    net, xs = nn.Sequential(layer, lif()), torch.ones(3, 2, *shape, dtype=dtype)
     with pytest.raises(RuntimeError, match="type") as error:
         snn.unroll(net, xs, schedule=schedule)
     (note,) = error.value.__notes__
-    assert note == "xs has dtype torch.int64, which layers such as Linear and Conv2d do not take: pass xs.float()"
+    assert note == f"xs has dtype {dtype}, '0.weight' of the net torch.float32: pass xs.float()"
     snn.unroll(net, xs.float(), schedule=schedule)
+
+
+def test_input_of_another_dtype_than_weights_in_double_precision_is_pointed_out() -> None:
+    net = nn.Sequential(nn.Linear(5, 4), lif()).double()
+    with pytest.raises(RuntimeError, match="type") as error:
+        snn.unroll(net, torch.rand(3, 2, 5))
+    (note,) = error.value.__notes__
+    assert note == "xs has dtype torch.float32, '0.weight' of the net torch.float64: pass xs.to(torch.float64)"
+    snn.unroll(net, torch.rand(3, 2, 5).to(torch.float64))
+
+
+def test_input_of_the_dtype_of_some_weights_is_not_blamed() -> None:
+    net = nn.Sequential(nn.Linear(5, 4), lif(), nn.Linear(4, 3).double())
+    with pytest.raises(RuntimeError, match="type") as error:
+        snn.unroll(net, torch.rand(3, 2, 5))
+    assert not hasattr(error.value, "__notes__")
+
+
+@pytest.mark.parametrize("schedule", ["auto", "steps"])
+@pytest.mark.parametrize(("kind", "axes"), [(nn.Conv1d, 1), (nn.Conv2d, 2), (nn.Conv3d, 3)])
+def test_images_without_an_axis_of_time_are_pointed_out(schedule: str, kind: Any, axes: int) -> None:
+    net = nn.Sequential(nn.Sequential(kind(1, 2, 3), lif()), nn.Flatten(), nn.Linear(2 * 3**axes, 4), lif())
+    images = torch.rand(7, 1, *[5] * axes)
+    with pytest.raises(RuntimeError, match="shapes") as error:
+        snn.unroll(net, images, schedule=schedule)
+    (note,) = error.value.__notes__
+    assert note == (
+        f"a step of xs has shape {tuple(images.shape[1:])}, without an axis of the batch for '0.0' ({kind.__name__}); "
+        "unroll takes xs[T, batch, ...]: to show one batch x in each step, pass x.expand(num_steps, *x.shape)"
+    )
+    assert snn.unroll(net, images.expand(3, *images.shape), schedule=schedule).shape == (3, 7, 4)
+
+
+def test_images_with_a_second_axis_of_time_are_pointed_out() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), lif())
+    with pytest.raises(RuntimeError, match="Expected 3D") as error:
+        snn.unroll(net, torch.rand(1, 7, 3, 1, 5, 5))
+    (note,) = error.value.__notes__
+    assert note == (
+        "a step of xs has shape (7, 3, 1, 5, 5), with more axes than a batch for '0' (Conv2d); a step is [batch, ...], "
+        "without an axis of time"
+    )
+
+
+def test_an_error_in_a_net_that_gets_time_and_batch_has_no_note() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), lif(), nn.Flatten(), nn.Linear(17, 4))
+    with pytest.raises(RuntimeError, match="shapes") as error:
+        snn.unroll(net, torch.rand(3, 7, 1, 5, 5))
+    assert not hasattr(error.value, "__notes__")
 
 
 class Gain(Own):

@@ -184,3 +184,58 @@ def test_containers_of_registered_neurons_and_other_things_give_no_warning() -> 
         warnings.simplefilter("error")
         snn.utils.reset(net)
         snn.utils.detach(net)
+
+
+class Behind(nn.Module):
+    """A net whose own forward calls a sequence."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(*layers)
+        self.alias = layers[-1]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x)
+
+
+def twice(neuron: nn.Module, width: int = 3) -> list[nn.Module]:
+    return [nn.Linear(3, 3), neuron, nn.Sequential(nn.Linear(3, width), nn.Sequential(neuron))]
+
+
+REPEATED = {
+    "in a sequence": (lambda neuron: nn.Sequential(*twice(neuron)), "'1' and '2.1.0'"),
+    "behind a forward": (lambda neuron: Behind(*twice(neuron)), "'inner.1' and 'inner.2.1.0'"),
+    "a block": (lambda neuron: nn.Sequential(*[nn.Sequential(nn.Linear(3, 3), neuron)] * 3), "'0.1' and '1.1'"),
+}
+
+
+@pytest.mark.parametrize(("make", "places"), REPEATED.values(), ids=REPEATED)
+@pytest.mark.parametrize("first", [snn.utils.reset, lambda net: snn.unroll(net, torch.ones(4, 2, 3))])
+def test_one_neuron_in_two_places_is_reported_once_for_each_net(make, places: str, first) -> None:
+    net = make(lif())
+    message = rf": {places} are the same Leaky, which keeps one state for both places; make one for each$"
+    with pytest.warns(UserWarning, match=message) as warned:
+        first(net)
+    snn.utils.reset(net)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_a_neuron_with_two_names_that_is_called_once_gives_no_warning() -> None:
+    neuron = lif()
+    net = Behind(nn.Linear(3, 3), neuron)
+    net.second, net.branches = nn.Sequential(nn.Linear(3, 3), neuron), nn.ModuleList([neuron, neuron])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        snn.utils.reset(net)
+        snn.unroll(net, torch.ones(4, 2, 3))
+
+
+def test_one_neuron_for_two_widths_is_refused_with_the_remedy() -> None:
+    net = nn.Sequential(*twice(lif(), width=5))
+    remedy = r"before a new batch or sequence, and make a neuron for each place if the net has this one in two$"
+    with pytest.raises(ValueError, match=remedy):
+        net(torch.ones(2, 3))
+    net[1].forget()
+    net[:2](torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"before a new batch or sequence$"):
+        net[:2](torch.ones(4, 3))  # another batch

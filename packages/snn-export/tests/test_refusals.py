@@ -264,3 +264,49 @@ def test_missing_packages_of_a_format_are_named(name: str, monkeypatch: pytest.M
     message = rf"^export: format='{name}' needs {hidden}, .*: pip install 'snn-export\[{form.extra}\]'"
     with pytest.raises(ImportError, match=message):
         export(spiking_net(), X, format=name)
+
+
+def image_net() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 2, 3), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+
+
+@pytest.mark.parametrize("format", ["torch", "c"])
+def test_a_sequence_in_place_of_a_step_is_pointed_out(format: str) -> None:
+    net, xs = image_net(), torch.rand(7, 1, 1, 5, 5)
+    with pytest.raises(ValueError, match=r"Sequential does not take \[7, 1, 1, 5, 5\]") as error:
+        export(net, xs, format=format)
+    (note,) = error.value.__notes__
+    assert note == "the net takes x[0]; if x is a sequence [T, batch, ...], pass one step, x[0], or over='sequence'"
+    assert net[1].mem.shape == (0,)
+    export(net, xs[0], format=format)
+    if format == "torch":
+        export(net, xs, format=format, over="sequence")
+
+
+def test_a_sample_of_another_dtype_is_pointed_out() -> None:
+    with pytest.raises(ValueError, match="should be the same") as error:
+        export(image_net(), torch.rand(3, 1, 5, 5, dtype=torch.float64), format="torch")
+    (note,) = error.value.__notes__
+    assert note == "x has dtype torch.float64, '0.weight' of the net torch.float32: pass x.float()"
+
+
+def test_a_sample_that_the_net_does_not_take_at_all_has_no_note() -> None:
+    with pytest.raises(ValueError, match="does not take") as error:
+        export(image_net(), torch.rand(3, 2, 5, 5), format="torch")
+    assert not hasattr(error.value, "__notes__")
+
+
+def test_labels_of_a_net_that_takes_integers_are_not_blamed() -> None:
+    net = nn.Sequential(nn.Embedding(7, 5), nn.Linear(4, 3), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+    with pytest.raises(ValueError, match="shapes cannot be multiplied") as error:
+        export(net, torch.tensor([3, 1]), format="torch")
+    assert not hasattr(error.value, "__notes__")
+
+
+def test_a_step_in_place_of_a_sequence_is_refused_with_the_shape_of_a_sequence() -> None:
+    net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(beta=0.9, init_hidden=True)).eval()
+    words = (
+        r"whose axis 0 is not the batch; .*; a step has shape \[5\], and over='sequence' takes \[T, batch, \.\.\.\]$"
+    )
+    with pytest.raises(ValueError, match=words):
+        export(net, torch.rand(3, 5), format="torch", over="sequence")

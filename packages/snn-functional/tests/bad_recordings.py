@@ -19,13 +19,17 @@ NAN = torch.full_like(SPK, math.nan)
 STEPS = [
     Row("lengths", [1, 2, 3], ValueError, "lengths and mask are both given; pass one", others={"mask": EVERY}),
     Row("lengths", [1], ValueError, r"lengths has shape \(1,\); .* one length per sample, \[3\]"),
+    Row(
+        "lengths", [1] * 7, ValueError, r"needs one length per sample, \[3\]; axis 0 is time: .* xs\.transpose\(0, 1\)"
+    ),
     Row("lengths", [0, 1, 2], ValueError, r"lengths contains 0; with 7 steps, a length must be in \[1, 7\]"),
     Row("lengths", [1, 8, 2], ValueError, "lengths contains 8"),
     Row("lengths", [1.0, 2.0, 3.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
     Row("lengths", "abc", TypeError, "lengths is 'abc'; pass one int for each sample", named="lengths"),
     Row("mask", torch.ones(7, 3), TypeError, r"mask is torch\.float32; pass a bool tensor"),
     Row("mask", [[True]], TypeError, "mask is list; pass a bool tensor"),
-    Row("mask", EVERY.T, ValueError, r"mask has shape \(3, 7\); .* needs \[num_steps, batch\], \[7, 3\]"),
+    Row("mask", EVERY.T, ValueError, r"mask has shape \(3, 7\); .* needs \[num_steps, batch\], \[7, 3\]; pass mask\.T"),
+    Row("mask", EVERY[1:], ValueError, r"mask has shape \(6, 3\); .* needs \[num_steps, batch\], \[7, 3\]$"),
     Row("mask", NOT_THE_SECOND, ValueError, "mask leaves sample 1 without a step; ", "leaves sample 1"),
     Row("mask", EVERY.to("meta"), ValueError, r"mask is on meta, .* on cpu; pass mask\.to"),
 ]
@@ -33,7 +37,13 @@ LABELS = [
     Row("targets", [3, 0, 1], TypeError, r"targets is a list; pass a torch\.Tensor"),
     Row("targets", TARGETS.float(), TypeError, r"targets has dtype torch\.float32; .* integers: pass targets\.long"),
     Row("targets", TARGETS.bool(), TypeError, r"targets has dtype torch\.bool"),
-    Row("targets", TARGETS[:2], ValueError, r"targets has shape \(2,\); .* one label per sample, \[3\]"),
+    Row("targets", TARGETS[:2], ValueError, r"targets has shape \(2,\); .* one label per sample, \[3\]$"),
+    Row(
+        "targets",
+        torch.zeros(7, dtype=torch.int64),
+        ValueError,
+        r"one label per sample, \[3\]; axis 0 is time: if the data are \[batch, T, .*pass xs\.transpose\(0, 1\)",
+    ),
     Row("targets", torch.eye(4, dtype=torch.int64)[TARGETS], ValueError, r"targets has shape \(3, 4\)"),
     Row("targets", TARGETS + 1, ValueError, r"targets contains 4; with 4 classes, a label must be in \[0, 3\]"),
     Row("targets", TARGETS - 1, ValueError, "targets contains -1"),
@@ -75,7 +85,9 @@ def recording(name: str) -> list[Row]:
     return [
         Row("spk_out", [1.0], TypeError, rf"{name} is a list; pass a torch\.Tensor", named=name),
         Row("spk_out", SPK.to(torch.complex64), TypeError, rf"{name} has dtype torch\.complex64; .* real", named=name),
-        Row("spk_out", SPK[0], ValueError, rf"{name} has shape \(3, 4\); it must be \[num_steps, batch", named=name),
+        Row("spk_out", (SPK, SPK), TypeError, rf"{name} is a tuple; .* output=True returns .* one of them", named=name),
+        Row("spk_out", [(SPK[0], SPK[0])], TypeError, rf"{name} is a list of tuples; .* spk, mem = net", named=name),
+        Row("spk_out", SPK[0], ValueError, rf"{name} has shape \(3, 4\); .*torch\.stack\(steps\) adds", named=name),
         Row("spk_out", SPK[:0], ValueError, rf"{name} has shape \(0, 3, 4\); .* with no axis of size 0", named=name),
         Row("spk_out", SPK[:, :0], ValueError, rf"{name} has shape \(7, 0, 4\)", named=name),
         Row("spk_out", SPK[..., :0], ValueError, rf"{name} has shape \(7, 3, 0\)", named=name),

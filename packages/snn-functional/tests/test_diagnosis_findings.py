@@ -372,6 +372,7 @@ def pages_of_a_step_of_which_every_number_is_too_large():
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore:Sequential. '1' and '3' are the same Leaky")
 def test_the_one_fault_is_the_only_finding(name):
     make, code, module, severity, value = CASES[name]
     net, xs, arguments = make()

@@ -66,6 +66,7 @@ def test_labels_may_vary_in_time():
     ids=lambda loss_fn: type(loss_fn).__name__,
 )
 @pytest.mark.parametrize("lengths", [None, [7, 1, 4]], ids=["full", "ragged"])
+@pytest.mark.filterwarnings("ignore:mse_count_loss takes spikes")
 def test_gradients_are_those_of_finite_differences(loss_fn, lengths):
     mem = MEM.clone().requires_grad_()
     assert torch.autograd.gradcheck(lambda u: loss_fn(u, TARGETS, lengths=lengths), mem)

@@ -344,3 +344,21 @@ def test_a_picture_stays_as_it_is_when_the_data_change(name, kind):
             values.copy_(1 - values)
 
     assert same(pictures(name, data), pictures(name, data, change))
+
+
+@pytest.mark.parametrize(
+    ("plot", "argument", "value", "args"),
+    [
+        (snn_plot.fi_curve, "respond", torch.ones_like, ([0.0, 1.0],)),
+        (snn_plot.surrogate_curve, "spike_grad", torch.sigmoid, ()),
+        (snn_plot.training_curve, "history", [0.5, 0.25], ()),
+        (snn_plot.energy_bars, "account", [1e-9, 2e-9], ()),
+    ],
+    ids=lambda item: getattr(item, "__name__", ""),
+)
+def test_two_names_of_the_same_text_are_refused(plot, argument, value, args):
+    ax = Figure().subplots()
+    with pytest.raises(ValueError, match=rf"^{argument} has the keys 1 and '1', both of which the legend writes as 1"):
+        plot({1: value, "1": value}, *args, ax=ax)
+    plot({1: value, "one": value, None: value}, *args, ax=ax)
+    assert {"one", "None"} <= {text.get_text().partition(",")[0] for text in ax.get_legend().get_texts()}

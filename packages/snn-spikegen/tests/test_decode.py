@@ -44,7 +44,10 @@ def test_values_worked_out_by_hand():
 
 
 def test_clamped_parameters_come_back_clamped():
-    assert decode_rate(rate(torch.tensor([-1.0, 3.0]), 5)).tolist() == [0, 1]
+    assert decode_rate(rate(torch.tensor([0.0, 1.0]), 5, gain=4, offset=-1)).tolist() == [0, 1]
+    with pytest.warns(UserWarning, match="clamps"):
+        spikes = rate(torch.tensor([-1.0, 3.0]), 5)
+    assert decode_rate(spikes).tolist() == [0, 1]
 
 
 def test_the_rate_is_differentiable_in_the_spikes():

@@ -1,6 +1,7 @@
 """Rate code: probabilities, silence, randomness, dtypes."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -66,6 +67,63 @@ def test_integers_become_the_default_dtype_and_are_not_rescaled():
     assert spikes.dtype == torch.get_default_dtype()
     assert torch.equal(spikes, torch.tensor([0.0, 1.0]).expand(3, 2))
     assert torch.equal(rate_conv(torch.tensor([False, True])), torch.tensor([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64])
+@pytest.mark.parametrize("options", [{"num_steps": 3}, {"time_var_input": True}, {"num_steps": 3, "gain": 1.0}])
+def test_a_rate_code_refuses_bytes(dtype, options):
+    image = torch.tensor([[0, 100], [7, 3]], dtype=dtype)
+    message = (
+        r"data has values in \[0\.0, 100\.0\]; rate takes them as probabilities in \[0, 1\]: rescale them, for "
+        r"example an 8-bit image by data / 255, or pass gain and offset$"
+    )
+    with pytest.raises(ValueError, match=message):
+        rate(image, **options)
+    with pytest.raises(ValueError, match=r"values in \[-1\.0, 0\.0\]"):
+        rate(torch.tensor([[0, -1]]), **options)
+    ones = torch.ones(2, 3, dtype=dtype)
+    assert rate(ones, **options).eq(1).all()
+
+
+@pytest.mark.parametrize("options", [{"num_steps": 3}, {"time_var_input": True}], ids=["static", "varying"])
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (-0.25, 2.75, "below 0 and above 1"),
+        (0.0, 255.0, "above 1"),
+        (-0.125, 1.0, "below 0"),
+        (0.0, math.inf, "above 1"),
+    ],
+)
+def test_values_far_from_probabilities_are_clamped_with_a_warning(low, high, words, options):
+    data = torch.tensor([[low, high, 0.0, 1.0]])
+    message = rf"data has values {words}; rate takes them as .* clamps them to \[0, 1\]: rescale them, .* data / 255"
+    with pytest.warns(UserWarning, match=message) as warned:
+        spikes = rate(data, **options)
+    assert warned[0].filename == __file__
+    assert spikes.reshape(-1, 4).tolist() == [[0, min(high, 1), 0, 1]] * (3 if "num_steps" in options else 1)
+    rate(data.clamp(0, 1), **options)
+
+
+def test_values_out_of_range_are_reported_once_in_a_loop_over_batches():
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("default")
+        for seed in range(5):
+            rate(torch.randn(3, 7, generator=seeded(seed)) - 2, num_steps=2)
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_values_that_rounding_took_out_of_the_range_are_clamped_without_a_warning(dtype):
+    beyond = torch.tensor([-torch.finfo(dtype).eps, 1 + torch.finfo(dtype).eps], dtype=dtype)
+    assert beyond[0] < 0
+    assert beyond[1] > 1
+    assert rate(beyond, num_steps=3).tolist() == [[0, 1]] * 3
+
+
+def test_no_probability_is_nan_even_beside_values_out_of_range():
+    with pytest.raises(ValueError, match="data contains NaN"):
+        rate(torch.tensor([math.nan, 7.0]), num_steps=3)
 
 
 def test_one_generator_state_gives_one_spike_train():

@@ -1,5 +1,7 @@
 """Spiking neurons for PyTorch: layers that keep a state, fire, and learn by surrogate gradients."""
 
+from typing import TYPE_CHECKING
+
 from snn_core import backends, init, kernels, peer, surrogate, utils
 from snn_core._version import __version__
 from snn_core.files.former import keep_former_paths
@@ -7,6 +9,8 @@ from snn_core.files.saving import SavedNet, load, save
 from snn_core.kernels.programs import program
 from snn_core.neuron.bounds import bounded
 from snn_core.neuron.constant import decay
+from snn_core.neuron.other_names import REMEDIES as _REMEDIES  # noqa: F401  (the namespace snn looks them up)
+from snn_core.neuron.other_names import explains
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.refractory import Refractory
 from snn_core.neuron.spiking import LIF as LIF  # not in __all__: a base class for isinstance, as in snnTorch
@@ -96,5 +100,8 @@ __all__ = [
     "unroll",
     "utils",
 ]
+
+if not TYPE_CHECKING:  # a type checker would accept any name
+    __getattr__ = explains(__name__)
 
 keep_former_paths()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_core.neuron.hints import other_dtype
 from snn_core.neuron.kept import as_tensors, temporal_by_path
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -97,9 +98,9 @@ def two_steps(
     before = _versions(net)
     with torch.no_grad(), at_rest(net):
         for _ in range(2):
-            outputs.append(called(net, inputs))
+            outputs.append(called_for_a_step(net, inputs))
             kept = {path: m._kept for path, m in temporal_by_path(net).items() if m._kept is not None}
-            _must_be_of_samples(net, kept, inputs[0].shape[0])
+            _must_be_of_samples(net, kept, inputs[0].shape)
             states.append(as_tensors(kept))
     if changed := [name for name, version in _versions(net).items() if version != before.get(name)]:
         raise ValueError(
@@ -126,6 +127,28 @@ def called(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
     return named_tensors(out)
 
 
+def called_for_a_step(net: nn.Module, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Call a net with one step; an error because of the dtype, or of a whole sequence, has a note with the remedy."""
+    try:
+        return called(net, inputs)
+    except ValueError as error:
+        note = other_dtype(net, inputs[0]).replace("xs", "x") if "type" in str(error.__cause__) else ""
+        if not note and _takes(net, [item[0] for item in inputs]):
+            note = "the net takes x[0]; if x is a sequence [T, batch, ...], pass one step, x[0], or over='sequence'"
+        if note:
+            error.add_note(note)
+        raise
+
+
+def _takes(net: nn.Module, inputs: Sequence[Tensor]) -> bool:
+    with torch.no_grad(), at_rest(net):
+        try:
+            called(net, inputs)
+        except (ValueError, TypeError):
+            return False
+    return True
+
+
 def must_be_evaluating(net: nn.Module) -> None:
     """Raise if a net would draw random numbers, change its statistics or spread its delays."""
     for path, module in net.named_modules():
@@ -136,7 +159,7 @@ def must_be_evaluating(net: nn.Module) -> None:
             )
 
 
-def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], batch: int) -> None:
+def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], shape: torch.Size) -> None:
     for path, value in kept.items():
         module = net.get_submodule(path)
         where = f"export: {path or 'the net'!r} ({type(module).__name__})"
@@ -145,6 +168,11 @@ def _must_be_of_samples(net: nn.Module, kept: dict[str, Any], batch: int) -> Non
                 f"{where} counts its steps outside of any tensor, so its steps differ; pass "
                 "over='sequence' and dynamic=('batch',)"
             )
-        wrong = [name for name, tensor in as_tensors({path: value}).items() if tensor.shape[:1] != (batch,)]
+        wrong = [name for name, tensor in as_tensors({path: value}).items() if tensor.shape[:1] != shape[:1]]
         if wrong:
-            raise ValueError(f"{where} keeps {', '.join(wrong)}, whose axis 0 is not the batch; it cannot be a state")
+            step = (
+                "" if len(shape) > 1 else f"; a step has shape {list(shape)}, and over='sequence' takes [T, batch, ...]"
+            )
+            raise ValueError(
+                f"{where} keeps {', '.join(wrong)}, whose axis 0 is not the batch; it cannot be a state{step}"
+            )

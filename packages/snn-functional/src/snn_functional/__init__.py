@@ -1,5 +1,9 @@
 """Losses, accuracy, training, online learning, probes, plasticity, statistics and quantization; time is axis 0."""
 
+from typing import TYPE_CHECKING
+
+from snn_core.neuron.other_names import REMEDIES as _REMEDIES  # noqa: F401  (the namespace snn looks them up)
+from snn_core.neuron.other_names import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
 from snn_functional._conversion import QCFS, from_ann
@@ -83,3 +87,6 @@ __all__ = [
     "QCFS",
     "__version__",
 ]
+
+if not TYPE_CHECKING:  # a type checker would accept any name
+    __getattr__ = explains(__name__)

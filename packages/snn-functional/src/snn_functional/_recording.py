@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from snn_core.neuron.hints import time_first
 from snn_functional._device_checks import answers_at_once, is_any
+from snn_functional._steps import Steps
+
+_NO_TIME = "; torch.stack(steps) adds the axis of time to the outputs of a loop, and unroll takes xs[T, batch, ...]"
 
 
 def check_real(steps: Any, name: str, remedy: str) -> None:
@@ -29,11 +34,38 @@ def check_sequence(steps: Any, name: str, remedy: str) -> None:
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
     """Check that a recording ``[T, B, C]`` is real, and that none of its axes is empty."""
+    first = recording[0] if isinstance(recording, list) and recording else recording
+    if isinstance(first, tuple):
+        several = "tuple" if first is recording else "list of tuples"
+        raise TypeError(
+            f"{name} is a {several}; a net whose last neuron has output=True returns spikes and membranes, "
+            f"spk, mem = net(x): pass one of them, a torch.Tensor [num_steps, batch, num_outputs]"
+        )
     check_real(recording, name, "a recording contains real numbers")
     if recording.dim() != 3 or not recording.numel():
         raise ValueError(
             f"{name} has shape {tuple(recording.shape)}; it must be [num_steps, batch, num_outputs], with no "
-            "axis of size 0"
+            f"axis of size 0{_NO_TIME if recording.dim() == 2 else ''}"
+        )
+
+
+def warn_of_membranes(recording: Tensor, steps: Steps, caller: str, remedy: str) -> None:
+    """Warn of outputs ``[T, B, C]`` in place of spikes that are negative and of several sizes, as membranes are.
+
+    A spike is 0 or the amplitude of its neuron, of either sign if it stands for a change. Neither an accelerator nor a
+    transform is asked, as the answer would take long or not exist. Python shows the same words once for each line.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active():
+        return
+    values = steps.only(recording.detach())
+    if not answers_at_once(values) or not values.amin() < 0:
+        return
+    sizes = values.abs()
+    if not ((sizes == 0) | (sizes == sizes.amax((0, 1)))).all():
+        warnings.warn(
+            f"{caller} takes spikes, but spk_out has negative values of several sizes, as membranes have: {remedy}",
+            UserWarning,
+            stacklevel=3,
         )
 
 
@@ -52,7 +84,7 @@ def checked_labels(
     if targets.shape != (batch,):
         raise ValueError(
             f"targets has shape {tuple(targets.shape)}; {name} of shape {tuple(recording.shape)} needs one label "
-            f"per sample, [{batch}]"
+            f"per sample, [{batch}]{time_first(targets.shape, recording.shape)}"
         )
     if targets.device != recording.device:
         raise ValueError(

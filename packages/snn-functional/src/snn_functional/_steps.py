@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_core.neuron.hints import time_first
 from snn_functional._device_checks import is_any
 from snn_functional._numbers import as_tensor
 
@@ -85,7 +86,7 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     if tensor.shape != (batch,):
         raise ValueError(
             f"lengths has shape {tuple(tensor.shape)}; {name} of shape {tuple(recording.shape)} needs one length "
-            f"per sample, [{batch}]"
+            f"per sample, [{batch}]{time_first(tensor.shape, recording.shape)}"
         )
     tensor = tensor.long()  # narrow integers would wrap the numbers they are compared with
     if not torch.compiler.is_compiling():
@@ -102,9 +103,10 @@ def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:
         kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
         raise TypeError(f"mask is {kind}; pass a bool tensor that is True at the steps that count")
     if mask.shape != recording.shape[:2]:
+        transposed = "; pass mask.T" if mask.shape == (recording.shape[1], recording.shape[0]) else ""
         raise ValueError(
             f"mask has shape {tuple(mask.shape)}; {name} of shape {tuple(recording.shape)} needs "
-            f"[num_steps, batch], {list(recording.shape[:2])}"
+            f"[num_steps, batch], {list(recording.shape[:2])}{transposed}"
         )
     if mask.device != recording.device:
         raise ValueError(f"mask is on {mask.device}, {name} on {recording.device}; pass mask.to({name}.device)")

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from snn_core import peer
 from snn_functional._population import by_class, check_population
-from snn_functional._recording import check_recording, checked_labels, wide
+from snn_functional._recording import check_recording, checked_labels, warn_of_membranes, wide
 from snn_functional._scalar import Scalar
 from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
 from snn_functional._total import total
 
 __all__ = ["accuracy_rate", "accuracy_temporal"]
+
+_PASS_SPIKES = "pass the spikes; (outputs.sum(0).argmax(1) == targets).float().mean() is the accuracy of other scores"
 
 
 @overload
@@ -76,6 +78,9 @@ def accuracy_rate(
         TypeError: If ``spk_out`` is not a real tensor, ``targets`` not an integer tensor or ``num_classes`` not an int.
         ValueError: If shapes, labels, lengths or ``num_classes`` do not fit, or ``spk_out`` contains NaN.
 
+    Warns:
+        UserWarning: If ``spk_out``, on the CPU, is negative and of several sizes, as membranes are.
+
     Example:
         >>> import torch
         >>> from snn_functional import accuracy_rate
@@ -87,7 +92,9 @@ def accuracy_rate(
     """
     check_population(population_code, num_classes)
     check_recording(spk_out)
-    spikes = Steps(spk_out, lengths, mask).only(spk_out.detach())
+    steps = Steps(spk_out, lengths, mask)
+    warn_of_membranes(spk_out, steps, "accuracy_rate", _PASS_SPIKES)
+    spikes = steps.only(spk_out.detach())
     counts = total(by_class(wide(spikes), population_code, num_classes))
     labels = checked_labels(targets, spk_out, counts.shape[-1])
     most = counts.amax(-1, keepdim=True)
@@ -146,6 +153,9 @@ def accuracy_temporal(
         TypeError: If ``spk_out`` is not a real tensor or ``targets`` not an integer tensor.
         ValueError: If shapes, labels or lengths do not fit, or ``spk_out`` contains NaN.
 
+    Warns:
+        UserWarning: If ``spk_out``, on the CPU, is negative and of several sizes, as membranes are.
+
     Example:
         >>> import torch
         >>> from snn_functional import accuracy_temporal
@@ -158,6 +168,7 @@ def accuracy_temporal(
     check_recording(spk_out)
     labels = checked_labels(targets, spk_out, spk_out.shape[-1])
     steps = Steps(spk_out, lengths, mask)
+    warn_of_membranes(spk_out, steps, "accuracy_temporal", _PASS_SPIKES)
     recording = steps.only(spk_out.detach())
     _checked_range(recording)
     index, spikes = next(first_spikes(recording, steps))

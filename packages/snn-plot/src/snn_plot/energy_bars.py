@@ -14,6 +14,7 @@ from snn_plot.axes import given_or_current, label_axes
 from snn_plot.keywords import completed
 from snn_plot.palette import line_colors
 from snn_plot.rows import names_for
+from snn_plot.series import distinct
 
 # prefixes of the unit, each for a thousandth of the one before
 PREFIXES = ("", "m", "µ", "n", "p", "f")
@@ -43,8 +44,8 @@ def energy_bars(
 
     Raises:
         TypeError: If the energies are not real numbers or `ax` is not an Axes.
-        ValueError: If there are no energies, they are negative, NaN or infinite, or the networks or `labels` differ in
-            the number of layers.
+        ValueError: If there are no energies, they are negative, NaN or infinite, the networks or `labels` differ in
+            the number of layers, or two networks have names of the same text.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -55,7 +56,7 @@ def energy_bars(
         ('Energy of a sample (nJ)', ['spiking, 3 nJ', 'int8, 0.5 nJ'])
     """
     value, own_names, uncounted = _read(account)
-    series = {str(name): _energies(values, f"account[{name!r}]") for name, values in value.items()}
+    series = {str(name): _energies(values, f"account[{name!r}]") for name, values in distinct(value, "account").items()}
     if not series:
         raise ValueError("energy_bars needs the energies of at least one network in account, got none")
     counts = {name: len(values) for name, values in series.items()}

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_axes, rate_label, step_seconds
-from snn_plot.callables import named_callables
 from snn_plot.keywords import completed
 from snn_plot.numbers import checked_whole
 from snn_plot.palette import line_colors
+from snn_plot.series import named_callables
 
 
 def fi_curve(
@@ -50,7 +50,8 @@ def fi_curve(
     Raises:
         TypeError: If `respond` is not callable or does not return a tensor, the inputs are not real numbers or `ax`
             is not an Axes.
-        ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, or a value is not finite.
+        ValueError: If the shape of the inputs or of the spikes, `num_steps` or `dt` is wrong, a value is not finite, or
+            two curves have names of the same text.
 
     Example:
         A neuron without a leak that loses 1 at each spike fires as often as its input adds up to 1.

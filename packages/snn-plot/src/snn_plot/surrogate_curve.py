@@ -14,10 +14,10 @@ from torch import Tensor
 
 from snn_plot.arrays import require_finite, to_array
 from snn_plot.axes import given_or_current, label_axes
-from snn_plot.callables import named_callables
 from snn_plot.keywords import completed
 from snn_plot.numbers import is_number, pair
 from snn_plot.palette import line_colors
+from snn_plot.series import named_callables
 
 # Odd, so that the middle of symmetric limits, the threshold itself, is one of the points.
 POINTS = 801
@@ -55,7 +55,8 @@ def surrogate_curve(
 
     Raises:
         TypeError: If `spike_grad` is not callable, `mem` does not hold real numbers or `ax` is not an Axes.
-        ValueError: If the surrogate has no derivative, `mem` is empty or not finite, or the limits are not in order.
+        ValueError: If the surrogate has no derivative, `mem` is empty or not finite, the limits are not in order, or
+            two surrogates have names of the same text.
 
     Example:
         >>> from matplotlib.figure import Figure

@@ -13,6 +13,7 @@ from snn_plot.arrays import to_array
 from snn_plot.axes import given_or_current, label_axes, whole_ticks
 from snn_plot.keywords import completed
 from snn_plot.palette import line_colors
+from snn_plot.series import distinct
 
 
 def training_curve(
@@ -40,7 +41,8 @@ def training_curve(
 
     Raises:
         TypeError: If the values are not real numbers or `ax` is not an Axes.
-        ValueError: If there is no series, or one is empty or not of shape ``[epochs]``.
+        ValueError: If there is no series, one is empty or not of shape ``[epochs]``, or two have names of the same
+            text.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -48,7 +50,7 @@ def training_curve(
         >>> ax.get_ylabel(), ax.lines[0].get_xdata().tolist()
         ('loss', [1, 2, 3])
     """
-    curves = history if isinstance(history, Mapping) else {"": history}
+    curves = distinct(history, "history") if isinstance(history, Mapping) else {"": history}
     called = {str(name): "history" if curves is not history else f"history[{name!r}]" for name in curves}
     series = {str(name): to_array(values, called[str(name)]) for name, values in curves.items()}
     if not series:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import factor, first_step, source, whole_number
-from snn_spikegen._data import extent, floating, without_nan
+from snn_spikegen._data import extent, floating, outside, without_nan
 from snn_spikegen._device_checks import answers_at_once
+
+_SLIGHTLY = 0.01  # beyond [0, 1], as far as rounding in bfloat16 goes
 
 
 def rate(
@@ -29,9 +31,13 @@ def rate(
     Data that vary in time are their own probabilities, ``S[t] ~ Bernoulli(clamp(x[t], 0, 1))``; ``first_spike_time``
     silent steps are then put in front of them.
 
+    A gain or an offset may lead outside of [0, 1]. Without them the data are probabilities: integers above 1, such as
+    the bytes of an image, are refused, and other values outside of [0, 1] by more than rounding are clamped with a
+    warning.
+
     Args:
         data: Static data ``[*shape]``, or ``[T, *shape]`` with ``time_var_input=True``. Any real dtype; integers are
-            not rescaled, so that an 8-bit image takes ``gain=1 / 255``.
+            not rescaled, so that an 8-bit image takes ``gain=1 / 255``, or is passed as ``data / 255``.
         num_steps: Number of steps T of the spike train. Needed for static data, must be absent for varying data.
         gain: Factor of static data, a number or a tensor that broadcasts to the spikes.
         offset: Added to static data after the gain, likewise.
@@ -46,11 +52,12 @@ def rate(
     Raises:
         TypeError: If ``data`` is not a real tensor, a number of steps not an int, ``gain`` or ``offset`` not a number,
             or ``generator`` not a generator.
-        ValueError: If the steps do not fit together, a probability is NaN, ``gain`` or ``offset`` is not finite or does
-            not broadcast, or ``generator`` draws elsewhere.
+        ValueError: If the steps do not fit together, a probability is NaN, integers without gain and offset are not 0
+            or 1, ``gain`` or ``offset`` is not finite or does not broadcast, or ``generator`` draws elsewhere.
 
     Warns:
-        UserWarning: If ``gain`` or ``offset`` is given for data that vary in time, where they have no effect.
+        UserWarning: If ``gain`` or ``offset`` is given for data that vary in time, where they have no effect; if data
+            on the CPU without gain and offset have values outside of [0, 1], which are clamped.
 
     Example:
         >>> import torch
@@ -69,6 +76,9 @@ def rate(
         raise ValueError("num_steps is not given; static data need it, varying data need time_var_input=True instead")
     shape = values.shape if time_var_input else (steps, *values.shape)
     gains, offsets = factor("gain", gain, shape), factor("offset", offset, shape)
+    scales = _is_other_than(1, gains) or _is_other_than(0, offsets)
+    if time_var_input or not scales:
+        _must_be_shares(values, data)
     if time_var_input:
         if steps:
             raise ValueError(
@@ -76,7 +86,7 @@ def rate(
             )
         if values.dim() == 0:
             raise ValueError("data is a single number; with time_var_input=True it needs a time axis, [T, *shape]")
-        if _is_other_than(1, gains) or _is_other_than(0, offsets):
+        if scales:
             warnings.warn(
                 "rate: gain and offset have no effect with time_var_input=True; pass data * gain + offset as data",
                 UserWarning,
@@ -128,6 +138,27 @@ def _is_other_than(number: float, value: float | Tensor) -> bool:
     if isinstance(value, Tensor):
         return not answers_at_once(value) or bool((value != number).any())
     return value != number
+
+
+def _must_be_shares(values: Tensor, data: Tensor) -> None:
+    """Refuse integers other than 0 and 1, and warn of other values that are far outside of [0, 1]."""
+    slack = _SLIGHTLY if data.is_floating_point() else 0
+    if slack and not answers_at_once(values):
+        return  # a device can stop, but not warn
+    if beyond := outside(values, -slack, 1 + slack):
+        remedy = "for example an 8-bit image by data / 255, or pass gain and offset"
+        if not slack:
+            raise ValueError(
+                f"data has values in {list(beyond)}; rate takes them as probabilities in [0, 1]: rescale them, {remedy}"
+            )
+        without_nan(values)
+        sides = [side for side, is_there in (("below 0", beyond[0] < 0), ("above 1", beyond[1] > 1)) if is_there]
+        warnings.warn(  # in the same words for every batch, so that Python shows it once
+            f"data has values {' and '.join(sides)}; rate takes them as probabilities and clamps them to [0, 1]: "
+            f"rescale them, {remedy}",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _probability(values: Tensor) -> Tensor:

@@ -56,13 +56,19 @@ def forward(
             raise unknown
         home = piece(elsewhere[name], f"{module}.{name}") if name in elsewhere else piece(package, module)
         if name not in {*home.__all__, *unlisted}:
-            raise unknown
+            raise _with_remedy(unknown, home)
         return getattr(home, name)
 
     def listing() -> list[str]:
         return names() if _installed({module: package}) else []
 
     return look_up, listing
+
+
+def _with_remedy(unknown: AttributeError, home: ModuleType) -> AttributeError:
+    """Return the error of an unknown name with what its package has instead, if users look for that name."""
+    remedy = vars(home).get("_REMEDIES", {}).get(unknown.name)
+    return AttributeError(f"{unknown}; {remedy}", name=unknown.name, obj=unknown.obj) if remedy else unknown
 
 
 def piece(package: str, request: str) -> ModuleType:

@@ -15,6 +15,7 @@ from snn_core.kernels.fused import broadcasts
 from snn_core.neuron.temporal import Temporal
 
 _SEQUENTIAL = nn.Sequential.forward.__code__
+_AXES = {nn.Linear: 2, nn.Conv1d: 3, nn.Conv2d: 4, nn.Conv3d: 5}  # of a batch of a layer's input
 OUTPUT = "output=True", "output=True is for the last neuron"  # the reason why a neuron returns a tuple, and the remedy
 
 
@@ -78,7 +79,7 @@ def _passed_on(path: str, neuron: nn.Module, why: str, behind: str, layer: nn.Mo
 
 
 def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
-    """Add a note with the origin and a remedy to torch's error about a tuple, dtype or device, raised by a net."""
+    """Add a note with the origin and a remedy to an error of torch, about a tuple or the input, raised by a net."""
     if isinstance(error, TypeError) and "tuple" in str(error):
         for path, neuron, behind, layer in _neighbors(net):
             names: Any = getattr(neuron, "output_names", ())
@@ -92,8 +93,43 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
         if elsewhere is not None:
             name, device = elsewhere
             error.add_note(f"xs is on {xs.device}, {name!r} of the net on {device}: move one to the other")
-    if isinstance(error, RuntimeError) and "type" in str(error) and not xs.is_floating_point() and not xs.is_complex():
-        error.add_note(f"xs has dtype {xs.dtype}, which layers such as Linear and Conv2d do not take: pass xs.float()")
+        for note in (other_dtype(net, xs) if "type" in str(error) else "", _other_axes(net, xs)):
+            if note:
+                error.add_note(note)
+
+
+def other_dtype(net: nn.Module, xs: Tensor) -> str:
+    """Return a note if no parameter has the dtype of the input, or an empty string."""
+    dtypes = {name: weight.dtype for name, weight in net.named_parameters() if weight.is_floating_point()}
+    if not dtypes or xs.is_complex() or xs.dtype in dtypes.values():
+        return ""
+    name, dtype = next(iter(dtypes.items()))
+    cast = "xs.float()" if dtype == torch.float32 else f"xs.to({dtype})"
+    return f"xs has dtype {xs.dtype}, {name!r} of the net {dtype}: pass {cast}"
+
+
+def _other_axes(net: nn.Module, xs: Tensor) -> str:
+    """Return a note if a step of the input has another number of axes than a batch of the net's first layer."""
+    modules = net.named_modules()
+    layers = ((path, m, axes) for path, m in modules for kind, axes in _AXES.items() if isinstance(m, kind))
+    path, layer, axes = next(layers, ("", net, xs.dim() - 1))
+    step, of_layer = f"a step of xs has shape {tuple(xs.shape[1:])}", f"for {path!r} ({type(layer).__name__})"
+    if xs.dim() <= axes:
+        remedy = "unroll takes xs[T, batch, ...]: to show one batch x in each step, pass x.expand(num_steps, *x.shape)"
+        return f"{step}, without an axis of the batch {of_layer}; {remedy}"
+    if xs.dim() > axes + 1 and not isinstance(layer, nn.Linear):
+        return f"{step}, with more axes than a batch {of_layer}; a step is [batch, ...], without an axis of time"
+    return ""
+
+
+def time_first(samples: torch.Size, shape: torch.Size) -> str:
+    """Return a remedy if there is one label or length for each entry of axis 0, of time, and not of axis 1, the batch.
+
+    ``samples`` is the shape of the labels or lengths, ``shape`` that of data ``[T, batch, ...]``.
+    """
+    if len(samples) != 1 or samples[0] != shape[0] or samples[0] == shape[1]:
+        return ""
+    return "; axis 0 is time: if the data are [batch, T, ...], pass xs.transpose(0, 1) to the net"
 
 
 def must_broadcast(neuron: nn.Module, what: str, shape: torch.Size, error: RuntimeError, *names: str) -> None:

@@ -9,6 +9,7 @@ of the whole constructor. ``python tools/signatures.py`` writes the stub from th
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import re
@@ -139,7 +140,8 @@ def _misuse(order: list[str], parameters: dict[str, Parameter], args: tuple[Any,
         if name in order[: len(args)]:
             return f"got multiple values for argument {name!r}"
         if name not in parameters:
-            return f"got an unexpected keyword argument {name!r}"
+            close = difflib.get_close_matches(name, parameters, 1, cutoff=0.75)
+            return f"got an unexpected keyword argument {name!r}" + "".join(f". Did you mean {n!r}?" for n in close)
     missing = [n for n in order[len(args) :] if parameters[n].default is Parameter.empty and n not in options]
     plural = "" if len(missing) == 1 else "s"
     return f"missing {len(missing)} required argument{plural}: {' and '.join(map(repr, missing))}" if missing else ""

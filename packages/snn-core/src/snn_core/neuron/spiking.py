@@ -294,6 +294,8 @@ class LIF(SpikingNeuron):
 
     @signatures.takes(signatures.LIF)
     def __init__(self, beta: Constant, *, learn_beta: bool = False, **options: Any) -> None:
+        if type(self) is LIF:
+            raise TypeError("LIF is the base class of neurons with a membrane decay; snn.Leaky(beta) is the neuron")
         super().__init__(**options)
         self._decay("beta", beta, learn=learn_beta)
 

@@ -371,10 +371,12 @@ def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
     shape, dtype = neuron.state_shape(x), computing_dtype(x)
     for name, value in zip(neuron.State._fields, kept, strict=True):
         if value.shape != (0,) and (value.shape, value.dtype, value.device) != (shape, dtype, x.device):
+            in_two_places = value.shape[:1] == shape[:1] and value.shape != shape
+            remedy = ", and make a neuron for each place if the net has this one in two" if in_two_places else ""
             raise ValueError(
                 f"{type(neuron).__name__} keeps a state {name!r} of shape {tuple(value.shape)} ({value.dtype}, "
                 f"{value.device}) from its last call, but this input takes {tuple(shape)} ({dtype}, {x.device}); "
-                "call snn.utils.reset(net) before a new batch or sequence"
+                f"call snn.utils.reset(net) before a new batch or sequence{remedy}"
             )
 
 

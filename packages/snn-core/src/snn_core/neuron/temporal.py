@@ -200,7 +200,7 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
 def warn_of_unregistered(net: nn.Module) -> None:
-    """Warn, the first time that a net is used, about neurons in its lists or dicts that are not registered with it."""
+    """Warn, the first time that a net is used, of neurons in its lists that are not registered, or in two places."""
     if torch.compiler.is_compiling() or net in _LOOKED_AT:
         return
     _LOOKED_AT.add(net)
@@ -217,6 +217,32 @@ def warn_of_unregistered(net: nn.Module) -> None:
                     f"{type(net).__name__}: {where!r} is a {type(value).__name__} with neurons, which are neither "
                     f"reset nor moved, saved or trained with the net; make it an {container}"
                 )
+    _warn_of_repeated(net, modules)
+
+
+def _warn_of_repeated(net: nn.Module, modules: dict[str, nn.Module]) -> None:
+    """Warn about modules that keep a state and are in two places of an ``nn.Sequential``, which calls them twice."""
+    reported = set()
+    for path, sequence in modules.items():
+        places: dict[Temporal, str] = {}
+        for place, module in _in_sequence(path, sequence):
+            first = places.setdefault(module, place)
+            if first != place and module not in reported:
+                reported.add(module)
+                warn(
+                    f"{type(net).__name__}: {first!r} and {place!r} are the same {type(module).__name__}, which keeps "
+                    "one state for both places; make one for each"
+                )
+
+
+def _in_sequence(path: str, module: nn.Module) -> Iterator[tuple[str, Temporal]]:
+    """Yield the modules with a state that an ``nn.Sequential`` calls, by path, each as often as it is called."""
+    for name, part in module._modules.items() if isinstance(module, nn.Sequential) else ():
+        place = f"{path}.{name}" if path else name
+        if isinstance(part, Temporal):
+            yield place, part
+        elif part is not None:
+            yield from _in_sequence(place, part)
 
 
 def _temporal_in(container: Any) -> Iterator[Temporal]:

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 
 from snn_core import kernels
 from snn_core.kernels.fused import repeated
+from snn_core.neuron.hints import time_first
 from snn_core.neuron.stepping import must_fit
 from snn_core.neuron.temporal import current
 from snn_core.sequence.ending import Ending, each, placed
@@ -218,7 +219,7 @@ def folding_of(lengths: Any, xs: Tensor) -> Folding:
     if counts.shape != (batch,):
         raise ValueError(
             f"unroll: lengths has shape {tuple(counts.shape)}; xs of shape {tuple(xs.shape)} takes one per sample, "
-            f"[{batch}]"
+            f"[{batch}]{time_first(counts.shape, xs.shape)}"
         )
     outside = (counts < 0) | (counts > steps)
     if outside.any():

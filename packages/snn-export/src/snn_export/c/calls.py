@@ -20,7 +20,7 @@ from snn_core.sequence.recorded import recorded
 from snn_core.sequence.recorder import Record
 from snn_core.sequence.streaming import changes_or_draws
 from snn_export.c.routine import Refusal
-from snn_export.step import called
+from snn_export.step import called_for_a_step
 
 __all__ = ["Calls", "calls_of"]
 
@@ -97,7 +97,7 @@ def _record(net: nn.Module, x: Tensor, samples: int) -> Record:
             plan, reason, record = recorded(net, Loop(net, xs, folding), folding, describes=True)
         except Exception as error:  # a net may raise anything
             reset(net)
-            called(net, [x])  # which says so if it does not take the input either
+            called_for_a_step(net, [x])  # which says so if it does not take the input either
             raise Refusal(f"forward fails for {samples} samples: {error}; {_SAME}") from error
     if plan is None:
         raise Refusal(f"{reason}; {_SAME}")

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from snn_functional._numbers import as_tensor
 from snn_functional._placed import placed
 from snn_functional._population import by_class, check_population
-from snn_functional._recording import check_recording, checked_labels, wide
+from snn_functional._recording import check_recording, checked_labels, warn_of_membranes, wide
 from snn_functional._steps import Steps
 from snn_functional.loss.loss_functions import LossFunctions
 
@@ -31,6 +31,7 @@ class LabeledLoss(LossFunctions, ABC):
 
     recording = "spk_out"  # the name of its recording, in messages
     mean_is_over_samples: ClassVar[bool] = False  # True if n is the number of samples, weighted or not
+    instead: ClassVar[str] = ""  # what to use for membranes; of a loss that means nothing but spikes
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -74,6 +75,10 @@ class LabeledLoss(LossFunctions, ABC):
                 integers or ``mask`` not bool.
             ValueError: If shapes, devices, labels, weights or ``num_classes`` do not fit, or a sample has no step. An
                 accelerator checks labels, ``lengths`` and ``mask`` by itself and stops, so that nothing waits for it.
+
+        Warns:
+            UserWarning: If a loss of spike counts or times, but not of cross entropies of the spikes, gets outputs on
+                the CPU that are negative and of several sizes, as membranes are.
         """
         check_recording(spk_out, self.recording)
         if not spk_out.is_floating_point():
@@ -81,6 +86,8 @@ class LabeledLoss(LossFunctions, ABC):
                 f"{self.recording} has dtype {spk_out.dtype}; a loss needs floats: pass {self.recording}.float()"
             )
         steps = Steps(spk_out, lengths, mask, self.recording)
+        if self.instead:
+            warn_of_membranes(spk_out, steps, type(self).__name__, f"pass the spikes, or use {self.instead}")
         classes = steps.only(by_class(wide(spk_out), self.population_code, self.num_classes))
         checked = self.checked_targets(targets, classes, steps)
         losses = self.losses(classes, checked, steps, group=spk_out.shape[-1] // classes.shape[-1])

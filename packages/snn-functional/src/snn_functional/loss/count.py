@@ -90,6 +90,7 @@ class mse_count_loss(LabeledLoss):  # noqa: N801
     """
 
     __name__ = "mse_count_loss"
+    instead: ClassVar[str] = "mse_membrane_loss"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -60,6 +60,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
     """
 
     __name__ = "mse_temporal_loss"
+    instead: ClassVar[str] = "mse_membrane_loss"
 
     def __init__(
         self,
@@ -173,6 +174,7 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
     """
 
     __name__ = "ce_temporal_loss"
+    instead: ClassVar[str] = "ce_max_membrane_loss"
 
     def __init__(
         self, inverse: str = "negate", reduction: str = "mean", weight: Tensor | Sequence[float] | None = None
