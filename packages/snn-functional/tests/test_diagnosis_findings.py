@@ -18,6 +18,17 @@ from .diagnosed import LABELS, STEPS, batch, codes, well
 CASES = {}
 
 
+class Times(nn.Module):
+    """Input times a number."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
 def case(code, module, severity, value=None):
     """A defect: a function that gives the arguments of ``diagnose``, or of which the net is well and they differ."""
 
@@ -263,6 +274,12 @@ def one_layer_in_two_places():
         first.weight.fill_(0.4)
         second.weight.fill_(0.4)
     return nn.Sequential(first, neuron, second, neuron), batch(), {}
+
+
+@case("mixed_samples", "1", "warning")
+def a_softmax_over_the_samples():
+    first, *rest = well()
+    return nn.Sequential(first, nn.Softmax(0), Times(3.0), *rest), batch(), {}
 
 
 @case("vanishing_in_depth", "1", "warning")
