@@ -289,6 +289,20 @@ def weights_and_a_threshold_of_another_unit():
     return net, batch(), {}
 
 
+@case("vanishing_in_depth", "1", "error")
+def a_gradient_that_no_dtype_holds_beside_the_others():
+    net = well(output=snn.Leaky(0.8, threshold=1e-22, init_hidden=True))
+    net[2].weight.data *= 1e-22
+    return net, batch(), {}
+
+
+@case("vanishing_in_depth", "0", "error")
+def parameters_before_neurons_that_hardly_depend_on_them():
+    net = well()
+    net[0].bias.data.fill_(0.4)
+    return nn.Sequential(nn.Linear(4, 4), Times(1e-22), *net), batch(), {}
+
+
 @case("no_gradient", "", "error")
 def a_loss_that_is_cut_off():
     return well(), batch(), {"loss_fn": lambda out, _: out.detach().sum()}

@@ -159,6 +159,22 @@ class Loud:
         return None
 
 
+def test_the_same_finding_in_several_layers_is_printed_once_and_names_them():
+    options = {"threshold": 0.1, "init_hidden": True}
+    net = nn.Sequential(*(snn.Leaky(0.9999, **options) for _ in range(6)))
+    diagnosis = diagnose(net, batch())
+    (text,) = {finding.message for finding in diagnosis.findings if finding.code == "slow_decay"}
+    lines = str(diagnosis).splitlines()
+    assert "info     slow_decay in '0', '1', '2', '3', '4', '5'" in lines
+    assert lines.count(f"         {text}") == 1
+    net[2].beta.fill_(0.99999)
+    lines = str(diagnose(net, batch())).splitlines()
+    place = lines.index("info     slow_decay in '0', '1', '2', '3', '4', '5'")
+    assert [line.partition(" is a time")[0].strip() for line in lines[place + 1 : place + 7]] == [
+        f"'{layer}': beta=0.99999" if layer == 2 else f"'{layer}': beta=0.9999" for layer in range(6)
+    ]
+
+
 def test_layers_say_what_runs_them_and_why_nothing_does():
     mute, loud = snn.Leaky(0.8, inhibition=True, init_hidden=True), snn.Leaky(0.8, init_hidden=True)
     net = well(mute, loud)
