@@ -79,7 +79,8 @@ class Meter:
     """A run of a copy of a net by ``unroll``, from rest, without gradients; the net itself does not change.
 
     ``tallies`` has one for each layer, neuron and other module that computes, in the order in which they were first
-    called; ``uncounted`` names the modules with parameters whose operations no tally counts.
+    called, and one for each width of a neuron that is called at several; ``uncounted`` names the modules with
+    parameters whose operations no tally counts.
     """
 
     def __init__(self, by: str, net: nn.Module, xs: Tensor, lengths: Lengths) -> None:
@@ -91,7 +92,7 @@ class Meter:
         self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number
         # the samples that the rows of each step belong to, while all samples run
         self.samples: Tensor = torch.arange(self.batch, device="cpu").expand(self._folding.steps, -1)
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[Any, Tally] = {}
         with RandomStates(), torch.inference_mode(False), torch.no_grad():
             twin = replica(net, by)
             modules = _modules(twin)
@@ -115,24 +116,26 @@ class Meter:
             nonlocal samples
             samples = next(running)
 
-        def before(path: str, module: nn.Module, args: Any) -> None:
-            self.tally(path, module)
+        def before(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+            self.tally(path, module, input_of(module, args, kwargs))
 
         def after(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-            self.tally(path, module).add(input_of(module, args, kwargs), out, samples)
+            x = input_of(module, args, kwargs)
+            self.tally(path, module, x).add(x, out, samples)
 
         net.register_forward_pre_hook(begin)
         for module, path in modules.items():
-            module.register_forward_pre_hook(partial(before, path))
+            module.register_forward_pre_hook(partial(before, path), with_kwargs=True)
             module.register_forward_hook(partial(after, path), with_kwargs=True)
         unroll(net, xs, lengths=lengths, schedule="steps")
         unhook(net)
 
-    def tally(self, path: str, module: nn.Module) -> Tally:
-        """Return the tally of a module; the first call makes it."""
-        if path not in self._tallies:
-            self._tallies[path] = Tally(path, module, self.batch)
-        return self._tallies[path]
+    def tally(self, path: str, module: nn.Module, x: Any) -> Tally:
+        """Return the tally of a module, and of a neuron for input of this width; the first call makes it."""
+        width = x.shape[1:] if isinstance(module, Firing) and isinstance(x, Tensor) else None
+        if (path, width) not in self._tallies:
+            self._tallies[path, width] = Tally(path, module, self.batch)
+        return self._tallies[path, width]
 
 
 class _Watch(Watch):
@@ -147,7 +150,7 @@ class _Watch(Watch):
 
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
         if module in self._modules and isinstance(step.compute, Whole | Product):
-            tally = self._meter.tally(self._modules[module], module)
+            tally = self._meter.tally(self._modules[module], module, args[0])
             tally.add(args[0], out, folding.fold(self._meter.samples[: folding.steps]))
 
 
