@@ -23,7 +23,7 @@ from snn_functional._recording import check_sequence
 from snn_functional._replica import check_net, replica
 from snn_functional._steps import checked_lengths
 from snn_functional.probe._hook import input_of
-from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind
+from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind, real_parts
 
 Lengths = Tensor | Sequence[int] | None
 _NUMBERS: Any = {"dtype": torch.float64, "device": "cpu"}
@@ -39,8 +39,9 @@ class Tally:
         self.is_neuron: bool = isinstance(module, Firing)
         self.taken: Tensor | None = None  # the last call's input
         self.shape: tuple[int, ...] | None = None  # of its output for one sample in one step
+        self.size: int = 0  # real numbers in it
         self.acs, self.macs, self.dense = torch.zeros(3, batch, **_NUMBERS)
-        self.inputs, self.inputs_used = torch.zeros(2, batch, **_NUMBERS)  # numbers, and those that are not 0
+        self.inputs, self.inputs_used = torch.zeros(2, batch, **_NUMBERS)  # real numbers, and those that are not 0
         self.outputs, self.outputs_used = torch.zeros(2, batch, **_NUMBERS)
         self.spikes: Tensor | None = None  # of each neuron, over all steps and samples
         self.rows: int = 0  # steps of all samples
@@ -60,14 +61,14 @@ class Tally:
                     f"{_shape_of(tensor)} in a step of {len(samples)} samples; its operations can be assigned to "
                     "samples only if axis 0 holds the samples: reshape after it, and keep that axis"
                 )
-        x = x.detach()
+        x, self.size = x.detach(), real_parts(first).shape[1:].numel()
         if self.is_counted:
             products = Products(self.path, self.module, x)
             self.acs.index_add_(0, samples, products.acs.cpu())
             self.macs.index_add_(0, samples, products.macs.cpu())
             self.dense.index_add_(0, samples, torch.full(samples.shape, products.dense, **_NUMBERS))
         for tensor, numbers, used in ((x, self.inputs, self.inputs_used), (first, self.outputs, self.outputs_used)):
-            marks = tensor.ne(0).flatten(1)
+            marks = real_parts(tensor).ne(0).flatten(1)
             numbers.index_add_(0, samples, torch.full(samples.shape, marks.shape[1], **_NUMBERS))
             used.index_add_(0, samples, marks.sum(1).double().cpu())
         if self.is_neuron and "spk" in self.module.output_names:
