@@ -33,6 +33,16 @@ def make_net(threshold=1.0, surrogate=None):
 def make_silent_net():
     return make_net(threshold=100.0, surrogate=snn.surrogate.sigmoid())
 
+def make_deep_net():
+    torch.manual_seed(0)
+    surrogate = snn.surrogate.fast_sigmoid(slope=1000)
+    sizes = [4, *[30] * 7, 3]
+    net = nn.Sequential()
+    for inputs, outputs in zip(sizes, sizes[1:]):
+        net.extend([nn.Linear(inputs, outputs), snn.Leaky(0.9, spike_grad=surrogate, init_hidden=True)])
+    snn.init.fluctuation_(net, make_batch())
+    return net
+
 class Loop(nn.Module):
     def __init__(self):
         super().__init__()
@@ -84,6 +94,16 @@ def test_a_net_with_an_error_ends_with_code_1_and_json_says_which(net, capsys):
     assert [finding["code"] for finding in description["findings"]] == ["unreachable_threshold"]
 
 
+def test_a_net_whose_first_layers_have_no_gradient_to_speak_of_ends_with_code_1(net, capsys):
+    words = ["doctor", net + "make_deep_net", "--batch", net + "make_pair"]
+    assert main(words) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert float(lines[1].partition(" .. ")[0].split()[-1]) < 1e-18  # the gradient of the first layer in the first step
+    assert any(line.startswith("error    vanishing_in_depth in '1', '3'") for line in lines)
+    assert max(lines.count(line) for line in lines) == 2  # the remedy of errors and of warnings
+    assert not any(line.startswith("warning  exploding_in_time in '1'") for line in lines)
+
+
 @pytest.mark.parametrize("function", ["make_net", "make_silent_net"])
 def test_a_net_without_a_loop_is_distinguished_from_one_that_has_one(net, function, capsys):
     assert main(["doctor", net + function, "--batch", net + "make_pair", "--own-loop"]) == 1
@@ -116,7 +136,7 @@ def test_a_net_with_a_loop_of_its_own(net, capsys):
         (["make_net", "--batch", "make_nothing"], "make_nothing returns a NoneType; it must return a torch.Tensor"),
         (
             ["make_net", "--batch", "make_nothin"],
-            "has no function 'make_nothin'; it has make_net, make_silent_net, Loop",
+            "has no function 'make_nothin'; it has make_net, make_silent_net, make_deep_net, Loop",
         ),
         (
             ["make_net", "--shape", "11,5,7"],

@@ -61,6 +61,15 @@ def test_every_recorded_commit_and_every_tag_holds_the_version_that_it_is_of():
     assert recorded.wrong(ROOT) == {}
 
 
+def test_the_pages_that_pin_a_release_pin_the_last_one():
+    (version, commit), docs = recorded.last(ROOT)["snn"], ROOT / "docs"
+    page = (docs / "test-your-version-matrix.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"snn-(\d[\d.]*\d)", page)} == {*re.findall(r"This page pins (\d[\d.]*\d)", page)} == {version}
+    assert re.findall(r"git checkout (\w+)", page) == [commit]
+    pins = re.findall(r"^(snn-\w+)==(\S+)$", (docs / "pin-a-backend.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pins == [(name, recorded.last(ROOT)[name].version) for name in ("snn-core", "snn-cpu")]
+
+
 def git(folder: pathlib.Path, *arguments: str) -> None:
     identity = ("-c", "user.name=snn", "-c", "user.email=snn@localhost", "-c", "commit.gpgsign=false")
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)

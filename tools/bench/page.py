@@ -32,8 +32,9 @@ The *floor* is the least time in which this machine can read and write once what
 matrix products, whichever takes longer. A product with spikes may add up rows instead of multiplying, and so be faster
 than the floor.
 
-*Last release* is `snn` built from the commit of its last release, with its own kernels. Every round times the whole
-sequences of both in two new processes, because where a process's memory lies decides how fast the process reads it.
+*Last release* is the release of `snn` that [What ran](#what-ran) names, which may not be the last one any more. It was
+built from its commit, with its own kernels. Every round times the whole sequences of both in two new processes, because
+where a process's memory lies decides how fast the process reads it.
 
 *Tuned* is the same program after `snn_cpu.tune_allocator()`: the whole process reuses freed memory instead of
 requesting memory from the system again.

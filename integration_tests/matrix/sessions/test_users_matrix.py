@@ -16,6 +16,7 @@ from release import artifacts
 from workspace import NATIVE_WHEELHOUSE, ROOT, WHEELHOUSE, built
 
 PAGE = (ROOT / "docs" / "test-your-version-matrix.md").read_text(encoding="utf-8")
+RELEASE = re.findall(r"This page pins (\d+\.\d+\.\d+)", PAGE)[0]
 
 
 def block(name: str) -> str:
@@ -31,7 +32,7 @@ def pins(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The pins of a release, as the release tool writes them, of the wheels that were built."""
     root = tmp_path_factory.mktemp("release")
     (root / "dist").symlink_to(ROOT / "dist")
-    artifacts.pin(root, "0.5.0", {})
+    artifacts.pin(root, RELEASE, {})
     return root / "constraints"
 
 
@@ -68,13 +69,13 @@ def run(*command: str, **options) -> str:
 
 def test_every_row_of_the_matrix_is_a_session_that_passes(project: pathlib.Path, environment: dict[str, str]):
     rows = ["backend='plain'", "backend='fused'"] if kernels_were_compiled() else ["backend='plain'"]
-    sessions = [f"tests({row}, release='0.5.0')" for row in rows]
+    sessions = [f"tests({row}, release='{RELEASE}')" for row in rows]
     process = run(sys.executable, "-m", "nox", "-s", *sessions, cwd=project, env=environment)
     assert process.count("2 passed") == len(rows)
 
 
 def test_a_row_of_kernels_without_its_kernels_fails(project: pathlib.Path, environment: dict[str, str]):
-    words = (sys.executable, "-m", "nox", "-s", "tests(backend='fused', release='0.5.0')")
+    words = (sys.executable, "-m", "nox", "-s", f"tests(backend='fused', release='{RELEASE}')")
     env = environment | folders(WHEELHOUSE)
     process = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, check=False)
     assert process.returncode == 1
@@ -87,7 +88,7 @@ def test_a_row_that_is_not_what_was_pinned_fails(
 ):
     (project / "constraints").unlink()
     (project / "constraints").mkdir()
-    (project / "constraints" / "snn-0.5.0.txt").write_text("snn-core==0.4.0\n", encoding="utf-8")
+    (project / "constraints" / f"snn-{RELEASE}.txt").write_text("snn-core==0.4.0\n", encoding="utf-8")
     process = subprocess.run(
         [sys.executable, "-m", "nox"], cwd=project, env=environment, capture_output=True, text=True, check=False
     )

@@ -367,3 +367,27 @@ def test_without_a_folder_samples_are_kept_in_the_folder_of_the_user(tmp_path, m
     assert isinstance(dataset, CachedDataset)
     dataset[0]
     assert len(files(tmp_path / "mine" / "samples")) == 1
+
+
+@pytest.mark.parametrize("transform", [lambda x: x.ravel(order="K"), lambda x: x.sum(0), lambda x: x.T, lambda x: x])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("first", ["C", "F"])
+def test_samples_of_either_memory_order_come_back_as_the_transform_makes_them(tmp_path, transform, order, first):
+    rows = np.random.default_rng(0).random((300, 7), dtype=np.float32)
+    for memory in (first, order):
+        sample = np.array(rows, order=memory)
+        expected = transform(sample)
+        for _ in range(2):
+            data, target = cached([(sample, 3)], transform, folder=tmp_path)[0]
+            assert np.array_equal(data, expected)
+            assert (data.dtype, data.shape, target) == (expected.dtype, expected.shape, 3)
+
+
+@pytest.mark.parametrize("dims", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (2, 1, 0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64])
+def test_a_tensor_of_any_memory_order_comes_back_with_its_values(tmp_path, dims, dtype):
+    sample = torch.rand(3, 4, 5).to(dtype).permute(dims)
+    for view in (sample, sample[::2, 1:], sample.numpy() if dtype is torch.float32 else sample):
+        data, _ = cached([(view, 0)], folder=tmp_path)[0]
+        assert data.shape == view.shape
+        assert (data == view).all()

@@ -234,3 +234,41 @@ def test_times_whose_memory_holds_their_negatives_count_as_what_they_are():
     assert stored.is_neg()
     expected = events_to_frames({**fields, "t": times}, SIZE, dt=100)
     assert events_to_frames({**fields, "t": stored}, SIZE, dt=100).equal(expected)
+
+
+# the largest float64 is 1.8e308: a product with the number of bins, or the span from -1.7e308 to 1.7e308, is above it
+HUGE = [
+    ([0.0, 5e307, 1e308, 1.7e308], {"num_bins": 4}, [1, 1, 1, 1]),
+    ([-1.7e308, 0.0, 1.7e308], {"num_bins": 4}, [1, 0, 1, 1]),
+    ([-1.7e308, 0.0, 1.7e308], {"num_bins": 4, "start": -1.7e308}, [1, 0, 1, 1]),
+    ([-1.7e308, 0.0, 1.7e308], {"dt": 1e308}, [1, 1, 0, 1]),
+    ([0.0, 1.0, 2.0], {"num_bins": 4, "duration": 1.7e308}, [3, 0, 0, 0]),
+    ([1e308, 1.5e308], {"dt": 1e308, "duration": 1.7e308}, [2, 0]),
+    ([0.0, 1e-300, 1.7e308], {"num_bins": 3}, [2, 0, 1]),
+    ([0, 1, 2], {"dt": 1e308}, [3]),
+    ([0, 1, 2], {"num_bins": 3, "duration": 1e308}, [3, 0, 0]),
+]
+
+
+@pytest.mark.parametrize(("times", "options", "counts"), HUGE)
+def test_times_near_the_largest_float_do_not_overflow(times, options, counts):
+    events = {"t": np.array(times), "x": np.zeros(len(times), int)}
+    assert events_to_frames(events, (1, 1, 1), **options).flatten().tolist() == counts
+
+
+@pytest.mark.parametrize("scale", [2.0**1020, 2.0**-1000])
+@pytest.mark.parametrize("binning", [{"num_bins": 7}, {"dt": 0.1}, {"num_bins": 7, "start": 0.2, "duration": 0.5}])
+def test_a_power_of_two_as_unit_of_time_changes_no_bin(scale, binning):
+    times = np.random.default_rng(0).random(200)
+    scaled = {name: value if name == "num_bins" else value * scale for name, value in binning.items()}
+    frames, others = (
+        events_to_frames({"t": t, "x": np.zeros(200, int)}, (1, 1, 1), **options)
+        for t, options in ((times, binning), (times * scale, scaled))
+    )
+    assert frames.equal(others)
+
+
+def test_huge_times_in_bins_of_another_unit_are_refused():
+    events = {"t": np.array([-1.7e308, 1.7e308]), "x": np.zeros(2, int)}
+    with pytest.raises(ValueError, match="would make inf frames of 1 cells"):
+        events_to_frames(events, (1, 1, 1), dt=1e-300)

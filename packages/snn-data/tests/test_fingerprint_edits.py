@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import pickle
 import subprocess
 import sys
 import types
@@ -297,10 +299,12 @@ COMPLEX = torch.tensor([1 + 2j, 3 - 4j])
         (torch._neg_view(torch.ones(3)), -torch.ones(3)),
         (COMPLEX.conj(), torch.tensor([1 - 2j, 3 + 4j])),
         (COMPLEX.conj().imag, torch.tensor([-2.0, 4.0])),
-        (torch.arange(6).reshape(2, 3).T, torch.tensor([[0, 3], [1, 4], [2, 5]])),
         (torch.arange(6)[::2], torch.tensor([0, 2, 4])),
         (torch.ones(1).expand(3), torch.ones(3)),
-        (np.arange(6).reshape(2, 3).T, np.array([[0, 3], [1, 4], [2, 5]])),
+        (torch.arange(12).reshape(3, 4)[:, ::2], torch.tensor([[0, 2], [4, 6], [8, 10]])),
+        (torch.arange(3).expand(2, 3), torch.tensor([[0, 1, 2], [0, 1, 2]])),
+        (torch.ones(5, 1, 3).transpose(1, 2), torch.ones(5, 3, 1)),
+        (np.arange(6).reshape(3, 2)[::-1, :], np.array([[4, 5], [2, 3], [0, 1]])),
         (np.arange(6)[::-2], np.array([5, 3, 1])),
         (np.broadcast_to(1.0, (3,)), np.ones(3)),
     ],
@@ -308,6 +312,18 @@ COMPLEX = torch.tensor([1 + 2j, 3 - 4j])
 def test_a_view_counts_by_the_values_that_it_shows(view, plain):
     assert fingerprint(view) == fingerprint(plain)
     assert fingerprint(view) != fingerprint(plain + 1)
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_the_order_of_the_axes_in_memory_counts(order):
+    rows = torch.arange(30).reshape(2, 3, 5)
+    inverse = [order.index(axis) for axis in range(3)]
+    turned = rows.permute(order).contiguous().permute(inverse)
+    assert turned.equal(rows)
+    in_order = order == (0, 1, 2)
+    assert (fingerprint(turned) == fingerprint(rows)) is in_order
+    assert (fingerprint(turned.numpy()) == fingerprint(rows.numpy())) is in_order
+    assert fingerprint(turned) == fingerprint(turned.clone()) == fingerprint(pickle.loads(pickle.dumps(turned)))
 
 
 @pytest.mark.parametrize(

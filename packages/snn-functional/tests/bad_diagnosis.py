@@ -21,7 +21,7 @@ FINDING = {
     "remedy": "Look at it.",
 }
 SHARES = ("share", "saturated_rate", "leak", "bound", "subnormal")
-AMOUNTS = ("vanishing", "exploding", "underflow", "page_faults")
+AMOUNTS = ("vanishing", "exploding", "underflow", "page_faults", "vanished")
 
 
 class Uncopied(nn.Module):

@@ -18,6 +18,17 @@ from .diagnosed import LABELS, STEPS, batch, codes, well
 CASES = {}
 
 
+class Times(nn.Module):
+    """Input times a number."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
 def case(code, module, severity, value=None):
     """A defect: a function that gives the arguments of ``diagnose``, or of which the net is well and they differ."""
 
@@ -265,11 +276,31 @@ def one_layer_in_two_places():
     return nn.Sequential(first, neuron, second, neuron), batch(), {}
 
 
+@case("mixed_samples", "1", "warning")
+def a_softmax_over_the_samples():
+    first, *rest = well()
+    return nn.Sequential(first, nn.Softmax(0), Times(3.0), *rest), batch(), {}
+
+
 @case("vanishing_in_depth", "1", "warning")
 def weights_and_a_threshold_of_another_unit():
     net = well(output=snn.Leaky(0.8, threshold=1e-9, init_hidden=True))
     net[2].weight.data *= 1e-9
     return net, batch(), {}
+
+
+@case("vanishing_in_depth", "1", "error")
+def a_gradient_that_no_dtype_holds_beside_the_others():
+    net = well(output=snn.Leaky(0.8, threshold=1e-22, init_hidden=True))
+    net[2].weight.data *= 1e-22
+    return net, batch(), {}
+
+
+@case("vanishing_in_depth", "0", "error")
+def parameters_before_neurons_that_hardly_depend_on_them():
+    net = well()
+    net[0].bias.data.fill_(0.4)
+    return nn.Sequential(nn.Linear(4, 4), Times(1e-22), *net), batch(), {}
 
 
 @case("no_gradient", "", "error")

@@ -14,6 +14,7 @@ import snn_core as snn
 from snn_core import kernels, surrogate
 from snn_functional import dead_neurons, diagnose, firing_rate, saturated_neurons
 from snn_functional.diagnosis import Limits
+from snn_functional.diagnosis._batch import swapped
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace
 from snn_functional.probe import OutputMonitor
@@ -158,6 +159,22 @@ class Loud:
         return None
 
 
+def test_the_same_finding_in_several_layers_is_printed_once_and_names_them():
+    options = {"threshold": 0.1, "init_hidden": True}
+    net = nn.Sequential(*(snn.Leaky(0.9999, **options) for _ in range(6)))
+    diagnosis = diagnose(net, batch())
+    (text,) = {finding.message for finding in diagnosis.findings if finding.code == "slow_decay"}
+    lines = str(diagnosis).splitlines()
+    assert "info     slow_decay in '0', '1', '2', '3', '4', '5'" in lines
+    assert lines.count(f"         {text}") == 1
+    net[2].beta.fill_(0.99999)
+    lines = str(diagnose(net, batch())).splitlines()
+    place = lines.index("info     slow_decay in '0', '1', '2', '3', '4', '5'")
+    assert [line.partition(" is a time")[0].strip() for line in lines[place + 1 : place + 7]] == [
+        f"'{layer}': beta=0.99999" if layer == 2 else f"'{layer}': beta=0.9999" for layer in range(6)
+    ]
+
+
 def test_layers_say_what_runs_them_and_why_nothing_does():
     mute, loud = snn.Leaky(0.8, inhibition=True, init_hidden=True), snn.Leaky(0.8, init_hidden=True)
     net = well(mute, loud)
@@ -215,6 +232,44 @@ def test_swapped_axes_are_found_only_where_they_are():
     assert axis_codes(xs.transpose(0, 1), LABELS) == swapped
     assert axis_codes(xs, LABELS) == []
     assert axis_codes(xs[:5], LABELS) == []
+
+
+def walks():
+    return torch.randn(20, 20, 4).cumsum(0)
+
+
+def rates():
+    return (torch.rand(20, 20, 15) < torch.rand(20, 15)).float()
+
+
+def images():
+    return torch.rand(20, 4).expand(20, -1, -1)
+
+
+@pytest.mark.parametrize("make", [walks, rates, images])
+@pytest.mark.parametrize("seed", range(5))
+def test_swapped_axes_of_equal_length_are_found_where_neighbors_are_alike(make, seed):
+    torch.manual_seed(seed)
+    xs, targets = make(), torch.arange(20)
+    assert swapped(xs.transpose(0, 1), targets)
+    assert not swapped(xs, targets)
+
+
+@pytest.mark.parametrize("shape", [(20, 20, 4), (11, 5, 40), (5, 5, 60), (400, 3, 2)])
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_in_no_order_are_as_good_one_way_as_the_other(shape, seed):
+    torch.manual_seed(seed)
+    for xs in (torch.rand(shape), torch.rand(shape) < 0.1, torch.randint(0, 50, shape), torch.eye(20).unsqueeze(2)):
+        assert not swapped(xs, None)
+        assert not swapped(xs.transpose(0, 1), None)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_latencies_are_not_taken_for_swapped_axes(order):
+    torch.manual_seed(0)
+    latencies = torch.randint(0, 20, (20, 30))
+    xs = (torch.arange(20).reshape(-1, 1, 1) == latencies).double()  # each input fires once
+    assert not swapped(xs.movedim(order, 0), None)
 
 
 def test_steps_are_repeated_only_where_they_are_copies_of_an_image():

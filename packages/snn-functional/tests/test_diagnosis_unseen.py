@@ -100,7 +100,7 @@ def test_nothing_is_changed_by_a_run_that_raises(where):
         diagnose(net, 200 * (batch() > 0.5).float(), **arguments)
     same(before, everything(net))
     (note,) = error.value.__notes__
-    assert "diagnose found this before it ran the net:" in note
+    assert "diagnose found this before the error:" in note
     assert "byte_input" in note
 
 

@@ -221,3 +221,28 @@ def test_it_is_json_under_the_names_of_neurobench_and_html():
 def test_a_net_without_anything_to_count_is_refused():
     with pytest.raises(ValueError, match=r"net is a Flatten without neurons or layers .*; there is nothing"):
         energy(nn.Flatten(), torch.rand(3, 2, 4))
+
+
+@pytest.mark.parametrize("model", ["45nm", "45nm+memory"])
+def test_a_complex_layer_costs_what_the_real_layer_of_its_parts_costs(model):
+    class Complex(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(5, 3, dtype=torch.complex64)
+
+        def forward(self, x):
+            out = self.fc(torch.complex(x[:, :5], x[:, 5:]))
+            return torch.cat([out.real, out.imag], 1)
+
+    torch.manual_seed(0)
+    net, twin = Complex(), nn.Linear(10, 6)
+    real, imag = net.fc.weight.data.real, net.fc.weight.data.imag
+    twin.weight.data = torch.cat([torch.cat([real, -imag], 1), torch.cat([imag, real], 1)])
+    xs = torch.rand(7, 3, 10) * (torch.rand(7, 3, 10) < 0.6)
+    whole, parts = energy(net, xs, model=model), energy(twin, xs, model=model)
+    assert whole.samples == parts.samples
+    assert whole.ordinary == parts.ordinary
+    assert whole.metrics["SynapticOperations"] == parts.metrics["SynapticOperations"]
+    assert whole.metrics["Footprint"] == 8 * (15 + 3)  # its weights are stored once
+    for name in ("sparsity", "operations", "accesses", "energy"):
+        assert getattr(whole.layers[0], name) == getattr(parts.layers[0], name)

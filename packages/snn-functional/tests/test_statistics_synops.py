@@ -248,3 +248,56 @@ def test_energy_is_that_of_the_table():
     assert synops_energy(counted, HOROWITZ_45NM) == pytest.approx(1.36e-9)
     assert synops_energy(counted, CostModel("by hand", ac=1, mac=3)) == 1300
     assert "45 nm" in HOROWITZ_45NM.name
+
+
+def parts(x, dim):
+    return torch.cat([x.real, x.imag], dim)
+
+
+def real_twin(layer):
+    """Return the layer of real numbers that computes the parts of a complex layer's output from those of its input."""
+    if isinstance(layer, nn.Linear):
+        twin = nn.Linear(2 * layer.in_features, 2 * layer.out_features)
+    else:
+        twin = type(layer)(2 * layer.in_channels, 2 * layer.out_channels, layer.kernel_size, layer.stride, padding=1)
+    real, imag = layer.weight.data.real, layer.weight.data.imag
+    # (A + iB)(x + iy) = (Ax - By) + i(Bx + Ay)
+    twin.weight.data = torch.cat([torch.cat([real, -imag], 1), torch.cat([imag, real], 1)])
+    twin.bias.data = parts(layer.bias.data, 0)
+    return twin
+
+
+COMPLEX = {
+    "dense": (lambda: nn.Linear(5, 3, dtype=torch.complex64), (5,)),
+    "series": (lambda: nn.Conv1d(2, 3, 3, padding=1, dtype=torch.complex64), (2, 7)),
+    "image": (lambda: nn.Conv2d(2, 3, 3, stride=2, padding=1, dtype=torch.complex64), (2, 5, 7)),
+}
+NUMBERS = {
+    "numbers": lambda *shape: torch.randn(*shape, dtype=torch.complex64),
+    "real numbers": lambda *shape: torch.rand(*shape) + 0j,
+    "spikes": lambda *shape: torch.complex(*((torch.rand(2, *shape) < 0.4).float())),
+    "turned spikes": lambda *shape: 1j * (torch.rand(*shape) < 0.4),
+    "numbers on the unit circle": lambda *shape: torch.polar(torch.ones(shape), torch.rand(shape)),
+    "conjugate numbers": lambda *shape: torch.randn(*shape, dtype=torch.complex64).conj(),
+}
+
+
+@pytest.mark.parametrize("numbers", NUMBERS)
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_numbers_count_as_the_real_layer_that_computes_their_parts(name, numbers):
+    torch.manual_seed(0)
+    make, shape = COMPLEX[name]
+    layer, x = make(), NUMBERS[numbers](3, *shape)
+    layer.weight.data[0] = layer.weight.data[0].real + 0j
+    layer.weight.data[1, 0] = 0
+    twin = real_twin(layer)
+    torch.testing.assert_close(parts(layer(x), 1), twin(parts(x, 1)))
+    assert count(layer, x) == count(twin, parts(x, 1))
+
+
+def test_a_complex_product_takes_four_multiplications_and_one_with_a_real_number_two():
+    fc = nn.Linear(1, 1, bias=False, dtype=torch.complex64)
+    fc.weight.data.fill_(0.5 + 0.25j)
+    assert count(fc, torch.tensor([[0.6 + 0.8j]])) == Ops(acs=0, macs=4, dense=4)
+    assert count(fc, torch.tensor([[0.6 + 0j]])) == Ops(acs=0, macs=2, dense=4)
+    assert count(fc, torch.tensor([[1j]])) == Ops(acs=2, macs=0, dense=4)

@@ -166,3 +166,37 @@ class Named(nn.Module):
 def test_the_order_of_named_arguments_does_not_matter(function):
     xs = torch.rand(5, 2, 3)
     assert str(function(Named("mem", "input_"), xs)) == str(function(Named("input_", "mem"), xs))
+
+
+class Two(nn.Module):
+    """Two layers of neurons of different width, with states passed by the net: one neuron for both, or one for each."""
+
+    def __init__(self, shared):
+        super().__init__()
+        torch.manual_seed(0)
+        options = {"beta": 0.9, "learn_beta": True}
+        self.narrow, self.wide = nn.Linear(3, 5), nn.Linear(5, 7)
+        self.first = snn.Leaky(**options)
+        self.second = self.first if shared else snn.Leaky(**options)
+        for parameter in (*self.narrow.parameters(), *self.wide.parameters()):
+            nn.init.uniform_(parameter, -0.5, 2)
+
+    def forward(self, x):
+        spk, _ = self.first(self.narrow(x), None)
+        return self.second(self.wide(spk), None)[0]
+
+
+@pytest.mark.parametrize("lengths", [None, [11, 4]])
+def test_a_neuron_that_is_called_at_two_widths_counts_as_two_layers(lengths):
+    xs = torch.rand(11, 2, 3, generator=torch.Generator().manual_seed(1))
+    shared, apart = (summary(Two(kind), xs, lengths=lengths) for kind in (True, False))
+    assert [row.name for row in shared.layers] == ["narrow", "first", "wide", "first"]
+    assert [row.shape for row in shared.layers] == [(5,), (5,), (7,), (7,)]
+    for name in ("rate", "dead", "saturated", "synops", "constants"):
+        assert [getattr(row, name) for row in shared.layers] == [getattr(row, name) for row in apart.layers]
+    assert 0 < shared.layers[1].rate != shared.layers[3].rate > 0
+    # one parameter beta, in one row
+    assert sum(row.parameters for row in shared.layers) == shared.parameters == apart.parameters - 1
+    account, other = (snn_functional.energy(Two(kind), xs, lengths=lengths) for kind in (True, False))
+    assert (account.samples, account.parts, account.ordinary) == (other.samples, other.parts, other.ordinary)
+    assert [layer.operations for layer in account.layers] == [layer.operations for layer in other.layers]

@@ -26,8 +26,9 @@ def make_net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, 9), snn.Leaky(0.8, init_hidden=True), nn.Linear(9, 3))
 
-def make_pair():
-    return nn.LSTM(4, 3)
+class Words(nn.Module):
+    def forward(self, x):
+        return {"spk": x, "kind": "words"}
 
 def make_nothing():
     return None
@@ -53,6 +54,24 @@ def test_a_net_without_parameters_is_timed_too():
     times = bench(nn.Sequential(nn.Flatten(), snn.Leaky(0.5, init_hidden=True)), torch.rand(7, 5, 3), repeats=1)
     assert times.unrolled.kept == times.steps.kept == 0
     assert "-" in str(times).splitlines()[3].split()
+
+
+@pytest.mark.parametrize("output", [False, True])
+def test_a_net_that_returns_its_states_is_timed_with_the_gradients_of_all_of_them(output):
+    net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True, output=output))
+    gradients = []
+    net[0].weight.register_hook(gradients.append)
+    times = bench(net, torch.rand(7, 5, 3), repeats=1)
+    assert min(times.steps.training, times.unrolled.training) > 0
+    assert all(torch.allclose(gradient, gradients[0]) for gradient in gradients)  # of the loop and of unroll
+    alone = net(torch.ones(5, 3))
+    assert isinstance(alone, tuple) == output
+
+
+def test_a_net_may_return_any_structure_of_tensors():
+    times = bench(nn.LSTM(3, 2), torch.rand(7, 5, 3), repeats=1)  # out, (h, c)
+    assert times.unrolled.kept > 0
+    assert times.unrolled.training > 0
 
 
 def test_the_net_is_left_at_rest_without_gradients_and_the_threads_as_they_were():
@@ -134,7 +153,7 @@ def test_a_function_without_a_signature_ends_with_code_2(capsys):
     [
         ("make_nothing", "3,2,4", "make_nothing returns a NoneType; it must return a torch.nn.Module"),
         ("make_net", "3,2,5", "the net does not run over (3, 2, 5): RuntimeError"),
-        ("make_pair", "3,2,4", "the net returns a tuple; to time it, let it return one tensor"),
+        ("Words", "3,2,4", "unroll stacks the tensors that a net returns, but this net returns a str"),
         ("make_net", f"3,2,{2**31 - 1}", "more than the"),
     ],
 )

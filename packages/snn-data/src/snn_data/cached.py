@@ -17,7 +17,7 @@ from snn_data.sample_file import read_sample, write_sample
 
 __all__ = ["CachedDataset", "cached"]
 
-FORMAT = "1"
+FORMAT = "2"  # 1 took samples for the same whose axes are in another order in memory
 
 
 @dataclass(eq=False, repr=False)

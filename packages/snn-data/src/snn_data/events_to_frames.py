@@ -14,6 +14,7 @@ __all__ = ["events_to_frames"]
 
 # More cells than this mean a dt in the wrong unit, not a long recording.
 MAX_CELLS = 2**31
+_LARGE = 2.0**990  # twice this number, times 2**31 bins, is a float64
 
 
 def events_to_frames(
@@ -82,6 +83,11 @@ def events_to_frames(
         value if value is None else int(value) if t.dtype.kind == "i" and value == int(value) else float(value)
         for value in (start, duration)
     )
+    scale: float = 1
+    if t.dtype.kind == "f" and max(np.abs(t).max(initial=0), abs(start or 0), duration or 0) > _LARGE:
+        scale = _LARGE  # a power of two, so that the division is exact
+        t = t / scale
+        start, duration = (value if value is None else value / scale for value in (start, duration))
     shape = _frame_shape(sensor_size, has_y="y" in fields)
     pixels = int(np.prod(shape))
     if num_bins is not None and num_bins * pixels > MAX_CELLS:
@@ -96,14 +102,15 @@ def events_to_frames(
         t, cell = t[kept], cell[kept]
     span = duration if duration is not None else (t.max().item() - first if t.size else 0)
     if dt is not None:
-        widths = span / float(dt)  # too many for any integer, perhaps
+        width = dt if scale == 1 else dt / scale
+        widths = span / float(width) if width else math.inf  # too many for any integer, perhaps
         steps = np.ceil(widths) if duration is not None else np.floor(widths) + 1
         if steps > MAX_CELLS / pixels:
             raise ValueError(
                 f"events_to_frames would make {steps:.16g} frames of {pixels} cells: dt={dt} is in the unit of the "
-                f"events' times, which span {span}"
+                f"events' times, which span {span * scale}"
             )
-        step, steps = _by_width(t - first, dt, duration)
+        step, steps = _by_width(t - first, width, duration)
     else:
         assert num_bins is not None
         steps = int(num_bins)
@@ -187,7 +194,7 @@ def _by_width(t: np.ndarray, dt: float, duration: float | None) -> tuple[np.ndar
 
 def _floored(t: np.ndarray, dt: float) -> np.ndarray:
     """Return the k with k dt <= t < (k + 1) dt, computed with products of the numbers' own type."""
-    if t.dtype.kind == "i" and float(dt).is_integer():
+    if t.dtype.kind == "i" and float(dt).is_integer() and dt < 2**63:
         return t // int(dt)
     step = np.floor(t / dt).astype(np.int64)
     step += t >= (step + 1) * dt

@@ -45,9 +45,10 @@ def fingerprint(value: object) -> str:
 
     A function is its compiled code, defaults, closure, and the globals it names, followed through every function, class
     and module that is not installed; what is installed counts by its version. An instance is its class and its state,
-    a class its attributes, bases and metaclass. Annotations count by their text. Comments, line numbers and the names
-    of files and modules do not count. What a function reads from files, or reaches by names that it computes, is not
-    seen.
+    a class its attributes, bases and metaclass. An array or tensor is its type, dtype, shape, values and the order of
+    its axes in memory, which decides how a sum is rounded and what ``ravel(order="K")`` returns. Annotations count by
+    their text. Comments, line numbers and the names of files and modules do not count. What a function reads from
+    files, or reaches by names that it computes, is not seen.
 
     Args:
         value: Numbers, texts, containers, arrays, tensors, functions, classes, modules of ``torch.nn``, instances.
@@ -156,12 +157,14 @@ class _Walk:
             raise TypeError(f"fingerprint reads strided tensors, got one {form}: pass it as a dense one")
         plain = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
         self.note("tensor", type(value).__name__, plain.dtype, list(plain.shape), value.requires_grad)
+        self.note(*_axes_in_memory(value.shape, value.stride()))
         self.note(plain.flatten().view(torch.uint8).numpy().tobytes())
         if type(value) is not Tensor or vars(value):
             self.add((type(value), vars(value)))
 
     def add_array(self, value: np.ndarray | np.generic) -> None:
         data = np.ascontiguousarray(value)
+        self.note(*_axes_in_memory(value.shape, value.strides))
         if data.dtype.hasobject:
             self.add((type(value), repr(data.dtype), value.shape, data.ravel().tolist()))
             return
@@ -272,6 +275,16 @@ class _Walk:
             raise TypeError(f"fingerprint cannot read the content of {module}.{name}, a {type(value).__name__}")
         self.note(module, name, version_of(module))
         self.add(wrapped)
+
+
+def _axes_in_memory(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """Return the axes from the one with the largest steps in memory to the one with the smallest.
+
+    Axes that take no steps, of one element or of copies, are left out. So are all axes if they are in order.
+    """
+    axes = [axis for axis, size in enumerate(shape) if size > 1 and strides[axis]]
+    ordered = sorted(axes, key=lambda axis: -abs(strides[axis]))
+    return [] if ordered == axes else ordered
 
 
 def _home(value: Any) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile
+from torch.utils._pytree import tree_leaves, tree_map
 
 import snn
 from snn_core.neuron.constant import is_whole
@@ -103,8 +104,8 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
         The times, the memory, and the operations that take the time.
 
     Raises:
-        ValueError: If ``repeats`` is less than 1, or the net does not return one tensor.
-        TypeError: If ``repeats`` is not a whole number.
+        ValueError: If ``repeats`` is less than 1.
+        TypeError: If ``repeats`` is not a whole number, or the net returns anything but tensors.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(7, 5), snn.Leaky(beta=0.9, init_hidden=True))
@@ -117,9 +118,7 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
     ways: dict[str, Callable[[], Any]] = {"steps": lambda: _loop(net, xs), "unrolled": lambda: snn.unroll(net, xs)}
-    out, how = snn.unroll(net, xs, explain=True)
-    if not isinstance(out, Tensor):
-        raise ValueError(f"the net returns a {type(out).__name__}; to time it, let it return one tensor")
+    _, how = snn.unroll(net, xs, explain=True)
     timings = {name: _timed(net, way, xs.device, repeats) for name, way in ways.items()}
     places = _places(ways["unrolled"])
     net.zero_grad()
@@ -127,9 +126,9 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
     return Bench(**timings, places=places, schedule=str(how), threads=torch.get_num_threads())
 
 
-def _loop(net: nn.Module, xs: Tensor) -> Tensor:
+def _loop(net: nn.Module, xs: Tensor) -> Any:
     snn.utils.reset(net)
-    return torch.stack([net(x) for x in xs])
+    return tree_map(lambda *steps: torch.stack(steps), *[net(x) for x in xs])
 
 
 def _timed(net: nn.Module, way: Callable[[], Any], device: torch.device, repeats: int) -> Timing:
@@ -150,9 +149,9 @@ def _median(call: Callable[[], Any], device: torch.device, repeats: int) -> floa
 
 
 def _trained(way: Callable[[], Any]) -> None:
-    out = way()
-    if out.requires_grad:
-        out.sum().backward()
+    sums = [leaf.sum() for leaf in tree_leaves(way()) if leaf.requires_grad]
+    if sums:
+        torch.autograd.backward(sums, [torch.ones_like(total) for total in sums])
 
 
 def _kept(net: nn.Module, way: Callable[[], Any]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import is_dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -70,8 +71,11 @@ class Folding:
             ValueError: If it does not have one row per sample, while samples have different lengths.
         """
         if not isinstance(out, Tensor):
+            name = type(out).__name__
+            known = f", or call torch.export.register_dataclass({name})" if is_dataclass(out) else ""
             raise TypeError(
-                f"unroll stacks the tensors that a net returns, but this net returns a {type(out).__name__}"
+                f"unroll stacks the tensors that a net returns, but this net returns a {name}; return tensors, alone "
+                f"or in a tuple, list, dict or NamedTuple{known}"
             )
         if self.order is not None and out.shape[:1] != (rows,):
             raise ValueError(

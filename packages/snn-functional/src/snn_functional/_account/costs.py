@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import torch
@@ -12,7 +11,7 @@ from snn_core import program
 from snn_core.neuron.recurrence import OneToOne
 from snn_functional._account.meter import Tally
 from snn_functional.statistics import CostModel
-from snn_functional.statistics.synops import weight_of
+from snn_functional.statistics.synops import real_parts, weight_of
 
 _MULTIPLY = ("mul", "square")
 _FREE = ("number",)  # turns a condition into 1 or 0, which it already is
@@ -39,12 +38,11 @@ class Costs:
             "states": 2 * fields * self.updates,  # read and written in every step
             "activations": activations + tally.outputs_used if tally.is_neuron else activations,
         }
-        outputs = math.prod(tally.shape or ())  # of one sample in one step
         weights = [weight_of(tally.module), bias] if tally.is_counted else []
         self._sizes = {
-            "weights": sum(part.numel() for part in weights if part is not None),
-            "states": fields * outputs,
-            "activations": outputs,
+            "weights": sum(real_parts(part).numel() for part in weights if part is not None),
+            "states": fields * tally.size,
+            "activations": tally.size,
         }
 
     def energy(self, model: CostModel) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from snn_functional._account.summary import neurobench
 from snn_functional._table import Row, Table, count, share
 from snn_functional.statistics import CostModel
 from snn_functional.statistics.energy import MODELS
-from snn_functional.statistics.synops import weight_of
+from snn_functional.statistics.synops import real_parts, weight_of
 
 Numbers = dict[str, float]
 
@@ -234,7 +234,7 @@ def _layer(tally: Tally, costs: Costs, model: CostModel) -> Layer:
 def _metrics(net: nn.Module, tallies: list[Tally]) -> dict[str, Any]:
     neurons = [tally for tally in tallies if tally.spikes is not None]
     numbers, used = (sum(float(getattr(t, name).sum()) for t in neurons) for name in ("outputs", "outputs_used"))
-    weights = [weight_of(tally.module) for tally in tallies if tally.is_counted]
+    weights = [real_parts(weight_of(tally.module)) for tally in tallies if tally.is_counted]
     size, zeros = sum(w.numel() for w in weights), sum(int((w == 0).sum()) for w in weights)
     return {
         "Footprint": sum(t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers())),

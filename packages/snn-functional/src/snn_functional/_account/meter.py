@@ -23,7 +23,7 @@ from snn_functional._recording import check_sequence
 from snn_functional._replica import check_net, replica
 from snn_functional._steps import checked_lengths
 from snn_functional.probe._hook import input_of
-from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind
+from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind, real_parts
 
 Lengths = Tensor | Sequence[int] | None
 _NUMBERS: Any = {"dtype": torch.float64, "device": "cpu"}
@@ -39,8 +39,9 @@ class Tally:
         self.is_neuron: bool = isinstance(module, Firing)
         self.taken: Tensor | None = None  # the last call's input
         self.shape: tuple[int, ...] | None = None  # of its output for one sample in one step
+        self.size: int = 0  # real numbers in it
         self.acs, self.macs, self.dense = torch.zeros(3, batch, **_NUMBERS)
-        self.inputs, self.inputs_used = torch.zeros(2, batch, **_NUMBERS)  # numbers, and those that are not 0
+        self.inputs, self.inputs_used = torch.zeros(2, batch, **_NUMBERS)  # real numbers, and those that are not 0
         self.outputs, self.outputs_used = torch.zeros(2, batch, **_NUMBERS)
         self.spikes: Tensor | None = None  # of each neuron, over all steps and samples
         self.rows: int = 0  # steps of all samples
@@ -60,14 +61,14 @@ class Tally:
                     f"{_shape_of(tensor)} in a step of {len(samples)} samples; its operations can be assigned to "
                     "samples only if axis 0 holds the samples: reshape after it, and keep that axis"
                 )
-        x = x.detach()
+        x, self.size = x.detach(), real_parts(first).shape[1:].numel()
         if self.is_counted:
             products = Products(self.path, self.module, x)
             self.acs.index_add_(0, samples, products.acs.cpu())
             self.macs.index_add_(0, samples, products.macs.cpu())
             self.dense.index_add_(0, samples, torch.full(samples.shape, products.dense, **_NUMBERS))
         for tensor, numbers, used in ((x, self.inputs, self.inputs_used), (first, self.outputs, self.outputs_used)):
-            marks = tensor.ne(0).flatten(1)
+            marks = real_parts(tensor).ne(0).flatten(1)
             numbers.index_add_(0, samples, torch.full(samples.shape, marks.shape[1], **_NUMBERS))
             used.index_add_(0, samples, marks.sum(1).double().cpu())
         if self.is_neuron and "spk" in self.module.output_names:
@@ -79,7 +80,8 @@ class Meter:
     """A run of a copy of a net by ``unroll``, from rest, without gradients; the net itself does not change.
 
     ``tallies`` has one for each layer, neuron and other module that computes, in the order in which they were first
-    called; ``uncounted`` names the modules with parameters whose operations no tally counts.
+    called, and one for each width of a neuron that is called at several; ``uncounted`` names the modules with
+    parameters whose operations no tally counts.
     """
 
     def __init__(self, by: str, net: nn.Module, xs: Tensor, lengths: Lengths) -> None:
@@ -91,7 +93,7 @@ class Meter:
         self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number
         # the samples that the rows of each step belong to, while all samples run
         self.samples: Tensor = torch.arange(self.batch, device="cpu").expand(self._folding.steps, -1)
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[Any, Tally] = {}
         with RandomStates(), torch.inference_mode(False), torch.no_grad():
             twin = replica(net, by)
             modules = _modules(twin)
@@ -115,24 +117,26 @@ class Meter:
             nonlocal samples
             samples = next(running)
 
-        def before(path: str, module: nn.Module, args: Any) -> None:
-            self.tally(path, module)
+        def before(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+            self.tally(path, module, input_of(module, args, kwargs))
 
         def after(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-            self.tally(path, module).add(input_of(module, args, kwargs), out, samples)
+            x = input_of(module, args, kwargs)
+            self.tally(path, module, x).add(x, out, samples)
 
         net.register_forward_pre_hook(begin)
         for module, path in modules.items():
-            module.register_forward_pre_hook(partial(before, path))
+            module.register_forward_pre_hook(partial(before, path), with_kwargs=True)
             module.register_forward_hook(partial(after, path), with_kwargs=True)
         unroll(net, xs, lengths=lengths, schedule="steps")
         unhook(net)
 
-    def tally(self, path: str, module: nn.Module) -> Tally:
-        """Return the tally of a module; the first call makes it."""
-        if path not in self._tallies:
-            self._tallies[path] = Tally(path, module, self.batch)
-        return self._tallies[path]
+    def tally(self, path: str, module: nn.Module, x: Any) -> Tally:
+        """Return the tally of a module, and of a neuron for input of this width; the first call makes it."""
+        width = x.shape[1:] if isinstance(module, Firing) and isinstance(x, Tensor) else None
+        if (path, width) not in self._tallies:
+            self._tallies[path, width] = Tally(path, module, self.batch)
+        return self._tallies[path, width]
 
 
 class _Watch(Watch):
@@ -147,7 +151,7 @@ class _Watch(Watch):
 
     def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
         if module in self._modules and isinstance(step.compute, Whole | Product):
-            tally = self._meter.tally(self._modules[module], module)
+            tally = self._meter.tally(self._modules[module], module, args[0])
             tally.add(args[0], out, folding.fold(self._meter.samples[: folding.steps]))
 
 

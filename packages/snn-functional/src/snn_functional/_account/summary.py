@@ -97,7 +97,8 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
         lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
 
     Returns:
-        One row for each module that computes, in the order in which they are called: type, output of one sample in one
+        One row for each module that computes, in the order in which they are called, and for each width of a neuron
+        that is called at several, the first of them with its parameters. A row has type, output of one sample in one
         step, parameters, constants, firing rate in spikes per step, shares of dead and of saturated neurons (those that
         fire in 19 of 20 steps), synaptic operations of a sample by the rules of
         :class:`~snn_functional.statistics.SynopsMonitor`, and the kernel by ``snn.backends.explain``. It prints as a
@@ -126,7 +127,7 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
     how = explain(net, xs.detach())
     runs = {layer.path: layer.how for layer in how.layers}
     owners = _owners(net, {tally.path for tally in meter.tallies})
-    layers = tuple(_layer(tally, owners[tally.path], runs.get(tally.path)) for tally in meter.tallies)
+    layers = tuple(_layer(tally, owners.pop(tally.path, 0), runs.get(tally.path)) for tally in meter.tallies)
     sizes = [(p.numel(), p.requires_grad) for p in net.parameters()]
     return Summary(
         layers,

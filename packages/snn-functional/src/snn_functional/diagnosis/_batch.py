@@ -10,6 +10,9 @@ from torch import Tensor
 from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis.finding import Finding
 
+_ALIKE = 0.75  # differences of neighbors along one axis, relative to the other
+_UNORDERED = 0.9  # differences of neighbors, relative to those of elements half an axis apart
+_ENOUGH = 1000  # differences, so that the means of random numbers agree within a few per cent
 _BYTES = 128  # counts of events are whole numbers as well, but rarely so large
 
 
@@ -38,7 +41,7 @@ def inputs(evidence: Evidence) -> Iterator[Finding]:
 
 
 def axes(evidence: Evidence) -> Iterator[Finding]:
-    """Report targets whose number is the length of axis 0, or samples that are all the same while the steps differ.
+    """Report targets whose number is the length of axis 0, or samples that are alike while the steps differ.
 
     The check sees nothing but the batch, and random spikes look the same with their axes in either order.
     """
@@ -65,10 +68,26 @@ def repeated(evidence: Evidence) -> Iterator[Finding]:
 def swapped(batch: Tensor, targets: object) -> str:
     """Return the reason why time and batch look swapped, or an empty string if they do not."""
     steps, samples = batch.shape[:2]
-    if steps == samples:
-        return ""
-    if isinstance(targets, Tensor) and targets.dim() == 1 and len(targets) != samples and len(targets) == steps:
-        return f"there are {len(targets)} targets, which is the length of axis 0, while that of axis 1 is {samples}"
+    is_one_for_each = isinstance(targets, Tensor) and targets.dim() == 1 and len(targets) == steps
+    if is_one_for_each and steps != samples:
+        return f"there are {steps} targets, which is the length of axis 0, while that of axis 1 is {samples}"
     if samples > 1 and bool((batch == batch[:, :1]).all()) and not bool((batch == batch[:1]).all()):
         return f"all {samples} samples along axis 1 are the same, and the {steps} steps along axis 0 differ"
+    if _as_if_swapped(batch.double()):
+        return (
+            f"neighbors among the {samples} samples along axis 1 are more alike than among the {steps} steps along "
+            "axis 0, which are in no order"
+        )
     return ""
+
+
+def _as_if_swapped(xs: Tensor) -> bool:
+    """Return True if neighbors along axis 1 are alike, as steps of an image or a recording are, and along 0 are not.
+
+    Samples of different things are in no order: along their axis, neighbors differ as much as others do.
+    """
+    half = len(xs) // 2
+    steps, far, samples = (xs[1:] - xs[:-1]).abs(), (xs[half:] - xs[: len(xs) - half]).abs(), xs.diff(dim=1).abs()
+    if half < 2 or int((steps != 0).sum()) < _ENOUGH:
+        return False
+    return float(samples.mean()) < _ALIKE * float(steps.mean()) and float(steps.mean()) > _UNORDERED * float(far.mean())

@@ -32,6 +32,7 @@ class Evidence:
     uses: dict[str, Use] = field(default_factory=dict)  # other modules with parameters
     loss: Tensor = field(init=False)
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # of parameters, by name
+    mixed: tuple[str, str] | None = None  # the module that mixes samples, and what was seen
     faults: int | None = None  # page faults of a step of training, if they were measured
 
     def reported(self, *codes: str, module: str | None = None) -> bool:

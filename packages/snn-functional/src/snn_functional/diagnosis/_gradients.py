@@ -79,6 +79,8 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
         result = trace.norms()
         if result is None or len(result) < 2 or not any(result) or not trace.stepwise:
             continue
+        if evidence.reported("vanishing_in_depth", module=trace.path):
+            continue  # hardly any gradient enters the layer at all
         largest = max(result)
         last = next(norm for norm in reversed(result) if norm)
         if result[0] < evidence.limits.vanishing * largest:
@@ -101,14 +103,31 @@ def gradient_in_time(evidence: Evidence) -> Iterator[Finding]:
 
 
 def gradient_in_depth(evidence: Evidence) -> Iterator[Finding]:
-    """Report layers whose membranes have a gradient so small that it is lost in rounding beside another layer's."""
-    sizes = {trace.path: hypot(*steps) for trace in evidence.traces() if (steps := trace.norms())}
-    largest = max(sizes.values(), default=0.0)
+    """Report layers with a gradient so small that it is lost in rounding beside another layer's.
+
+    The gradient is that of the membranes, and that of the parameters if no layer of neurons explains it.
+    """
+    membranes = {trace.path: hypot(*steps) for trace in evidence.traces() if (steps := trace.norms())}
+    parameters = {
+        path: hypot(*(float(gradient.double().norm()) for gradient in gradients.values() if gradient is not None))
+        for path, gradients in evidence.gradients_by_module().items()
+    }
+    findings = _small(evidence, membranes, "membranes")
+    if not findings and not evidence.reported(*SILENT):
+        findings = _small(evidence, parameters, "parameters")
+    yield from findings
+
+
+def _small(evidence: Evidence, sizes: dict[str, float], what: str) -> list[Finding]:
+    largest, findings = max(sizes.values(), default=0.0), []
     for path, size in sizes.items():
-        if 0 < size < evidence.limits.vanishing * largest and not evidence.cannot_fire(path):
-            message = f"The gradient of the membranes is {size:.1e}, and that of another layer is {largest:.1e}."
+        share = size / largest if largest else 1.0
+        if 0 < share < evidence.limits.vanishing and not evidence.cannot_fire(path):
+            severity = "error" if share < evidence.limits.vanished else "warning"
+            message = f"The gradient of the {what} is {size:.1e}, and that of another layer is {largest:.1e}."
             remedy = "Use a surrogate with a higher peak or a heavier tail, fewer layers, or skip connections."
-            yield Finding("vanishing_in_depth", "warning", path, size / largest, message, remedy)
+            findings.append(Finding("vanishing_in_depth", severity, path, share, message, remedy))
+    return findings
 
 
 def gradient_of_parameters(evidence: Evidence) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from snn_functional.diagnosis._gradients import (
     take,
 )
 from snn_functional.diagnosis._loop import loops, states
+from snn_functional.diagnosis._mixing import mixed, mixing
 from snn_functional.diagnosis._page_faults import may_cost, of_a_step, page_faults
 from snn_functional.diagnosis._parameters import untrained, weights
 from snn_functional.diagnosis._record import Record, Trace
@@ -41,13 +42,14 @@ from snn_functional.statistics import dead_neurons, firing_rate, saturated_neuro
 _BEFORE: tuple[Check, ...] = (inputs, weights, axes, repeated, states, untrained)
 _AFTER: tuple[Check, ...] = (
     loops,
+    mixing,
     finite,
     decays,
     bounds,
     activity,
     surrogates,
-    gradient_in_time,
     gradient_in_depth,
+    gradient_in_time,
     gradient_of_parameters,
     subnormals,
     page_faults,
@@ -125,11 +127,13 @@ def _run(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, Tensor], An
     record = Record(net)
     evidence.neurons, evidence.uses = record.neurons, record.uses
     try:
+        evidence.mixed = mixed(evidence, run)
         with record.watching():
             evidence.loss = _loss(run(net, evidence.batch.clone()), evidence, loss_fn)
     except Exception as error:
-        if evidence.findings:
-            error.add_note("\n".join(["diagnose found this before it ran the net:", *map(str, evidence.findings)]))
+        findings = [*evidence.findings, *mixing(evidence)]
+        if findings:
+            error.add_note("\n".join(["diagnose found this before the error:", *map(str, findings)]))
         raise
     take(evidence, net)
     if may_cost(evidence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snn_core.backends.target import Issue
@@ -52,5 +53,16 @@ class Finding(Issue):
         return {name: getattr(self, name) for name in ("code", "severity", "module", "value", "message", "remedy")}
 
     def __str__(self) -> str:
-        head = f"{self.severity:<8} {self.code} in {repr(self.where) if self.where else 'the net'}"
-        return "\n".join([head, *(f"{'':9}{text}" for text in (self.message, f"-> {self.remedy}"))])
+        return described([self])
+
+
+def described(findings: Sequence[Finding]) -> str:
+    """Return the text of findings of one kind and one remedy, which name the layers that they are in."""
+    first, places = findings[0], [repr(finding.where) if finding.where else "the net" for finding in findings]
+    texts = [finding.message for finding in findings]
+    if len(set(texts)) == 1:
+        texts = texts[:1]
+    else:
+        texts = [f"{place}: {text}" for place, text in zip(places, texts, strict=True)]
+    head = f"{first.severity:<8} {first.code} in {', '.join(places)}"
+    return "\n".join([head, *(f"{'':9}{text}" for text in (*texts, f"-> {first.remedy}"))])

@@ -13,8 +13,8 @@ from snn_functional._numbers import finite, share
 class Limits:
     """The limits beyond which a diagnosis reports its measurements.
 
-    Two of them are the machine epsilon of float32, 2**-23: a number that is smaller is lost in rounding beside 1. The
-    others are judgments: change them if they do not fit your net.
+    Two of them are the machine epsilon of float32, 2**-23: a number that is smaller is lost in rounding beside 1. One
+    is that of float64. The others are judgments: change them if they do not fit your net.
 
     Args:
         share: Share of a layer's neurons, in [0, 1], from which dead or saturated neurons, or neurons out of reach of
@@ -34,6 +34,8 @@ class Limits:
             others.
         page_faults: Number of minor page faults of a training step from which they are reported. They are measured only
             if the neurons' input fills as many pages of 4 KiB: 10,000 are 40 MiB and some 10 ms.
+        vanished: Gradient of a layer, relative to the largest of all layers, below which it is an error, and not a
+            warning, that it vanishes. The default is the machine epsilon of float64, 2**-52.
 
     Raises:
         TypeError: If a limit is not a number.
@@ -57,6 +59,7 @@ class Limits:
     bound: float = 1e-3
     subnormal: float = 0.01
     page_faults: float = 1e4
+    vanished: float = torch.finfo(torch.float64).eps
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):

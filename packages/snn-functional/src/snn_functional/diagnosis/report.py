@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from snn_core.backends.target import SEVERITIES
 from snn_functional._table import aligned, share
-from snn_functional.diagnosis.finding import Finding
+from snn_functional.diagnosis.finding import Finding, described
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Layer:
 @dataclass(frozen=True)
 class Diagnosis:
     """The result of :func:`~snn_functional.diagnose`. Printed, it is a table of the layers and the list of findings.
+
+    Findings of one kind with the same remedy are printed as one, which names their layers.
 
     Args:
         findings: Findings, beginning with the worst.
@@ -97,10 +100,13 @@ class Diagnosis:
         }
 
     def __str__(self) -> str:
-        lines = [line for finding in self.findings for line in str(finding).splitlines()]
+        groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+        for finding in self.findings:
+            groups[finding.severity, finding.code, finding.remedy].append(finding)
         counts = {kind: sum(finding.severity == kind for finding in self.findings) for kind in SEVERITIES}
         named = [f"{n} {kind}{'s' if n > 1 and kind != 'info' else ''}" for kind, n in counts.items() if n]
-        return "\n".join([*self._table(), *self._fused(), *lines, ", ".join(named) or "nothing wrong was found"])
+        texts = map(described, groups.values())
+        return "\n".join([*self._table(), *self._fused(), *texts, ", ".join(named) or "nothing wrong was found"])
 
     def _table(self) -> list[str]:
         if not self.layers:

@@ -86,6 +86,8 @@ class SynopsMonitor(BaseMonitor):
       for graded spikes. So a batch costs as much as its samples cost one by one.
     - In a convolution an input counts once for each output position that it reaches, so that there are fewer at the
       edge; padded zeros count only in ``dense``.
+    - A complex number counts as two real ones, its real and its imaginary part: a complex weight other than 0 takes
+      four multiply-accumulates for a complex input, and two for an input that has one part.
     - Biases, the neurons' own updates and memory accesses are not synaptic operations.
 
     A record is the :class:`SynapticOperations` of one call; :attr:`count` is their sum.
@@ -105,7 +107,8 @@ class SynopsMonitor(BaseMonitor):
         SynapticOperations(acs=4, macs=0, dense=6)
 
     Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems
-    (2025), synaptic operations.
+    (2025), synaptic operations; Trabelsi et al., Deep complex networks (2018), section 3.2, for a complex product as a
+    product of real matrices.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -190,14 +193,24 @@ class Products:
         weight = weight_of(layer)
         if x.dim() < (2 if isinstance(layer, nn.Linear | OneToOne) else weight.dim()):
             x = x.unsqueeze(0)
-        shape, used = x.shape[1:], x != 0
-        fan_out = _fan_out(layer, shape, weight != 0).expand(shape)
-        effective = used.flatten(1).double() @ fan_out.flatten()
-        graded = ((x.abs() != used) if x.dtype != torch.bool else torch.zeros_like(used)).flatten(1).any(1)
+        shape, numbers, weights = x.shape[1:], real_parts(x), real_parts(weight)
+        used = numbers != 0
+        fan_out = _fan_out(layer, shape, (weights != 0).sum(-1)).expand(shape)
+        effective = used.sum(-1).flatten(1).double() @ fan_out.flatten()
+        graded = ((numbers.abs() != used) if x.dtype != torch.bool else torch.zeros_like(used)).flatten(1).any(1)
         self.samples: int = len(x)
         self.acs: Tensor = effective.masked_fill(graded, 0)
         self.macs: Tensor = effective.masked_fill(~graded, 0)
-        self.dense: int = round(float(_fan_out(layer, shape, torch.ones_like(weight)).expand(shape).sum()))
+        dense = _fan_out(layer, shape, torch.ones_like(weights).sum(-1)).expand(shape).sum()
+        self.dense: int = round(float(dense)) * numbers.shape[-1]
+
+
+def real_parts(x: Tensor) -> Tensor:
+    """Return a tensor with the parts of each number on a last axis, of length 2 for complex numbers and 1 for others.
+
+    In the product of complex numbers each part of one is multiplied by each part of the other.
+    """
+    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x.unsqueeze(-1)
 
 
 def weight_of(layer: Any) -> Tensor:
@@ -206,7 +219,7 @@ def weight_of(layer: Any) -> Tensor:
 
 
 def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
-    """Return the number of products in which each input of one sample takes part, ``shape``, given the weights."""
+    """Return the number of products in which each input of one sample takes part, ``shape``, given those by weight."""
     used = weight.double()
     if isinstance(layer, nn.Linear):
         return used.sum(0)

@@ -1,0 +1,121 @@
+"""A check of samples: does the output of one depend on another of the same batch?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_leaves
+
+from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.sequence.random_states import RandomStates
+from snn_core.utils import reset
+from snn_functional._replica import replica
+from snn_functional.diagnosis._evidence import Evidence
+from snn_functional.diagnosis.finding import Finding
+
+_ROUNDING = 1e-5  # of the norm of what is compared
+_REMEDY = (
+    "Axis 0 of what a layer gets in a step is the samples: nn.Flatten() and nn.Softmax(-1) keep them apart, "
+    "nn.Flatten(0) and nn.Softmax(0) do not; nn.MultiheadAttention takes them there with batch_first=True."
+)
+
+Run = Callable[[nn.Module, Tensor], Any]
+Numbers = list[tuple[float, float]]  # of each tensor with an axis of samples
+
+
+def mixing(evidence: Evidence) -> Iterator[Finding]:
+    """Report the module in which samples affect each other, or after which they have no axis."""
+    if evidence.mixed and not evidence.reported("nested_loop"):
+        path, message = evidence.mixed
+        yield Finding("mixed_samples", "warning", path, None, message, _REMEDY)
+
+
+def mixed(evidence: Evidence, run: Run) -> tuple[str, str] | None:
+    """Run copies of a net over its batch, and over the same with one sample set to 0: the others must not change.
+
+    Normalizations by the statistics of a batch mix its samples on purpose while they train, so they run in eval mode. A
+    net with modules that take whole sequences is not examined, nor one that draws other random numbers the second time.
+
+    Returns:
+        The path of the first module that mixes samples, and what was seen; None if nothing was.
+    """
+    batch, whole = evidence.batch, any(isinstance(module, WholeSequence) for module in evidence.net.modules())
+    steps, samples = batch.shape[:2]
+    if samples < 2 or whole or evidence.reported("swapped_axes", "zero_input"):
+        return None
+    sample = int((batch != 0).reshape(steps, samples, -1).sum((0, 2)).argmax())
+    silenced = batch.clone()
+    silenced[:, sample] = 0
+    first, second = (_Calls(steps, samples, sample) for _ in range(2))
+    out, drawn = first.of(evidence.net, run, batch)
+    again, drawn_again = second.of(evidence.net, run, silenced)
+    if drawn != drawn_again:
+        return None
+    if not out and not evidence.own_loop:
+        return first.lost or "", f"Its output has no axis of {samples} samples."
+    pairs = zip(first.seen, second.seen, strict=False)
+    module, before, after = next(((module, a, b) for (module, a), (_, b) in pairs if a != b), (evidence.net, [], []))
+    if out == again and not type(module).__module__.startswith("torch.nn."):
+        return None  # a user's module may have transposed its tensors: the axis of this length is not the samples
+    if not any(abs(a[0] - b[0]) > _ROUNDING * max(a[1], b[1]) for a, b in zip(before, after, strict=False)):
+        return None  # a difference from rounding may grow into spikes
+    message = f"With sample {sample} set to 0, its output for other samples changes: it mixes the samples of a batch."
+    return first.paths[module], message
+
+
+class _Calls:
+    """The calls of the modules of a net in a run, as a projection and the norm of the rows of all samples but one.
+
+    ``seen`` names the module that computed them: the called one for an output, the calling one for an input.
+    """
+
+    def __init__(self, steps: int, samples: int, without: int) -> None:
+        self.seen: list[tuple[nn.Module, Numbers]] = []
+        self.paths: dict[nn.Module, str] = {}
+        self.lost: str | None = None  # the first module whose output has no axis of samples, although its input has one
+        self._shape = (steps, samples)
+        self._others = [sample for sample in range(samples) if sample != without]
+        self._running: list[tuple[nn.Module, bool]] = []
+
+    def of(self, net: nn.Module, run: Run, xs: Tensor) -> tuple[Numbers, list[list[int]]]:
+        """Run a copy of a net; return the numbers of its output, and the states of torch's generators after it."""
+        twin = replica(net, "diagnose")
+        reset(twin)
+        for path, module in twin.named_modules():
+            self.paths[module] = path
+            if isinstance(module, _BatchNorm):
+                module.eval()
+            module.register_forward_pre_hook(self._before, with_kwargs=True)
+            module.register_forward_hook(self._after)
+        with RandomStates(), torch.no_grad():
+            out = run(twin, xs.clone())
+            states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
+        return self._numbers(out), [state.tolist() for state in states]
+
+    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        numbers = self._numbers((args, kwargs))
+        if self._running:
+            self.seen.append((self._running[-1][0], numbers))
+        self._running.append((module, bool(numbers)))
+
+    def _after(self, module: nn.Module, args: Any, out: Any) -> None:
+        _, had_samples = self._running.pop()
+        numbers = self._numbers(out)
+        self.seen.append((module, numbers))
+        if self.lost is None and had_samples and not numbers:
+            self.lost = self.paths[module]
+
+    def _numbers(self, values: Any) -> Numbers:
+        numbers = []
+        for leaf in tree_leaves(values):
+            axis = int(isinstance(leaf, Tensor) and leaf.shape[:2] == self._shape)
+            if isinstance(leaf, Tensor) and leaf.shape[axis : axis + 1] == self._shape[1:]:
+                rows = leaf.detach().index_select(axis, torch.tensor(self._others, device=leaf.device))
+                flat = (torch.view_as_real(rows) if rows.is_complex() else rows).flatten().float()
+                weights = torch.arange(len(flat), device=flat.device).sin()
+                numbers.append((float(flat @ weights), float(flat.norm())))
+        return numbers
