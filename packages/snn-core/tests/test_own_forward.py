@@ -184,3 +184,8 @@ def test_a_neuron_may_be_copied_whatever_else_it_keeps() -> None:
         for name in ("rise", "spk", "mem"):
             assert torch.equal(getattr(twin, name), getattr(neuron, name))
         assert torch.equal(twin(xs[0]), copy.deepcopy(neuron)(xs[0]))
+
+
+def test_a_stream_is_refused_where_all_streams_would_share_a_state() -> None:
+    with pytest.raises(ValueError, match=r"stream: '0' \(Own\) keeps its states in attributes"):
+        snn.stream(nn.Sequential(Own(0.9, init_hidden=True)))

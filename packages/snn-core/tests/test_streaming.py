@@ -168,6 +168,7 @@ def test_reset_goes_back_to_rest_and_takes_another_batch() -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
+        (torch.zeros(7, 3, 5), "a sequence [T, batch, ...] is passed step by step"),
         (torch.zeros(2, 5), "this stream takes steps of shape (3, 5) (torch.float32, cpu), got (2, 5)"),
         (torch.zeros(3, 5, dtype=torch.float64), "got (3, 5) (torch.float64, cpu); call reset()"),
     ],

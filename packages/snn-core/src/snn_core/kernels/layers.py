@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.kernels.fused import is_plain
+from snn_core.kernels.makeup import module_of
 from snn_core.kernels.registry import first_of, offered
 from snn_core.neuron.firing import is_autocast
 
@@ -82,7 +83,7 @@ def is_compiled(module: nn.Module) -> bool:
 
     Replacing anything around it while a net runs would make it compile again.
     """
-    return module._compiled_call_impl is not None or type(module).__module__.startswith("torch._dynamo")
+    return module._compiled_call_impl is not None or module_of(type(module)).startswith("torch._dynamo")
 
 
 class Windows(NamedTuple):

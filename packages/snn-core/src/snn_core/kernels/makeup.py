@@ -20,6 +20,7 @@ _PLAIN = frozenset({type(None), bool, int, float, complex, str, torch.dtype, tor
 NO_OPTIONS = (frozenset(vars(nn.Module())) - {"training"}) | {
     "_kept",
     "_kept_in",
+    "_shown",
     "_stateless",
     "_goes_on",
     "_programs",

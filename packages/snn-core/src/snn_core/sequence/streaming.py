@@ -14,7 +14,9 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 from snn_core.files.manifest import device_of, opened, sealed
+from snn_core.neuron.hints import point_out
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
+from snn_core.neuron.own_forward import NoState
 from snn_core.neuron.temporal import in_turn
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.unrolling import kept_apart, separate
@@ -91,9 +93,10 @@ class Stream:
         takes = x.shape, x.dtype, x.device
         if self._takes is not None and self._takes != takes:
             shape, dtype, device = self._takes
+            whole = "; a sequence [T, batch, ...] is passed step by step" if x.shape[1:] == shape else ""
             raise ValueError(
                 f"this stream takes steps of shape {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} "
-                f"({x.dtype}, {x.device}); call reset() to begin a new one, or make a stream for each batch"
+                f"({x.dtype}, {x.device}); call reset() to begin a new one, or make a stream for each batch{whole}"
             )
         with in_turn(self._modules.values()), torch.inference_mode(), self._watch.watching():
             before = {path: (m._kept, m._kept_in) for path, m in self._modules.items()}
@@ -103,6 +106,9 @@ class Stream:
                 flat, spec = tree_flatten(self._net(x))
                 out = tree_unflatten(separate(flat, kept_apart(self._modules.values(), x)), spec)
                 self._kept = {path: module._kept for path, module in self._modules.items()}
+            except (TypeError, RuntimeError) as error:
+                point_out(error, self._net, x.unsqueeze(0))
+                raise
             finally:
                 for path, module in self._modules.items():
                     module._kept, module._kept_in = before[path]
@@ -179,6 +185,11 @@ def _check(net: Any) -> None:
             raise ValueError(
                 f"stream: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot go step by "
                 "step; use Leaky(reset_mechanism='none') for a leaky membrane that can"
+            )
+        if getattr(module, "State", None) is NoState:
+            raise ValueError(
+                f"stream: {path!r} ({type(module).__name__}) keeps its states in attributes, which all streams through "
+                "the net would share; declare its State and write integrate"
             )
         if isinstance(module, nn.FractionalMaxPool2d | nn.FractionalMaxPool3d) and module._random_samples is None:
             raise ValueError(
