@@ -74,7 +74,7 @@ def choice(neuron: Any, xs: Tensor) -> tuple[Interpreter | None, str]:
     if why:
         return None, why
     kept = _kept(neuron)
-    known = kept.known(_kind(xs, dtype, sample)) or kept.by_a_copy(neuron, xs, dtype, sample)
+    known = kept.known(_kind(xs, dtype, sample, neuron.State)) or kept.by_a_copy(neuron, xs, dtype, sample)
     return (None, known) if isinstance(known, str) else first_of(engines, known, dtype)
 
 
@@ -104,13 +104,13 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         # a checkpoint's hooks count the saved tensors, whose number must be the same when it runs again
         return loop(neuron.advance, xs, state, trace)
     kept, first = _kept(neuron), None
-    known = kept.known(_kind(xs, dtype, sample))
+    known = kept.known(_kind(xs, dtype, sample, state))
     if known is None:
         known, first = kept.by_first_step(neuron, xs, state, sample)
     engine = None if isinstance(known, str) else first_of(engines, known, dtype)[0]
     if engine is None or isinstance(known, str):
         return loop(neuron.advance, xs, state, trace, first)
-    kind, call = Connected if known.connections else Programmed, _Call(known, neuron, tuple(constants))
+    kind, call = Connected if known.connections else Programmed, _Call(known, neuron, tuple(constants), type(state))
     spikes, *states = fused.call(kind(engine, known), call, xs, tuple(state), tuple(constants.values()), trace)
     return spikes, type(state)._make(states)
 
@@ -192,13 +192,15 @@ def _sample(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> Sample:
     return tuple(xs.shape[2:]) if weights else None
 
 
-def _traced(neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sample = None) -> StepProgram:
+def _traced(
+    neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sample = None, state: Any = None
+) -> StepProgram:
     """Trace in a separate thread, in which no mode is on, no hook is set, and gradients are enabled."""
     from snn_core.sequence.random_states import RandomStates
 
     with RandomStates(), ThreadPoolExecutor(1) as thread:
         try:
-            return thread.submit(lambda: traced(neuron(), axes, dtype, sample)).result()
+            return thread.submit(lambda: traced(neuron(), axes, dtype, sample, state)).result()
         except NoProgram:
             raise
         except Exception as error:  # the neuron's own code may raise anything for numbers that it does not expect
@@ -250,13 +252,13 @@ class _Kept:
             return self.impure, outputs
         known: Known
         try:
-            known = _traced(lambda: neuron, x.dim(), x.dtype, sample)
+            known = _traced(lambda: neuron, x.dim(), x.dtype, sample, type(state))
             if not _gives(known, neuron, x, state, outputs):
                 known = "a step gives different numbers in different surroundings"
         except NoProgram as reason:
             known = str(reason)
         known = next((k for k in self.programs.values() if k == known), known)
-        self.programs[_kind(xs, state[0].dtype, sample)] = known
+        self.programs[_kind(xs, state[0].dtype, sample, state)] = known
         return known, outputs
 
     def by_a_copy(self, neuron: Any, xs: Tensor, dtype: torch.dtype, sample: Sample) -> Known:
@@ -272,10 +274,10 @@ class _Kept:
         return self.by_first_step(twin, x.requires_grad_(xs.requires_grad), state, sample)[0]
 
 
-def _kind(xs: Tensor, dtype: torch.dtype, sample: Sample) -> tuple[Any, ...]:
-    """Return everything that the code of a step might ask about its input besides values and size."""
+def _kind(xs: Tensor, dtype: torch.dtype, sample: Sample, state: Any) -> tuple[Any, ...]:
+    """Return everything that the code of a step might ask about its input and state besides values and size."""
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
-    return sample or xs.dim(), dtype, xs.requires_grad, *modes
+    return sample or xs.dim(), dtype, xs.requires_grad, state._fields, *modes
 
 
 def _kept(neuron: Any) -> _Kept:
@@ -301,8 +303,9 @@ class _Call:
     program: StepProgram
     neuron: Any
     names: tuple[str, ...]  # of its constants, in the order in which their tensors are passed on
+    state: Any  # the class of the states
 
     def steps(self, x: Tensor, states: Sequence[Tensor], values: Sequence[Tensor], trace: bool) -> tuple[Tensor, ...]:
         neuron = with_constants(self.neuron, dict(zip(self.names, values, strict=True)))
-        spikes, last = loop(neuron.advance, x, neuron.State._make(states), trace)
+        spikes, last = loop(neuron.advance, x, self.state._make(states), trace)
         return spikes, *last
