@@ -1,13 +1,18 @@
-"""A first step without a state equals one from zeros, although the first has nothing to reset."""
+"""A first step without a state gives the numbers of one from zeros, but no spike came before it, and none resets it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 import snn_core as snn
+from snn_core import surrogate
+from snn_core.kernels.tracing import with_constants
 
-from .zoo import VARIANTS, Case, gradients
+from .zoo import NEURONS, VARIANTS, Case, gradients
 
 
 def exactly(left: object, right: object) -> None:
@@ -18,6 +23,8 @@ def exactly(left: object, right: object) -> None:
 @pytest.mark.parametrize("case", VARIANTS, ids=str)
 def test_no_state_is_a_state_of_zeros(case: Case, threshold: float | None) -> None:
     options = {} if threshold is None else {"threshold": threshold}
+    if case.make().reads_spikes:  # the spikes that a state of zeros stands for have a gradient
+        options["spike_grad"] = surrogate.no_gradient()
     results = []
     for from_zeros in (False, True):
         neuron = case.make(**options)
@@ -29,6 +36,40 @@ def test_no_state_is_a_state_of_zeros(case: Case, threshold: float | None) -> No
         spk, state = neuron.step(x, state)
         results.append((spk, *state, *gradients([spk, *state], [x, *neuron.parameters()])))
     exactly(results[0], results[1])
+
+
+def everything_learns(neuron: snn.SpikingNeuron) -> dict[str, Tensor]:
+    """Every constant of a neuron and of its parts, as a parameter."""
+    for part in neuron.modules():
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            if buffer.is_floating_point():
+                delattr(part, name)
+                setattr(part, name, torch.nn.Parameter(buffer))
+    return {n: p for n, p in neuron.named_parameters() if n != "graded_spikes_factor"}
+
+
+def rest(neuron: snn.SpikingNeuron, kind: str) -> Any:
+    fields = {"Nones": None, "empty": torch.empty(0, dtype=torch.float64)}
+    return None if kind == "none" else neuron.State._make([fields[kind]] * len(neuron.State._fields))
+
+
+@pytest.mark.parametrize("kind", ["none", "Nones", "empty", "sequence"])
+@pytest.mark.parametrize("case", NEURONS, ids=str)
+def test_states_after_the_first_step_have_the_gradients_of_finite_differences(case: Case, kind: str) -> None:
+    neuron, x = case.make(), case.input(1)[0].requires_grad_()
+    constants = everything_learns(neuron)
+    spikes = [n for n in neuron.State._fields if n.startswith("spk") or n in ("fed", "wait")]
+
+    def states(x: Tensor, *values: Tensor) -> Any:
+        given = dict(zip(constants, values, strict=True))
+        twin = with_constants(neuron, given)
+        if kind == "sequence":
+            _, state = twin.unroll(x[None])
+        else:
+            _, state = twin.step(x, rest(neuron, kind))
+        return tuple(s for n, s in state._asdict().items() if n not in spikes)
+
+    torch.autograd.gradcheck(states, (x, *constants.values()), fast_mode=True)
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])

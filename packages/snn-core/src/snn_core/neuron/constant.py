@@ -39,13 +39,14 @@ def clamped(decay: Tensor, high: float = 1) -> Tensor:
         >>> clamped(beta).detach(), beta.grad
         (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
     """
-    if not _may_be_differentiated(decay):
+    if not may_be_differentiated(decay):
         return decay.clamp(0, high)  # this takes a third of the time
     within = decay.detach().clamp(0, high)
     return torch.where(within == decay, decay, within)
 
 
-def _may_be_differentiated(x: Tensor) -> bool:
+def may_be_differentiated(x: Tensor) -> bool:
+    """Return True if autograd, a compiler or a transform may ask for the derivative of what is computed from ``x``."""
     return (
         torch.compiler.is_compiling()
         or (x.requires_grad and torch.is_grad_enabled())

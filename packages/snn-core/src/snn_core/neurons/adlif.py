@@ -23,8 +23,9 @@ class AdLIF(Adapting, LIF):
         W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
-    ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The spikes of the step before act with their surrogate gradient; before the first step there are none, and
+    :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
+    no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.

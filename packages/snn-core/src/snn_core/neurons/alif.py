@@ -21,8 +21,9 @@ class ALIF(LIF):
         A[t] &= \rho\,A[t-1] + (1 - \rho)\,S[t-1], \qquad B[t] = \vartheta + \kappa\,A[t] \\
         U[t] &= \beta\,U[t-1] + (1 - \beta)\,X[t] - B[t]\,S[t-1], \qquad S[t] = \Theta(U[t] - B[t])
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
-    ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The spikes of the step before act with their surrogate gradient; before the first step there are none, and
+    :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
+    no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -63,6 +64,7 @@ class ALIF(LIF):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "kappa")
 
     rho: Tensor
@@ -103,7 +105,7 @@ class ALIF(LIF):
         return bounded(cls(beta, rho, learn_beta=True, learn_rho=True, **options), "beta", "rho")
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk = self._crossing(self.membrane(state))
+        spk = self.last_spikes(state)
         rho, beta = clamped(self.rho), self.membrane_decay
         adaptation = rho * state.adaptation + (1 - rho) * spk
         threshold = self.threshold + self.kappa * adaptation

@@ -122,7 +122,8 @@ class BRF(RF):
         V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] + B[t]\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta - Q[t])
 
     Each spike raises the threshold and the damping by 1, and this rise then decays. The spikes of the step before act
-    with their surrogate gradient. It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
+    with their surrogate gradient; before the first step there are none, and :math:`S[0] = 0` has no gradient. It has no
+    reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         omega: Angular frequency, in radians per unit of time; its magnitude times ``dt`` is at most 1. A scalar, or one
@@ -163,6 +164,7 @@ class BRF(RF):
         imag: Tensor
         mem: Tensor
 
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("omega", "b", "dt", "gamma")
 
     gamma: Tensor
@@ -178,7 +180,7 @@ class BRF(RF):
             )
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        refractory = clamped(self.gamma) * state.refractory + self._crossing(self.membrane(state))
+        refractory = clamped(self.gamma) * state.refractory + self.last_spikes(state)
         left = 1 - (self.dt * self.omega).square()
         # a learned omega may get to 1 / dt, where the root has no finite slope, and beyond
         root = torch.where(left > 0, torch.where(left > 0, left, 1.0).sqrt(), 0.0)

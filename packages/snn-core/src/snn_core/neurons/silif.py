@@ -26,7 +26,8 @@ class SiLIF(Adapting):
 
     It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the length of a step instead of the decays,
     which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
-    gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
+    gradient; before the first step there are none, and :math:`S[0] = 0` has no gradient. The reset is part of the
+    equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -134,8 +135,9 @@ class CSiLIF(SpikingNeuron):
         U[t] &= \alpha\,\Big(U[t-1] - \frac{\vartheta}{2}\,S[t-1]\Big) + b\,X[t], \qquad
         S[t] = \Theta(2\,\mathrm{Re}\,U[t] - \vartheta)
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
-    ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The spikes of the step before act with their surrogate gradient; before the first step there are none, and
+    :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
+    no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -175,6 +177,7 @@ class CSiLIF(SpikingNeuron):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("log_rate", "omega", "b", "log_dt")
 
     log_rate: Tensor
@@ -225,7 +228,7 @@ class CSiLIF(SpikingNeuron):
         return cls(log_rate, omega, uniform(neurons, 0, 1), log_dt, **learned, **options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        mem = state.mem - self.threshold / 2 * self._crossing(self.membrane(state))
+        mem = state.mem - self.threshold / 2 * self.last_spikes(state)
         size, angle = _decay(self.log_rate, self.log_dt), self.omega * self.log_dt.exp()
         real, imag = size * angle.cos(), size * angle.sin()
         return state._replace(imag=imag * mem + real * state.imag, mem=real * mem - imag * state.imag + self.b * x)
