@@ -12,7 +12,8 @@ import snn_core as snn
 from snn_core import surrogate
 from snn_core.kernels.tracing import with_constants
 
-from .zoo import NEURONS, VARIANTS, Case, gradients
+from .stepped_programs import stepped
+from .zoo import NEURONS, VARIANTS, Case, close, gradients, step_loop
 
 
 def exactly(left: object, right: object) -> None:
@@ -61,8 +62,7 @@ def test_states_after_the_first_step_have_the_gradients_of_finite_differences(ca
     spikes = [n for n in neuron.State._fields if n.startswith("spk") or n in ("fed", "wait")]
 
     def states(x: Tensor, *values: Tensor) -> Any:
-        given = dict(zip(constants, values, strict=True))
-        twin = with_constants(neuron, given)
+        twin = with_constants(neuron, dict(zip(constants, values, strict=True)))
         if kind == "sequence":
             _, state = twin.unroll(x[None])
         else:
@@ -70,6 +70,51 @@ def test_states_after_the_first_step_have_the_gradients_of_finite_differences(ca
         return tuple(s for n, s in state._asdict().items() if n not in spikes)
 
     torch.autograd.gradcheck(states, (x, *constants.values()), fast_mode=True)
+
+
+def loop_of_emitted_spikes(neuron: Any, xs: Tensor) -> Any:
+    """A loop in which the equation reads the very spikes that were emitted, after a constant of zeros."""
+    spikes = [torch.zeros_like(xs[0])]
+    state = neuron.State._make([torch.zeros_like(xs[0])] * len(neuron.State._fields))
+    neuron.last_spikes = lambda _: spikes[-1]
+    for x in xs:
+        spk, state, _ = neuron.advance(x, state, None)
+        spikes.append(spk)
+    del neuron.last_spikes
+    return torch.stack(spikes[1:]), state
+
+
+def in_parts(neuron: Any, xs: Tensor) -> Any:
+    spikes, state = [], None
+    for part in xs.split([1, 1, 3, 2]):
+        spk, state = neuron.unroll(part, state)
+        spikes.append(spk)
+    return torch.cat(spikes), state
+
+
+def by_programs(neuron: Any, xs: Tensor) -> Any:
+    with stepped():
+        return neuron.unroll(xs)
+
+
+RUNS = {
+    "steps": step_loop,
+    "sequence": lambda neuron, xs: neuron.unroll(xs),
+    "parts": in_parts,
+    "programs": by_programs,
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("case", [case for case in VARIANTS if case.make().reads_spikes], ids=str)
+def test_spikes_that_are_computed_from_a_state_are_those_that_were_emitted(case: Case, run: Any) -> None:
+    neuron, xs = case.make(), case.input().requires_grad_()
+    inputs = [xs, *everything_learns(neuron).values()]
+    expected, last = loop_of_emitted_spikes(neuron, xs)
+    spk, state = run(neuron, xs)
+    exactly(spk, expected)
+    close(tuple(state), tuple(last))
+    close(gradients([spk, *state], inputs), gradients([expected, *last], inputs))
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
