@@ -43,8 +43,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
     A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
     always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
-    ``parametrizations.<name>.original``. Call this function before you create the optimizer. Save such a neuron by its
-    ``state_dict``; torch refuses to pickle it.
+    ``parametrizations.<name>.original``. Call this function before you create the optimizer.
 
     Args:
         neuron: The neuron, changed in place.

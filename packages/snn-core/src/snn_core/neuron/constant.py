@@ -76,8 +76,7 @@ class HasConstants(nn.Module):
             learn: True if an optimizer may change it.
             low: Lower end of its range, passed together with ``high``. A learned constant stays inside the range,
                 whatever the optimizer does, as with :func:`~snn_core.bounded`: the parameter is then
-                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict`` but does not
-                pickle it.
+                ``parametrizations.<name>.original``.
             high: Upper end of its range.
 
         Raises:
