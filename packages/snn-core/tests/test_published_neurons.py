@@ -534,6 +534,15 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         assert float(values.max() - values.min()) > 0.9 * (high - low)
 
 
+@pytest.mark.parametrize("log_rate", [-math.inf, math.inf])
+def test_a_rate_of_zero_keeps_the_membrane_and_an_infinite_one_forgets_it(log_rate: float) -> None:
+    xs = torch.full((3, 1, 1), 0.25)
+    _, last = snn.CSiLIF(log_rate, omega=0.0, b=1.0).unroll(xs)
+    assert last.mem.item() == (0.75 if log_rate < 0 else 0.25)
+    _, last = snn.SiLIF(log_rate, a=0.0).unroll(xs)
+    assert last.mem.item() == (0 if log_rate < 0 else 0.25)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -550,6 +559,15 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         (lambda: snn.AdEx(sharpness=math.inf), "AdEx: sharpness must be finite, got inf"),
         (lambda: snn.Lapicque(0.9, time_step=math.inf), "Lapicque: time_step must be finite, got inf"),
         (lambda: snn.ALIF(0.9, float("nan")), "ALIF: rho must not be NaN"),
+        *(
+            (partial(kind, log_dt=value), f"{kind.__name__}: log_dt must be finite, got {value}; pass the logarithm")
+            for kind in (snn.SiLIF, snn.CSiLIF)
+            for value in (math.inf, -math.inf)
+        ),
+        (lambda: snn.CSiLIF(log_dt=torch.tensor([-1.0, math.inf])), "CSiLIF: log_dt must be finite, got"),
+        (lambda: snn.CSiLIF(log_dt=float("nan")), "CSiLIF: log_dt must not be NaN, got nan"),
+        (lambda: snn.CSiLIF(log_dt=100.0), "CSiLIF: log_dt=100.0 is the logarithm of an infinite step in torch.float"),
+        (lambda: snn.CSiLIF(omega=-math.inf), "CSiLIF: omega must be finite, got -inf; pass radians per second"),
     ],
 )
 def test_meaningless_arguments_are_refused(make: Callable[[], object], message: str) -> None:

@@ -157,6 +157,12 @@ def must_be_positive(what: str, value: float | Tensor, zero: str = "0", *, finit
         raise ValueError(f"{what} must be finite, got {value}")
 
 
+def must_be_finite(what: str, value: Tensor, remedy: str) -> None:
+    """Raise unless each number of a tensor is finite."""
+    if anywhere(~value.isfinite()):
+        raise ValueError(f"{what} must be finite, got {value}; {remedy}")
+
+
 def as_constant(what: str, value: Any) -> Tensor:
     """Return a number, tensor or array as a new floating-point tensor; errors call it ``what``."""
     if isinstance(value, Tensor):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_core.neuron import signatures
 from snn_core.neuron.bounds import bounded, uniform
-from snn_core.neuron.constant import Constant
+from snn_core.neuron.constant import Constant, anywhere, must_be_finite
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.adapting import Adapting
 
@@ -50,7 +50,7 @@ class SiLIF(Adapting):
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
+        ValueError: If ``log_dt`` is not the logarithm of a finite length, or a state does not fit the input.
 
     Example:
         >>> neuron = SiLIF(math.log(50), math.log(5), log_dt=math.log(0.004))
@@ -94,6 +94,7 @@ class SiLIF(Adapting):
         self.constant("log_rate", log_rate, learn=learn_log_rate)
         self.constant("log_rate_w", log_rate_w, learn=learn_log_rate_w)
         self.constant("log_dt", log_dt, learn=learn_log_dt)
+        _must_be_a_step("SiLIF", self.log_dt)
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> SiLIF:
@@ -158,7 +159,8 @@ class CSiLIF(SpikingNeuron):
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
+        ValueError: If ``omega`` is not finite, ``log_dt`` is not the logarithm of a finite length, or a state does not
+            fit the input.
 
     Example:
         >>> neuron = CSiLIF(log_rate=0.0, omega=math.pi / 4, b=1.0, log_dt=0.0)
@@ -204,6 +206,8 @@ class CSiLIF(SpikingNeuron):
         self.constant("omega", omega, learn=learn_omega)
         self.constant("b", b, learn=learn_b)
         self.constant("log_dt", log_dt, learn=learn_log_dt)
+        must_be_finite("CSiLIF: omega", self.omega, "pass radians per second; 0 for a membrane that does not rotate")
+        _must_be_a_step("CSiLIF", self.log_dt)
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> CSiLIF:
@@ -239,3 +243,11 @@ class CSiLIF(SpikingNeuron):
 
 def _decay(log_rate: Tensor, log_dt: Tensor) -> Tensor:
     return torch.exp(-torch.exp(log_rate + log_dt))
+
+
+def _must_be_a_step(owner: str, log_dt: Tensor) -> None:
+    """Raise unless each number is the logarithm of a length that is finite and not 0."""
+    remedy = "pass the logarithm of the seconds that a step takes, such as math.log(0.004)"
+    must_be_finite(f"{owner}: log_dt", log_dt, remedy)
+    if anywhere(log_dt.exp().isinf()):
+        raise ValueError(f"{owner}: log_dt={log_dt} is the logarithm of an infinite step in {log_dt.dtype}; {remedy}")
