@@ -502,6 +502,39 @@ def test_constants_of_the_papers_are_drawn_and_learn(kind: Any) -> None:
         assert bool((parameter != parameter[0]).any()) == (f"{name} of {kind.__name__}" not in ALIKE), name
 
 
+DRAWN: dict[Any, dict[str, float]] = {
+    snn.ALIF: {"beta": 0.5, "rho": 0.75},
+    snn.AdLIF: {"beta": 0.875, "rho": 0.984375, "a": -0.5, "b": 1.5},
+    snn.SEAdLIF: {"beta": 0.875, "rho": 0.9921875, "a": 0.5, "b": 1.5},
+    snn.SiLIF: {"log_rate": 3.0, "log_rate_w": 1.5, "a": 0.5, "b": 1.5, "log_dt": -5.0},
+    snn.CSiLIF: {"log_rate": -1.0, "omega": 2.5, "b": 0.25, "log_dt": -2.5},
+    snn.RF: {"omega": 6.5, "b": 2.25},
+    snn.BRF: {"omega": 6.5, "b": 2.25},
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_constant_that_is_passed_is_not_drawn(kind: Any) -> None:
+    for constant, value in DRAWN[kind].items():
+        torch.manual_seed(0)
+        plain = kind.random(3)
+        for learn in ({}, {f"learn_{constant}": False}):
+            torch.manual_seed(0)
+            layer = kind.random(3, **{constant: value}, **learn)
+            assert getattr(layer, constant).tolist() == pytest.approx(value, abs=1e-6)
+            assert getattr(layer, constant).requires_grad == (not learn)
+            others = DRAWN[kind].keys() - {constant}
+            assert all(torch.equal(getattr(layer, name), getattr(plain, name)) for name in others)
+        layer = kind.random(3, **{constant: torch.full((3,), value)})
+        assert getattr(layer, constant).shape == (3,)
+
+
+def test_a_learned_constant_outside_the_range_of_the_paper_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"AdLIF: a cannot be bounded: .* between -1 and 1, both excluded, got 3.0"):
+        snn.AdLIF.random(4, a=3.0)
+    assert snn.AdLIF.random(4, a=3.0, learn_a=False).a.item() == 3
+
+
 def test_constants_drawn_for_silif_lie_where_the_paper_has_them() -> None:
     torch.manual_seed(0)
     for layer, ranges in (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import bounded
+from snn_core.neuron.bounds import drawn
 from snn_core.neuron.constant import Constant, clamped, decay
 from snn_core.neuron.spiking import LIF
 
@@ -91,7 +91,8 @@ class ALIF(LIF):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons: time constants are 20 steps with a standard deviation of 5 for the membrane, and 150 steps with
@@ -102,7 +103,7 @@ class ALIF(LIF):
             torch.Size([3])
         """
         beta, rho = (decay((m + s * torch.randn(neurons)).clamp_min(1), 1) for m, s in ((20, 5), (150, 10)))
-        return bounded(cls(beta, rho, learn_beta=True, learn_rho=True, **options), "beta", "rho")
+        return drawn(cls, {"beta": beta, "rho": rho}, options, beta=(0, 1), rho=(0, 1))
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk = self.last_spikes(state)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import uniform
+from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, anywhere, clamped, must_be_positive
 from snn_core.neuron.spiking import SpikingNeuron
 
@@ -89,7 +89,8 @@ class RF(SpikingNeuron):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as in Higuchi et al. for spoken digits.
@@ -98,8 +99,7 @@ class RF(SpikingNeuron):
             >>> RF.random(3).omega.shape
             torch.Size([3])
         """
-        omega, b = uniform(neurons, 5, 10), uniform(neurons, 2, 3)
-        return cls(omega, b, learn_omega=True, learn_b=True, **options)
+        return drawn(cls, {"omega": uniform(neurons, 5, 10), "b": uniform(neurons, 2, 3)}, options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return self._swung(x, state, -self.b.abs())

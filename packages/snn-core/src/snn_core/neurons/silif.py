@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import bounded, uniform
+from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, anywhere, must_be_finite
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.adapting import Adapting
@@ -102,7 +102,8 @@ class SiLIF(Adapting):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons, as in the paper: the logarithms of the rates are uniform, with rates of 10 to 250 per second
@@ -116,12 +117,9 @@ class SiLIF(Adapting):
             True
         """
         log_rate, log_rate_w = (uniform(neurons, math.log(low), math.log(high)) for low, high in ((10, 250), (2.5, 10)))
-        learned: dict[str, Any] = dict.fromkeys(
-            ("learn_log_rate", "learn_log_rate_w", "learn_a", "learn_b", "learn_log_dt"), True
-        )
         a, b, log_dt = uniform(neurons, 0, 1), uniform(neurons, 0, 2), torch.full((neurons,), math.log(0.004))
-        made = cls(log_rate, log_rate_w, a, b, log_dt, **learned, **options)
-        return bounded(bounded(made, "a"), "b", high=2)
+        constants = {"log_rate": log_rate, "log_rate_w": log_rate_w, "a": a, "b": b, "log_dt": log_dt}
+        return drawn(cls, constants, options, a=(0, 1), b=(0, 2))
 
     def decays(self) -> tuple[Tensor, Tensor]:
         return _decay(self.log_rate, self.log_dt), _decay(self.log_rate_w, self.log_dt)
@@ -215,7 +213,8 @@ class CSiLIF(SpikingNeuron):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons, as in the paper for spoken digits: the logarithm of the length of a step is uniform between the
@@ -227,9 +226,9 @@ class CSiLIF(SpikingNeuron):
             torch.Size([3])
         """
         log_dt = uniform(neurons, math.log(0.01), math.log(0.5))
-        learned: dict[str, Any] = dict.fromkeys(("learn_log_rate", "learn_omega", "learn_b", "learn_log_dt"), True)
         log_rate, omega = torch.full((neurons,), math.log(0.5)), torch.full((neurons,), math.pi)
-        return cls(log_rate, omega, uniform(neurons, 0, 1), log_dt, **learned, **options)
+        constants = {"log_rate": log_rate, "omega": omega, "b": uniform(neurons, 0, 1), "log_dt": log_dt}
+        return drawn(cls, constants, options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         mem = state.mem - self.threshold / 2 * self.last_spikes(state)
