@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -70,6 +71,14 @@ def test_states_after_the_first_step_have_the_gradients_of_finite_differences(ca
         return tuple(s for n, s in state._asdict().items() if n not in spikes)
 
     torch.autograd.gradcheck(states, (x, *constants.values()), fast_mode=True)
+
+
+@pytest.mark.parametrize("run", [lambda n, x: n.step(x), lambda n, x: n.unroll(x[None])], ids=["step", "sequence"])
+def test_a_threshold_learns_from_the_one_spike_of_the_first_step(run: Any) -> None:
+    neuron = snn.TCLIF(spike_grad=surrogate.atan(2.0), learn_threshold=True)
+    spk, state = run(neuron, torch.full((1, 1), 3.0))  # the soma is at sigmoid(0) * 3, by 1/2 above the threshold
+    (gradient,) = torch.autograd.grad(2 * spk.sum() + state.mem.sum() + state.dendrite.sum(), neuron.threshold)
+    assert gradient.item() == pytest.approx(-2 / (1 + (math.pi / 2) ** 2))
 
 
 def loop_of_emitted_spikes(neuron: Any, xs: Tensor) -> Any:
