@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
+import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -68,6 +72,62 @@ def test_a_bounded_neuron_unrolls_copies_and_loads_as_any_other() -> None:
     assert snn.unroll(twin, xs).equal(spk)
     assert snn.unroll(other, xs).equal(spk)
     assert other[1].beta.item() == pytest.approx(0.8, abs=1e-6)
+
+
+def pickled(module: Any) -> Any:
+    return pickle.loads(pickle.dumps(module))
+
+
+def saved(module: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(module, file)
+    return torch.load(io.BytesIO(file.getvalue()), weights_only=False)
+
+
+BOUNDED: dict[str, Callable[[], Any]] = {
+    "one constant": lambda: snn.bounded(snn.Leaky(torch.tensor([0.2, 0.9, 0.5])), "beta", low=-1),
+    "two ranges": lambda: snn.bounded(snn.bounded(snn.Leaky(0.8), "beta"), "threshold", low=0.5, high=2),
+    "more states": lambda: snn.bounded(snn.RLeaky(0.8, linear_features=3, max_delay=2), "beta"),
+    "drawn ALIF": lambda: snn.ALIF.random(3),
+    "drawn AdLIF": lambda: snn.AdLIF.random(3),
+    "drawn SEAdLIF": lambda: snn.SEAdLIF.random(3),
+    "drawn SiLIF": lambda: snn.SiLIF.random(3),
+    "drawn CSiLIF": lambda: snn.CSiLIF.random(3),
+    "drawn RF": lambda: snn.RF.random(3),
+    "drawn BRF": lambda: snn.BRF.random(3),
+}
+
+
+@pytest.mark.parametrize("duplicate", [pickled, saved, copy.deepcopy, copy.copy])
+@pytest.mark.parametrize("make", BOUNDED.values(), ids=BOUNDED)
+def test_a_bounded_neuron_is_pickled_and_copied_like_any_other(make: Callable[[], Any], duplicate: Any) -> None:
+    neuron, xs = make(), 3 * torch.rand(6, 2, 3)
+    neuron.init_hidden = True
+    with torch.no_grad():
+        for parameter in neuron.parameters():
+            parameter += 0.01
+    with torch.no_grad():
+        snn.unroll(neuron, xs[:3])
+    twin = duplicate(neuron)
+    assert (type(twin).__name__, repr(twin)) == (type(neuron).__name__, repr(neuron))
+    named, twins = dict(neuron.named_parameters()), dict(twin.named_parameters())
+    assert named.keys() == twins.keys()
+    assert all(torch.equal(named[name], twins[name]) for name in named)
+    results = []
+    for each in (neuron, twin):
+        spk = snn.unroll(each, xs[3:], resume=True)
+        each.zero_grad()
+        spk.sum().backward()
+        results.append((spk, *(p.grad.clone() for p in each.parameters() if p.grad is not None)))
+    assert len(results[0]) > 1
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_a_pickled_net_with_bounded_neurons_is_saved_by_its_weights_too() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), snn.ALIF.random(3, init_hidden=True))
+    twin, fresh = pickled(net), torch.nn.Sequential(torch.nn.Linear(3, 3), snn.ALIF.random(3, init_hidden=True))
+    fresh.load_state_dict(twin.state_dict())
+    assert fresh[1].beta.equal(net[1].beta)
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, math.inf])

@@ -15,6 +15,7 @@ from torch import Tensor
 import snn_core as snn
 from snn_core import surrogate
 
+from .stepped_programs import stepped
 from .zoo import step_loop
 
 Cut = Callable[[Tensor], Tensor]
@@ -38,117 +39,121 @@ def heaviside(x: Tensor) -> Tensor:
     return _Spike.apply(x)  # pyrefly: ignore[bad-return]
 
 
-def alif(xs: Tensor, beta: Tensor, rho: Tensor, kappa: Tensor) -> Tensor:
+def alif(xs: Tensor, beta: Tensor, rho: Tensor, kappa: Tensor, theta: Tensor) -> Tensor:
     u = a = s = torch.zeros_like(xs[0])
     out = []
     for x in xs:
         a = rho * a + (1 - rho) * s
-        level = 0.125 + kappa * a
+        level = theta + kappa * a
         u = beta * u + (1 - beta) * x - level * s
         s = heaviside(u - level)
         out.append(s)
     return torch.stack(out)
 
 
-def adlif(xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def adlif(xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor, theta: Tensor) -> Tensor:
     u = w = s = torch.zeros_like(xs[0])
     out = []
     for x in xs:
         w = rho * w + a * u + b * s
-        u = beta * (u - 0.25 * s) + (1 - beta) * (x - w)
-        s = heaviside(u - 0.25)
+        u = beta * (u - theta * s) + (1 - beta) * (x - w)
+        s = heaviside(u - theta)
         out.append(s)
     return torch.stack(out)
 
 
-def seadlif(xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor, cut: Cut = Tensor.detach) -> Tensor:
+def seadlif(
+    xs: Tensor, beta: Tensor, rho: Tensor, a: Tensor, b: Tensor, theta: Tensor, cut: Cut = Tensor.detach
+) -> Tensor:
     u = w = torch.zeros_like(xs[0])
     out = []
     for x in xs:
         u = beta * u + (1 - beta) * (x - w)
-        s = heaviside(u - 0.25)
+        s = heaviside(u - theta)
         u = (1 - cut(s)) * u
         w = rho * w + (1 - rho) * 2 * (a * u + b * s)
         out.append(s)
     return torch.stack(out)
 
 
-def silif(xs: Tensor, log_rate: Tensor, log_rate_w: Tensor, a: Tensor, b: Tensor, log_dt: Tensor) -> Tensor:
+def silif(
+    xs: Tensor, log_rate: Tensor, log_rate_w: Tensor, a: Tensor, b: Tensor, log_dt: Tensor, theta: Tensor
+) -> Tensor:
     u = w = s = torch.zeros_like(xs[0])
     alpha, beta = (torch.exp(-torch.exp(rate) * torch.exp(log_dt)) for rate in (log_rate, log_rate_w))
     out = []
     for x in xs:
         w = beta * w + a * u + b * s
-        u = alpha * (u - 0.25 * s) + (1 - alpha) * (x - w)
-        s = heaviside(u - 0.25)
+        u = alpha * (u - theta * s) + (1 - alpha) * (x - w)
+        s = heaviside(u - theta)
         out.append(s)
     return torch.stack(out)
 
 
-def csilif(xs: Tensor, log_rate: Tensor, omega: Tensor, b: Tensor, log_dt: Tensor) -> Tensor:
+def csilif(xs: Tensor, log_rate: Tensor, omega: Tensor, b: Tensor, log_dt: Tensor, theta: Tensor) -> Tensor:
     u, s = torch.complex(torch.zeros_like(xs[0]), torch.zeros_like(xs[0])), torch.zeros_like(xs[0])
     alpha = torch.exp(torch.complex(-torch.exp(log_rate), omega) * torch.exp(log_dt))
     out = []
     for x in xs:
-        u = alpha * (u - 0.5 * s) + b * x
-        s = heaviside(2 * u.real - 1)
+        u = alpha * (u - theta / 2 * s) + b * x
+        s = heaviside(2 * u.real - theta)
         out.append(s)
     return torch.stack(out)
 
 
-def rf(xs: Tensor, omega: Tensor, b: Tensor) -> Tensor:
+def rf(xs: Tensor, omega: Tensor, b: Tensor, theta: Tensor) -> Tensor:
     z = torch.complex(torch.zeros_like(xs[0]), torch.zeros_like(xs[0]))
     out = []
     for x in xs:
         z = z + 0.5 * (torch.complex(-b.abs(), omega.abs()) * z + x)
-        out.append(heaviside(z.real - 0.25))
+        out.append(heaviside(z.real - theta))
     return torch.stack(out)
 
 
-def brf(xs: Tensor, omega: Tensor, b: Tensor) -> Tensor:
+def brf(xs: Tensor, omega: Tensor, b: Tensor, theta: Tensor) -> Tensor:
     z = torch.complex(torch.zeros_like(xs[0]), torch.zeros_like(xs[0]))
     q = torch.zeros_like(xs[0])
     out = []
     for x in xs:
         p = (-1 + torch.sqrt(1 - (0.5 * omega) ** 2)) / 0.5
         z = z + 0.5 * (torch.complex(p - b.abs() - q, omega.abs().expand_as(q)) * z + x)
-        s = heaviside(z.real - 0.25 - q)
+        s = heaviside(z.real - theta - q)
         q = 0.875 * q + s
         out.append(s)
     return torch.stack(out)
 
 
-def tclif(xs: Tensor, c1: Tensor, c2: Tensor) -> Tensor:
+def tclif(xs: Tensor, c1: Tensor, c2: Tensor, theta: Tensor) -> Tensor:
     dendrite = soma = torch.zeros_like(xs[0])
     out = []
     for x in xs:
         dendrite = dendrite - soma / (1 + torch.exp(-c1)) + x
         soma = soma + dendrite / (1 + torch.exp(-c2))
-        s = heaviside(soma - 0.75)
-        dendrite, soma = dendrite - 0.5 * s, soma - 0.75 * s
+        s = heaviside(soma - theta)
+        dendrite, soma = dendrite - 0.5 * s, soma - theta * s
         out.append(s)
     return torch.stack(out)
 
 
-def izhikevich(xs: Tensor, a: Tensor, b: Tensor, d: Tensor, cut: Cut = Tensor.detach) -> Tensor:
+def izhikevich(xs: Tensor, a: Tensor, b: Tensor, d: Tensor, theta: Tensor, cut: Cut = Tensor.detach) -> Tensor:
     v = torch.full_like(xs[0], -65.0)
     u = b * v
     out = []
     for x in xs:
         v, u = v + 0.5 * (0.04 * v**2 + 5 * v + 140 - u + x), u + 0.5 * a * (b * v - u)
-        s = heaviside(v - -63.0)
+        s = heaviside(v - theta)
         v, u = (1 - cut(s)) * v - 65 * cut(s), u + d * s
         out.append(s)
     return torch.stack(out)
 
 
-def adex(xs: Tensor, a: Tensor, b: Tensor, cut: Cut = Tensor.detach) -> Tensor:
+def adex(xs: Tensor, a: Tensor, b: Tensor, theta: Tensor, cut: Cut = Tensor.detach) -> Tensor:
     v, w = torch.full_like(xs[0], -70.0), torch.zeros_like(xs[0])
     out = []
     for x in xs:
         slope = -(v + 70) + torch.exp((v + 69) / 1.0) + 2.0 * (x - w)
         v, w = v + 0.5 * slope, w + 0.125 * (a * (v + 70) - w)
-        s = heaviside(v + 68.5)
+        s = heaviside(v - theta)
         v, w = (1 - cut(s)) * v - 70.5 * cut(s), w + b * s
         out.append(s)
     return torch.stack(out)
@@ -164,40 +169,51 @@ class Published(NamedTuple):
 
 PUBLISHED = {
     "ALIF": Published(
-        partial(snn.ALIF, threshold=0.125), alif, {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "kappa": (0.2, 1)}
+        partial(snn.ALIF),
+        alif,
+        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "kappa": (0.2, 1), "threshold": (0.1, 0.2)},
     ),
     "AdLIF": Published(
-        partial(snn.AdLIF, threshold=0.25),
+        partial(snn.AdLIF),
         adlif,
-        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "a": (-0.4, 0.4), "b": (0, 0.5)},
+        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "a": (-0.4, 0.4), "b": (0, 0.5), "threshold": (0.2, 0.3)},
     ),
     "SEAdLIF": Published(
-        partial(snn.SEAdLIF, q=2.0, threshold=0.25),
+        partial(snn.SEAdLIF, q=2.0),
         seadlif,
-        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "a": (0, 1), "b": (0, 2)},
+        {"beta": (0.5, 0.9), "rho": (0.6, 0.9), "a": (0, 1), "b": (0, 2), "threshold": (0.2, 0.3)},
     ),
     "SiLIF": Published(
-        partial(snn.SiLIF, threshold=0.25),
+        partial(snn.SiLIF),
         silif,
-        {"log_rate": (2.3, 5.5), "log_rate_w": (0.9, 2.3), "a": (0, 0.4), "b": (0, 0.5), "log_dt": (-5.6, -5.4)},
+        {
+            "log_rate": (2.3, 5.5),
+            "log_rate_w": (0.9, 2.3),
+            "a": (0, 0.4),
+            "b": (0, 0.5),
+            "log_dt": (-5.6, -5.4),
+            "threshold": (0.2, 0.3),
+        },
     ),
     "CSiLIF": Published(
-        partial(snn.CSiLIF, threshold=1.0),
+        partial(snn.CSiLIF),
         csilif,
-        {"log_rate": (-1, 1), "omega": (2, 4), "b": (0.5, 1), "log_dt": (-2, -0.7)},
+        {"log_rate": (-1, 1), "omega": (2, 4), "b": (0.5, 1), "log_dt": (-2, -0.7), "threshold": (0.8, 1.2)},
     ),
-    "RF": Published(partial(snn.RF, dt=0.5, threshold=0.25), rf, {"omega": (0.5, 1), "b": (-0.6, -0.4)}),
-    "BRF": Published(partial(snn.BRF, dt=0.5, gamma=0.875, threshold=0.25), brf, {"omega": (0.5, 1), "b": (0.1, 0.4)}),
-    "TCLIF": Published(partial(snn.TCLIF, threshold=0.75), tclif, {"c1": (-1, 1), "c2": (-1, 1)}),
+    "RF": Published(partial(snn.RF, dt=0.5), rf, {"omega": (0.5, 1), "b": (-0.6, -0.4), "threshold": (0.2, 0.3)}),
+    "BRF": Published(
+        partial(snn.BRF, dt=0.5, gamma=0.875), brf, {"omega": (0.5, 1), "b": (0.1, 0.4), "threshold": (0.2, 0.3)}
+    ),
+    "TCLIF": Published(partial(snn.TCLIF), tclif, {"c1": (-1, 1), "c2": (-1, 1), "threshold": (0.5, 1)}),
     "Izhikevich": Published(
-        partial(snn.Izhikevich, dt=0.5, threshold=-63.0),
+        partial(snn.Izhikevich, dt=0.5),
         izhikevich,
-        {"a": (0.02, 0.1), "b": (0.28, 0.32), "d": (1, 3)},
+        {"a": (0.02, 0.1), "b": (0.28, 0.32), "d": (1, 3), "threshold": (-63.2, -62.8)},
     ),
     "AdEx": Published(
-        partial(snn.AdEx, 1.0, 2.0, 4.0, rheobase=-69.0, reset=-70.5, sharpness=1.0, dt=0.5, threshold=-68.5),
+        partial(snn.AdEx, 1.0, 2.0, 4.0, rheobase=-69.0, reset=-70.5, sharpness=1.0, dt=0.5),
         adex,
-        {"a": (0, 1), "b": (0.5, 2)},
+        {"a": (0, 1), "b": (0.5, 2), "threshold": (-68.6, -68.4)},
     ),
 }
 
@@ -211,27 +227,60 @@ WITH_GRADIENT = {  # those whose reset has none unless it is asked for
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+def by_a_program(neuron: snn.SpikingNeuron, xs: Tensor) -> Tensor:
+    with stepped() as engine:
+        spk, _ = neuron.unroll(xs)
+    assert engine.calls == ["forward"]
+    return spk
+
+
+def in_two_parts(neuron: snn.SpikingNeuron, xs: Tensor) -> Tensor:
+    spk, state = neuron.step(xs[0], neuron.State._make([torch.empty(0)] * len(neuron.State._fields)))
+    return torch.cat([spk[None], *([neuron.unroll(xs[1:], state)[0]] if len(xs) > 1 else [])])
+
+
+def in_chunks(neuron: snn.SpikingNeuron, xs: Tensor) -> Tensor:
+    return snn.unroll(neuron, xs, chunk=3)
+
+
+RUNS: dict[str, Callable[[snn.SpikingNeuron, Tensor], Tensor]] = {
+    "sequence": lambda neuron, xs: neuron.unroll(xs)[0],
+    "program": by_a_program,
+    "loop": lambda neuron, xs: step_loop(neuron, xs)[0],
+    "two parts": in_two_parts,
+    "chunks": in_chunks,
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("num_steps", [1, 2, 40])
 @pytest.mark.parametrize("published", [*PUBLISHED.values(), *WITH_GRADIENT.values()], ids=[*PUBLISHED, *WITH_GRADIENT])
-def test_spikes_and_gradients_are_those_of_the_paper(published: Published, seed: int) -> None:
+def test_spikes_and_gradients_are_those_of_the_paper(published: Published, num_steps: int, run: Any) -> None:
     make, loop, ranges = published
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(num_steps)
 
     def random(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
     constants = {n: (low + (high - low) * random(5)).requires_grad_() for n, (low, high) in ranges.items()}
-    xs = (3 * random(40, 3, 5) - 1).requires_grad_()
+    xs = (3 * random(num_steps, 3, 5) - 1).requires_grad_()
     expected = loop(xs, *constants.values())
     weights = random(*expected.shape)
-    expected_gradients = torch.autograd.grad((weights * expected).sum(), [xs, *constants.values()])
+    inputs = [xs, *constants.values()]
+    expected_gradients = torch.autograd.grad((weights * expected).sum(), inputs, materialize_grads=True)
 
     learned = {f"learn_{n}": True for n in constants}
-    neuron = make(**{n: c.detach() for n, c in constants.items()}, **learned, spike_grad=surrogate.fast_sigmoid(5))
-    spk, _ = neuron.double().unroll(xs)
+    neuron = make(
+        **{n: c.detach() for n, c in constants.items()},
+        **learned,
+        spike_grad=surrogate.fast_sigmoid(5),
+        init_hidden=True,
+    )
+    spk = run(neuron.double(), xs)
     assert torch.equal(spk, expected)
-    assert 0.05 < float(spk.detach().mean()) < 0.8
-    result = torch.autograd.grad((weights * spk).sum(), [xs, *(getattr(neuron, n) for n in constants)])
+    assert num_steps < 40 or 0.05 < float(spk.detach().mean()) < 0.8
+    inputs = [xs, *(getattr(neuron, n) for n in constants)]
+    result = torch.autograd.grad((weights * spk).sum(), inputs, materialize_grads=True)
     torch.testing.assert_close(result, expected_gradients, rtol=1e-9, atol=1e-9)
 
 
@@ -453,6 +502,39 @@ def test_constants_of_the_papers_are_drawn_and_learn(kind: Any) -> None:
         assert bool((parameter != parameter[0]).any()) == (f"{name} of {kind.__name__}" not in ALIKE), name
 
 
+DRAWN: dict[Any, dict[str, float]] = {
+    snn.ALIF: {"beta": 0.5, "rho": 0.75},
+    snn.AdLIF: {"beta": 0.875, "rho": 0.984375, "a": -0.5, "b": 1.5},
+    snn.SEAdLIF: {"beta": 0.875, "rho": 0.9921875, "a": 0.5, "b": 1.5},
+    snn.SiLIF: {"log_rate": 3.0, "log_rate_w": 1.5, "a": 0.5, "b": 1.5, "log_dt": -5.0},
+    snn.CSiLIF: {"log_rate": -1.0, "omega": 2.5, "b": 0.25, "log_dt": -2.5},
+    snn.RF: {"omega": 6.5, "b": 2.25},
+    snn.BRF: {"omega": 6.5, "b": 2.25},
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_constant_that_is_passed_is_not_drawn(kind: Any) -> None:
+    for constant, value in DRAWN[kind].items():
+        torch.manual_seed(0)
+        plain = kind.random(3)
+        for learn in ({}, {f"learn_{constant}": False}):
+            torch.manual_seed(0)
+            layer = kind.random(3, **{constant: value}, **learn)
+            assert getattr(layer, constant).tolist() == pytest.approx(value, abs=1e-6)
+            assert getattr(layer, constant).requires_grad == (not learn)
+            others = DRAWN[kind].keys() - {constant}
+            assert all(torch.equal(getattr(layer, name), getattr(plain, name)) for name in others)
+        layer = kind.random(3, **{constant: torch.full((3,), value)})
+        assert getattr(layer, constant).shape == (3,)
+
+
+def test_a_learned_constant_outside_the_range_of_the_paper_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"AdLIF: a cannot be bounded: .* between -1 and 1, both excluded, got 3.0"):
+        snn.AdLIF.random(4, a=3.0)
+    assert snn.AdLIF.random(4, a=3.0, learn_a=False).a.item() == 3
+
+
 def test_constants_drawn_for_silif_lie_where_the_paper_has_them() -> None:
     torch.manual_seed(0)
     for layer, ranges in (
@@ -485,6 +567,15 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         assert float(values.max() - values.min()) > 0.9 * (high - low)
 
 
+@pytest.mark.parametrize("log_rate", [-math.inf, math.inf])
+def test_a_rate_of_zero_keeps_the_membrane_and_an_infinite_one_forgets_it(log_rate: float) -> None:
+    xs = torch.full((3, 1, 1), 0.25)
+    _, last = snn.CSiLIF(log_rate, omega=0.0, b=1.0).unroll(xs)
+    assert last.mem.item() == (0.75 if log_rate < 0 else 0.25)
+    _, last = snn.SiLIF(log_rate, a=0.0).unroll(xs)
+    assert last.mem.item() == (0 if log_rate < 0 else 0.25)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -501,6 +592,15 @@ def test_constants_drawn_for_seadlif_lie_where_the_paper_has_them() -> None:
         (lambda: snn.AdEx(sharpness=math.inf), "AdEx: sharpness must be finite, got inf"),
         (lambda: snn.Lapicque(0.9, time_step=math.inf), "Lapicque: time_step must be finite, got inf"),
         (lambda: snn.ALIF(0.9, float("nan")), "ALIF: rho must not be NaN"),
+        *(
+            (partial(kind, log_dt=value), f"{kind.__name__}: log_dt must be finite, got {value}; pass the logarithm")
+            for kind in (snn.SiLIF, snn.CSiLIF)
+            for value in (math.inf, -math.inf)
+        ),
+        (lambda: snn.CSiLIF(log_dt=torch.tensor([-1.0, math.inf])), "CSiLIF: log_dt must be finite, got"),
+        (lambda: snn.CSiLIF(log_dt=float("nan")), "CSiLIF: log_dt must not be NaN, got nan"),
+        (lambda: snn.CSiLIF(log_dt=100.0), "CSiLIF: log_dt=100.0 is the logarithm of an infinite step in torch.float"),
+        (lambda: snn.CSiLIF(omega=-math.inf), "CSiLIF: omega must be finite, got -inf; pass radians per second"),
     ],
 )
 def test_meaningless_arguments_are_refused(make: Callable[[], object], message: str) -> None:

@@ -26,6 +26,8 @@ NEURONS = {
     "Alpha": lambda **o: snn.Alpha(0.9, 0.7, learn_alpha=True, learn_beta=True, **o),
     "Lapicque": lambda **o: snn.Lapicque(beta=0.8, R=5.0, learn_beta=True, **o),
     "DeltaLeaky": lambda **o: snn.DeltaLeaky(0.3, 0.8, **o),
+    "ALIF": lambda **o: snn.ALIF(0.8, 0.7, 0.5, threshold=0.25, learn_rho=True, learn_threshold=True, **o),
+    "TCLIF": lambda **o: snn.TCLIF(0.3, -0.2, learn_c1=True, learn_threshold=True, **o),
     "RLeaky, to itself": lambda **o: snn.RLeaky(0.8, V=-0.4, all_to_all=False, learn_beta=True, **o),
     "RSynaptic, to itself": lambda **o: snn.RSynaptic(0.7, 0.8, V=torch.linspace(-0.5, 0.5, 4), all_to_all=False, **o),
 }

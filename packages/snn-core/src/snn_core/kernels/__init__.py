@@ -6,6 +6,7 @@ from snn_core.kernels.program import Program, StepProgram
 from snn_core.kernels.programs import program as program
 from snn_core.kernels.registry import Interpreter, Kernel, SequenceCall, register, status, unregister
 from snn_core.kernels.registry import loop as loop
+from snn_core.kernels.registry import serves_sequences as serves_sequences
 
 __all__ = [
     "Choice",

@@ -116,7 +116,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     engine = None if isinstance(known, str) else first_of(engines, known, dtype)[0]
     if engine is None or isinstance(known, str):
         return loop(neuron.advance, xs, state, trace, first)
-    kind, call = Connected if known.connections else Programmed, _Call(known, neuron, tuple(constants))
+    kind, call = Connected if known.connections else Programmed, _Call(known, neuron, tuple(constants), type(state))
     spikes, *states = fused.call(kind(engine, known), call, xs, tuple(state), tuple(constants.values()), trace)
     return spikes, type(state)._make(states)
 
@@ -209,8 +209,9 @@ class _Call:
     program: StepProgram
     neuron: Any
     names: tuple[str, ...]  # of its constants, in the order in which their tensors are passed on
+    state: Any  # the class of the states
 
     def steps(self, x: Tensor, states: Sequence[Tensor], values: Sequence[Tensor], trace: bool) -> tuple[Tensor, ...]:
         neuron = with_constants(self.neuron, dict(zip(self.names, values, strict=True)))
-        spikes, last = loop(neuron.advance, x, neuron.State._make(states), trace)
+        spikes, last = loop(neuron.advance, x, self.state._make(states), trace)
         return spikes, *last

@@ -74,7 +74,7 @@ class Repertoire:
             return known, None
         first = None
         x = as_dtype(xs.detach()[0], state[0].dtype).requires_grad_(xs.requires_grad)
-        witness = Witness(neuron, x, state, makeup.constants, form.differentiates)
+        witness = Witness(x, state, makeup.constants, form.differentiates)
         looked = makeup.ours or makeup.options in self._looked
         known = self._confirmed(neuron, witness) if looked else None
         if known is None and not makeup.ours:
@@ -85,7 +85,7 @@ class Repertoire:
             self._looked = {makeup.options, *list(self._looked)[: _MOST - 1]}
             known = None if looked else self._confirmed(neuron, witness)
         if known is None:
-            known = self._trace(neuron, witness, x, sample)
+            known = self._trace(neuron, witness, x, sample, type(state))
         if len(self._by_form) == _MOST and form not in self._by_form:
             del self._by_form[next(iter(self._by_form))]
         self._by_form[form] = known, None if makeup.ours else witness
@@ -95,10 +95,10 @@ class Repertoire:
         """Return the program among those found that does what a neuron's step does."""
         return next((program for program in self._programs if witness.confirms(neuron, program)), None)
 
-    def _trace(self, neuron: Any, witness: Witness, x: Tensor, sample: Sample) -> Known:
+    def _trace(self, neuron: Any, witness: Witness, x: Tensor, sample: Sample, state: Any) -> Known:
         """Trace the program of a neuron's step, or return the reason why none does the same."""
         try:
-            program = traced_apart(lambda: neuron, x.dim(), x.dtype, sample)
+            program = traced_apart(lambda: neuron, x.dim(), x.dtype, sample, state)
         except NoProgram as reason:
             return str(reason)
         if not witness.confirms(neuron, program):
@@ -127,7 +127,7 @@ class _Form(NamedTuple):
 def _form(makeup: Makeup, xs: Tensor, state: Any, sample: Sample) -> _Form:
     tensors = xs, *state, *makeup.constants.values()
     grad, device = torch.is_grad_enabled(), xs.device.type
-    modes = xs.requires_grad, grad, torch.is_inference_mode_enabled()
+    modes = xs.requires_grad, state._fields, grad, torch.is_inference_mode_enabled()
     sizes: tuple[Any, ...] = ()
     if not makeup.ours:
         sizes = xs.shape[1:], xs.stride()[1:], *(s.stride() for s in state)
@@ -136,11 +136,13 @@ def _form(makeup: Makeup, xs: Tensor, state: Any, sample: Sample) -> _Form:
     return _Form(makeup.options, sample or xs.dim(), (xs.dtype, state[0].dtype), differentiates, modes, sizes)
 
 
-def traced_apart(neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sample = None) -> StepProgram:
+def traced_apart(
+    neuron: Callable[[], Any], axes: int, dtype: torch.dtype, sample: Sample = None, state: Any = None
+) -> StepProgram:
     """Trace in a separate thread, in which no mode is on, no hook is set, and gradients are enabled."""
     with RandomStates(), ThreadPoolExecutor(1) as thread:
         try:
-            return thread.submit(lambda: traced(neuron(), axes, dtype, sample)).result()
+            return thread.submit(lambda: traced(neuron(), axes, dtype, sample, state)).result()
         except NoProgram:
             raise
         except Exception as error:  # the neuron's own code may raise anything for numbers that it does not expect

@@ -21,7 +21,9 @@ from snn_core.kernels.recording import Kind, NoProgram, Recording
 _LENGTHS = (3, 5, 7, 9, 11, 13, 15, 17, 19, 21), (4, 6, 8, 10, 12, 14, 16, 18, 20, 22)
 
 
-def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] | None = None) -> StepProgram:
+def traced(
+    neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] | None = None, state: Any = None
+) -> StepProgram:
     """Return the step program of a neuron with its options.
 
     Its ``advance`` runs a few times on small random numbers.
@@ -31,6 +33,7 @@ def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] |
         axes: Number of axes of one step's input, including the batch.
         dtype: Dtype of its input and state.
         sample: Shape of one sample's input, which a neuron with weights needs.
+        state: Class of what a step takes and returns: the neuron's ``State`` or ``Carried``; the former if None.
 
     Raises:
         NoProgram: If a step is not made of the operations that programs support, or depends on the values it sees.
@@ -41,8 +44,9 @@ def traced(neuron: Any, axes: int, dtype: torch.dtype, sample: tuple[int, ...] |
         Instruction(name='mul', operands=(Register(number=3), Register(number=1)))
     """
     first, second = _LENGTHS
-    program = _recorded(neuron, axes, dtype, sample, first, 1.0)
-    if any(_recorded(neuron, axes, dtype, sample, lengths, -3.0) != program for lengths in (first, second)):
+    recorded = functools.partial(_recorded, neuron, axes, dtype, sample, state or neuron.State)
+    program = recorded(first, 1.0)
+    if any(recorded(lengths, -3.0) != program for lengths in (first, second)):
         raise NoProgram("what a step computes depends on the values or the size of its input")
     return replace(program, neuron=type(neuron).__name__)
 
@@ -79,6 +83,7 @@ def _recorded(
     axes: int,
     dtype: torch.dtype,
     sample: tuple[int, ...] | None,
+    kind: Any,
     lengths: tuple[int, ...],
     scale: float,
 ) -> StepProgram:
@@ -96,10 +101,10 @@ def _recorded(
     def random(shape: tuple[int, ...] = shape) -> Tensor:
         return (scale * torch.randn(shape, generator=generator, dtype=dtype)).requires_grad_()
 
-    fields = neuron.State._fields
+    fields = kind._fields
     if "x" in (*constants, *fields):
         raise NoProgram("a constant or a state has the name 'x', which belongs to the input")
-    x, state = random(of_input), neuron.State._make([random() for _ in fields])
+    x, state = random(of_input), kind._make([random() for _ in fields])
     upstream = [random().detach() for _ in ("emitted", *fields)]
     record = Recording(shape, shapes)
     for name, tensor in {"x": x, **state._asdict()}.items():

@@ -25,18 +25,15 @@ class Witness:
     """A step on seeded numbers, which runs in a neuron's own code and by a program.
 
     Args:
-        neuron: A neuron.
         x: The input of one step, in the dtype of the state; only its form matters.
-        state: A state of the neuron; only its form matters.
+        state: A state of a neuron; only its form matters.
         constants: The constants of the neuron, by path; their values are used, except zeros.
         differentiates: True to compare gradients too.
     """
 
-    def __init__(
-        self, neuron: Any, x: Tensor, state: Any, constants: Mapping[str, Tensor], differentiates: bool
-    ) -> None:
+    def __init__(self, x: Tensor, state: Any, constants: Mapping[str, Tensor], differentiates: bool) -> None:
         self._x = _seeded(x, 0).requires_grad_(differentiates and x.requires_grad)
-        self._state = neuron.State._make([_seeded(s, k).requires_grad_(differentiates) for k, s in enumerate(state, 1)])
+        self._state = type(state)._make([_seeded(s, k).requires_grad_(differentiates) for k, s in enumerate(state, 1)])
         self._constants = {
             name: torch.where(c == 0, _seeded(c, 0) / 10, c.detach()).requires_grad_(differentiates and c.requires_grad)
             for name, c in constants.items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +44,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
     A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
     always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
-    ``parametrizations.<name>.original``. Call this function before you create the optimizer. Save such a neuron by its
-    ``state_dict``; torch refuses to pickle it.
+    ``parametrizations.<name>.original``. Call this function before you create the optimizer.
 
     Args:
         neuron: The neuron, changed in place.
@@ -75,12 +75,31 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         )
     parametrization = Bounded(low, high)
     for name in names:
-        parametrization.right_inverse(constants[name].detach())  # raises before anything is changed
+        try:
+            parametrization.right_inverse(constants[name].detach())  # raises before anything is changed
+        except ValueError as error:
+            raise ValueError(f"{type(neuron).__name__}: {name} cannot be bounded: {error}") from None
     for name in names:
         neuron._buffers.pop(name, None)
         neuron.register_parameter(name, nn.Parameter(constants[name].detach()))
         parametrize.register_parametrization(neuron, name, Bounded(low, high))
     return neuron
+
+
+def drawn(kind: Any, constants: Mapping[str, Any], options: Mapping[str, Any], **ranges: tuple[float, float]) -> Any:
+    """Return a layer of neurons with constants that were drawn and are learned, unless the options say otherwise.
+
+    Args:
+        kind: The class of the neurons.
+        constants: The constants by name.
+        options: Arguments of the constructor, which may replace constants, and ``learn_<name>``.
+        **ranges: By name of a constant, the ends of the range in which it stays if it is learned.
+    """
+    made = kind(**{**constants, **{f"learn_{name}": True for name in constants}, **options})
+    for name, (low, high) in ranges.items():
+        if getattr(made, name).requires_grad:
+            bounded(made, name, low=low, high=high)
+    return made
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:

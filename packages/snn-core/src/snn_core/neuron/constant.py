@@ -39,13 +39,14 @@ def clamped(decay: Tensor, high: float = 1) -> Tensor:
         >>> clamped(beta).detach(), beta.grad
         (tensor([0.0000, 0.0000, 0.9000, 1.0000, 1.0000]), tensor([0., 1., 1., 1., 0.]))
     """
-    if not _may_be_differentiated(decay):
+    if not may_be_differentiated(decay):
         return decay.clamp(0, high)  # this takes a third of the time
     within = decay.detach().clamp(0, high)
     return torch.where(within == decay, decay, within)
 
 
-def _may_be_differentiated(x: Tensor) -> bool:
+def may_be_differentiated(x: Tensor) -> bool:
+    """Return True if autograd, a compiler or a transform may ask for the derivative of what is computed from ``x``."""
     return (
         torch.compiler.is_compiling()
         or (x.requires_grad and torch.is_grad_enabled())
@@ -75,8 +76,7 @@ class HasConstants(nn.Module):
             learn: True if an optimizer may change it.
             low: Lower end of its range, passed together with ``high``. A learned constant stays inside the range,
                 whatever the optimizer does, as with :func:`~snn_core.bounded`: the parameter is then
-                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict`` but does not
-                pickle it.
+                ``parametrizations.<name>.original``.
             high: Upper end of its range.
 
         Raises:
@@ -155,6 +155,12 @@ def must_be_positive(what: str, value: float | Tensor, zero: str = "0", *, finit
         raise ValueError(f"{what} must be greater than {zero}, got {value}")
     if finite and most == math.inf:
         raise ValueError(f"{what} must be finite, got {value}")
+
+
+def must_be_finite(what: str, value: Tensor, remedy: str) -> None:
+    """Raise unless each number of a tensor is finite."""
+    if anywhere(~value.isfinite()):
+        raise ValueError(f"{what} must be finite, got {value}; {remedy}")
 
 
 def as_constant(what: str, value: Any) -> Tensor:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from snn_core import kernels, peer
-from snn_core.neuron.firing import RESETS, Firing, ResetMechanism, as_dtype, computing_dtype
+from snn_core.neuron.carrying import Carrying, is_at_rest
+from snn_core.neuron.constant import may_be_differentiated
+from snn_core.neuron.firing import RESETS, ResetMechanism, as_dtype, computing_dtype
 from snn_core.neuron.hints import must_broadcast
 from snn_core.neuron.state_function import shown
 from snn_core.neuron.temporal import as_floating
@@ -28,10 +30,8 @@ class HasState(Protocol[S]):
     def State(self) -> Callable[..., S]: ...
 
 
-class Stepping(Firing):
+class Stepping(Carrying):
     """A neuron as a pure function of input and state; :class:`~snn_core.SpikingNeuron` documents what it does."""
-
-    State: ClassVar[Any]
 
     clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
     peer_clears_last: ClassVar[bool] = False  # True if snnTorch clears it after the input, which is then lost
@@ -70,9 +70,26 @@ class Stepping(Firing):
         """Return the state after one step of input ``x``, without any reset: the neuron's equation."""
         raise NotImplementedError(f"{type(self).__name__} must define integrate(self, x, state)")
 
-    def membrane(self, state: Any) -> Tensor:
-        """Return the part of a state that is compared with the threshold."""
-        return state.mem
+    def carried(self, state: Any, at_rest: bool) -> Any:
+        """Return a complete state with the spikes that came before it, which are constants at rest."""
+        return self.Carried(*state, self._reset_signal(state) if at_rest else self.last_spikes(state))
+
+    def _begin(self, state: Any, at_rest: bool) -> Any:
+        """Return a complete state before a sequence, with the spikes that came before it where they are needed.
+
+        A loop always gets them, as passing spikes on takes less time than computing them twice. A kernel, to which they
+        are one more state, gets them only at rest, and only if spikes computed from the state would have a gradient.
+        """
+        if not self.reads_spikes:
+            return state
+        loops = torch.compiler.is_compiling() or not kernels.serves_sequences(state[0].device.type)
+        return self.carried(state, at_rest) if loops or (at_rest and self._differentiates_rest(state)) else state
+
+    def _differentiates_rest(self, state: Any) -> bool:
+        """Return True if spikes computed from a state at rest would have a gradient."""
+        if may_be_differentiated(self.threshold):
+            return True
+        return torch.is_grad_enabled() and may_be_differentiated(self.membrane(state))
 
     def subtract(self, state: Any, amount: Tensor) -> Any:
         """Return ``state`` with its membrane lowered by ``amount``."""
@@ -108,7 +125,9 @@ class Stepping(Firing):
         Args:
             x: Input of one step, ``[batch, ...]``.
             state: The neuron's ``State``. None, or a field that is None or of shape ``(0,)``, means at rest (zero); a
-                field with one number is expanded to all neurons.
+                field with one number is expanded to all neurons. A state with any other field, even of zeros, is that
+                after an earlier step: neurons whose equation contains :math:`S[t-1]` compute it from there, with the
+                surrogate's gradient. If all fields are at rest no spike came before, and it has no gradient.
 
         Returns:
             ``(spikes, state)``.
@@ -124,7 +143,8 @@ class Stepping(Firing):
             (tensor([[1.]]), State(mem=tensor([[1.5000]])))
         """
         x = self.driven(as_floating(x, type(self).__name__))
-        fired = False if state is None and self._is_silent_at_rest(x) else None
+        silent = is_at_rest(state) if self.reads_spikes else state is None and self._is_silent_at_rest(x)
+        fired = False if silent else None
         state = complete(self, x, state)
         try:
             emitted, state, _ = self.advance(as_dtype(x, state[0].dtype), state, fired)
@@ -144,9 +164,13 @@ class Stepping(Firing):
         """Run one step from a complete state; return the ungraded spikes, the state and the delayed reset signal.
 
         ``fired`` is that signal for the incoming state, if the caller has it from the previous step; False if there is
-        nothing to reset. Input and state have the same dtype, in which the step is computed.
+        nothing to reset, or, for a neuron that reads spikes, if none came before. Input and state have the same dtype,
+        in which the step is computed. A step from a ``Carried`` state returns one.
         """
         delayed = self._reset.uses and self.reset_delay
+        carries = self.reads_spikes and not isinstance(state, self.State)
+        if self.reads_spikes and fired is False:
+            state = self.carried(state, at_rest=True)
         if delayed and fired is not False:
             fired = self._reset_signal(state) if fired is None else fired
             first = self._reset.comes_first(self)
@@ -163,6 +187,10 @@ class Stepping(Firing):
             state = self._reset.act(self, state, fired)
             state = type(state)._make([as_dtype(s, x.dtype) for s in state])
         state = self.remember(state, self.graded(emitted)) if self.remembers else state
+        if carries:
+            if not isinstance(self.spike_grad, Surrogate):
+                fired = self.last_spikes(state)  # a user's function may draw other spikes, as it does from step to step
+            return emitted, self.Carried(*state, fired), None
         return emitted, state, fired.detach() if delayed and isinstance(self.spike_grad, Surrogate) else None
 
     def _crossing(self, mem: Tensor) -> Tensor:
@@ -232,13 +260,14 @@ class Stepping(Firing):
         xs = as_floating(xs, name)
         if xs.dim() == 0 or xs.shape[0] == 0:
             raise ValueError(f"{name}.unroll takes [T, batch, ...] with T >= 1, got shape {tuple(xs.shape)}")
-        driven = self.driven(xs)
+        driven, at_rest = self.driven(xs), self.reads_spikes and is_at_rest(state)
         state = complete(self, driven.detach()[0], state)
         if self.own_step():
-            return kernels.loop(lambda x, s, _: (*self.step(x, s), None), xs, state, trace)
+            rest = state if at_rest else None
+            return kernels.loop(lambda x, s, _: (*self.step(x, None if s is rest else s), None), xs, state, trace)
         try:
-            emitted, state = kernels.run(self, driven, state, trace)
-            return self.graded(emitted), state
+            emitted, state = kernels.run(self, driven, self._begin(state, at_rest), trace)
+            return self.graded(emitted), state if isinstance(state, self.State) else self.State._make(state[:-1])
         except RuntimeError as error:
             must_broadcast(self, "states", self.state_shape(driven.detach()[0]), error, *self._outside())
             raise
@@ -354,13 +383,15 @@ def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size,
 
 
 def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
-    """Return the state that the neuron's equation computes from a state; it must be a ``State`` as well."""
+    """Return the state that the neuron's equation computes from what the step before left."""
     try:
         new = neuron.integrate(x, state)
     except RuntimeError as error:
         must_broadcast(neuron, "input", x.shape, error)
         raise
     if not isinstance(new, neuron.State):
+        if neuron.reads_spikes and isinstance(new, neuron.Carried):
+            return neuron.State._make(new[:-1])
         owner, fields = type(neuron).__name__, ", ".join(neuron.State._fields)
         raise TypeError(f"{owner}.integrate must return self.State({fields}), got {type(new).__name__}")
     return new

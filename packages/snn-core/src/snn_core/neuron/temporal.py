@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.torch_version import TorchVersion
 
 from snn_core.neuron.constant import warn
@@ -152,6 +154,14 @@ class Temporal(nn.Module):
         twin.__setstate__(copy.deepcopy(Temporal.__getstate__(self), memo))
         return twin
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # torch makes the class of a parametrized module at run time, and refuses to pickle it
+        parametrizations: Any = self._modules.get("parametrizations")
+        if parametrizations is None:
+            return super().__reduce_ex__(protocol)
+        kind: Any = type_before_parametrizations(self)
+        return _parametrized, (kind, tuple(parametrizations)), kind.__getstate__(self)
+
     def __getstate__(self) -> dict[str, Any]:
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
@@ -166,6 +176,16 @@ class Temporal(nn.Module):
                 "_programs": None,
             }
         )
+
+
+def _parametrized(kind: Any, names: Iterable[str]) -> Any:
+    """Return an empty module of a class whose tensors of these names are parametrized, to be filled by its state."""
+    made = kind.__new__(kind)
+    nn.Module.__init__(made)
+    for name in names:
+        made.register_parameter(name, nn.Parameter(torch.empty(())))
+        parametrize.register_parametrization(made, name, nn.Identity())
+    return made
 
 
 def _cannot_be_exported(module: Temporal) -> str:

@@ -17,6 +17,7 @@ class Adapting(SpikingNeuron):
     """
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
 
     a: Tensor
     b: Tensor
@@ -33,7 +34,7 @@ class Adapting(SpikingNeuron):
         raise NotImplementedError(f"{type(self).__name__} must define decays(self)")
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk, (beta, rho) = self._crossing(self.membrane(state)), self.decays()
+        spk, (beta, rho) = self.last_spikes(state), self.decays()
         adaptation = rho * state.adaptation + self.a * state.mem + self.b * spk
         mem = beta * (state.mem - self.threshold * spk) + (1 - beta) * (x - adaptation)
         return state._replace(adaptation=adaptation, mem=mem)

@@ -21,11 +21,11 @@ class AdEx(SpikingNeuron):
         \tau_w\,W' = a\,(V - V_0) - W \\
         V &\leftarrow V_r, \quad W \leftarrow W + b \qquad \text{where } V > \vartheta
 
-    A spike acts at the beginning of the next step, on W with its surrogate gradient. The membrane is kept as its
-    difference from rest, :math:`V - V_0`. The reset is part of the equation, so ``reset_mechanism`` and
-    ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire neuron, EIF; the
-    quadratic one is a case of :class:`~snn_core.Izhikevich`. Above ``threshold`` the exponential keeps the value that
-    it has there, so it stays finite.
+    A spike acts at the beginning of the next step, on W with its surrogate gradient; before the first step there is
+    none. The membrane is kept as its difference from rest, :math:`V - V_0`. The reset is part of the equation, so
+    ``reset_mechanism`` and ``reset_delay`` have no effect. With ``a=0, b=0`` it is the exponential integrate-and-fire
+    neuron, EIF; the quadratic one is a case of :class:`~snn_core.Izhikevich`. Above ``threshold`` the exponential keeps
+    the value that it has there, so it stays finite.
 
     Args:
         tau: Time constant of the membrane, in milliseconds. A scalar, or one per neuron.
@@ -77,6 +77,7 @@ class AdEx(SpikingNeuron):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("tau", "R", "tau_w", "a", "b", "dt")
 
     tau: Tensor
@@ -122,7 +123,7 @@ class AdEx(SpikingNeuron):
         self.detach_reset = detach_reset
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk = self._crossing(self.membrane(state))
+        spk = self.last_spikes(state)
         fired = spk.detach() if self.detach_reset else spk
         adaptation = state.adaptation + self.b * spk
         mem = state.mem * (1 - fired) + (self.reset - self.rest) * fired

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import bounded, uniform
+from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, clamped
 from snn_core.neuron.spiking import LIF
 from snn_core.neurons.adapting import Adapting
@@ -23,8 +23,9 @@ class AdLIF(Adapting, LIF):
         W[t] &= \rho\,W[t-1] + a\,U[t-1] + b\,S[t-1] \\
         U[t] &= \beta\,(U[t-1] - \vartheta\,S[t-1]) + (1 - \beta)\,(X[t] - W[t]), \qquad S[t] = \Theta(U[t] - \vartheta)
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
-    ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The spikes of the step before act with their surrogate gradient; before the first step there are none, and
+    :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
+    no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -84,7 +85,8 @@ class AdLIF(Adapting, LIF):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons, all constants uniform. For :class:`~snn_core.AdLIF`, the time constants are 5 to 25 steps for
@@ -96,15 +98,14 @@ class AdLIF(Adapting, LIF):
             >>> bool((neurons.b > 0).all() and (neurons.b < 2).all())
             True
         """
-        (tau, tau_w), (a, b) = cls._steps, cls._couplings
-        beta, rho = (torch.exp(-1 / uniform(neurons, *steps)) for steps in (tau, tau_w))
-        learned: dict[str, Any] = dict.fromkeys(("learn_beta", "learn_rho", "learn_a", "learn_b"), True)
-        made = cls(beta, rho, uniform(neurons, *a), uniform(neurons, *b), **learned, **options)
-        for name, (shortest, longest) in {"beta": tau, "rho": tau_w}.items():
-            bounded(made, name, low=math.exp(-1 / shortest), high=math.exp(-1 / longest))
-        for name, (low, high) in {"a": a, "b": b}.items():
-            bounded(made, name, low=low, high=high)
-        return made
+        ranges = dict(zip(("a", "b"), cls._couplings, strict=True))
+        ranges |= {
+            name: (math.exp(-1 / shortest), math.exp(-1 / longest))
+            for name, (shortest, longest) in zip(("beta", "rho"), cls._steps, strict=True)
+        }
+        constants = {n: torch.exp(-1 / uniform(neurons, *e)) for n, e in zip(("beta", "rho"), cls._steps, strict=True)}
+        constants |= {n: uniform(neurons, *e) for n, e in zip(("a", "b"), cls._couplings, strict=True)}
+        return drawn(cls, constants, options, **ranges)
 
     def decays(self) -> tuple[Tensor, Tensor]:
         return self.membrane_decay, clamped(self.rho)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import bounded
+from snn_core.neuron.bounds import drawn
 from snn_core.neuron.constant import Constant, clamped, decay
 from snn_core.neuron.spiking import LIF
 
@@ -21,8 +21,9 @@ class ALIF(LIF):
         A[t] &= \rho\,A[t-1] + (1 - \rho)\,S[t-1], \qquad B[t] = \vartheta + \kappa\,A[t] \\
         U[t] &= \beta\,U[t-1] + (1 - \beta)\,X[t] - B[t]\,S[t-1], \qquad S[t] = \Theta(U[t] - B[t])
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
-    ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The spikes of the step before act with their surrogate gradient; before the first step there are none, and
+    :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
+    no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -63,6 +64,7 @@ class ALIF(LIF):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "kappa")
 
     rho: Tensor
@@ -89,7 +91,8 @@ class ALIF(LIF):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons: time constants are 20 steps with a standard deviation of 5 for the membrane, and 150 steps with
@@ -100,10 +103,10 @@ class ALIF(LIF):
             torch.Size([3])
         """
         beta, rho = (decay((m + s * torch.randn(neurons)).clamp_min(1), 1) for m, s in ((20, 5), (150, 10)))
-        return bounded(cls(beta, rho, learn_beta=True, learn_rho=True, **options), "beta", "rho")
+        return drawn(cls, {"beta": beta, "rho": rho}, options, beta=(0, 1), rho=(0, 1))
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk = self._crossing(self.membrane(state))
+        spk = self.last_spikes(state)
         rho, beta = clamped(self.rho), self.membrane_decay
         adaptation = rho * state.adaptation + (1 - rho) * spk
         threshold = self.threshold + self.kappa * adaptation

@@ -19,11 +19,12 @@ class Izhikevich(SpikingNeuron):
         V' &= 0.04\,V^2 + 5\,V + 140 - W + X, \qquad W' = a\,(b\,V - W) \\
         V &\leftarrow c, \quad W \leftarrow W + d \qquad \text{where } V > \vartheta
 
-    A spike acts at the beginning of the next step, on W with its surrogate gradient. The states are kept as
-    differences, :math:`V - c` and :math:`W - b\,c`, so a neuron at rest has states of 0. The reset is part of the
-    equation, so ``reset_mechanism`` and ``reset_delay`` have no effect. The default constants are those of a regularly
-    spiking neuron; one with ``a=0.1`` fires fast, one with ``c=-50, d=2`` chatters. With ``b=0, d=0`` it is the
-    quadratic integrate-and-fire neuron, QIF, without recovery, :math:`V' = 0.04\,(V + 62.5)^2 - 16.25 + X`.
+    A spike acts at the beginning of the next step, on W with its surrogate gradient; before the first step there is
+    none. The states are kept as differences, :math:`V - c` and :math:`W - b\,c`, so a neuron at rest has states of 0.
+    The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have no effect. The default constants
+    are those of a regularly spiking neuron; one with ``a=0.1`` fires fast, one with ``c=-50, d=2`` chatters. With
+    ``b=0, d=0`` it is the quadratic integrate-and-fire neuron, QIF, without recovery,
+    :math:`V' = 0.04\,(V + 62.5)^2 - 16.25 + X`.
 
     Args:
         a: Rate of the recovery W, per millisecond. A scalar, or one per neuron.
@@ -70,6 +71,7 @@ class Izhikevich(SpikingNeuron):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("a", "b", "c", "d", "dt")
 
     a: Tensor
@@ -104,7 +106,7 @@ class Izhikevich(SpikingNeuron):
         self.detach_reset = detach_reset
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk = self._crossing(self.membrane(state))
+        spk = self.last_spikes(state)
         mem = state.mem * (1 - (spk.detach() if self.detach_reset else spk))
         recovery = state.recovery + self.d * spk
         v, w = mem + self.c, recovery + self.b * self.c

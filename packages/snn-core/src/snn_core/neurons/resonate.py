@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import uniform
+from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, anywhere, clamped, must_be_positive
 from snn_core.neuron.spiking import SpikingNeuron
 
@@ -89,7 +89,8 @@ class RF(SpikingNeuron):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as in Higuchi et al. for spoken digits.
@@ -98,8 +99,7 @@ class RF(SpikingNeuron):
             >>> RF.random(3).omega.shape
             torch.Size([3])
         """
-        omega, b = uniform(neurons, 5, 10), uniform(neurons, 2, 3)
-        return cls(omega, b, learn_omega=True, learn_b=True, **options)
+        return drawn(cls, {"omega": uniform(neurons, 5, 10), "b": uniform(neurons, 2, 3)}, options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return self._swung(x, state, -self.b.abs())
@@ -122,7 +122,8 @@ class BRF(RF):
         V[t] &= V[t-1] + \delta\,(|\omega|\,U[t-1] + B[t]\,V[t-1]), \qquad S[t] = \Theta(U[t] - \vartheta - Q[t])
 
     Each spike raises the threshold and the damping by 1, and this rise then decays. The spikes of the step before act
-    with their surrogate gradient. It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
+    with their surrogate gradient; before the first step there are none, and :math:`S[0] = 0` has no gradient. It has no
+    reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         omega: Angular frequency, in radians per unit of time; its magnitude times ``dt`` is at most 1. A scalar, or one
@@ -163,6 +164,7 @@ class BRF(RF):
         imag: Tensor
         mem: Tensor
 
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("omega", "b", "dt", "gamma")
 
     gamma: Tensor
@@ -178,7 +180,7 @@ class BRF(RF):
             )
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        refractory = clamped(self.gamma) * state.refractory + self._crossing(self.membrane(state))
+        refractory = clamped(self.gamma) * state.refractory + self.last_spikes(state)
         left = 1 - (self.dt * self.omega).square()
         # a learned omega may get to 1 / dt, where the root has no finite slope, and beyond
         root = torch.where(left > 0, torch.where(left > 0, left, 1.0).sqrt(), 0.0)

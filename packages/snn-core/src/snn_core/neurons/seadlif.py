@@ -20,9 +20,10 @@ class SEAdLIF(AdLIF):
         U[t] &= U'[t]\,(1 - S[t]), \qquad W[t] = \rho\,W[t-1] + (1 - \rho)\,q\,(a\,U[t] + b\,S[t])
 
     The adaptation current follows the new membrane and the new spike, while Euler's method takes the old ones; this
-    keeps oscillations from growing. A spike drives the current with the surrogate's gradient. The states are
-    :math:`U'[t]` and :math:`W[t-1]`, as each step begins with the effect of the last step's spikes. The reset is part
-    of the equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
+    keeps oscillations from growing. A spike drives the current with the surrogate's gradient; before the first step
+    there is none, and :math:`S[0] = 0` has no gradient. The states are :math:`U'[t]` and :math:`W[t-1]`, as each step
+    begins with the effect of the last step's spikes. The reset is part of the equation, so ``reset_mechanism`` and
+    ``reset_delay`` have no effect.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -75,7 +76,7 @@ class SEAdLIF(AdLIF):
         self.detach_reset = detach_reset
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk, (beta, rho) = self._crossing(self.membrane(state)), self.decays()
+        spk, (beta, rho) = self.last_spikes(state), self.decays()
         mem = state.mem * (1 - (spk.detach() if self.detach_reset else spk))
         adaptation = rho * state.adaptation + (1 - rho) * self.q * (self.a * mem + self.b * spk)
         return state._replace(adaptation=adaptation, mem=beta * mem + (1 - beta) * (x - adaptation))

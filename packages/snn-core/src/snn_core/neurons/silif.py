@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from snn_core.neuron import signatures
-from snn_core.neuron.bounds import bounded, uniform
-from snn_core.neuron.constant import Constant
+from snn_core.neuron.bounds import drawn, uniform
+from snn_core.neuron.constant import Constant, anywhere, must_be_finite
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.adapting import Adapting
 
@@ -26,7 +26,8 @@ class SiLIF(Adapting):
 
     It is :class:`~snn_core.AdLIF` with the logarithms of the rates and of the length of a step instead of the decays,
     which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
-    gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
+    gradient; before the first step there are none, and :math:`S[0] = 0` has no gradient. The reset is part of the
+    equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -49,7 +50,7 @@ class SiLIF(Adapting):
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
+        ValueError: If ``log_dt`` is not the logarithm of a finite length, or a state does not fit the input.
 
     Example:
         >>> neuron = SiLIF(math.log(50), math.log(5), log_dt=math.log(0.004))
@@ -93,6 +94,7 @@ class SiLIF(Adapting):
         self.constant("log_rate", log_rate, learn=learn_log_rate)
         self.constant("log_rate_w", log_rate_w, learn=learn_log_rate_w)
         self.constant("log_dt", log_dt, learn=learn_log_dt)
+        _must_be_a_step("SiLIF", self.log_dt)
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> SiLIF:
@@ -100,7 +102,8 @@ class SiLIF(Adapting):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons, as in the paper: the logarithms of the rates are uniform, with rates of 10 to 250 per second
@@ -114,12 +117,9 @@ class SiLIF(Adapting):
             True
         """
         log_rate, log_rate_w = (uniform(neurons, math.log(low), math.log(high)) for low, high in ((10, 250), (2.5, 10)))
-        learned: dict[str, Any] = dict.fromkeys(
-            ("learn_log_rate", "learn_log_rate_w", "learn_a", "learn_b", "learn_log_dt"), True
-        )
         a, b, log_dt = uniform(neurons, 0, 1), uniform(neurons, 0, 2), torch.full((neurons,), math.log(0.004))
-        made = cls(log_rate, log_rate_w, a, b, log_dt, **learned, **options)
-        return bounded(bounded(made, "a"), "b", high=2)
+        constants = {"log_rate": log_rate, "log_rate_w": log_rate_w, "a": a, "b": b, "log_dt": log_dt}
+        return drawn(cls, constants, options, a=(0, 1), b=(0, 2))
 
     def decays(self) -> tuple[Tensor, Tensor]:
         return _decay(self.log_rate, self.log_dt), _decay(self.log_rate_w, self.log_dt)
@@ -134,8 +134,9 @@ class CSiLIF(SpikingNeuron):
         U[t] &= \alpha\,\Big(U[t-1] - \frac{\vartheta}{2}\,S[t-1]\Big) + b\,X[t], \qquad
         S[t] = \Theta(2\,\mathrm{Re}\,U[t] - \vartheta)
 
-    The spikes of the step before act with their surrogate gradient. The reset is part of the equation, so
-    ``reset_mechanism`` and ``reset_delay`` have no effect.
+    The spikes of the step before act with their surrogate gradient; before the first step there are none, and
+    :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
+    no effect.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -156,7 +157,8 @@ class CSiLIF(SpikingNeuron):
 
     Raises:
         TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
+        ValueError: If ``omega`` is not finite, ``log_dt`` is not the logarithm of a finite length, or a state does not
+            fit the input.
 
     Example:
         >>> neuron = CSiLIF(log_rate=0.0, omega=math.pi / 4, b=1.0, log_dt=0.0)
@@ -175,6 +177,7 @@ class CSiLIF(SpikingNeuron):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("log_rate", "omega", "b", "log_dt")
 
     log_rate: Tensor
@@ -201,6 +204,8 @@ class CSiLIF(SpikingNeuron):
         self.constant("omega", omega, learn=learn_omega)
         self.constant("b", b, learn=learn_b)
         self.constant("log_dt", log_dt, learn=learn_log_dt)
+        must_be_finite("CSiLIF: omega", self.omega, "pass radians per second; 0 for a membrane that does not rotate")
+        _must_be_a_step("CSiLIF", self.log_dt)
 
     @classmethod
     def random(cls, neurons: int, **options: Any) -> CSiLIF:
@@ -208,7 +213,8 @@ class CSiLIF(SpikingNeuron):
 
         Args:
             neurons: Number of neurons.
-            **options: Further arguments of the constructor.
+            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
+                ``learn_...=False`` is passed with it.
 
         Returns:
             The neurons, as in the paper for spoken digits: the logarithm of the length of a step is uniform between the
@@ -220,12 +226,12 @@ class CSiLIF(SpikingNeuron):
             torch.Size([3])
         """
         log_dt = uniform(neurons, math.log(0.01), math.log(0.5))
-        learned: dict[str, Any] = dict.fromkeys(("learn_log_rate", "learn_omega", "learn_b", "learn_log_dt"), True)
         log_rate, omega = torch.full((neurons,), math.log(0.5)), torch.full((neurons,), math.pi)
-        return cls(log_rate, omega, uniform(neurons, 0, 1), log_dt, **learned, **options)
+        constants = {"log_rate": log_rate, "omega": omega, "b": uniform(neurons, 0, 1), "log_dt": log_dt}
+        return drawn(cls, constants, options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        mem = state.mem - self.threshold / 2 * self._crossing(self.membrane(state))
+        mem = state.mem - self.threshold / 2 * self.last_spikes(state)
         size, angle = _decay(self.log_rate, self.log_dt), self.omega * self.log_dt.exp()
         real, imag = size * angle.cos(), size * angle.sin()
         return state._replace(imag=imag * mem + real * state.imag, mem=real * mem - imag * state.imag + self.b * x)
@@ -236,3 +242,11 @@ class CSiLIF(SpikingNeuron):
 
 def _decay(log_rate: Tensor, log_dt: Tensor) -> Tensor:
     return torch.exp(-torch.exp(log_rate + log_dt))
+
+
+def _must_be_a_step(owner: str, log_dt: Tensor) -> None:
+    """Raise unless each number is the logarithm of a length that is finite and not 0."""
+    remedy = "pass the logarithm of the seconds that a step takes, such as math.log(0.004)"
+    must_be_finite(f"{owner}: log_dt", log_dt, remedy)
+    if anywhere(log_dt.exp().isinf()):
+        raise ValueError(f"{owner}: log_dt={log_dt} is the logarithm of an infinite step in {log_dt.dtype}; {remedy}")

@@ -20,9 +20,10 @@ class TCLIF(SpikingNeuron):
         V'[t] &= V[t-1] - \sigma(c_1)\,U[t-1] + X[t], \qquad U'[t] = U[t-1] + \sigma(c_2)\,V'[t] \\
         S[t] &= \Theta(U'[t] - \vartheta), \qquad V[t] = V'[t] - \gamma\,S[t], \qquad U[t] = U'[t] - \vartheta\,S[t]
 
-    with the logistic function :math:`\sigma`. Spikes act with their surrogate gradient. The states are :math:`V'[t]`
-    and :math:`U'[t]`, as each step begins with the effect of the last step's spikes. The reset is part of the equation,
-    so ``reset_mechanism`` and ``reset_delay`` have no effect.
+    with the logistic function :math:`\sigma`. Spikes act with their surrogate gradient; before the first step there are
+    none, and :math:`S[0] = 0` has no gradient. The states are :math:`V'[t]` and :math:`U'[t]`, as each step begins with
+    the effect of the last step's spikes. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay``
+    have no effect.
 
     Args:
         c1: Strength with which the soma draws from the dendrite, before the logistic function. A scalar, or one per
@@ -61,6 +62,7 @@ class TCLIF(SpikingNeuron):
         mem: Tensor
 
     resets: ClassVar[bool] = False
+    reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("c1", "c2", "gamma")
 
     c1: Tensor
@@ -84,7 +86,7 @@ class TCLIF(SpikingNeuron):
         self.constant("gamma", gamma)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
-        spk = self._crossing(self.membrane(state))
+        spk = self.last_spikes(state)
         mem = state.mem - self.threshold * spk
         dendrite = state.dendrite - self.gamma * spk - torch.sigmoid(self.c1) * mem + x
         return state._replace(dendrite=dendrite, mem=mem + torch.sigmoid(self.c2) * dendrite)

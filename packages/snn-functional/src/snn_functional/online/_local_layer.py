@@ -93,10 +93,11 @@ class LocalLayer(Temporal, ABC):
 
     def _one_step(self, x: Tensor) -> Any:
         drive = self.synapse(x)
+        at_rest = self._kept is None
         before, traces = self._recalled(drive)
         learned = self._learned(x, before, drive.shape) if torch.is_grad_enabled() else {}
         if not learned:
-            outputs, after = self._advance(drive, before, {})
+            outputs, after = self._advance(drive, before, {}, at_rest)
             self._keep_by_sample(after, {})
             return outputs
         drive = drive if drive.requires_grad else drive.requires_grad_()
@@ -110,7 +111,7 @@ class LocalLayer(Temporal, ABC):
         for index, field in zip(through, carried, strict=True):
             before[index] = field
         here = {name: item.value.clone() for name, item in learned.items() if item.inputs is None}
-        outputs, after = self._advance(drive, before, here)
+        outputs, after = self._advance(drive, before, here, at_rest)
         entered = {name: (here.get(name, drive), item.inputs) for name, item in learned.items()}
         traces = advanced(traces, carried, [after[i] for i in through], entered)
         self._keep_by_sample(after, traces)
@@ -126,9 +127,12 @@ class LocalLayer(Temporal, ABC):
                 results[name] = Learned(constant.expand(shape))
         return results
 
-    def _advance(self, drive: Tensor, fields: list[Tensor], constants: dict[str, Tensor]) -> tuple[Any, list[Tensor]]:
+    def _advance(
+        self, drive: Tensor, fields: list[Tensor], constants: dict[str, Tensor], at_rest: bool
+    ) -> tuple[Any, list[Tensor]]:
         """Return outputs and states of a step; the last state is the filtered spikes, if there is a filter."""
-        spk, state = functional_call(_Step(self.neuron), constants, (drive, self._state(fields)))
+        state = None if at_rest else self._state(fields)  # zeros would be the state after an earlier step
+        spk, state = functional_call(_Step(self.neuron), constants, (drive, state))
         after = list(state)
         first = spk
         if self.output_decay:
