@@ -146,6 +146,12 @@ class StepProgram:
         return tuple(name for name in self.forward.outputs if name != "emitted")
 
     @functools.cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the state's fields."""
+        computed = {name for connection in self.connections for name in connection.inputs}
+        return tuple(name for name in self.states if name not in computed)
+
+    @functools.cached_property
     def coefficients(self) -> tuple[str, ...]:
         """The names of the values that are the same in every step."""
         return tuple(self.once.outputs)

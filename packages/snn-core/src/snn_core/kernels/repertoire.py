@@ -76,14 +76,14 @@ class Repertoire:
         x = as_dtype(xs.detach()[0], state[0].dtype).requires_grad_(xs.requires_grad)
         witness = Witness(x, state, makeup.constants, form.differentiates)
         looked = makeup.ours or makeup.options in self._looked
-        known = self._confirmed(neuron, witness) if looked else None
+        known = self._confirmed(neuron, witness, state) if looked else None
         if known is None and not makeup.ours:
             first, change = _first_step(neuron, xs, state)
             if change:
                 self._impure[neuron.training] = f"a step {change}"
                 return self._impure[neuron.training], first
             self._looked = {makeup.options, *list(self._looked)[: _MOST - 1]}
-            known = None if looked else self._confirmed(neuron, witness)
+            known = None if looked else self._confirmed(neuron, witness, state)
         if known is None:
             known = self._trace(neuron, witness, x, sample, type(state))
         if len(self._by_form) == _MOST and form not in self._by_form:
@@ -91,9 +91,10 @@ class Repertoire:
         self._by_form[form] = known, None if makeup.ours else witness
         return known, first
 
-    def _confirmed(self, neuron: Any, witness: Witness) -> StepProgram | None:
-        """Return the program among those found that does what a neuron's step does."""
-        return next((program for program in self._programs if witness.confirms(neuron, program)), None)
+    def _confirmed(self, neuron: Any, witness: Witness, state: Any) -> StepProgram | None:
+        """Return the known program that does what a neuron's step does from a state like this one."""
+        programs = (program for program in self._programs if program.fields == state._fields)
+        return next((program for program in programs if witness.confirms(neuron, program)), None)
 
     def _trace(self, neuron: Any, witness: Witness, x: Tensor, sample: Sample, state: Any) -> Known:
         """Trace the program of a neuron's step, or return the reason why none does the same."""
