@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import copy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +27,13 @@ class Bounded(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         """Return the constant for a raw value."""
-        return self.low + (self.high - self.low) * torch.sigmoid(raw)
+        share = torch.sigmoid(raw)
+        return share if (self.low, self.high) == (0, 1) else self.low + (self.high - self.low) * share
 
     def right_inverse(self, value: Tensor) -> Tensor:
         """Return the raw value for a constant, which must be inside the range, its ends excluded."""
         share = (value - self.low) / (self.high - self.low)
-        if not bool(((share > 0) & (share < 1)).all()):
+        if not share.is_meta and not bool(((share > 0) & (share < 1)).all()):
             raise ValueError(
                 f"Bounded: a constant must be between {self.low} and {self.high}, both excluded, got {value}"
             )
@@ -43,8 +45,7 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
     A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
     always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
-    ``parametrizations.<name>.original``. Call this function before you create the optimizer. Save such a neuron by its
-    ``state_dict``; torch refuses to pickle it.
+    ``parametrizations.<name>.original``. Call this function before you create the optimizer.
 
     Args:
         neuron: The neuron, changed in place.
@@ -79,8 +80,49 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
     for name in names:
         neuron._buffers.pop(name, None)
         neuron.register_parameter(name, nn.Parameter(constants[name].detach()))
-        parametrize.register_parametrization(neuron, name, Bounded(low, high))
+        parametrized(neuron, name, Bounded(low, high))
     return neuron
+
+
+def parametrized(module: nn.Module, name: str, step: nn.Module) -> None:
+    """Let torch compute a tensor of a module, which keeps the name of its class in errors and when it is printed."""
+    parametrize.register_parametrization(module, name, step)
+    kind, original = type(module), parametrize.type_before_parametrizations(module)
+    kind.__name__, kind.__qualname__, kind.__module__ = original.__name__, original.__qualname__, original.__module__
+
+
+class Parametrizable(nn.Module):
+    """A module that can be pickled, and whose copies are independent, even if torch computes tensors of it.
+
+    torch makes a class for each parametrized module, which no other process can import, and copies share that class.
+    Here the class from before is stored, and a copy gets its own.
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not parametrize.is_parametrized(self):
+            return super().__reduce_ex__(protocol)
+        kind: Any = parametrize.type_before_parametrizations(self)
+        return _empty, (kind,), kind.__getstate__(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        kind: Any = parametrize.type_before_parametrizations(self)
+        twin = memo[id(self)] = _empty(kind)
+        twin.__setstate__(copy.deepcopy(kind.__getstate__(self), memo))
+        return twin
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        modules = dict(state["_modules"])
+        computed = modules.pop("parametrizations", None)
+        super().__setstate__(state | {"_modules": modules} if computed else state)
+        for name, steps in (computed or {}).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(0)))  # only holds the place
+            parametrized(self, name, nn.Identity())
+            self.get_submodule("parametrizations").register_module(name, steps)
+
+
+def _empty(kind: Any) -> Any:
+    """Return a module of a class without anything in it."""
+    return kind.__new__(kind)
 
 
 def uniform(count: int, low: float, high: float) -> Tensor:

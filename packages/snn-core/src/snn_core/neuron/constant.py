@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from snn_core.neuron.bounds import bounded
+from snn_core.neuron.bounds import Parametrizable, bounded
 
 Constant = float | Tensor
 
@@ -54,7 +54,7 @@ def _may_be_differentiated(x: Tensor) -> bool:
     )
 
 
-class HasConstants(nn.Module):
+class HasConstants(Parametrizable):
     """A module with constants that are parameters when learned and buffers when not."""
 
     def constant(
@@ -75,8 +75,7 @@ class HasConstants(nn.Module):
             learn: True if an optimizer may change it.
             low: Lower end of its range, passed together with ``high``. A learned constant stays inside the range,
                 whatever the optimizer does, as with :func:`~snn_core.bounded`: the parameter is then
-                ``parametrizations.<name>.original``, and torch saves the neuron by its ``state_dict`` but does not
-                pickle it.
+                ``parametrizations.<name>.original``.
             high: Upper end of its range.
 
         Raises:

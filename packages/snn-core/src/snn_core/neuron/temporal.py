@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
+from snn_core.neuron.bounds import Parametrizable
 from snn_core.neuron.constant import warn
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Temporal(nn.Module):
+class Temporal(Parametrizable):
     """A module whose output depends on earlier calls.
 
     The kept state is an ordinary attribute, neither a parameter nor a buffer: it is not in any ``state_dict``, is not
@@ -143,13 +143,6 @@ class Temporal(nn.Module):
         super()._apply(fn, recurse)
         self._kept = _map(self._kept, fn)
         return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # written out for parametrized modules, which torch copies without calling __getstate__
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(Temporal.__getstate__(self), memo))
-        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
