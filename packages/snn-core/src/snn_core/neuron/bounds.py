@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import torch
@@ -45,7 +46,8 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
 
     A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
     always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
-    ``parametrizations.<name>.original``. Call this function before you create the optimizer.
+    ``parametrizations.<name>.original``. Call this function before you create the optimizer. For a decay between 0 and
+    1, the option ``learn_beta="bounded"`` of the constructor does the same.
 
     Args:
         neuron: The neuron, changed in place.
@@ -68,6 +70,11 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         True
     """
     names = tuple(dict.fromkeys(names))
+    twice = [f"{name} ({ends.low:g}..{ends.high:g})" for name in names if (ends := bounds_of(neuron, name)) is not None]
+    if twice:
+        raise ValueError(
+            f"bounded: {', '.join(twice)} of {type(neuron).__name__} is bounded already; build a new neuron"
+        )
     constants = dict(neuron.named_parameters(recurse=False)) | dict(neuron.named_buffers(recurse=False))
     if not names or any(name not in constants for name in names):
         raise ValueError(
@@ -82,6 +89,27 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
         neuron.register_parameter(name, nn.Parameter(constants[name].detach()))
         parametrized(neuron, name, Bounded(low, high))
     return neuron
+
+
+def bounds_of(neuron: nn.Module, name: str) -> Bounded | None:
+    """Return the parametrization that keeps a constant in a range, or None if there is none."""
+    steps: Any = getattr(neuron, "parametrizations", {})
+    return next((step for step in steps[name] if isinstance(step, Bounded)), None) if name in steps else None
+
+
+def bounded_otherwise(neuron: nn.Module, prefix: str, names: Collection[str]) -> list[str]:
+    """List, in words, the constants that either a neuron or a ``state_dict`` with these names keeps in a range."""
+    computed: Any = getattr(neuron, "parametrizations", {})
+    faults = []
+    for name, _ in [*neuron.named_parameters(recurse=False), *neuron.named_buffers(recurse=False)]:
+        if f"{prefix}parametrizations.{name}.original" in names:
+            remedy = f"call snn.bounded(neuron, {name!r}), with the same range, or build it with learn_{name}='bounded'"
+            faults.append(f"{prefix + name!r} is kept in a range in the file and not in the net: {remedy}")
+    for name in computed:
+        if prefix + name in names:
+            remedy = f"build the neuron without the range, load, and then call snn.bounded(neuron, {name!r})"
+            faults.append(f"{prefix + name!r} is kept in a range in the net and not in the file: {remedy}")
+    return faults
 
 
 def parametrized(module: nn.Module, name: str, step: nn.Module) -> None:
