@@ -47,7 +47,8 @@ def bounded(neuron: Module, *names: str, low: float = 0.0, high: float = 1.0) ->
     A clamped decay has no gradient once it has left [0, 1], and never returns. A bounded one approaches the ends and
     always has a gradient. The constants keep their values, are learned from now on, and appear in the ``state_dict`` as
     ``parametrizations.<name>.original``. Call this function before you create the optimizer. For a decay between 0 and
-    1, the option ``learn_beta="bounded"`` of the constructor does the same.
+    1, the option ``learn_beta="bounded"`` of the constructor does the same. A step of the parameter moves the constant
+    less than a plain one, so give it a larger learning rate.
 
     Args:
         neuron: The neuron, changed in place.
