@@ -27,6 +27,9 @@ assert_type(state, snn.Leaky.State)
 assert_type(state.mem, Tensor)
 assert_type(snn.Synaptic(0.9, 0.5).unroll(xs)[1].syn, Tensor)
 
+snn.ALIF(0.9, 0.5, learn_beta="bounded", learn_rho=True)
+snn.Leaky(0.9, learn_beta="bound")  # type: ignore[arg-type]
+snn.Leaky(0.9, learn_threshold="bounded")  # type: ignore[arg-type]
 snn.Leaky(0.9, reset_mechanism="substract")  # type: ignore[arg-type]
 snn.Leaky(0.9, treshold=2.0)  # type: ignore[call-arg]
 snn.TCLIF(treshold=2.0)  # type: ignore[call-arg]

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,8 @@ class Settings:
         num_steps: T of the digits; the rows are 28 steps.
         code: How digits become input, ``"current"`` or ``"rate"``, random spikes of that rate.
         beta: Decay of the hidden neurons.
-        learn_beta: Train it, one for each neuron.
+        learn_beta: Train it, one for each neuron; ``"bounded"`` inside (0, 1).
+        decay_rate: Learning rate of the decays, as a multiple of ``rate``.
         surrogate: Surrogate of the hidden neurons.
         rate: Learning rate of Adam.
         scale: Factor on the weights and biases that PyTorch draws, or the firing rate of ``fluctuation_``.
@@ -54,7 +55,8 @@ class Settings:
     num_steps: int = 8
     code: str = "current"
     beta: float = 0.9
-    learn_beta: bool = False
+    learn_beta: bool | Literal["bounded"] = False
+    decay_rate: float = 1.0
     surrogate: Any = ATAN
     rate: float = 3e-3
     scale: float = 1.0
@@ -74,6 +76,10 @@ _DECAYS: dict[str, dict[str, Any]] = {
     **{f"{beta:g}": {"beta": beta} for beta in (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)},
     "0.5, learned": {"beta": 0.5, "learn_beta": True},
     "0.9, learned": {"beta": 0.9, "learn_beta": True},
+    "0.5, bounded": {"beta": 0.5, "learn_beta": "bounded"},
+    "0.9, bounded": {"beta": 0.9, "learn_beta": "bounded"},
+    "0.5, bounded, 10 × rate": {"beta": 0.5, "learn_beta": "bounded", "decay_rate": 10.0},
+    "0.9, bounded, 10 × rate": {"beta": 0.9, "learn_beta": "bounded", "decay_rate": 10.0},
 }
 _WEIGHTS: dict[str, dict[str, Any]] = {
     **{f"PyTorch's × {scale:g}": {"scale": scale} for scale in (0.1, 0.3, 1.0, 3.0, 10.0)},
@@ -172,7 +178,10 @@ def trained(settings: Settings, seed: int, epochs: int = 0) -> Result:
     net = _net(settings)
     if settings.fluctuation:
         snn.init.fluctuation_(net, _steps(settings, train[0][:200]), rate=settings.scale)
-    optimizer = torch.optim.Adam(net.parameters(), lr=settings.rate)
+    decays = {name: p for name, p in net.named_parameters() if "beta" in name}
+    others = [p for name, p in net.named_parameters() if name not in decays]
+    rates = {"params": others}, {"params": [*decays.values()], "lr": settings.decay_rate * settings.rate}
+    optimizer = torch.optim.Adam(rates[: 2 if decays else 1], lr=settings.rate)
     epochs = epochs or (20 if settings.task == "rows" else 15)
     began = time.process_time()
     for _ in range(epochs):
@@ -217,8 +226,8 @@ def _net(settings: Settings) -> nn.Sequential:
     layers: list[nn.Module] = []
     for layer in range(depth):
         beta = torch.full((hidden,), settings.beta) if settings.learn_beta else settings.beta
-        options = {"learn_beta": settings.learn_beta, "spike_grad": settings.surrogate, "init_hidden": True}
-        neuron = snn.Leaky(beta=beta, **options)
+        options: dict[str, Any] = {"spike_grad": settings.surrogate, "init_hidden": True}
+        neuron = snn.Leaky(beta=beta, learn_beta=settings.learn_beta, **options)
         layers += [nn.Linear(hidden if layer else inputs, hidden), neuron]
     read_out = snn.Leaky(beta=0.9, reset_mechanism="none", threshold=float("inf"), init_hidden=True, output=True)
     net = nn.Sequential(*layers, nn.Linear(hidden, 10), read_out)

@@ -154,6 +154,31 @@ def test_a_constant_named_twice_is_bounded_once() -> None:
     assert lif.beta.item() == 0.5
 
 
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda neuron: pickle.loads(pickle.dumps(neuron))])
+def test_a_copy_goes_on_learning_in_its_own_ranges(duplicate: Callable[[Any], Any]) -> None:
+    lif = snn.bounded(snn.Leaky(beta=0.8, threshold=0.5), "beta", low=0.25)
+    twin = duplicate(lif)
+    assert type(twin).__name__ == "Leaky"
+    snn.bounded(twin, "threshold", high=2)
+    twin.unroll(torch.rand(6, 2, 3))[0].sum().backward()
+    with torch.no_grad():
+        twin.parametrizations.beta.original -= 1e3
+    assert (lif.threshold.item(), twin.beta.item()) == (0.5, 0.25)
+    assert lif.beta.item() == pytest.approx(0.8, abs=1e-6)
+
+
+def test_a_layer_of_delays_with_a_range_is_pickled() -> None:
+    layer = snn.bounded(snn.AxonalDelay(5, torch.tensor([0.5, 2.0])), "delay", high=5.0)
+    twin = pickle.loads(pickle.dumps(layer))
+    xs = torch.rand(7, 3, 2)
+    assert torch.equal(snn.unroll(torch.nn.Sequential(twin), xs), snn.unroll(torch.nn.Sequential(layer), xs))
+
+
+def test_a_range_without_values_is_built() -> None:
+    with torch.device("meta"):
+        assert snn.bounded(snn.Leaky(beta=0.5), "beta").beta.is_meta
+
+
 def test_an_empty_range_is_refused() -> None:
     with pytest.raises(ValueError, match="high must be greater than low"):
         Bounded(low=1, high=1)

@@ -119,6 +119,7 @@ FORMER = {
     "float | Tensor | None": "Constant | None",
     "Callable[[Tensor], Tensor] | None": "SpikeGrad | None",
     "Literal['subtract', 'zero', 'none']": "str",
+    "bool | Literal['bounded']": "bool",
 }
 
 

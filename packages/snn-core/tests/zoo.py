@@ -111,6 +111,11 @@ class Case:
 NEURONS = [
     Case("leaky", partial(snn.Leaky, beta=0.8)),
     Case("leaky of one beta a neuron", partial(snn.Leaky, beta=torch.linspace(0.3, 1.0, 5), learn_beta=True)),
+    Case(
+        "leaky of one beta a neuron in its range",
+        partial(snn.Leaky, beta=torch.linspace(0.3, 0.9, 5), learn_beta="bounded"),
+        peer={"learn_beta": True},
+    ),
     Case("rleaky", partial(snn.RLeaky, beta=0.8, linear_features=5), recurrent=True),
     Case("rleaky one to one", partial(snn.RLeaky, beta=0.8, V=0.5, all_to_all=False), recurrent=True),
     Case(
@@ -122,6 +127,12 @@ NEURONS = [
     Case("synaptic", partial(snn.Synaptic, alpha=0.6, beta=0.8, learn_alpha=True, learn_beta=True)),
     Case("rsynaptic", partial(snn.RSynaptic, alpha=0.6, beta=0.8, linear_features=5), recurrent=True),
     Case("rsynaptic one to one", partial(snn.RSynaptic, alpha=0.6, beta=0.8, V=0.5, all_to_all=False), recurrent=True),
+    Case(
+        "rsynaptic one to one of decays in their range",
+        partial(snn.RSynaptic, 0.6, 0.8, V=0.5, all_to_all=False, learn_alpha="bounded", learn_beta="bounded"),
+        recurrent=True,
+        peer={"learn_alpha": True, "learn_beta": True},
+    ),
     Case("lapicque", partial(snn.Lapicque, R=2.0, C=1.5)),
     Case("lapicque of beta", partial(snn.Lapicque, beta=0.7, learn_beta=True)),
     Case("alpha", partial(snn.Alpha, alpha=0.9, beta=0.6, learn_alpha=True, learn_beta=True)),

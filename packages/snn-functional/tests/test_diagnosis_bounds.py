@@ -38,6 +38,43 @@ def test_values_at_either_end_are_counted():
     assert "snn.bounded(neuron, 'rho', low=..., high=...)" in finding.remedy
 
 
+def test_a_decay_at_an_end_of_its_whole_range_is_not_told_to_widen_it():
+    neuron = snn.Leaky(torch.full((9,), 0.9), learn_beta="bounded", init_hidden=True)
+    assert at_bounds(well(neuron)) == []
+    with torch.no_grad():
+        neuron.parametrizations.beta.original[:2] = 9.0
+    (finding,) = at_bounds(well(neuron))
+    assert finding.value == 2
+    assert finding.remedy.startswith("Pass a fixed 1 for no leak, or 0 for no memory")
+
+
+def out_of_range(neuron):
+    return [f for f in diagnose(well(neuron), batch()).findings if f.code == "decay_out_of_range"]
+
+
+def test_a_finding_about_a_learned_decay_names_what_keeps_it_inside():
+    neuron = snn.ALIF(0.8, torch.full((9,), 0.9), threshold=0.1, learn_beta=True, learn_rho=True, init_hidden=True)
+    neuron.beta.data.fill_(1.0)
+    neuron.rho.data[[1, 4]] = torch.tensor([1.25, -0.125])
+    (finding,) = out_of_range(neuron)
+    assert (finding.module, finding.severity, finding.value) == ("1", "warning", 1.25)
+    assert "2 of 9 values of rho are outside of 0..1, the farthest 1.25, " in finding.message
+    assert finding.message.endswith("no gradient flows beyond the bound, and it will not come back by itself.")
+    assert "learn_rho='bounded'" in finding.remedy
+    # which is true of the remedies
+    neuron.rho.data.clamp_(0.01, 0.99)
+    assert out_of_range(snn.bounded(neuron, "rho")) == []
+    assert out_of_range(snn.ALIF(0.8, 0.9, threshold=0.1, learn_rho="bounded", init_hidden=True)) == []
+
+
+def test_a_fixed_decay_beyond_its_bound_is_compared_with_a_time_constant():
+    neuron = snn.Leaky(0.5, threshold=4.0, init_hidden=True)
+    neuron.beta.fill_(20.0)
+    (finding,) = out_of_range(neuron)
+    assert finding.message == "beta is 20, but a decay per step is from 0 to 1: it is clamped where it is used."
+    assert finding.remedy == "Pass beta=snn.decay(tau, dt) for a time constant in seconds."
+
+
 def test_the_first_reported_value_is_a_limit():
     neuron = adaptive([0.0005, 0.0015, 0.5, 0.5, 0.5, 0.5, 0.9985, 0.9995, 0.9999])
     (finding,) = at_bounds(well(neuron), bound=0.01)

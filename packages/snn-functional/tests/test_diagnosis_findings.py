@@ -96,20 +96,20 @@ def two_neurons_without_input_weights():
     return net, batch(), {}
 
 
-@case("decay_out_of_range", "1", "error", 20)
+@case("decay_out_of_range", "1", "warning", 20)
 def a_decay_that_is_a_time_constant():
     with pytest.warns(UserWarning, match=r"decay\(tau, dt\)"):
         return well(snn.Leaky(20.0, threshold=4.0, init_hidden=True)), batch(), {}
 
 
-@case("decay_out_of_range", "1", "error", 1.25)
+@case("decay_out_of_range", "1", "warning", 1.25)
 def a_learned_decay_that_left_its_range_and_has_no_gradient_there():
     net = well(snn.Leaky(0.9, threshold=4.0, init_hidden=True, learn_beta=True))
     net[1].beta.data.fill_(1.25)
     return net, batch(), {}
 
 
-@case("decay_out_of_range", "1", "error", -0.5)
+@case("decay_out_of_range", "1", "warning", -0.5)
 def an_alpha_below_zero():
     with pytest.warns(UserWarning, match="clamped"):
         return well(snn.Synaptic(-0.5, 0.8, init_hidden=True)), batch(), {}

@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from snn_core.files.manifest import classes, device_of, missing, must_be_seeds, must_be_time, opened, sealed
 from snn_core.files.tensor_file import as_bytes
+from snn_core.neuron.bounds import bounded_otherwise
 from snn_core.neuron.constant import HasConstants
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
@@ -205,6 +206,9 @@ def _differences(saved: SavedNet, net: nn.Module) -> list[str]:
     ours = _tensors(net, "load")
     faults = _unequal("is a", _own_names(saved.classes), _own_names(classes(net)))
     faults += _unequal("is", _shapes(saved.tensors), _shapes(ours))
+    for path, module in net.named_modules():
+        if isinstance(module, HasConstants):
+            faults += bounded_otherwise(module, f"{path}." if path else "", saved.tensors)
     common = sorted(saved.tensors.keys() & ours.keys())
     faults += _unequal("is", {n: saved.tensors[n].dtype for n in common}, {n: ours[n].dtype for n in common})
     here = _options(net)

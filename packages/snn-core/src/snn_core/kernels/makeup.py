@@ -15,7 +15,7 @@ from torch.nn.utils.parametrize import ParametrizationList, type_before_parametr
 
 _OURS = frozenset({"snn_core", "snn_functional", "snn_cpu", "snn_triton", "snn_export", "snn_nir", "snn_ipu"})
 # layers of torch that change nothing and draw no numbers, whose attributes say what they compute
-_PARTS = frozenset({nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Identity, ParametrizationList})
+_PARTS = frozenset({nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Identity, nn.ModuleDict, ParametrizationList})
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, torch.dtype, torch.device, torch.Size})
 NO_OPTIONS = (frozenset(vars(nn.Module())) - {"training"}) | {
     "_kept",

@@ -6,15 +6,16 @@ import math
 import sys
 import warnings
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from snn_core.neuron.bounds import bounded
+from snn_core.neuron.bounds import Parametrizable, bounded, bounded_otherwise, bounds_of
 
 Constant = float | Tensor
+Learn = bool | Literal["bounded"]
 
 
 def is_whole(value: object) -> bool:
@@ -55,7 +56,7 @@ def may_be_differentiated(x: Tensor) -> bool:
     )
 
 
-class HasConstants(nn.Module):
+class HasConstants(Parametrizable):
     """A module with constants that are parameters when learned and buffers when not."""
 
     def constant(
@@ -80,7 +81,7 @@ class HasConstants(nn.Module):
             high: Upper end of its range.
 
         Raises:
-            TypeError: If ``value`` is neither a number nor a tensor of real numbers.
+            TypeError: If ``value`` is neither a number nor a tensor of real numbers, or ``learn`` is a string.
             ValueError: If it is empty, contains NaN or is outside its range, whose ends are allowed unless it is
                 learned; if only one of ``low`` and ``high`` is passed, or ``high`` is not greater.
 
@@ -96,6 +97,11 @@ class HasConstants(nn.Module):
             0.5
         """
         what = f"{type(self).__name__}: {name}"
+        if isinstance(learn, str):
+            raise TypeError(
+                f"{what} is learned or not: learn must be True or False, got {learn!r}; snn.bounded(neuron, {name!r}, "
+                "low=..., high=...) keeps it in a range"
+            )
         tensor = as_constant(what, value)
         if anywhere(tensor.isnan()):
             raise ValueError(f"{what} must not be NaN, got {value!r}")
@@ -108,8 +114,21 @@ class HasConstants(nn.Module):
         if learn and low is not None and high is not None:
             bounded(self, name, low=low, high=high)
 
-    def _decay(self, name: str, value: Constant, *, learn: bool) -> None:
-        """Register a decay per step, which is clamped to [0, 1] where it is used."""
+    def _decay(self, name: str, value: Constant, *, learn: Learn) -> None:
+        """Register a decay per step, which is clamped to [0, 1] where it is used, or learned within (0, 1)."""
+        what, option = f"{type(self).__name__}: {name}", f"learn_{name}"
+        if learn == "bounded":
+            inside = as_constant(what, value)
+            if anywhere(~((inside > 0) & (inside < 1))):
+                raise ValueError(
+                    f"{what} must be greater than 0 and less than 1 with {option}='bounded', whose logistic function "
+                    f"never reaches 0 or 1, got {inside}: start from a value between, such as 0.01 or 0.99, compute it "
+                    f"from a time constant by snn.decay(tau, dt), or pass {option}=True to start at an end"
+                )
+            self.constant(name, inside, learn=True, low=0, high=1)
+            return
+        if isinstance(learn, str):
+            raise ValueError(f"{type(self).__name__}: {option} must be True, False or 'bounded', got {learn!r}")
         self.constant(name, value, learn=learn)
         held = getattr(self, name).detach()
         if not learn and anywhere((held < 0) | (held > 1)):
@@ -118,9 +137,27 @@ class HasConstants(nn.Module):
                 "snn.decay(tau, dt) computes it from a time constant in seconds"
             )
 
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        args[-1].extend(bounded_otherwise(self, prefix, state_dict))  # the list of errors
+
     def _describe(self, *names: str) -> str:
         """Write ``name=value`` for constants and settings, as ``extra_repr`` prints them."""
-        return ", ".join(f"{n}={_short(getattr(self, n))}" for n in names)
+        return ", ".join(f"{n}={_short(getattr(self, n))}{self._range(n)}" for n in names)
+
+    def _range(self, name: str) -> str:
+        ends = bounds_of(self, name)
+        return "" if ends is None else f" (learned, {ends.low:g}..{ends.high:g})"
+
+    def __repr__(self) -> str:
+        if "parametrizations" not in self._modules:
+            return super().__repr__()
+        # without torch's modules that compute constants
+        shown: Any = type(type(self).__name__, (nn.Module,), {"extra_repr": lambda _: self.extra_repr()})()
+        for name, part in self._modules.items():
+            if name != "parametrizations":
+                shown.add_module(name, part)
+        return repr(shown)
 
 
 def warn(message: str) -> None:

@@ -63,6 +63,7 @@ SlidingPSN = "order"
 # signatures spell out these names of types, so that a reader need not look them up
 _EXPLICIT = {
     "Constant": "float | Tensor",
+    "Learn": "bool | Literal['bounded']",
     "SpikeGrad": "Callable[[Tensor], Tensor]",
     "ResetMechanism": "Literal['subtract', 'zero', 'none']",
 }

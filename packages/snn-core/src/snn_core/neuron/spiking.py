@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, clamped, warn
+from snn_core.neuron.constant import Constant, Learn, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
 from snn_core.neuron.own_forward import OwnForward
@@ -283,7 +283,9 @@ class LIF(SpikingNeuron):
     Args:
         beta: Membrane decay per step, clamped to [0, 1] where it is used; ``decay(tau, dt)`` converts seconds. A
             scalar, or one value per neuron.
-        learn_beta: Make ``beta`` a parameter.
+        learn_beta: Make ``beta`` a parameter, which the optimizer may move out of [0, 1], where it has no gradient.
+            ``"bounded"`` learns it inside (0, 1), by the logistic function of a parameter; see
+            :func:`~snn_core.bounded`.
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
     """
@@ -293,7 +295,7 @@ class LIF(SpikingNeuron):
     beta: Tensor
 
     @signatures.takes(signatures.LIF)
-    def __init__(self, beta: Constant, *, learn_beta: bool = False, **options: Any) -> None:
+    def __init__(self, beta: Constant, *, learn_beta: Learn = False, **options: Any) -> None:
         if type(self) is LIF:
             raise TypeError("LIF is the base class of neurons with a membrane decay; snn.Leaky(beta) is the neuron")
         super().__init__(**options)

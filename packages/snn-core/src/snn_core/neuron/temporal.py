@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -14,10 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
-from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.torch_version import TorchVersion
 
+from snn_core.neuron.bounds import Parametrizable
 from snn_core.neuron.constant import warn
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Temporal(nn.Module):
+class Temporal(Parametrizable):
     """A module whose output depends on earlier calls.
 
     The kept state is an ordinary attribute, neither a parameter nor a buffer: it is not in any ``state_dict``, is not
@@ -147,21 +145,6 @@ class Temporal(nn.Module):
         self._kept = _map(self._kept, fn)
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # written out for parametrized modules, which torch copies without calling __getstate__
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(Temporal.__getstate__(self), memo))
-        return twin
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        # torch makes the class of a parametrized module at run time, and refuses to pickle it
-        parametrizations: Any = self._modules.get("parametrizations")
-        if parametrizations is None:
-            return super().__reduce_ex__(protocol)
-        kind: Any = type_before_parametrizations(self)
-        return _parametrized, (kind, tuple(parametrizations)), kind.__getstate__(self)
-
     def __getstate__(self) -> dict[str, Any]:
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
@@ -176,16 +159,6 @@ class Temporal(nn.Module):
                 "_programs": None,
             }
         )
-
-
-def _parametrized(kind: Any, names: Iterable[str]) -> Any:
-    """Return an empty module of a class whose tensors of these names are parametrized, to be filled by its state."""
-    made = kind.__new__(kind)
-    nn.Module.__init__(made)
-    for name in names:
-        made.register_parameter(name, nn.Parameter(torch.empty(())))
-        parametrize.register_parametrization(made, name, nn.Identity())
-    return made
 
 
 def _cannot_be_exported(module: Temporal) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_core.neuron import signatures
 from snn_core.neuron.bounds import drawn, uniform
-from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.constant import Constant, Learn, clamped
 from snn_core.neuron.spiking import LIF
 from snn_core.neurons.adapting import Adapting
 
@@ -32,8 +32,8 @@ class AdLIF(Adapting, LIF):
         rho: Decay of the adaptation current per step, in [0, 1]. A scalar, or one per neuron.
         a: Strength with which the membrane drives the adaptation current. A scalar, or one per neuron.
         b: Strength with which a spike drives it. A scalar, or one per neuron.
-        learn_beta: Make ``beta`` a parameter.
-        learn_rho: Make ``rho`` a parameter.
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
+        learn_rho: Make ``rho`` a parameter; ``"bounded"`` keeps it inside (0, 1).
         learn_a: Make ``a`` a parameter.
         learn_b: Make ``b`` a parameter.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
@@ -74,7 +74,7 @@ class AdLIF(Adapting, LIF):
 
     @signatures.takes(signatures.AdLIF)
     def __init__(
-        self, rho: Constant, a: Constant = 0.0, b: Constant = 1.0, *, learn_rho: bool = False, **options: Any
+        self, rho: Constant, a: Constant = 0.0, b: Constant = 1.0, *, learn_rho: Learn = False, **options: Any
     ) -> None:
         super().__init__(a=a, b=b, **options)
         self._decay("rho", rho, learn=learn_rho)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_core.neuron import signatures
 from snn_core.neuron.bounds import drawn
-from snn_core.neuron.constant import Constant, clamped, decay
+from snn_core.neuron.constant import Constant, Learn, clamped, decay
 from snn_core.neuron.spiking import LIF
 
 
@@ -30,8 +30,8 @@ class ALIF(LIF):
         rho: Decay of the adaptation per step, in [0, 1]. A scalar, or one per neuron.
         kappa: Strength with which the adaptation raises the threshold. A scalar, or one per neuron.
         threshold: Threshold of a neuron that has not fired.
-        learn_beta: Make ``beta`` a parameter.
-        learn_rho: Make ``rho`` a parameter.
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
+        learn_rho: Make ``rho`` a parameter; ``"bounded"`` keeps it inside (0, 1).
         learn_kappa: Make ``kappa`` a parameter.
         **options: The other options of :class:`~snn_core.SpikingNeuron`, by name.
 
@@ -77,7 +77,7 @@ class ALIF(LIF):
         kappa: Constant = 1.8,
         threshold: Constant = 0.01,
         *,
-        learn_rho: bool = False,
+        learn_rho: Learn = False,
         learn_kappa: bool = False,
         **options: Any,
     ) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere, clamped
+from snn_core.neuron.constant import Constant, Learn, anywhere, clamped
 from snn_core.neuron.firing import ResetMechanism
 from snn_core.neuron.spiking import LIF
 
@@ -31,8 +31,8 @@ class Alpha(LIF):
     Args:
         alpha: Decay of the excitatory current per step; greater than ``beta``. A scalar, or one per neuron.
         beta: Decay of the inhibitory current per step; less than ``alpha``, so below 1. A scalar, or one per neuron.
-        learn_alpha: Make ``alpha`` a parameter.
-        learn_beta: Make ``beta`` a parameter.
+        learn_alpha: Make ``alpha`` a parameter; ``"bounded"`` keeps it inside (0, 1).
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
@@ -72,7 +72,7 @@ class Alpha(LIF):
 
     @signatures.takes(signatures.Alpha)
     def __init__(
-        self, alpha: Constant, *, learn_alpha: bool = False, reset_mechanism: ResetMechanism = "zero", **options: Any
+        self, alpha: Constant, *, learn_alpha: Learn = False, reset_mechanism: ResetMechanism = "zero", **options: Any
     ) -> None:
         super().__init__(reset_mechanism=reset_mechanism, **options)
         self._decay("alpha", alpha, learn=learn_alpha)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, anywhere, as_constant, clamped, must_be_positive
+from snn_core.neuron.constant import Constant, Learn, anywhere, as_constant, clamped, must_be_positive
 from snn_core.neuron.spiking import LIF
 
 
@@ -29,7 +29,8 @@ class Lapicque(LIF):
         R: Resistance of the membrane in ohms, greater than 0.
         C: Capacitance of the membrane in farads, greater than 0.
         time_step: :math:`\Delta`, the step in seconds.
-        learn_beta: Make ``beta`` a parameter, from which R or C is derived again in every step.
+        learn_beta: Make ``beta`` a parameter, from which R or C is derived again in every step; ``"bounded"`` keeps it
+            inside (0, 1).
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
@@ -74,7 +75,7 @@ class Lapicque(LIF):
         C: Any = False,
         time_step: Constant = 1,
         *,
-        learn_beta: bool = False,
+        learn_beta: Learn = False,
         **options: Any,
     ) -> None:
         constants = {n: v for n, v in (("beta", beta), ("R", R), ("C", C)) if v is not False and v is not None}

@@ -21,7 +21,7 @@ class Leaky(LIF):
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
-        learn_beta: Make ``beta`` a parameter.
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 

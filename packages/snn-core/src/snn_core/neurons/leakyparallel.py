@@ -77,6 +77,11 @@ class LeakyParallel(WholeSequence, Firing):
                 f"LeakyParallel has one layer and drops nothing between layers, got {dropout=}; put an "
                 "nn.Dropout after it"
             )
+        if isinstance(learn_beta, str):
+            raise TypeError(
+                f"LeakyParallel: learn_beta must be True or False, got {learn_beta!r}; it learns recurrent weights, "
+                "which have no range"
+            )
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.full = weight_hh_enable

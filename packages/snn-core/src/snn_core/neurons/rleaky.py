@@ -24,7 +24,7 @@ class RLeaky(Connected, Leaky):
         linear_features: Number of neurons of a dense connection.
         conv2d_channels: Channels of a convolutional connection.
         kernel_size: Size of its kernel: odd, an int or a pair.
-        learn_beta: Make ``beta`` a parameter.
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
         learn_recurrent: Make the recurrent weights learnable.
         max_delay: Largest delay of spikes on their way back, in steps beyond the one that recurrence takes; None for no
             delays. With delays the state has further fields; see :class:`~snn_core.Recurrent`.

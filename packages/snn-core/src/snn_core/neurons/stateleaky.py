@@ -28,7 +28,7 @@ class StateLeaky(WholeSequence, LIF):
         threshold: Membrane potential above which a neuron fires.
         spike_grad: Surrogate gradient; ``surrogate.atan()`` when None.
         surrogate_disable: Fire without any gradient.
-        learn_beta: Make ``beta`` a parameter.
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
         learn_threshold: Make the threshold a parameter.
         state_quant: A function applied to the membrane potentials that are returned and compared with the threshold.
         output: Return spikes and membrane; if False, the membrane alone.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from snn_core import kernels
 from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant, clamped
+from snn_core.neuron.constant import Constant, Learn, clamped
 from snn_core.neuron.spiking import LIF
 
 
@@ -26,8 +26,8 @@ class Synaptic(LIF):
     Args:
         alpha: Decay of the synaptic current per step, in [0, 1]. A scalar, or one per neuron.
         beta: Membrane decay per step, in [0, 1]. A scalar, or one per neuron.
-        learn_alpha: Make ``alpha`` a parameter.
-        learn_beta: Make ``beta`` a parameter.
+        learn_alpha: Make ``alpha`` a parameter; ``"bounded"`` keeps it inside (0, 1).
+        learn_beta: Make ``beta`` a parameter; ``"bounded"`` keeps it inside (0, 1).
 
     The other options are those of :class:`~snn_core.SpikingNeuron`.
 
@@ -63,7 +63,7 @@ class Synaptic(LIF):
     alpha: Tensor
 
     @signatures.takes(signatures.Synaptic)
-    def __init__(self, alpha: Constant, *, learn_alpha: bool = False, **options: Any) -> None:
+    def __init__(self, alpha: Constant, *, learn_alpha: Learn = False, **options: Any) -> None:
         super().__init__(**options)
         self._decay("alpha", alpha, learn=learn_alpha)
 

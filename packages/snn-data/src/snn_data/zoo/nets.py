@@ -43,7 +43,7 @@ def vowels(snn: Any) -> nn.Module:
     hidden = snn.RLeaky(
         beta=torch.linspace(0.5, 0.95, width),
         linear_features=width,
-        learn_beta=True,
+        learn_beta="bounded",
         init_hidden=True,
         spike_grad=surrogate,
     )
@@ -54,7 +54,7 @@ def vowels(snn: Any) -> nn.Module:
 
 def learning(snn: Any, beta: float, **options: Any) -> Any:
     """Return leaky neurons that learn their decay and threshold."""
-    return snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True, **options)
+    return snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True, **options)
 
 
 NETS: dict[str, Callable[[Any], nn.Module]] = {"digits": digits, "mnist5k": mnist5k, "vowels": vowels}

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from snn_core import Alpha
+from snn_core import ALIF, AdLIF, Alpha
 from snn_core.neuron.bounds import Bounded
 from snn_core.neuron.firing import Firing
 from snn_functional.diagnosis._evidence import Evidence
@@ -26,17 +26,10 @@ def decays(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _range(path: str, neuron: Any) -> Iterator[Finding]:
-    for name in ("alpha", "beta"):
+    for name in _decays_of(neuron):
         decay = _of(neuron, name)
         if decay is not None and bool(((decay < 0) | (decay > 1)).any()):
-            worst = float(decay.flatten()[(decay.flatten() - 0.5).abs().argmax()])
-            like = f"{worst:.4g} looks like a time constant" if worst > 1 else f"{worst:.4g} is below 0"
-            message = f"{name} is a decay per step, from 0 to 1, and {like}; it is clamped, and has no gradient there."
-            remedy = (
-                f"Pass {name}=snn.decay(tau, dt) for seconds; keep a learned one inside with snn.bounded(neuron, "
-                f"{name!r})."
-            )
-            yield Finding("decay_out_of_range", "error", path, worst, message, remedy)
+            yield _out_of_range(path, neuron, name, decay.flatten())
     alpha, beta = _of(neuron, "alpha"), _of(neuron, "beta")
     if isinstance(neuron, Alpha) and alpha is not None and beta is not None and bool((alpha <= beta).any()):
         message = "alpha is not greater than beta, so the membrane is not the difference of a slow and a fast current."
@@ -53,6 +46,26 @@ def _range(path: str, neuron: Any) -> Iterator[Finding]:
             "only beta is passed, choose one above 1/e."
         )
         yield Finding("unstable_step", "error", path, steps, message, remedy)
+
+
+def _decays_of(neuron: Any) -> tuple[str, ...]:
+    return ("alpha", "beta", "rho") if isinstance(neuron, ALIF | AdLIF) else ("alpha", "beta")
+
+
+def _out_of_range(path: str, neuron: nn.Module, name: str, values: Tensor) -> Finding:
+    outside = values[(values < 0) | (values > 1)]
+    worst = float(outside[(outside - 0.5).abs().argmax()])
+    share = f"{name} is {worst:.4g}" if len(values) == 1 else f"{len(outside)} of {len(values)} values of {name}"
+    extreme = "" if len(values) == 1 else f" are outside of 0..1, the farthest {worst:.4g}"
+    message = f"{share}{extreme}, but a decay per step is from 0 to 1: it is clamped where it is used"
+    remedy = f"Pass {name}=snn.decay(tau, dt) for a time constant in seconds."
+    if name in neuron._parameters:
+        message += ", no gradient flows beyond the bound, and it will not come back by itself"
+        remedy = (
+            f"Build the neuron with learn_{name}='bounded', which learns it between 0 and 1. In this net, clamp its "
+            f"values to between 0 and 1, and then call snn.bounded(neuron, {name!r}). {remedy}"
+        )
+    return Finding("decay_out_of_range", "warning", path, worst, f"{message}.", remedy)
 
 
 def _pace(path: str, neuron: Any, evidence: Evidence) -> Iterator[Finding]:
@@ -120,7 +133,12 @@ def bounds(evidence: Evidence) -> Iterator[Finding]:
                 f"Widen the range, if the best value may be outside: snn.bounded(neuron, {name!r}, low=..., high=...) "
                 "of a new neuron; start farther inside, or give them a smaller learning rate."
             )
-            if name == "delay":
+            if name in _decays_of(module) and (low, high) == (0, 1):
+                remedy = (
+                    "Pass a fixed 1 for no leak, or 0 for no memory, if that is what is learned; start farther inside, "
+                    "or give them a smaller learning rate."
+                )
+            elif name == "delay":
                 remedy = (
                     "Pass a larger max_delay, if the best delay may be longer; start between the ends, or give the "
                     "delays a smaller learning rate."

@@ -10,6 +10,7 @@ import snn
 __all__ = ["layers_of"]
 
 _CONSTANTS = ("alpha", "beta", "threshold")
+_PART = "parametrizations"
 
 
 def layers_of(net: nn.Module) -> dict[str, str]:
@@ -22,17 +23,22 @@ def layers_of(net: nn.Module) -> dict[str, str]:
     Example:
         >>> layers_of(nn.Sequential(nn.Linear(3, 2), nn.Flatten()))["0"]
         'Linear(in_features=3, out_features=2, bias=True); 8 parameters'
+        >>> beta = torch.tensor([0.5, 0.75])
+        >>> layers = layers_of(nn.Sequential(snn.RLeaky(beta, linear_features=2, learn_beta="bounded")))
+        >>> layers.keys(), layers["0"].partition("; ")[2]
+        (dict_keys(['0', '0.recurrent']), '2 parameters; beta from 0.5 to 0.75')
     """
-    return {name: _described(module) for name, module in net.named_modules() if _computes(module)}
+    return {name: _described(module) for name, module in net.named_modules() if _computes(name, module)}
 
 
-def _computes(module: nn.Module) -> bool:
-    return isinstance(module, snn.SpikingNeuron) or not [*module.children()]
+def _computes(name: str, module: nn.Module) -> bool:
+    is_part = _PART in name.split(".")  # what keeps a constant of a neuron in its range
+    return isinstance(module, snn.SpikingNeuron) or not (is_part or [*module.children()])
 
 
 @torch.no_grad()
 def _described(module: nn.Module) -> str:
-    own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+    own = sum(p.numel() for name, p in module.named_parameters() if name.split(".")[0] in (name, _PART))
     parts = [f"{type(module).__name__}({module.extra_repr()})", *([f"{own:,} parameters"] if own else [])]
     for name in _CONSTANTS:
         value = getattr(module, name, None)

@@ -32,9 +32,9 @@ class DigitReader(nn.Module):
         super().__init__()
         self.encoder: snn.Leaky = snn.Leaky(beta=1.0, init_hidden=True)
         self.to_hidden: nn.Linear = nn.Linear(64, hidden)
-        self.hidden: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True)
+        self.hidden: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
         self.to_output: nn.Linear = nn.Linear(hidden, 10)
-        self.output: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True)
+        self.output: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute one time step: images ``[batch, 1, 8, 8]`` to spikes ``[batch, 10]``."""

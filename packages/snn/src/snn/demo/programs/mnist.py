@@ -34,12 +34,12 @@ class ConvolutionalReader(nn.Module):
     def __init__(self, first: int = FIRST, second: int = SECOND, beta: float = BETA) -> None:
         super().__init__()
         self.to_first: nn.Sequential = nn.Sequential(nn.Conv2d(1, first, 5), nn.MaxPool2d(2))
-        self.first: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True)
+        self.first: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
         self.to_second: nn.Sequential = nn.Sequential(nn.Conv2d(first, second, 5), nn.MaxPool2d(2))
-        self.second: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True)
+        self.second: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
         # 28 pixels, less the kernel's edge, halved, and once more: 4
         self.to_output: nn.Linear = nn.Linear(second * 4**2, 10)
-        self.output: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta=True, learn_threshold=True)
+        self.output: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute one time step: images ``[batch, 1, 28, 28]`` to spikes ``[batch, 10]``."""

@@ -44,11 +44,11 @@ class SpeakerTeller(nn.Module):
         self.to_hidden: nn.Linear = nn.Linear(24, hidden)
         beta = betas[0] + (betas[1] - betas[0]) * torch.rand(hidden)
         self.hidden: snn.RLeaky = snn.RLeaky(
-            beta, linear_features=hidden, learn_beta=True, init_hidden=True, spike_grad=spike_grad
+            beta, linear_features=hidden, learn_beta="bounded", init_hidden=True, spike_grad=spike_grad
         )
         self.to_output: nn.Linear = nn.Linear(hidden, 9)
         self.output: snn.Leaky = snn.Leaky(
-            beta_output, learn_beta=True, learn_threshold=True, init_hidden=True, spike_grad=spike_grad
+            beta_output, learn_beta="bounded", learn_threshold=True, init_hidden=True, spike_grad=spike_grad
         )
 
     def forward(self, features: Tensor) -> Tensor:
