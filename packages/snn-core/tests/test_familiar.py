@@ -65,6 +65,18 @@ def test_helpers_of_a_custom_equation_may_have_any_name() -> None:
     assert Own(beta=0.9, reset_mechanism="none")(torch.ones(1), torch.ones(1))[1].item() == 1.5
 
 
+def test_an_equation_may_come_from_code_that_belongs_to_no_module() -> None:
+    namespace: dict[str, Any] = {"snn": snn}
+    exec(
+        "class Own(snn.Leaky):\n"
+        "    def integrate(self, x, state):\n"
+        "        return state._replace(mem=0.5 * state.mem + x)",
+        namespace,
+    )
+    assert namespace["Own"].integrate.__module__ is None
+    assert namespace["Own"](beta=0.9, reset_mechanism="none")(torch.ones(1), torch.ones(1))[1].item() == 1.5
+
+
 def test_a_subclass_with_a_custom_forward_may_call_anything() -> None:
     class Own(snn.Leaky):
         def __init__(self, **options: Any) -> None:

@@ -116,7 +116,7 @@ def _init(neuron: Any) -> Any:
 
 
 def _is_of_the_core(owner: Any) -> bool:
-    return owner.__module__.partition(".")[0] in ("snn_core", "torch", "builtins")
+    return (getattr(owner, "__module__", None) or "").partition(".")[0] in ("snn_core", "torch", "builtins")
 
 
 def must_not_override(neuron: Any, names: Iterable[str]) -> None:
