@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -120,11 +121,11 @@ def test_a_peer_with_other_results_is_not_timed_and_has_a_reason():
         "norse": own | {"loss": 5.0, "parameters": 8},
         "spikingjelly": {"reason": "it does not start"},
     }
-    pairs = agreement(answers)
-    assert [(entry["pair"][0], entry["agree"]) for entry in pairs] == [
-        ("snntorch", False),
-        ("torch", False),
-        ("snn-steps", True),
+    pairs = agreement(answers, lambda name: own)
+    assert [(entry["pair"][0], entry["same"]) for entry in pairs] == [
+        ("snntorch", "no"),
+        ("torch", "no"),
+        ("snn-steps", "in float64"),
     ]
     assert answers["snntorch"]["reason"] == "not timed: its loss differs by 0.2 %, its gradient by 0 %"
     assert answers["torch"]["reason"] == "not timed: its loss differs by 0 %, its gradient by 6 %"
@@ -134,13 +135,78 @@ def test_a_peer_with_other_results_is_not_timed_and_has_a_reason():
 
 
 def test_without_ours_nothing_is_compared():
-    assert agreement({"torch": {"loss": 1.0, "gradient": 1.0, "parameters": 7}}) == []
+    assert agreement({"torch": {"loss": 1.0, "gradient": 1.0, "parameters": 7}}, dict) == []
 
 
-def test_a_loss_that_is_nan_does_not_agree():
+@pytest.mark.parametrize("way", ["loss", "gradient"])
+def test_a_result_that_is_nan_is_not_the_same(way: str):
     own = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
-    (pair,) = agreement({"snn": own, "torch": own | {"loss": float("nan")}})
-    assert not pair["agree"]
+    peer = own | {way: float("nan")}
+    (pair,) = agreement({"snn": own, "torch": peer}, lambda name: own)
+    assert pair["same"] == "no"
+    (pair,) = agreement({"snn": own, "torch": own | {"gradient": 1.03}}, {"snn": own, "torch": peer}.__getitem__)
+    assert pair["same"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("single", "double", "same"),
+    [
+        ((2.0, 1.000009), None, "yes"),
+        ((2.00001, 1.0), None, "yes"),
+        ((2.0, 1.00002), (3.0, 5.0), "in float64"),
+        ((2.0, 1.03), (3.0, 5.000000004), "in float64"),
+        ((2.0, 1.03), (3.0, 5.00000001), "no"),
+        ((2.0, 1.03), (3.00000001, 5.0), "no"),
+        ((2.0, 1.06), None, "no"),
+    ],
+)
+def test_float64_decides_on_a_pair_that_differs_by_more_than_rounding(
+    single: tuple[float, float], double: tuple[float, float] | None, same: str
+):
+    own, peer = {"loss": 2.0, "gradient": 1.0, "parameters": 7}, dict(zip(("loss", "gradient"), single, strict=True))
+    repeated = []
+
+    def in_float64(name: str) -> dict[str, float]:
+        repeated.append(name)
+        values = {"snn": (3.0, 5.0), "torch": double}[name]
+        assert values is not None
+        return dict(zip(("loss", "gradient"), values, strict=True))
+
+    answers = {"snn": own, "torch": own | peer}
+    (pair,) = agreement(answers, in_float64)
+    assert pair["same"] == same
+    assert repeated == ([] if double is None else ["torch", "snn"])
+    assert ("reason" in answers["torch"]) == (same == "no")
+
+
+def test_a_pair_that_differs_in_float64_has_a_reason_that_says_so():
+    own = {"loss": 2.0, "gradient": 1.0, "parameters": 7}
+    answers = {"snn": own, "torch": own | {"gradient": 1.03}}
+    agreement(answers, {"snn": own, "torch": own | {"gradient": 1.02}}.__getitem__)
+    assert answers["torch"]["reason"] == "not timed: in float64 its loss differs by 0 %, its gradient by 2 %"
+    agreement(answers, {"snn": own, "torch": {"reason": "no such kernel"}}.__getitem__)
+    assert answers["torch"]["reason"] == "not timed: no step in float64: no such kernel"
+
+
+@pytest.fixture
+def restored_dtype() -> Iterator[None]:
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("restored_dtype")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_step_in_float64_has_the_weights_and_data_of_float32(name: str):
+    entry = dataclasses.replace(PROGRAMS[name], batch=3, steps=min(3, PROGRAMS[name].steps))
+    training = Training(entry, ours.kit())
+    single = np.array([training.step(), training.gradient()])
+    double = []
+    for contestant in ("torch", "snn-steps", "snn"):
+        torch.set_default_dtype(torch.float32)
+        double.append([*Worker(contestant, torch.get_num_threads()).float64(name, entry.batch, entry.steps).values()])
+    np.testing.assert_allclose(double, double[:1] * 3, rtol=1e-12)
+    np.testing.assert_allclose(single, double[0], rtol=1e-4)
+    assert (single != double[0]).all()
 
 
 def test_every_contestant_is_a_peer_of_the_other_benchmark_and_has_a_module():
@@ -216,9 +282,9 @@ def test_a_run_times_who_is_there_round_by_round_and_says_who_agrees(figures: di
             assert len(answer["seconds"]) == len(answer["faults"]) == len(answer["backward"]) == 3
             assert min(answer["seconds"]) > 0
             assert min(answer["megabytes"], answer["tensors"]) > 0
-        assert [(compared["pair"], compared["agree"]) for compared in result["agreement"]] == [
-            (["torch", "snn"], True),
-            (["snn-steps", "snn"], True),
+        assert [(compared["pair"], compared["same"]) for compared in result["agreement"]] == [
+            (["torch", "snn"], "yes"),
+            (["snn-steps", "snn"], "yes"),
         ]
 
 
@@ -247,7 +313,12 @@ def made_up(seconds: dict[str, list[float]]) -> dict:
         | {"loss": 1.0, "gradient": 1.0}
         for name, times in seconds.items()
     }
-    compared = [{"pair": ["snntorch", "snn"], "loss": 1e-7, "gradient": 0.0, "agree": True}]
+    compared = [
+        {"pair": ["snntorch", "snn"], "loss": 1e-7, "gradient": 0.0, "float64": {}, "same": "yes"},
+        {"pair": ["snntorch", "snn"], "loss": 3e-5, "gradient": 0.03, "same": "in float64"}
+        | {"float64": {"loss": 0.0, "gradient": 2e-16}},
+        {"pair": ["snntorch", "snn"], "loss": 0.2, "gradient": 0.1, "float64": {}, "same": "no"},
+    ]
     return {
         "contestants": contestants,
         "programs": {"quickstart": {"title": "a net", "contestants": answers, "agreement": compared}},
@@ -268,7 +339,12 @@ def test_a_ratio_is_the_median_of_those_within_a_round():
     (memory,) = (table for title, table in by_title.items() if title.startswith("Peak memory of the first step"))
     assert memory.rows == [["quickstart", "12", "12"]]
     (agreed,) = (table for title, table in by_title.items() if title.startswith("Agreement"))
-    assert agreed.rows == [["quickstart", "snnTorch", "snn, `unroll`", "1e-07", "0e+00", "yes"]]
+    assert [row[:3] for row in agreed.rows] == [["quickstart", "snnTorch", "snn, `unroll`"]] * 3
+    assert [row[3:] for row in agreed.rows] == [
+        ["1e-07", "0e+00", "–", "–", "yes"],
+        ["3e-05", "3e-02", "0e+00", "2e-16", "in float64"],
+        ["2e-01", "1e-01", "–", "–", "**no**"],
+    ]
 
 
 def test_the_stages_of_our_step_stand_beside_its_products():

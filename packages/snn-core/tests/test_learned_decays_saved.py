@@ -75,7 +75,7 @@ def test_copies_keep_what_parts_share_hooks_and_several_ranges() -> None:
         assert twin[0].owner.neuron is twin[0]
         assert repr(twin) == repr(net)
         close(twin(xs[0]), net(xs[0]))
-        snn.utils.reset(net)
+        snn.utils.reset(net[0])
 
 
 def _doubled(module: nn.Module, args: Any, out: Tensor) -> Tensor:

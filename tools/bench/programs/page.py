@@ -22,13 +22,18 @@ of parameters and the same initial weights; one neuron in ten fires in a step. "
 same in each of the T steps. The batch is 128 unless stated otherwise.
 
 Each library runs each program in its own process. The first step measures the memory and checks the numbers: a library
-whose loss and gradient should equal ours, but do not, is not timed. Then the libraries take turns, in a different order
-in each round; the first round is dropped, and {rounds} rounds count. Times and page faults are medians over the rounds.
-A ratio is the median of the ratios within a round, with quartiles in parentheses. A *minor page fault* occurs when a
-program first writes to a page of memory, 4 KiB here, which the system then has to find and clear; after
-`snn_cpu.tune_allocator()` there are few. *Peak memory* is that of the process; a few MiB of it depend on where the
-allocator finds room. For the second step, the memory of the tensors that the step makes is counted, as torch's
-allocator hands it out.
+whose loss and gradient should equal ours, but do not, is not timed. They are the same if both differ by at most 1e-5,
+thirty times what rounding in float32 causes here. A sum in a different order can still move a membrane that is within
+rounding of its threshold to the other side, and the spike that is lost or gained causes others. So where the
+differences are larger, but at most 1e-3 in the loss and 5e-2 in the gradient, the step is repeated in float64 with the
+same weights and data; if both then differ by at most 1e-9, they are the same *in float64*.
+
+Then the libraries take turns, in a different order in each round; the first round is dropped, and {rounds} rounds
+count. Times and page faults are medians over the rounds. A ratio is the median of the ratios within a round, with
+quartiles in parentheses. A *minor page fault* occurs when a program first writes to a page of memory, 4 KiB here, which
+the system then has to find and clear; after `snn_cpu.tune_allocator()` there are few. *Peak memory* is that of the
+process; a few MiB of it depend on where the allocator finds room. For the second step, the memory of the tensors that
+the step makes is counted, as torch's allocator hands it out.
 
 *Products alone* are the matrix products and convolutions of the step, forward and backward, computed by PyTorch without
 neurons, loss or optimizer, over all steps at once or one step after another, whichever is faster; a constant input is

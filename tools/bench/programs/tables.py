@@ -87,13 +87,14 @@ def _reasons(results: dict[str, Any]) -> Iterator[str]:
 
 
 def _agreement(results: dict[str, Any]) -> Table:
+    ways = ("loss", "gradient")
     rows = [
         [
             program,
             *(results["contestants"][name]["title"] for name in compared["pair"]),
-            f"{compared['loss']:.0e}",
-            f"{compared['gradient']:.0e}",
-            "yes" if compared["agree"] else "**no**",
+            *(f"{compared[way]:.0e}" for way in ways),
+            *(f"{compared['float64'][way]:.0e}" if compared["float64"] else NOTHING for way in ways),
+            "**no**" if compared["same"] == "no" else compared["same"],
         ]
         for program, figures in results["programs"].items()
         for compared in figures["agreement"]
@@ -103,7 +104,7 @@ def _agreement(results: dict[str, Any]) -> Table:
         for known in results["contestants"].values()
         if known["differs"]
     ]
-    head = ["", "", "compared with", "loss", "norm of the gradient", "the same"]
+    head = ["", "", "compared with", "loss", "norm of the gradient", "loss, float64", "norm, float64", "the same"]
     return Table("Agreement of the first step: relative differences", head, rows, notes)
 
 

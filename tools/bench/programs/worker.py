@@ -1,7 +1,8 @@
 """One contestant and one program in a process of its own, asked as `bench.worker` is.
 
 ``python -m bench.programs.worker CONTESTANT --threads N``. Requests: ``{"do": "hello"}``, ``{"do": "begin",
-"program": name}``, ``{"do": "train", "seconds": s}``, ``{"do": "products", "seconds": s}``.
+"program": name}``, ``{"do": "train", "seconds": s}``, ``{"do": "products", "seconds": s}``, ``{"do": "float64",
+"program": name}``.
 """
 
 from __future__ import annotations
@@ -98,8 +99,7 @@ class Worker:
             the first step above net, data and library, the optimizer's memory of gradients included; peak in MiB
             of the ``tensors`` that the second step makes.
         """
-        entry = PROGRAMS[program]
-        entry = dataclasses.replace(entry, batch=batch or entry.batch, steps=steps or entry.steps)
+        entry = _sized(program, batch, steps)
         # the library sets up what it keeps
         Training(dataclasses.replace(entry, batch=2, steps=min(2, entry.steps)), self._kit()).step()
         self.training = Training(entry, self._kit())
@@ -134,6 +134,20 @@ class Worker:
         """
         return {"products": min(self._products(at_once, seconds) for at_once in (True, False))}
 
+    def float64(self, program: str, batch: int | None = None, steps: int | None = None) -> dict[str, Any]:
+        """Take the first step of a program in float64, from the weights and data of float32; return loss and gradient.
+
+        All that the process computes afterwards is in float64, too.
+        """
+        entry = _sized(program, batch, steps)
+        single = Training(entry, self._kit())
+        torch.set_default_dtype(torch.float64)
+        training = Training(entry, self._kit())
+        for parameter, start in zip(training.net.parameters(), single.net.parameters(), strict=True):
+            parameter.data.copy_(start)
+        training.xs, training.targets = single.xs.double(), single.targets.to(training.targets.dtype)
+        return {"loss": training.step(), "gradient": training.gradient()}
+
     def _products(self, at_once: bool, seconds: float) -> float:
         compute = products(self.training.net, self.training.xs, self.training.kit.run, at_once)
         return statistics.median(calls(lambda: timeit.timeit(compute, number=1), seconds, float))
@@ -148,6 +162,11 @@ class Worker:
     def _kit(self) -> Kit:
         module = importlib.import_module(f"bench.programs.kits.{self.contestant.module}")
         return module.kit(**self.contestant.options)
+
+
+def _sized(program: str, batch: int | None, steps: int | None) -> Program:
+    entry = PROGRAMS[program]
+    return dataclasses.replace(entry, batch=batch or entry.batch, steps=steps or entry.steps)
 
 
 def _faults() -> int:

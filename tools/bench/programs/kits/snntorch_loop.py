@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import snntorch
+import torch
 from snntorch import functional, utils
 
 from bench.programs.kit import Kit, familiar, looped
@@ -13,4 +14,6 @@ from bench.programs.losses import Losses
 
 def kit() -> Kit:
     """Return the kit."""
+    if torch.get_default_dtype() is torch.float64:  # its spikes and losses are in float32 otherwise
+        torch.Tensor.float, functional.loss.dtype = torch.Tensor.double, torch.float64  # type: ignore[method-assign]
     return Kit(functools.partial(familiar, snntorch), looped(utils.reset), Losses.of(functional))
