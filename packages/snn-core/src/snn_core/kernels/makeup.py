@@ -123,7 +123,8 @@ def _option(value: Any) -> Any:
         home = sys.modules.get(module_of(value))
         is_of_us = module_of(value).partition(".")[0] in _OURS and value.__globals__ is vars(home)
         return (value,) if is_of_us else None
-    if is_ours(kind) and not isinstance(value, nn.Module | Tensor):  # a surrogate or a reset
+    if is_ours(kind) and hasattr(value, "__dict__") and not isinstance(value, nn.Module | Tensor):
+        # a surrogate or a reset
         options = tuple(_option(v) for v in vars(value).values())
         return None if None in options else (kind, options)
     return None
