@@ -248,3 +248,39 @@ def test_a_hook_on_a_recurrent_layer_is_called_in_every_step() -> None:
     assert spikes.equal(torch.stack(expected))
     reason = "its part 'recurrent' (Linear) has a hook, which expects one step at a time"
     assert reason in snn.kernels.choose(neuron, xs).reason
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_large_layers_are_compared_by_sums_and_follow_a_change(grad: bool) -> None:
+    neuron = Changing([CODES["a global"]])
+    for call in (Call(), Call(number=0.4), Call()):
+        with call.surroundings(neuron):
+            xs = torch.rand(3, 4001, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+            with torch.set_grad_enabled(grad):
+                spikes, last = neuron.unroll(xs)
+                state, expected = None, []
+                for x in xs:
+                    spk, state = neuron.step(x, state)
+                    expected.append(spk)
+        assert spikes.equal(torch.stack(expected))
+        assert all(map(torch.equal, last, state))
+
+
+def test_a_step_that_writes_into_its_input_is_refused_and_later_ones_are_compared_anew() -> None:
+    neuron, xs = Changing([CODES["a global"]]), torch.rand(5, 3, 5, dtype=torch.float64)
+    with torch.no_grad():
+        neuron.unroll(xs)
+        integrate = type(neuron).integrate
+        neuron.integrate = lambda x, state: integrate(neuron, x.mul_(0.5), state)
+        halved = neuron.unroll(xs.clone())[0]
+        del neuron.integrate
+        state, expected = None, []
+        for x in 0.5 * xs:
+            spk, state = neuron.step(x, state)
+            expected.append(spk)
+        assert halved.equal(torch.stack(expected))
+        state, expected = None, []
+        for x in xs:
+            spk, state = neuron.step(x, state)
+            expected.append(spk)
+        assert neuron.unroll(xs)[0].equal(torch.stack(expected))

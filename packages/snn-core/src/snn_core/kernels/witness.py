@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch import Tensor
 from snn_core.kernels.program import StepProgram
 from snn_core.kernels.tracing import with_constants
 
-_STORED = 2**15  # with at most this many neurons in all samples, a result is stored and not computed again
+_SMALL = 2**14  # tensors of at most this many numbers are stored; of larger ones, sums
 
 
 class Witness:
@@ -27,20 +27,19 @@ class Witness:
     Args:
         x: The input of one step, in the dtype of the state; only its form matters.
         state: A state of a neuron; only its form matters.
-        constants: The constants of the neuron, by path; their values are used, except zeros.
+        constants: The constants of the neuron, by path. Their values are used, except zeros and large weights.
         differentiates: True to compare gradients too.
     """
 
     def __init__(self, x: Tensor, state: Any, constants: Mapping[str, Tensor], differentiates: bool) -> None:
-        self._x = _seeded(x, 0).requires_grad_(differentiates and x.requires_grad)
-        self._state = type(state)._make([_seeded(s, k).requires_grad_(differentiates) for k, s in enumerate(state, 1)])
-        self._constants = {
-            name: torch.where(c == 0, _seeded(c, 0) / 10, c.detach()).requires_grad_(differentiates and c.requires_grad)
-            for name, c in constants.items()
-        }
-        inputs = {"x": self._x, **self._state._asdict(), **self._constants}
-        self._leaves = {f"d {name}": tensor for name, tensor in inputs.items() if tensor.requires_grad}
-        self._upstream = [_seeded(s, k) for k, s in enumerate([state[0], *state], 1 + len(state))]
+        self._inputs = _Inputs(
+            _Numbers.of(x, differentiates and x.requires_grad),
+            type(state)._make([_Numbers.of(s, differentiates) for s in state]),
+            {name: _constant(c, differentiates and c.requires_grad) for name, c in constants.items()},
+            tuple(_Numbers.of(s, False) for s in (state[0], *state)),
+        )
+        is_small = state[0].numel() <= _SMALL
+        self._made: _Inputs | None = self._inputs.made() if is_small else None
         self._stored: dict[str, Tensor] | None = None
 
     def confirms(self, neuron: Any, program: StepProgram) -> bool:
@@ -50,60 +49,91 @@ class Witness:
             neuron: The neuron.
             program: The program; the same one in all calls after the first that returned True.
         """
+        inputs = self._made or self._inputs.made()
+        version = inputs.x._version
         try:
-            result = self._results(*self._by_code(neuron))
+            result = inputs.results(*_by_code(neuron, inputs))
         except Exception:  # the code may raise anything for numbers that it does not expect
             return False
-        expected = self._stored
-        if expected is None:
-            with torch.set_grad_enabled(bool(self._leaves)):
-                expected = self._results(*self._by_program(program))
-        # the rounding of products depends on where their tensors lie
-        off = 1000 * torch.finfo(self._x.dtype).eps if program.connections else 0.0
-        confirmed = self._agree(result, expected, off)
-        if confirmed and self._upstream[0].numel() <= _STORED:
-            self._stored = result
+        if inputs.x._version != version:  # it has written into the numbers
+            _numbers.cache_clear()
+            return False
+        if self._stored is not None:
+            return _agree({name: _sums(value) for name, value in result.items()}, self._stored, inputs, program)
+        with torch.set_grad_enabled(bool(inputs.leaves)):
+            expected = inputs.results(*_by_program(program, inputs))
+        confirmed = _agree(result, expected, inputs, program)
+        if confirmed:
+            self._stored = {name: _sums(value) for name, value in result.items()}
         return confirmed
 
-    def _by_code(self, neuron: Any) -> Sequence[Tensor]:
-        emitted, after, _ = with_constants(neuron, self._constants).advance(self._x, self._state, None)
-        return emitted, *after
 
-    def _by_program(self, program: StepProgram) -> Sequence[Tensor]:
-        values = program.step_inputs(self._x, self._state._asdict(), self._constants)
-        inputs = [values[name] for name in ("x", *program.states)]
-        fields = "emitted", *self._state._fields
-        return _Step.apply(
-            program, fields, self._state[0].shape, (*self._constants,), *inputs, *self._constants.values()
-        )
+class _Inputs(NamedTuple):
+    """The input of a step, the state, the constants and the upstream gradients: tensors, or what they are made of."""
 
-    def _results(self, *outputs: Tensor) -> dict[str, Tensor]:
-        """Return the outputs of a step, and the gradients of its inputs for the seeded upstream gradients, by name."""
-        results = {name: out.detach() for name, out in zip(("emitted", *self._state._fields), outputs, strict=True)}
-        ends = [(out, g) for out, g in zip(outputs, self._upstream, strict=True) if out.requires_grad]
-        if self._leaves and ends:
+    x: Any
+    state: Any
+    constants: dict[str, Any]
+    upstream: tuple[Any, ...]
+
+    def made(self) -> _Inputs:
+        """Return the tensors."""
+        state = type(self.state)._make([numbers.made(k) for k, numbers in enumerate(self.state, 1)])
+        constants = {name: c.made(0) if isinstance(c, _Numbers) else c for name, c in self.constants.items()}
+        upstream = tuple(numbers.made(k) for k, numbers in enumerate(self.upstream, 1 + len(state)))
+        return _Inputs(self.x.made(0), state, constants, upstream)
+
+    @property
+    def leaves(self) -> dict[str, Tensor]:
+        """The tensors whose gradients are compared, by the names of these gradients."""
+        named = {"x": self.x, **self.state._asdict(), **self.constants}
+        return {f"d {name}": tensor for name, tensor in named.items() if tensor.requires_grad}
+
+    def results(self, *outputs: Tensor) -> dict[str, Tensor]:
+        """Return the outputs of a step, and the gradients of its inputs, by name."""
+        results = {name: out.detach() for name, out in zip(("emitted", *self.state._fields), outputs, strict=True)}
+        leaves = self.leaves
+        ends = [(out, g) for out, g in zip(outputs, self.upstream, strict=True) if out.requires_grad]
+        if leaves and ends:
             outs, seeds = zip(*ends, strict=True)
-            leaves = tuple(self._leaves.values())
             # torch.autograd.grad takes a fourth longer, and imports SymPy if it is passed upstream gradients
             run = torch.autograd.Variable._execution_engine.run_backward
-            gradients = run(outs, seeds, False, False, leaves, True, accumulate_grad=False)
-            results |= {name: g for name, g in zip(self._leaves, gradients, strict=True) if g is not None}
+            gradients = run(outs, seeds, False, False, tuple(leaves.values()), True, accumulate_grad=False)
+            results |= {name: g for name, g in zip(leaves, gradients, strict=True) if g is not None}
         return results
 
-    def _agree(self, result: Mapping[str, Tensor], expected: Mapping[str, Tensor], off: float) -> bool:
-        """Return True if two results are equal, up to a relative error; gradients of constants, up to rounding."""
-        for name in {**result, **expected}:
-            a, b = result.get(name), expected.get(name)
-            if a is None or b is None:  # no gradient is one of zero
-                if (a if b is None else b).any():
-                    return False
-            elif not torch.equal(a, b):
-                of_constant = name.removeprefix("d ") in self._constants
-                rounding = torch.finfo(b.dtype).eps ** 0.5 if of_constant and name.startswith("d ") else off
-                least = rounding * _largest(b) if rounding else 0.0
-                if a.dtype != b.dtype or not torch.allclose(a, b.expand_as(a), rounding, least, equal_nan=True):
-                    return False
-        return True
+
+def _by_code(neuron: Any, inputs: _Inputs) -> Sequence[Tensor]:
+    emitted, after, _ = with_constants(neuron, inputs.constants).advance(inputs.x, inputs.state, None)
+    return emitted, *after
+
+
+def _by_program(program: StepProgram, inputs: _Inputs) -> Sequence[Tensor]:
+    values = program.step_inputs(inputs.x, inputs.state._asdict(), inputs.constants)
+    tensors = [values[name] for name in ("x", *program.states)]
+    fields, names = ("emitted", *inputs.state._fields), (*inputs.constants,)
+    return _Step.apply(program, fields, inputs.state[0].shape, names, *tensors, *inputs.constants.values())
+
+
+def _agree(result: Mapping[str, Tensor], expected: Mapping[str, Tensor], inputs: _Inputs, program: StepProgram) -> bool:
+    """Return True if two results are equal: gradients and products up to rounding, all others to the last bit."""
+    for name in {**result, **expected}:
+        a, b = result.get(name), expected.get(name)
+        if a is None or b is None:  # no gradient is one of zero
+            if (a if b is None else b).any():
+                return False
+        elif not torch.equal(a, b):
+            if not b.is_floating_point():  # sums of bits
+                return False
+            # a program may add gradients in another order, and the rounding of products depends on where they lie
+            gradient = name.startswith("d ")
+            rounding = 1000 * torch.finfo(inputs.x.dtype).eps if gradient or program.connections else 0.0
+            if gradient and name.removeprefix("d ") in inputs.constants:
+                rounding = torch.finfo(b.dtype).eps ** 0.5
+            least = rounding * _largest(b) if rounding else 0.0
+            if a.dtype != b.dtype or not torch.allclose(a, b.expand_as(a), rounding, least, equal_nan=True):
+                return False
+    return True
 
 
 def _largest(values: Tensor) -> float:
@@ -111,24 +141,58 @@ def _largest(values: Tensor) -> float:
     return finite.abs().max().item() if finite.numel() else 0.0
 
 
-@functools.lru_cache(8)
-def _numbers(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return normal random numbers of several sizes, whose count divides no usual length of an axis."""
+def _sums(values: Tensor) -> Tensor:
+    """Return a small tensor, or of a large one the sums of its bits over rows and columns, which show a change."""
+    if values.numel() <= _SMALL:
+        return values
+    kind = {2: torch.int16, 4: torch.int32, 8: torch.int64}[values.element_size()]
+    bits = values.contiguous().view(kind).flatten(1)
+    return torch.cat([bits.sum(0, dtype=kind), bits.sum(1, dtype=kind)])
+
+
+class _Numbers(NamedTuple):
+    """The form of a tensor of random numbers, which lie where all others do, so that they take no memory."""
+
+    shape: torch.Size
+    strides: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+    learned: bool
+
+    @classmethod
+    def of(cls, tensor: Tensor, learned: bool) -> _Numbers:
+        """Return the form of a tensor."""
+        return cls(tensor.shape, tensor.stride(), tensor.dtype, tensor.device, learned)
+
+    def made(self, number: int) -> Tensor:
+        """Return the tensor; others for another number."""
+        extent = 1 + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
+        start = 1009 * number % _PERIOD
+        numbers = _numbers(self.dtype, self.device, -(-(start + extent) // _PERIOD))
+        return numbers.as_strided(self.shape, self.strides, start).requires_grad_(self.learned)
+
+
+_PERIOD = 4099  # divides no usual length of an axis
+
+
+@functools.lru_cache(4)
+def _numbers(dtype: torch.dtype, device: torch.device, periods: int) -> Tensor:
+    """Return normal random numbers of several sizes, which repeat."""
     with torch.inference_mode(False):
-        generator, count = torch.Generator().manual_seed(0), 4099
-        sizes = torch.tensor([0.25, 1.0, 1.0, 4.0, 32.0], device="cpu")[
-            torch.randint(5, (count,), generator=generator, device="cpu")
-        ]
-        return (sizes * torch.randn(count, generator=generator, device="cpu")).to(device, dtype)
+        generator = torch.Generator().manual_seed(0)
+        sizes = torch.tensor([0.25, 1.0, 1.0, 4.0, 32.0], device="cpu")
+        chosen = torch.randint(len(sizes), (_PERIOD,), generator=generator, device="cpu")
+        numbers = sizes[chosen] * torch.randn(_PERIOD, generator=generator, device="cpu")
+        return numbers.to(device, dtype).repeat(periods)
 
 
-def _seeded(like: Tensor, number: int) -> Tensor:
-    """Return random numbers in the form of a tensor, with the same strides; others for another number."""
-    numbers = _numbers(like.dtype, like.device)
-    extent = 1 + sum((n - 1) * stride for n, stride in zip(like.shape, like.stride(), strict=True))
-    start = 1009 * number % len(numbers)
-    repeated = numbers.repeat(-(-(start + extent) // len(numbers)))
-    return repeated.as_strided(like.shape, like.stride(), start)
+def _constant(value: Tensor, learned: bool) -> Any:
+    """Return a copy of a constant with random numbers in place of zeros; of a large one, the form alone."""
+    numbers = _Numbers.of(value, learned)
+    if value.numel() > _SMALL:
+        return numbers
+    random = numbers._replace(learned=False).made(0)
+    return torch.where(value == 0, random / 10, value).detach().requires_grad_(learned)
 
 
 class _Step(torch.autograd.Function):
