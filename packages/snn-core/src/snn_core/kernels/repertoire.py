@@ -35,9 +35,11 @@ class Repertoire:
     @classmethod
     def of(cls, neuron: Any) -> Repertoire:
         """Return the repertoire of a neuron, which is empty at first."""
-        if neuron._programs is None:
-            object.__setattr__(neuron, "_programs", cls())
-        return neuron._programs
+        repertoire: Repertoire | None = neuron._programs
+        if repertoire is None:
+            repertoire = cls()
+            object.__setattr__(neuron, "_programs", repertoire)
+        return repertoire
 
     def apart(self) -> Repertoire:
         """Return a copy that can be added to."""
@@ -68,10 +70,12 @@ class Repertoire:
             return self._impure[neuron.training], None
         form = _form(makeup, xs, state, sample)
         known, witness = self._by_form.get(form, (None, None))
-        if isinstance(known, str) or (known is not None and witness is None):
+        if known is not None and (isinstance(known, str) or witness is None):
             return known, None
-        if known is not None and (not first_of(engines, known, form.dtypes[1])[0] or witness.confirms(neuron, known)):
-            return known, None
+        if known is not None and witness is not None:
+            serves, _ = first_of(engines, known, form.dtypes[1])
+            if serves is None or witness.confirms(neuron, known):
+                return known, None
         first = None
         x = as_dtype(xs.detach()[0], state[0].dtype).requires_grad_(xs.requires_grad)
         witness = Witness(x, state, makeup.constants, form.differentiates)
@@ -87,7 +91,7 @@ class Repertoire:
         if known is None:
             known = self._trace(neuron, witness, x, sample, type(state))
         if len(self._by_form) == _MOST and form not in self._by_form:
-            del self._by_form[next(iter(self._by_form))]
+            self._by_form.pop(next(iter(self._by_form)), None)
         self._by_form[form] = known, None if makeup.ours else witness
         return known, first
 

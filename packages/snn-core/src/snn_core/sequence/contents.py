@@ -16,6 +16,9 @@ from itertools import count
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
+from snn_core.kernels.makeup import module_of
 
 _CACHE = type(functools.cache(len))
 _READ: dict[type, Callable[[Any], Any]] = {
@@ -33,7 +36,7 @@ def content(value: Any) -> Any:
         for kind, read in _READ.items():
             if isinstance(value, kind):
                 return read(value)
-        if type(value).__module__.startswith("numpy"):
+        if module_of(type(value)).startswith("numpy"):
             return hash(value.tobytes()) if hasattr(value, "tobytes") else repr(getattr(value, "state", None))
         if isinstance(getattr(type(value), "__length_hint__", None), types.MethodDescriptorType):
             return value.__length_hint__()
@@ -63,7 +66,7 @@ def parts(value: Any) -> Iterator[Any]:
     elif isinstance(value, types.CellType):
         with suppress(ValueError):  # it is still empty
             yield value.cell_contents
-    elif type(value).__module__.startswith("numpy") and str(getattr(value, "dtype", "")) == "object":
+    elif module_of(type(value)).startswith("numpy") and str(getattr(value, "dtype", "")) == "object":
         yield from value.flat
     if isinstance(value, threading.local):
         yield vars(value)
@@ -84,6 +87,21 @@ def is_source(value: Any) -> bool:
         return False
     gives = getattr(kind, "__next__", None), getattr(kind, "qsize", None)
     return any(isinstance(method, types.WrapperDescriptorType | types.MethodDescriptorType) for method in gives)
+
+
+def sum_of_bits(tensor: Tensor) -> int:
+    """Return a sum that changes with a tensor's values, however they are changed; 0 if it has none to read."""
+    kinds = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.is_meta or tensor.layout != torch.strided:
+        return 0
+    values = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
+    kind = kinds.get(values.element_size()) if not values.is_quantized else None
+    return 0 if kind is None else int(values.contiguous().view(kind).sum(dtype=torch.int64))
+
+
+def version_of(tensor: Tensor) -> int:
+    """Return how often a tensor was changed in place; -1 for an inference tensor, which does not count changes."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 class Itself:

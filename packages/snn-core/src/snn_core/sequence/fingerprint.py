@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.kernels.makeup import HOOKS, NO_OPTIONS, is_at_home, module_of
-from snn_core.sequence.contents import content, parts
+from snn_core.sequence.contents import content, parts, sum_of_bits, version_of
 from snn_core.sequence.random_states import RandomStates
 from snn_core.surrogate.step import Surrogate
 
@@ -108,7 +108,7 @@ def _is_of_library(function: types.FunctionType) -> bool:
 
 def is_of_torch(hook: Any) -> bool:
     """Return True for a hook with which torch computes weights, such as pruning's."""
-    return any(kind.__module__.startswith("torch.nn.utils") for kind in type(hook).__mro__)
+    return any(module_of(kind).startswith("torch.nn.utils") for kind in type(hook).__mro__)
 
 
 class Walk:
@@ -145,7 +145,7 @@ class Walk:
         return Walk, ([],)  # a copy never equals the original, as it refers to different objects
 
     def _value(self, part: Tensor) -> Any:
-        return self._digest(part), _sum_of_bits(part)
+        return self._digest(part), sum_of_bits(part)
 
     def _digest(self, value: Any) -> Any:
         """Return a digest that distinguishes a value from others, and from itself after a change."""
@@ -210,21 +210,6 @@ _CLOSED = (type, types.ModuleType, types.CodeType, weakref.ref)
 def _kind(part: Tensor) -> Any:
     """Return the kind of a parameter or buffer, regardless of its values."""
     return part.shape, part.dtype, part.device, part.requires_grad
-
-
-def _sum_of_bits(tensor: Tensor) -> int:
-    """Return a sum that changes with a tensor's values, however they are changed; 0 if it has none to read."""
-    kinds = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer) or tensor.is_meta or tensor.layout != torch.strided:
-        return 0
-    values = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
-    kind = kinds.get(values.element_size()) if not values.is_quantized else None
-    return 0 if kind is None else int(values.contiguous().view(kind).sum(dtype=torch.int64))
-
-
-def version_of(tensor: Tensor) -> int:
-    """Return how often a tensor was changed in place; -1 for an inference tensor, which does not count changes."""
-    return -1 if tensor.is_inference() else tensor._version
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -13,8 +13,9 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
 from snn_core.neuron.temporal import Temporal, in_turn, temporal
+from snn_core.sequence.contents import version_of
 from snn_core.sequence.copies import twins
-from snn_core.sequence.fingerprint import Fingerprint, version_of
+from snn_core.sequence.fingerprint import Fingerprint
 from snn_core.sequence.folding import Folding
 from snn_core.sequence.random_states import RandomStates
 

@@ -167,9 +167,9 @@ class Record(Watch, TorchFunctionMode):
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._inside or (self.reason and not isinstance(module, WholeSequence)):
             if not self._inside:
-                self._count(module, (*args[1:], *kwargs.values()))
+                self._count_call(module, (*args[1:], *kwargs.values()))
             return forward(module, *args, **kwargs)
-        self._count(module, (*args[1:], *kwargs.values()))
+        self._count_call(module, (*args[1:], *kwargs.values()))
         self._inside += 1
         top = _get_current_function_mode_stack()[-1] is self
         if top:

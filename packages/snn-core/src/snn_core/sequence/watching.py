@@ -27,12 +27,12 @@ class Watch:
     def __init__(self, net: nn.Module) -> None:
         self.paths: dict[nn.Module, str] = {module: path for path, module in net.named_modules()}
         self._around: Watch | None = None
-        self._calls: Counter[nn.Module] = Counter()
-        self._at_rest: set[nn.Module] = set()  # modules that the step itself starts from rest
+        self._times: Counter[nn.Module] = Counter()
+        self._rested: set[nn.Module] = set()  # modules that the step itself starts from rest
 
     def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a call of a module with a state, and return its result."""
-        self._count(module, (*args[1:], *kwargs.values()))
+        self._count_call(module, (*args[1:], *kwargs.values()))
         if self._around is not None:
             return self._around.called(module, forward, args, kwargs)
         return forward(module, *args, **kwargs)
@@ -43,16 +43,16 @@ class Watch:
     def touched(self, module: Any, how: str) -> None:
         """Receive notice that a caller reads, writes, resets or detaches a module's state."""
         if how == "resets":
-            self._at_rest.add(module)
+            self._rested.add(module)
 
     def refused(self, why: str) -> None:
         """Receive the reason why the steps of a net must run one after another."""
 
-    def _count(self, module: nn.Module, states: tuple[Any, ...]) -> None:
+    def _count_call(self, module: nn.Module, states: tuple[Any, ...]) -> None:
         """Count a call of a module, which gets the states that are passed to it."""
-        if states and not self._calls[module] and all(s is None or getattr(s, "shape", s) == (0,) for s in states):
-            self._at_rest.add(module)
-        self._calls[module] += 1
+        if states and not self._times[module] and all(s is None or getattr(s, "shape", s) == (0,) for s in states):
+            self._rested.add(module)
+        self._times[module] += 1
 
     def must_be_one_step(self, x: Tensor) -> None:
         """Refuse a step with input ``x`` in which the net runs through a time of its own.
@@ -60,8 +60,8 @@ class Watch:
         Raises:
             ValueError: If a neuron ran several times, once for each sample or beginning at rest.
         """
-        for module, count in self._calls.items():
-            if count >= _OF_A_LOOP and (module in self._at_rest or count == x.shape[0]):
+        for module, count in self._times.items():
+            if count >= _OF_A_LOOP and (module in self._rested or count == x.shape[0]):
                 raise ValueError(
                     f"unroll: {self.name(module)} ran {count} times in one step: forward has its own loop over time. "
                     "Call net(xs), or write forward for one step (docs/write-per-step-run-fused.md); if it is meant "

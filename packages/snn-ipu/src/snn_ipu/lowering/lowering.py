@@ -13,8 +13,8 @@ from torch.utils._pytree import tree_flatten
 
 from snn_core import utils
 from snn_core.backends import BackendError
+from snn_core.sequence.contents import version_of
 from snn_core.sequence.copies import copied
-from snn_core.sequence.fingerprint import version_of
 from snn_ipu._version import __version__
 from snn_ipu.issues import Found
 from snn_ipu.lowering.description import merged, once_and_step, without_dead
