@@ -24,9 +24,10 @@ class _Sequence(nn.Module):
         super().__init__()
         self.model: Any = model
         self.steps = steps
+        self.start: Any = None
 
     def forward(self, xs: Tensor) -> Tensor:
-        out = self.model.unroll(xs, trace=True) if self.steps else self.model(xs)
+        out = self.model.unroll(xs, self.start, trace=True) if self.steps else self.model(xs)
         return torch.cat([t.flatten() for t in tree_leaves(out)])
 
 
@@ -34,7 +35,8 @@ def smooth_gradient(neuron: Neuron) -> float:
     """Return the largest relative difference between the gradient and central differences, along random directions.
 
     A smooth function replaces the step function of spikes. Resets act at once and with their gradient, which a delayed
-    reset does not have, by definition. The directions are over the input and every parameter.
+    reset does not have, by definition. The sequence goes on from a state that a step has left, as the smooth function
+    would fire at rest, where no spike came before. The directions are over the input and every parameter.
 
     Example:
         >>> from trust.neurons import EVERY
@@ -55,7 +57,11 @@ def smooth_gradient(neuron: Neuron) -> float:
 def _difference(neuron: Neuron, options: dict[str, Any]) -> float:
     model = neuron.make(**options)
     model.spike_grad = _smooth
-    sequence, xs = _Sequence(model, not neuron.whole), neuron.input(5)
+    sequence, xs = _Sequence(model, not neuron.whole), neuron.input(6)
+    if sequence.steps:
+        with torch.no_grad():
+            _, sequence.start = model.unroll(xs[:1])
+        xs = xs[1:]
     inputs = [xs, *(p.detach() for p in sequence.parameters())]
     names = [name for name, _ in sequence.named_parameters()]
     draw = torch.Generator().manual_seed(2)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snn_core.kernels.fused import is_plain
-from snn_core.kernels.makeup import module_of
 from snn_core.kernels.registry import first_of, offered
 from snn_core.neuron.firing import is_autocast
 
@@ -83,7 +82,8 @@ def is_compiled(module: nn.Module) -> bool:
 
     Replacing anything around it while a net runs would make it compile again.
     """
-    return module._compiled_call_impl is not None or module_of(type(module)).startswith("torch._dynamo")
+    home: Any = getattr(type(module), "__module__", None)  # code made by exec may have none
+    return module._compiled_call_impl is not None or (home or "").startswith("torch._dynamo")
 
 
 class Windows(NamedTuple):

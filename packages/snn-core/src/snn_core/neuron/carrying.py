@@ -32,10 +32,6 @@ class Carrying(Firing):
         """Return the class of what a sequence passes on, given the class of the state."""
         return namedtuple("Carried", [*state._fields, "fired"]) if cls.reads_spikes else state
 
-    def membrane(self, state: Any) -> Tensor:
-        """Return the part of a state that is compared with the threshold."""
-        return state.mem
-
     def last_spikes(self, state: Any) -> Tensor:
         r"""Return :math:`S[t-1]` for ``integrate``, with its surrogate gradient unless no step came before."""
         return self._crossing(self.membrane(state)) if isinstance(state, self.State) else state.fired

@@ -47,6 +47,10 @@ class Firing(HasConstants):
         self.constant("threshold", threshold, learn=learn_threshold)
         self.constant("graded_spikes_factor", graded_spikes_factor, learn=learn_graded_spikes_factor)
 
+    def membrane(self, state: Any) -> Tensor:
+        """Return the part of a state that is compared with the threshold."""
+        return state.mem
+
     def fire(self, mem: Tensor) -> Tensor:
         r"""Return the spikes of a membrane potential, :math:`g\,\Theta(U - \vartheta)`, with the surrogate gradient.
 

@@ -27,10 +27,10 @@ class OwnForward(Temporal):
             cls.State = NoState
             cls.keeps_by_sample = False  # nothing else could shorten its states to the samples that still run
 
-    def forget(self) -> None:
-        super().forget()
+    def forget_attributes(self) -> None:
+        """Put the states that are attributes at rest, if the class says how."""
         reset_mem: Any = self.reset_mem
-        if self.State is NoState and not is_of_the_core(reset_mem):
+        if not is_of_the_core(reset_mem):
             reset_mem()
 
     def detach_kept(self) -> None:

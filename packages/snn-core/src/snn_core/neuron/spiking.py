@@ -11,7 +11,7 @@ from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, Learn, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
-from snn_core.neuron.own_forward import OwnForward
+from snn_core.neuron.own_forward import NoState, OwnForward
 from snn_core.neuron.stepping import kept_field, must_fit
 from snn_core.neuron.temporal import as_floating, current, watched
 from snn_core.sequence.folding import Folding, sequences
@@ -184,6 +184,8 @@ class SpikingNeuron(Familiar, OwnForward):
 
     def forget(self) -> None:
         super().forget()
+        if self.State is NoState:
+            self.forget_attributes()
         if self._stateless == 1:
             self._stateless = 0
 

@@ -131,7 +131,8 @@ class LocalLayer(Temporal, ABC):
         self, drive: Tensor, fields: list[Tensor], constants: dict[str, Tensor], at_rest: bool
     ) -> tuple[Any, list[Tensor]]:
         """Return outputs and states of a step; the last state is the filtered spikes, if there is a filter."""
-        state = None if at_rest else self._state(fields)  # zeros would be the state after an earlier step
+        # to a neuron that reads the last spikes, zeros would be the state after an earlier step
+        state = None if at_rest and self.neuron.reads_spikes else self._state(fields)
         spk, state = functional_call(_Step(self.neuron), constants, (drive, state))
         after = list(state)
         first = spk
