@@ -33,7 +33,7 @@ def traced(
         axes: Number of axes of one step's input, including the batch.
         dtype: Dtype of its input and state.
         sample: Shape of one sample's input, which a neuron with weights needs.
-        state: Class of what a step takes and returns: the neuron's ``State`` or ``Carried``; the former if None.
+        state: Class of what a step takes and returns: the neuron's ``State`` or ``_Carried``; the former if None.
 
     Raises:
         NoProgram: If a step is not made of the operations that programs support, or depends on the values it sees.

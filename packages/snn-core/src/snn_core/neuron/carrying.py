@@ -14,18 +14,18 @@ class Carrying(Firing):
     r"""A neuron whose equation may contain :math:`S[t-1]`, the spikes of the step before.
 
     These spikes follow from the state that the step before left, so they are not part of it. A sequence may also pass
-    them on beside the state, as the last field of ``Carried``. The first step from rest has no step before it:
+    them on beside the state, as the last field of ``_Carried``. The first step from rest has no step before it:
     :math:`S[0]` is a constant, without the surrogate's gradient.
     """
 
     State: ClassVar[Any]
-    Carried: ClassVar[Any]  # the State, with a field "fired" after its own if the equation reads spikes
+    _Carried: ClassVar[Any]  # the State, with a field "fired" after its own if the equation reads spikes
     reads_spikes: ClassVar[bool] = False  # True if integrate calls last_spikes; the equation then contains the reset
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(getattr(cls, "State", None), "_fields"):
-            cls.Carried = cls.carrying(cls.State)
+            cls._Carried = cls.carrying(cls.State)
 
     @classmethod
     def carrying(cls, state: Any) -> Any:

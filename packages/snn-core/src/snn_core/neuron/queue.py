@@ -19,14 +19,14 @@ class Queued(SpikingNeuron):
         """Add states to this neuron, after those of its class and those that it has been given before."""
         fields = tuple(dict.fromkeys((*self._more_fields, *fields)))
         state = _state(type(self).State, fields)
-        vars(self).update(State=state, Carried=self.carrying(state), _more_fields=fields)
+        vars(self).update(State=state, _Carried=self.carrying(state), _more_fields=fields)
         for name in fields:
             if not hasattr(type(self), name):
                 setattr(type(self), name, kept_field(name))
 
     def __getstate__(self) -> dict[str, Any]:
         # classes that are made at run time cannot be pickled by their names
-        return {name: value for name, value in super().__getstate__().items() if name not in ("State", "Carried")}
+        return {name: value for name, value in super().__getstate__().items() if name not in ("State", "_Carried")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_more_fields" in state:

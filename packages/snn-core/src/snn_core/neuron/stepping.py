@@ -72,7 +72,7 @@ class Stepping(Carrying):
 
     def carried(self, state: Any, at_rest: bool) -> Any:
         """Return a complete state with the spikes that came before it, which are constants at rest."""
-        return self.Carried(*state, self._reset_signal(state) if at_rest else self.last_spikes(state))
+        return self._Carried(*state, self._reset_signal(state) if at_rest else self.last_spikes(state))
 
     def _begin(self, state: Any, at_rest: bool) -> Any:
         """Return a complete state before a sequence, with the spikes that came before it where they are needed.
@@ -165,7 +165,7 @@ class Stepping(Carrying):
 
         ``fired`` is that signal for the incoming state, if the caller has it from the previous step; False if there is
         nothing to reset, or, for a neuron that reads spikes, if none came before. Input and state have the same dtype,
-        in which the step is computed. A step from a ``Carried`` state returns one.
+        in which the step is computed. A step from a ``_Carried`` state returns one.
         """
         delayed = self._reset.uses and self.reset_delay
         carries = self.reads_spikes and not isinstance(state, self.State)
@@ -190,7 +190,7 @@ class Stepping(Carrying):
         if carries:
             if not isinstance(self.spike_grad, Surrogate):
                 fired = self.last_spikes(state)  # a user's function may draw other spikes, as it does from step to step
-            return emitted, self.Carried(*state, fired), None
+            return emitted, self._Carried(*state, fired), None
         return emitted, state, fired.detach() if delayed and isinstance(self.spike_grad, Surrogate) else None
 
     def _crossing(self, mem: Tensor) -> Tensor:
@@ -390,7 +390,7 @@ def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
         must_broadcast(neuron, "input", x.shape, error)
         raise
     if not isinstance(new, neuron.State):
-        if neuron.reads_spikes and isinstance(new, neuron.Carried):
+        if neuron.reads_spikes and isinstance(new, neuron._Carried):
             return neuron.State._make(new[:-1])
         owner, fields = type(neuron).__name__, ", ".join(neuron.State._fields)
         raise TypeError(f"{owner}.integrate must return self.State({fields}), got {type(new).__name__}")
