@@ -55,7 +55,7 @@ class BesideShadow:
         shadow.Spike.closest = float("inf")
         for t, x in enumerate(xs):
             before = shadow.rest(self.neuron, x) if states is None else states
-            spk, states = shadow.step(self.neuron, x, before)
+            spk, states = shadow.step(self.neuron, x, states)
             if running is not None:
                 runs = [running[t].reshape(-1, *[1] * (s.dim() - 1)) for s in (spk, *states)]
                 spk = torch.where(runs[0], spk, torch.zeros_like(spk))

@@ -7,7 +7,7 @@ neurons whose equation does not stand here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -169,9 +169,12 @@ def rest(n: Any, x: Tensor) -> States:
 
 
 def step(n: Any, x: Tensor, s: States | None) -> tuple[Tensor, States]:
-    """Spikes and states after one step of input ``x``."""
+    """Spikes and states after one step of input ``x``; no spike comes before a step from None."""
     equation = equation_of(n)
-    s = rest(n, x) if s is None else s
+    if s is None:
+        s = rest(n, x)
+        if n.reads_spikes:
+            equation = replace(equation, integrate=_from_rest)
     if getattr(n, "max_delay", None):
         return _delayed(n, x, s)
     reset = n.reset_mechanism if equation.resets else "none"
@@ -191,6 +194,12 @@ def step(n: Any, x: Tensor, s: States | None) -> tuple[Tensor, States]:
     if reset != "none":
         after = _subtracted(n, after, fired) if reset == "subtract" else _cleared(equation, after, fired)
     return spk, after
+
+
+def _from_rest(n: Any, x: Tensor, s: States) -> States:
+    """The neuron's own equation, with the spikes before the first step as constants."""
+    before = (equation_of(n).above(n, s) > 0).to(x.dtype)
+    return tuple(n.integrate(x, n._Carried(*s, before)))[: len(s)]
 
 
 def _delayed(n: Any, x: Tensor, s: States) -> tuple[Tensor, States]:
