@@ -102,3 +102,10 @@ def test_a_former_name_of_the_data_is_reachable_with_a_warning_and_not_listed(na
     with pytest.warns(DeprecationWarning, match=f"snn_data.{name} is now snn_data.Split"):
         assert getattr(snn.data, name) is snn.data.Split
     assert name not in dir(snn.data)
+
+
+def test_a_function_of_another_library_is_an_attribute_error_with_the_remedy():
+    with pytest.raises(
+        AttributeError, match=r"^module 'snn\.functional' has no attribute 'reset_net'; snn\.utils\.reset"
+    ):
+        _ = snn.functional.reset_net
