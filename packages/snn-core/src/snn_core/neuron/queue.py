@@ -6,8 +6,8 @@ import functools
 from collections import namedtuple
 from typing import Any
 
+from snn_core.neuron.kept_state import kept_field
 from snn_core.neuron.spiking import SpikingNeuron
-from snn_core.neuron.stepping import kept_field
 
 
 class Queued(SpikingNeuron):

@@ -11,8 +11,8 @@ from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, Learn, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
+from snn_core.neuron.kept_state import kept_field, must_fit
 from snn_core.neuron.own_forward import NoState, OwnForward
-from snn_core.neuron.stepping import kept_field, must_fit
 from snn_core.neuron.temporal import as_floating, current, watched
 from snn_core.sequence.folding import Folding, sequences
 

@@ -15,7 +15,6 @@ from snn_core.neuron.carrying import Carrying, is_at_rest
 from snn_core.neuron.constant import may_be_differentiated
 from snn_core.neuron.firing import RESETS, ResetMechanism, as_dtype, computing_dtype
 from snn_core.neuron.hints import must_broadcast
-from snn_core.neuron.state_function import shown
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
 from snn_core.surrogate.step import above, is_watched
@@ -395,44 +394,3 @@ def integrated(neuron: Any, x: Tensor, state: Any) -> Any:
         owner, fields = type(neuron).__name__, ", ".join(neuron.State._fields)
         raise TypeError(f"{owner}.integrate must return self.State({fields}), got {type(new).__name__}")
     return new
-
-
-def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
-    """Raise unless the state kept from the neuron's last call fits the next input as it is."""
-    shape, dtype = neuron.state_shape(x), computing_dtype(x)
-    for name, value in zip(neuron.State._fields, kept, strict=True):
-        if value.shape != (0,) and (value.shape, value.dtype, value.device) != (shape, dtype, x.device):
-            in_two_places = value.shape[:1] == shape[:1] and value.shape != shape
-            remedy = ", and make a neuron for each place if the net has this one in two" if in_two_places else ""
-            raise ValueError(
-                f"{type(neuron).__name__} keeps a state {name!r} of shape {tuple(value.shape)} ({value.dtype}, "
-                f"{value.device}) from its last call, but this input takes {tuple(shape)} ({dtype}, {x.device}); "
-                f"call snn.utils.reset(net) before a new batch or sequence{remedy}"
-            )
-
-
-def kept_field(name: str) -> property:
-    """Return a property that reads and writes a kept state as an attribute of its neuron."""
-
-    def read(neuron: Any) -> Tensor:
-        record = shown(neuron)
-        if record is not None:
-            return getattr(record.state, name)
-        neuron._touch("reads")
-        return getattr(neuron._kept or neuron._at_rest(), name)
-
-    def write(neuron: Any, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"{type(neuron).__name__}: the state {name!r} must be a tensor, got {type(value).__name__} {value!r}; "
-                "snn.utils.reset(net) puts neurons at rest"
-            )
-        record = shown(neuron)
-        if record is not None:
-            record.state = record.state._replace(**{name: value})
-            return
-        neuron._touch("writes")
-        neuron._goes_on = True
-        neuron._keep((neuron._kept or neuron._at_rest())._replace(**{name: value}))
-
-    return property(read, write, doc=f"The state ``{name}`` kept since the last step; of shape ``(0,)`` at rest.")

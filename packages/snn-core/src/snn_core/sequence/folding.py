@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map
 from snn_core import kernels
 from snn_core.kernels.fused import repeated
 from snn_core.neuron.hints import time_first
-from snn_core.neuron.stepping import must_fit
+from snn_core.neuron.kept_state import must_fit
 from snn_core.neuron.temporal import current
 from snn_core.sequence.ending import Ending, each, placed
 

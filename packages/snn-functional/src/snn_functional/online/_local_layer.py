@@ -13,7 +13,8 @@ from torch.utils._pytree import tree_map
 
 from snn_core import SpikingNeuron
 from snn_core.neuron.firing import as_dtype, computing_dtype
-from snn_core.neuron.stepping import complete, must_fit
+from snn_core.neuron.kept_state import must_fit
+from snn_core.neuron.stepping import complete
 from snn_core.neuron.temporal import Temporal, as_floating, watched
 from snn_core.sequence.ending import Ending
 from snn_core.sequence.folding import Folding
