@@ -76,8 +76,8 @@ def test_a_leaf_imports_the_core_or_nothing_of_ours(name: str):
     assert ours <= ({"snn_core"} if name != "snn-core" else set())
 
 
-def test_the_core_imports_torch_and_the_standard_library_only():
-    assert {name for name, _ in imported(source("snn-core"))} == {"torch"}
+def test_the_core_imports_torch_safetensors_and_the_standard_library_only():
+    assert {name for name, _ in imported(source("snn-core"))} == {"safetensors", "torch"}
 
 
 @pytest.mark.parametrize("name", PROJECTS)

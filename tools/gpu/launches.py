@@ -9,7 +9,7 @@ from unittest import mock
 
 import torch
 
-from snn_core.kernels.program import StepProgram
+from snn_core.programs.program import StepProgram
 from snn_triton import engine
 from snn_triton.source import Source
 

@@ -13,7 +13,7 @@ from gpu.binaries import compiled
 from gpu.launches import LARGE, Sizes, backward, forward
 from gpu.targets import DEVICES, TARGETS
 from gpu.traffic import loop, moved
-from snn_core.kernels.program import StepProgram
+from snn_core.programs.program import StepProgram
 from trust.neurons import zoo
 
 WORKLOAD = WORKLOADS["W1a"]

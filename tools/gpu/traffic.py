@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from gpu.launches import Launch
-from snn_core.kernels.program import Register, StepProgram
+from snn_core.programs.program import Register, StepProgram
 
 
 def moved(launch: Launch) -> int:

@@ -79,7 +79,7 @@ def test_a_row_of_kernels_without_its_kernels_fails(project: pathlib.Path, envir
     env = environment | folders(WHEELHOUSE)
     process = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, check=False)
     assert process.returncode == 1
-    assert "AssertionError: no fused kernel" in process.stdout
+    assert "AssertionError: no engine" in process.stdout
     assert "1 failed, 1 passed" in process.stdout
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
-from snn_core.kernels.backward import is_zero, walk, without
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.backward import is_zero, walk, without
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
 
 NEURONS = {
     "leaky": lambda: snn.Leaky(0.9, learn_beta=True, learn_threshold=True),

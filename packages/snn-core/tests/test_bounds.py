@@ -15,7 +15,7 @@ import torch
 import snn_core as snn
 from snn_core.neuron.bounds import Bounded
 
-from .hand_written import HandWritten, offered
+from .stepped_programs import Stepped, offered
 
 
 def fit(lif: snn.Leaky, target: float, steps: int = 400) -> float:
@@ -63,8 +63,8 @@ def test_a_bounded_neuron_unrolls_copies_and_loads_as_any_other() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(3, 3), snn.bounded(snn.Leaky(beta=0.8, init_hidden=True), "beta"))
     spk = snn.unroll(net, xs)
     assert snn.backends.explain(net, xs).kind == "layers"
-    with offered(HandWritten()):
-        assert "by hand" in snn.backends.explain(net, xs).layers[1].how
+    with offered(Stepped()):
+        assert "stepped" in snn.backends.explain(net, xs).layers[1].how
     twin = copy.deepcopy(net)
     assert twin[1].mem.equal(net[1].mem)
     other = torch.nn.Sequential(torch.nn.Linear(3, 3), snn.bounded(snn.Leaky(beta=0.5, init_hidden=True), "beta"))

@@ -17,8 +17,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
+from snn_core.engines.convolutions import ChannelsLast
 from snn_core.kernels import register, unregister
-from snn_core.kernels.convolutions import Layout
 
 from .zoo import call_loop
 
@@ -162,7 +162,7 @@ def run(net: nn.Module, xs: Tensor, forward: Callable[[nn.Module, Tensor], Any])
 def test_spikes_and_states_are_those_of_the_loop_bit_by_bit_and_gradients_to_rounding(
     monkeypatch, make, shape, chunk, budget
 ) -> None:
-    monkeypatch.setattr("snn_core.sequence.plan._BLOCK_BYTES", budget)
+    monkeypatch.setattr("snn_core.sequence.execution._BLOCK_BYTES", budget)
     net, xs = build(make, shape)
     outs, states, grads = run(net, xs, call_loop)
     assert 0.02 < (outs[0] != 0).float().mean() < 0.98
@@ -283,7 +283,7 @@ def test_an_error_inside_a_net_leaves_nothing_switched_on(strides: list) -> None
 
 
 def test_one_image_without_a_batch_axis_is_left_alone(strides: list) -> None:
-    assert Layout().convolved(nn.Conv2d(2, 3, 3), torch.rand(2, 8, 8)).shape == (3, 6, 6)
+    assert ChannelsLast().convolved(nn.Conv2d(2, 3, 3), torch.rand(2, 8, 8)).shape == (3, 6, 6)
     assert strides == [(64, 8, 1)]
 
 

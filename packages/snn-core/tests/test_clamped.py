@@ -11,7 +11,7 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels
-from snn_core.kernels import operator
+from snn_core.neuron import compiled
 from snn_core.neuron.constant import clamped
 
 from .zoo import close, step_loop
@@ -79,12 +79,8 @@ NEURONS: dict[str, tuple[Callable[..., snn.SpikingNeuron], str]] = {
 
 
 def by_operator(neuron: snn.SpikingNeuron, xs: Tensor) -> tuple[Tensor, ...]:
-    call, reason = operator.sequence_call(neuron, xs)
-    if call is None:
-        assert "no sequence operator" in reason
-        return by_steps(neuron, xs)
     rest = neuron.State._make(torch.zeros_like(xs[0]) for _ in neuron.State._fields)
-    return tuple(operator.call(call, neuron, xs, rest, False)[1])
+    return tuple(compiled.sequence(neuron, xs, rest, False)[1])
 
 
 def by_steps(neuron: snn.SpikingNeuron, xs: Tensor) -> tuple[Tensor, ...]:
@@ -108,7 +104,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """The kernels that are installed, and then none."""
     kernels.status()
     if request.param == "reference":
-        monkeypatch.setattr("snn_core.kernels.registry._OFFERED", {})
+        monkeypatch.setattr("snn_core.engines.registry._OFFERED", {})
 
 
 @pytest.mark.usefixtures("implementation")

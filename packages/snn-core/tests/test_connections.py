@@ -15,8 +15,8 @@ from torch.nn.utils import parametrize
 
 import snn_core as snn
 from snn_core import kernels
-from snn_core.kernels import programs
-from snn_core.kernels.registry import loop
+from snn_core.engines.registry import loop
+from snn_core.neuron import choice
 from snn_core.neuron.recurrence import Recurrent
 
 from .stepped_programs import stepped
@@ -91,8 +91,8 @@ def gaining() -> Iterator[Any]:
     """An engine, which takes sequences however small they are."""
     with (
         stepped() as engine,
-        mock.patch.object(programs, "LEAST_STEPS", 1),
-        mock.patch.object(programs, "LEAST_NEURONS", 0),
+        mock.patch.object(choice, "LEAST_STEPS", 1),
+        mock.patch.object(choice, "LEAST_NEURONS", 0),
     ):
         yield engine
 
@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[int, ...], str]] = {
     "scaled": (lambda: Changed(lambda x, s: (2 * x, s)), (3, 6), "does not have the input's shape"),
     "convolved": (partial(snn.SConv2dLSTM, 2, 3, 3), (3, 2, 6, 6), "weights that are not those of a linear layer"),
     "joined elsewhere": (partial(Joined, axis=0), (3, 4), "along an axis other than the last"),
-    "competing": (partial(RAlpha, 4, inhibition=True), (3, 4), "argmax"),
+    "competing": (partial(RAlpha, 4, inhibition=True), (3, 4), "inhibition compares neurons"),
     "without a batch": (partial(RAlpha, 4), (4,), "no batch axis"),
     "parametrized": (lambda: parametrized(snn.SLSTM(6, 4)), (3, 6), "weights that are computed"),
 }

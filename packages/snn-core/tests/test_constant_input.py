@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
-from snn_core.kernels.fused import repeated
+from snn_core.engines.fused import repeated
 from snn_core.neuron.temporal import temporal
 
 from .peak import measured

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
-from snn_core.kernels import convolutions, register, unregister
-from snn_core.kernels.convolutions import Moves, conv2d
+from snn_core.engines import convolutions
+from snn_core.engines.convolutions import Moves, conv2d
+from snn_core.kernels import register, unregister
 
 
 class Recorded:

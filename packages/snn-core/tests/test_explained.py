@@ -13,34 +13,25 @@ from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels.registry import FAMILIES
+from snn_core.neuron import choice
+
+from .stepped_programs import Stepped, offered
 
 
-class Spied:
-    """A kernel of every family that takes single and double precision, computes by the steps, and counts its calls."""
+class Spied(Stepped):
+    """An engine that takes single and double precision only."""
 
-    name, device = "spied", "cpu"
+    name = "spied"
 
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def refuses(self, call: kernels.SequenceCall) -> str | None:
-        return "another precision" if call.dtype not in (torch.float32, torch.float64) or call.mixed else None
-
-    def forward(self, call, x, states, constants, trace, save) -> Any:
-        self.calls += 1
-        return tuple(FAMILIES[call.family].steps(call, x, states, constants, trace)), ()
+    def refuses(self, program: kernels.StepProgram, dtype: torch.dtype) -> str | None:
+        return "another precision" if dtype not in (torch.float32, torch.float64) else None
 
 
 @pytest.fixture
 def spied() -> Iterator[Spied]:
-    kernel = Spied()
-    kernels.status()  # finds what is installed, so that this one is asked first
-    for family in FAMILIES:
-        kernels.register(family, kernel)
-    yield kernel
-    for family in FAMILIES:
-        kernels.unregister(family, kernel)
+    engine = Spied()
+    with offered(engine):
+        yield engine
 
 
 class Branches(nn.Module):
@@ -112,17 +103,17 @@ def test_the_named_kernel_is_the_one_that_runs(name: str, dtype: str, autocast: 
         net = nn.Sequential(snn.Leaky(beta=torch.rand(6), init_hidden=True), net)
     paths = {module: path for path, module in net.named_modules()}
     ran: dict[str, str] = {}
-    run = kernels.run
+    run = choice.run
 
     def noting(neuron: Any, *args: Any) -> Any:
-        before = spied.calls
+        before = len(spied.calls)
         out = run(neuron, *args)
-        ran[paths[neuron]] = "spied" if spied.calls > before else "reference"
+        ran[paths[neuron]] = "spied" if len(spied.calls) > before else "reference"
         return out
 
     with torch.autocast("cpu") if autocast else contextlib.nullcontext():
         plan = snn.backends.explain(net, xs)
-        with mock.patch.object(kernels, "run", noting), torch.no_grad():
+        with mock.patch.object(choice, "run", noting), torch.no_grad():
             snn.unroll(net, xs)
     assert plan.kind == "layers", plan.reason
     named = {layer.path: layer.how.split()[0] for layer in plan.layers if layer.path in ran}

@@ -13,16 +13,16 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels import fused
-from snn_core.kernels.layout import Layout
+from snn_core.engines import fused
+from snn_core.engines.layout import Layout
 
-from .hand_written import HandWritten, offered
+from .stepped_programs import Stepped, offered
 from .zoo import close
 
 
 @pytest.fixture
-def kernel() -> Iterator[HandWritten]:
-    by_hand = HandWritten()
+def kernel() -> Iterator[Stepped]:
+    by_hand = Stepped()
     with offered(by_hand):
         yield by_hand
 
@@ -82,26 +82,26 @@ def test_nothing_fits_while_torch_traces() -> None:
     assert answers == [False]
 
 
-def test_a_misfit_runs_in_the_loop(kernel: HandWritten) -> None:
+def test_a_misfit_runs_in_the_loop(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive(grad=False)
     mapped = torch.func.vmap(lambda x: neuron.unroll(x)[0], in_dims=1, out_dims=1)(xs)
     assert kernel.calls == []
     close(mapped, neuron.unroll(xs)[0])
     neuron.unroll(xs.as_subclass(Tagged))
-    assert kernel.calls == [("forward", True)]
+    assert (kernel.calls, kernel.told) == (["forward"], [True])
 
 
-def test_a_kernel_knows_which_gradients_are_zero(kernel: HandWritten) -> None:
+def test_a_kernel_knows_which_gradients_are_zero(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive()
     for output, came in enumerate([(True, False), (False, True)]):
         spk, last = neuron.unroll(xs)
         gradients = torch.autograd.grad((spk, last.mem)[output].sum(), [xs, *neuron.parameters()])
         expected = torch.autograd.grad(reference(neuron, xs)[output].sum(), [xs, *neuron.parameters()])
         close(gradients, expected)
-        assert kernel.calls[-1] == ("backward", came)
+        assert (kernel.calls[-1], kernel.told[-1]) == ("backward", came)
 
 
-def test_a_gradient_that_nobody_asks_for_is_absent(kernel: HandWritten) -> None:
+def test_a_gradient_that_nobody_asks_for_is_absent(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive(grad=False)
     neuron.threshold.requires_grad_(False)
     mem = torch.zeros(3, 5, dtype=torch.float64, requires_grad=True)
@@ -115,7 +115,7 @@ def test_a_gradient_that_nobody_asks_for_is_absent(kernel: HandWritten) -> None:
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("delay", [True, False])
 @pytest.mark.parametrize("output", [0, 1], ids=["spikes", "membrane"])
-def test_a_gradient_has_the_gradient_of_the_loops(kernel: HandWritten, reset: str, delay: bool, output: int) -> None:
+def test_a_gradient_has_the_gradient_of_the_loops(kernel: Stepped, reset: str, delay: bool, output: int) -> None:
     neuron, xs = leaky(), drive()
     neuron.reset_mechanism, neuron.reset_delay = reset, delay
     mem = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
@@ -130,13 +130,16 @@ def test_a_gradient_has_the_gradient_of_the_loops(kernel: HandWritten, reset: st
 
     spk, last = neuron.unroll(xs, neuron.State(mem))
     result = twice((spk, last.mem)[output])
-    assert kernel.calls == [("forward", True)]  # what will be differentiated again goes through the steps
+    assert (kernel.calls, kernel.told) == (
+        ["forward"],
+        [True],
+    )  # what will be differentiated again goes through the steps
     expected = twice(reference(neuron, xs, mem)[output])
     close(result, expected)
     assert any(g.any() for g in expected[1])
 
 
-def test_a_graph_that_is_kept_gives_the_same_gradient_again(kernel: HandWritten) -> None:
+def test_a_graph_that_is_kept_gives_the_same_gradient_again(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive()
     loss = neuron.unroll(xs)[0].sum()
     (first,) = torch.autograd.grad(loss, [xs], retain_graph=True)
@@ -146,7 +149,7 @@ def test_a_graph_that_is_kept_gives_the_same_gradient_again(kernel: HandWritten)
         loss.backward()
 
 
-def test_an_input_changed_in_place_before_the_backward_pass_is_an_error(kernel: HandWritten) -> None:
+def test_an_input_changed_in_place_before_the_backward_pass_is_an_error(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive()
     scaled = xs * 2
     loss = neuron.unroll(scaled)[0].sum()
@@ -169,7 +172,7 @@ def saved_bytes(run) -> int:
     return sum(held.values())
 
 
-def test_without_a_backward_pass_nothing_is_saved(kernel: HandWritten) -> None:
+def test_without_a_backward_pass_nothing_is_saved(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive(grad=False)
     still = copy.deepcopy(neuron).requires_grad_(False)
 
@@ -183,11 +186,11 @@ def test_without_a_backward_pass_nothing_is_saved(kernel: HandWritten) -> None:
 
     for run in (without_grad, for_inference, lambda: still.unroll(xs)):
         assert saved_bytes(run) == 0
-    assert kernel.calls == [("forward", False)] * 3
+    assert (kernel.calls, kernel.told) == (["forward"] * 3, [False] * 3)
     assert saved_bytes(lambda: neuron.unroll(xs)) > 0
 
 
-def test_outputs_say_whether_they_have_a_gradient(kernel: HandWritten) -> None:
+def test_outputs_say_whether_they_have_a_gradient(kernel: Stepped) -> None:
     neuron, xs = leaky(), drive()
     spk, last = neuron.unroll(xs)
     assert spk.requires_grad
@@ -199,17 +202,17 @@ def test_outputs_say_whether_they_have_a_gradient(kernel: HandWritten) -> None:
         assert neuron.unroll(xs)[0].is_inference()
 
 
-class Ordered(HandWritten):
+class Ordered(Stepped):
     """One that keeps what it saves in the order in which its input lies in memory."""
 
-    def forward(self, call: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, program: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         self.layout, self.x = Layout.of(x), x.clone()
-        return super().forward(call, x, *args, **kwargs)
+        return super().forward(program, x, *args, **kwargs)
 
-    def backward(self, call: Any, grads: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def backward(self, program: Any, grads: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         assert Layout.of(x) == self.layout
         assert x.equal(self.x)
-        return super().backward(call, grads, x, *args, **kwargs)
+        return super().backward(program, grads, x, *args, **kwargs)
 
 
 SEQUENCES = {
@@ -247,7 +250,7 @@ def test_a_kernel_gets_the_layout_of_a_repeated_step_back(copy: str) -> None:
     assert len(by_hand.calls) == 2
 
 
-class Viewing(HandWritten):
+class Viewing(Stepped):
     """One whose outputs are views of larger tensors."""
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -255,8 +258,8 @@ class Viewing(HandWritten):
         return tuple(torch.stack([o, o])[1].mT.contiguous().mT for o in out), saved
 
 
-@pytest.mark.parametrize("by_hand", [HandWritten, Viewing])
-def test_outputs_may_be_changed_in_place(by_hand: type[HandWritten]) -> None:
+@pytest.mark.parametrize("by_hand", [Stepped, Viewing])
+def test_outputs_may_be_changed_in_place(by_hand: type[Stepped]) -> None:
     neuron, xs = leaky(), drive()
 
     def run() -> list[Tensor]:

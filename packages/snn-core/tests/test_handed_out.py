@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.sequence.folding import Folding
 
 from .stepped_programs import stepped
 
@@ -41,47 +40,28 @@ def test_a_neuron_behind_a_neuron_gets_the_output_of_the_first() -> None:
     assert of_a_sum_over_time(nn.Sequential(nn.Linear(4, 6), inner, last)) == [(0, 0), (18, None)]
 
 
-def folded() -> tuple[Tensor, Tensor, Folding]:
-    whole = torch.rand(5, 3, 4).requires_grad_() * 1.0
-    folding = Folding(5)
-    return whole, folding.fold(whole), folding
+class Both(nn.Module):
+    """Returns the spikes of a neuron, and what a layer and a second neuron make of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 6), nn.Linear(6, 2)
+        self.inner, self.behind = snn.Leaky(0.9, init_hidden=True), snn.Leaky(0.8, init_hidden=True, output=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        spk = self.inner(self.first(x))
+        return (spk, self.second(spk), *self.behind(spk))
 
 
-def test_rows_of_a_sequence_are_that_sequence() -> None:
-    whole, rows, folding = folded()
-    assert folding.unfold(rows) is whole
-    assert Folding(15).unfold(rows) is not whole
-    assert folding.unfold(rows[:, 1:]) is not whole
-    assert folding.unfold(rows[:10]).shape == (5, 2, 4)
-    assert folding.unfold(rows.relu()) is not whole
-
-
-def test_rows_that_are_detached_stay_so() -> None:
-    _, rows, folding = folded()
-    assert not folding.unfold(rows.detach()).requires_grad
-
-
-def test_a_hook_on_rows_is_called() -> None:
-    whole, rows, folding = folded()
-    rows.register_hook(lambda grad: 3 * grad)
-    (gradient,) = torch.autograd.grad(folding.unfold(rows).sum(), whole)
-    assert (gradient == 3).all()
-
-
-def test_rows_whose_gradient_is_kept_have_it() -> None:
-    _, rows, folding = folded()
-    rows.retain_grad()
-    folding.unfold(rows).sum().backward()
-    assert rows.grad is not None
-
-
-def test_changes_of_rows_in_place_are_seen() -> None:
-    whole, rows, folding = folded()
-    before = whole.detach().clone()
-    rows.mul_(2.0)
-    assert torch.equal(folding.unfold(rows).detach(), 2 * before)
-    (gradient,) = torch.autograd.grad(folding.unfold(rows).sum(), whole)
-    assert torch.equal(gradient, torch.ones_like(whole))
+def test_spikes_may_go_on_to_a_layer_to_a_neuron_and_out() -> None:
+    net, xs = Both().double(), 3 * torch.rand(5, 3, 4, dtype=torch.float64)
+    results = []
+    for schedule in ("layers", "steps"):
+        x = xs.clone().requires_grad_()
+        outs = snn.unroll(net, x, schedule=schedule)
+        loss = sum((out * torch.arange(1.0, 6).view(-1, 1, 1)).sum() for out in outs)
+        results.append([*outs, *torch.autograd.grad(loss, [x, *net.parameters()])])
+    torch.testing.assert_close(*results)
 
 
 def test_a_view_of_a_whole_tensor_gets_its_own_gradient() -> None:

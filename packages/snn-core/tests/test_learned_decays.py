@@ -53,7 +53,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """The kernels that are installed, and then none."""
     kernels.status()
     if request.param == "reference":
-        monkeypatch.setattr("snn_core.kernels.registry._OFFERED", {})
+        monkeypatch.setattr("snn_core.engines.registry._OFFERED", {})
 
 
 def by_unroll(module: Any, xs: Tensor) -> Any:
@@ -185,7 +185,7 @@ def test_a_decay_in_a_range_gets_no_second_range() -> None:
 
 @pytest.mark.parametrize("kind", ["Leaky", "ALIF, rho", "AdLIF, rho"])
 def test_a_program_computes_the_decay_once_for_all_steps(kind: str) -> None:
-    program = kernels.program(neuron(kind, "bounded"), dtype=torch.float64)
+    program = snn.program(neuron(kind, "bounded"), dtype=torch.float64)
     assert "sigmoid" in str(program.once)
     assert "sigmoid" not in str(program.forward)
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.kernels import operator, registry
+from snn_core import kernels
 
+from .stepped_programs import stepped
 from .test_unroll import NETS, build, lif
-from .unequal import holds, listed, padded, replayed, states
+from .unequal import holds, listed, padded, states
 from .zoo import NEURONS, VARIANTS, close
 
 pytestmark = pytest.mark.exhaustive
@@ -88,7 +89,7 @@ def test_the_law_holds_for_any_lengths_schedule_and_chunk(data) -> None:
     schedule = data.draw(st.sampled_from(["auto", "layers", "steps"]))
     net, xs = build(make, (num_steps, batch, *features))
     truncate = chunk is not None and data.draw(st.booleans())
-    with replayed(["leaky", "alpha", "rleaky_dense"]) if data.draw(st.booleans()) else mock.MagicMock():
+    with stepped() if data.draw(st.booleans()) else mock.MagicMock():
         holds(net, xs, lengths, chunk=chunk, schedule=schedule, truncate=truncate)
 
 
@@ -118,18 +119,18 @@ def test_a_ragged_sequence_may_be_cut_anywhere(data) -> None:
 @pytest.mark.parametrize("case", NEURONS, ids=str)
 def test_the_law_holds_with_fused_kernels(case, worth: int, output: bool) -> None:
     net = case.make(init_hidden=True, output=output)
-    with replayed(list(registry.FAMILIES)) as kernel, mock.patch("snn_core.sequence.folding._WORTH_A_CALL", worth):
+    with stepped() as kernel, mock.patch("snn_core.sequence.ragged._WORTH_A_CALL", worth):
         holds(_Flat(net) if case.state_in_one and output else net, case.input(), LENGTHS)
         holds(_Flat(net) if case.state_in_one and output else net, case.input(), [0, 5, 7], chunk=4)
-    call, _ = operator.sequence_call(net, case.input())
-    assert (kernel.calls > 0) == (call is not None)
+        choice = kernels.choose(net, case.input())
+    assert bool(kernel.calls) == (choice.name == "stepped")
 
 
 def _calls(worth: int) -> int:
     net = nn.Sequential(nn.Linear(5, 4), lif())
-    with replayed(["leaky"]) as kernel, mock.patch("snn_core.sequence.folding._WORTH_A_CALL", worth):
+    with stepped() as kernel, mock.patch("snn_core.sequence.ragged._WORTH_A_CALL", worth):
         snn.unroll(net, torch.randn(7, 3, 5), lengths=LENGTHS)
-    return kernel.calls
+    return kernel.calls.count("forward")
 
 
 def test_a_kernel_is_called_once_for_short_input_and_once_a_segment_for_long() -> None:
@@ -147,9 +148,9 @@ def test_a_kernel_that_blows_up_after_a_samples_end_leaves_no_trace() -> None:
     xs[:3, 1] = 1e250
     neuron = unstable().double()
     assert not neuron.unroll(xs)[1].mem.isfinite().all()
-    with replayed(["lapicque"]) as kernel:
+    with stepped() as kernel:
         holds(neuron, xs, [250, 3])
-    assert kernel.calls > 2
+    assert len(kernel.calls) > 2
 
 
 @pytest.mark.parametrize("options", [{}, {"schedule": "steps"}], ids=["layers", "steps"])

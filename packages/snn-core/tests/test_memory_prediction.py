@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_core.kernels import registry
+from snn_core.engines import registry
 
 from .budget_nets import NETS, example
 from .peak import measured

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels.convolutions import Layout
+from snn_core.engines.convolutions import ChannelsLast
 
 from .stepped_programs import Stepped, stepped
 from .test_mixed_precision import HALF, Cell, learned_gradients, same_numbers, single
@@ -78,7 +78,7 @@ def test_input_that_is_the_same_in_all_steps_is_widened_once() -> None:
 @pytest.mark.parametrize("autocast", [False, True], ids=["", "autocast"])
 def test_convolutions_under_autocast_get_their_channels_side_by_side(autocast: bool) -> None:
     conv, x = nn.Conv2d(3, 4, 3), torch.rand(2, 3, 5, 5).bfloat16()
-    layout, inputs = Layout(), []
+    layout, inputs = ChannelsLast(), []
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         layout.convolved(lambda x: (inputs.append(x), conv.bfloat16()(x))[1], x)
     assert inputs[0].is_contiguous(memory_format=torch.channels_last) == autocast
@@ -119,7 +119,7 @@ def test_the_choice_and_the_schedule_say_what_runs() -> None:
         spk, plan = snn.unroll(net, xs, explain=True)
     assert [layer.how for layer in plan.layers] == [
         "all steps at once; dense product (no other implementation is installed for cpu)",
-        "stepped (takes the call)",
+        "stepped (runs its step program)",
         "reference (autocast computes with its weights in another dtype)",
         "stepped (runs its step program)",
     ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import pathlib
 import pydoc
 import re
 import typing
@@ -16,14 +14,9 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.neuron import signatures
 
 from .signatures_of_0_5 import RECORD
 
-_NAMES = {name: value for name, value in vars(signatures).items() if not name.startswith("_")}
-ORDERS = {name: order.split() for name, order in _NAMES.items() if isinstance(order, str)}
-STUB = ast.parse(pathlib.Path(signatures.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
-STUBBED = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
 # what must be given, and a value of every other argument that is not its default
 REQUIRED: dict[str, dict[str, Any]] = {
     "SpikingNeuron": {},
@@ -113,6 +106,11 @@ OTHERS: dict[str, Any] = {
     **{f"learn_{name}": True for name in "rho kappa a b d omega log_rate log_rate_w log_dt c1 c2".split()},
     "learn_weight": False,
 }
+# the names of what each takes by position, in order
+ORDERS = {
+    name: [p.name for p in inspect.signature(getattr(snn, name)).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    for name in REQUIRED
+}
 # how types were written in version 0.5
 FORMER = {
     "float | Tensor": "Constant",
@@ -176,27 +174,50 @@ def test_the_types_of_all_arguments_can_be_looked_up(name: str) -> None:
     assert hints["surrogate_disable"] is bool
 
 
-def test_the_stub_has_every_constructor() -> None:
-    assert list(STUBBED) == ["takes", *ORDERS]
+def as_written(name: str) -> tuple[dict[str, Parameter], dict[str, Any], bool]:
+    """Return what a checker reads: the arguments of a constructor, the types of its options, if it takes ``*args``."""
+    written: Any = inspect.unwrap(getattr(snn, name).__init__)  # the decorator says that it keeps the type
+    types = typing.get_type_hints(written)
+    options = typing.get_type_hints(*typing.get_args(types.pop("options")))
+    more = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
+    arguments = {n: p.replace(annotation=types.get(n)) for n, p in parameters(written).items() if p.kind not in more}
+    del arguments["self"]
+    return arguments, options, "args" in types
 
 
 @pytest.mark.parametrize("name", ORDERS)
-def test_type_checkers_read_what_the_constructor_takes(name: str) -> None:
-    stubbed = STUBBED[name].args
-    assert stubbed.vararg is stubbed.kwarg is None
-    positional = [*stubbed.posonlyargs, *stubbed.args][1:]
-    defaults: list[Any] = [None] * (len(positional) - len(stubbed.defaults)) + list(stubbed.defaults)
-    written = [
-        (a.arg, kind, ast.unparse(a.annotation), Parameter.empty if d is None else ast.literal_eval(d))
-        for kind, arguments, values in (
-            (Parameter.POSITIONAL_OR_KEYWORD, positional, defaults),
-            (Parameter.KEYWORD_ONLY, stubbed.kwonlyargs, stubbed.kw_defaults),
-        )
-        for a, d in zip(arguments, values, strict=True)
-    ]
-    arguments = parameters(getattr(snn, name)).values()
-    expected = [(p.name, p.kind, p.annotation, p.default) for p in arguments]
-    assert written == expected, "write the stub anew: python tools/signatures.py"
+def test_type_checkers_know_the_names_and_types_of_all_arguments(name: str) -> None:
+    arguments, options, _ = as_written(name)
+    assert arguments.keys().isdisjoint(options)
+    types = {n: p.annotation for n, p in arguments.items()} | options
+    constructors = [vars(base)["__init__"] for base in getattr(snn, name).__mro__[:-1] if "__init__" in vars(base)]
+    declared: dict[str, Any] = {}
+    for constructor in reversed(constructors):
+        declared |= typing.get_type_hints(inspect.unwrap(constructor))
+    assert types == {n: declared[n] for n in types}
+    assert types | {"return": type(None)} == typing.get_type_hints(constructors[0])
+    assert types.keys() == parameters(getattr(snn, name)).keys()
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_type_checkers_know_which_arguments_come_first_and_which_are_needed(name: str) -> None:
+    arguments, _, takes_more = as_written(name)
+    signature = parameters(getattr(snn, name))
+    assert {n: p.default for n, p in arguments.items()} == {n: signature[n].default for n in arguments}
+    needed = [{n for n, p in known.items() if p.default is p.empty} for known in (arguments, signature)]
+    assert needed == [REQUIRED[name].keys()] * 2
+    by_position = [n for n, p in arguments.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert by_position == ORDERS[name][: len(by_position)]
+    assert takes_more == (by_position != ORDERS[name])
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_a_neuron_takes_every_option_of_its_base_classes_that_it_uses(name: str) -> None:
+    over_sequences = {"init_hidden", "inhibition", "reset_mechanism", "reset_delay"}
+    unused = {"StateLeaky": over_sequences, "LinearLeaky": over_sequences | {"channels"}}
+    kind = getattr(snn, name)
+    options = {option for base in kind.__mro__[1:] if base.__name__ in ORDERS for option in parameters(base)}
+    assert options - parameters(kind).keys() == unused.get(name, set())
 
 
 @pytest.mark.parametrize("disabled", [True, False])

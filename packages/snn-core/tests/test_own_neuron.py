@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import namedtuple
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
-from snn_core.neuron import signatures
 
 from .zoo import NEURONS, Case, call_loop, close
 
@@ -121,7 +121,7 @@ def inside(case: Case, mixin: Any, field: str) -> Case:
     class Mixed(mixin, kind):
         State = namedtuple("State", (field, *kind.State._fields))
 
-    order = getattr(signatures, kind.__name__, "").split()
+    order = inspect.signature(kind).parameters
     args, options = getattr(case.constructor, "args", ()), getattr(case.constructor, "keywords", {})
     return replace(case, constructor=partial(Mixed, **dict(zip(order, args, strict=False)), **options))
 

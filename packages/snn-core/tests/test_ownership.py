@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn_core.kernels import ownership
-from snn_core.kernels.ownership import is_owned
+from snn_core.engines import ownership
+from snn_core.engines.ownership import is_owned
 
 
 class Asked(torch.autograd.Function):

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 import snn_core as snn
-from snn_core.kernels import layers, register, unregister
-from snn_core.kernels.layers import Windows
+from snn_core.engines import products
+from snn_core.engines.products import Windows
+from snn_core.kernels import register, unregister
 
 
 class Recorded:
@@ -44,7 +45,7 @@ class Routed(TorchFunctionMode):
     """Sends what is called to what is registered, as a plan does."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        call = func if func not in (F.max_pool2d, torch.max_pool2d) else functools.partial(layers.max_pool2d, func)
+        call = func if func not in (F.max_pool2d, torch.max_pool2d) else functools.partial(products.max_pool2d, func)
         return call(*args, **(kwargs or {}))
 
 

@@ -17,9 +17,9 @@ from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import snn_core as snn
-from snn_core.kernels import layers, register, unregister
-from snn_core.sequence.folding import Folding
-from snn_core.sequence.plan import Layer, Pass
+from snn_core.engines import products
+from snn_core.graph.steps import Pass, TorchLayer
+from snn_core.kernels import register, unregister
 
 T, B, N = 6, 3, 5
 
@@ -76,7 +76,7 @@ def test_every_linear_layer_sees_all_steps_at_once(product: Recorded) -> None:
 
 
 def test_the_schedule_names_what_will_and_what_did_compute(product: Recorded) -> None:
-    assert layers.expected("cpu") == "all steps at once; remembers where called (recorded)"
+    assert products.expected("cpu") == "all steps at once; remembers where called (recorded)"
     assert how_of(net()) == dict.fromkeys(["0", "2.0"], "all steps at once; computed by torch (recorded)")
     product.refusal = "made to refuse"
     assert how_of(net())["0"].startswith("all steps at once; ")
@@ -100,7 +100,7 @@ def test_a_kernel_for_another_device_is_not_asked(product: Recorded) -> None:
     product.device = "meta"
     snn.unroll(net(), xs())
     assert product.calls == []
-    assert layers.expected("meta") == "all steps at once; remembers where called (recorded)"
+    assert products.expected("meta") == "all steps at once; remembers where called (recorded)"
 
 
 def test_a_net_on_the_meta_device_runs(product: Recorded) -> None:
@@ -160,8 +160,8 @@ def test_a_custom_forward_may_name_the_argument(product: Recorded) -> None:
 
 def computed(layer: nn.Module, x: Tensor) -> Tensor:
     """Return the functions that a plan calls for a layer."""
-    run = Pass(layer, {"": layer}, Folding(len(x)), None, {})
-    return Layer()(run, "", x)
+    run = Pass(layer, {"": layer}, None, {})
+    return TorchLayer()(run, "", x)
 
 
 def test_layers_that_a_neuron_holds_are_its_own(product: Recorded) -> None:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels import instructions, programs, repertoire
-from snn_core.kernels.tracing import constants_of
+from snn_core.neuron import repertoire
+from snn_core.neuron.makeup import Makeup, constants_of
+from snn_core.programs import instructions
 
 from .stepped_programs import stepped
 from .zoo import NEURONS, Case
@@ -113,7 +114,7 @@ step backward:
   v0 = k1 * mem
   v1 = v0 + x
   v2 = v1 - threshold
-  v3 = v2 * 3.14159
+  v3 = v2 * 3.141592653589793
   v4 = square(v3)
   v5 = v4 + 1
   v6 = reciprocal(v5)
@@ -337,14 +338,14 @@ def test_a_gradient_that_is_a_number_is_where_its_constant_is() -> None:
 
 
 def test_programs_of_a_surrogate_that_is_annealed_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    program, constants = snn.program(snn.Leaky(0.9)), [torch.tensor(0.9), torch.tensor(1.0)]
-    monkeypatch.setattr(programs, "traced_apart", lambda *args: program)
+    program = snn.program(snn.Leaky(0.9))
+    monkeypatch.setattr(repertoire, "apart", lambda function: program)
+    monkeypatch.setattr(repertoire, "_OF_OURS", {})
     for k in range(1000):
-        call = kernels.SequenceCall("leaky", "cpu", torch.float32, False, "none", True, "atan", (1 + k / 1000,))
-        assert programs.program_of_family(call, 2, constants, [False, False]) is program
-    count = programs._of_family.cache_info().currsize
-    programs._of_family.cache_clear()
-    assert count < 500
+        neuron = snn.Leaky(0.9, spike_grad=surrogate.atan(1 + k / 1000))
+        options = Makeup.of(neuron).options
+        assert repertoire.known_of_ours(neuron, options, 2, torch.float32, None, neuron.State) is program
+    assert len(repertoire._OF_OURS) < 500
 
 
 def test_a_changed_option_is_another_program() -> None:
@@ -394,18 +395,22 @@ def test_a_changed_surrogate_is_another_program(spike_grad: Any, monkeypatch: py
 
 
 def test_switching_modes_back_and_forth_traces_nothing_again() -> None:
-    neuron, xs = snn.DeltaLeaky(0.5, beta=0.9), torch.rand(4, 2, 3)
-    with stepped(), mock.patch.object(repertoire, "traced", wraps=repertoire.traced) as traced:
+    neuron, xs = snn.DeltaLeaky(0.5, beta=0.8125, learn_threshold=True), torch.rand(4, 2, 3)
+    with (
+        stepped(),
+        mock.patch.object(repertoire, "_OF_OURS", {}),
+        mock.patch.object(repertoire, "traced", wraps=repertoire.traced) as traced,
+    ):
         for _ in range(5):
             for training in (True, False):
                 neuron.train(training).unroll(xs)
-    assert traced.call_count == 1  # the witness confirms the program of one mode in the other
+    assert traced.call_count == 2  # once for each mode
 
 
 def test_a_neuron_with_a_program_is_copied_and_pickled_without_it() -> None:
-    neuron = snn.DeltaLeaky(0.5, beta=0.9)
+    neuron = next(case for case in ELEMENTWISE if case.name == "a user's quadratic neuron").make()
     with stepped():
-        neuron.unroll(torch.ones(2, 1, 1))
+        neuron.unroll(torch.ones(2, 1, 1, dtype=torch.float64))
     for twin in (copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))):
         assert twin._programs is None
         assert neuron._programs is not None

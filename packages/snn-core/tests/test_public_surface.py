@@ -84,14 +84,14 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     assert snn.__version__ == metadata.version("snn-core")
 
 
-def test_importing_the_core_loads_nothing_outside_torch() -> None:
+def test_importing_the_core_loads_nothing_but_torch_and_safetensors() -> None:
     # what torch itself brings is not counted; matplotlib, snntorch and the other pieces must not appear
     code = (
         "import sys, torch; before = set(sys.modules); import snn_core; "
         "print(sorted({m.partition('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
     )
     process = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    modules = set(eval(process.stdout)) - {"torch", "snn_core"}
+    modules = set(eval(process.stdout)) - {"safetensors", "torch", "snn_core"}
     allowed = {d.replace("-", "_") for d in metadata.packages_distributions()} & {
         "sympy",
         "mpmath",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import surrogate
-from snn_core.kernels.tracing import with_constants
+from snn_core.neuron.makeup import with_constants
 
 from .stepped_programs import stepped
 from .zoo import NEURONS, VARIANTS, Case, close, gradients, step_loop

@@ -181,3 +181,18 @@ def test_a_dense_connection_has_no_v_to_set() -> None:
     for act in (lambda: rlif.V, lambda: setattr(rlif, "V", torch.ones(3))):
         with pytest.raises(AttributeError, match=r"RSynaptic has V only with all_to_all=False; .*recurrent\.\*"):
             act()
+
+
+def test_the_states_of_a_delay_belong_to_one_neuron_and_not_to_its_class() -> None:
+    class Own(snn.RLeaky):
+        pass
+
+    delayed, plain = (Own(0.9, linear_features=3, init_hidden=True, **more) for more in ({"max_delay": 3}, {}))
+    assert not hasattr(Own, "fed")
+    delayed(torch.full((2, 3), 2.0))
+    assert delayed.fed is delayed._kept.fed
+    delayed.spk_1 = torch.ones(2, 3)
+    assert torch.equal(delayed._kept.spk_1, torch.ones(2, 3))
+    assert not hasattr(plain, "fed")
+    with pytest.raises(TypeError, match="the state 'spk_1' must be a tensor"):
+        delayed.spk_1 = 1.0

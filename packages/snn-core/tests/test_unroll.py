@@ -338,7 +338,7 @@ def test_a_layer_of_another_class_in_an_own_forward_is_not_cut_as_the_one_before
         def forward(self, x: Tensor) -> Tensor:
             return self.spike(self.conv(x).flatten(1))
 
-    monkeypatch.setattr("snn_core.sequence.plan._BLOCK_BYTES", 1)
+    monkeypatch.setattr("snn_core.sequence.execution._BLOCK_BYTES", 1)
     net, xs = Convolves(), torch.rand(9, 2, 2, 7)
     snn.unroll(net, xs)
     net.spike = snn.PSN(9)  # it takes the whole sequence at once

@@ -122,7 +122,7 @@ def test_a_convolutional_net_gives_the_same_in_blocks_of_any_size(monkeypatch, b
         return spk, mem, net[1].mem, *(p.grad.clone() for p in net.parameters())
 
     expected = outcome(schedule="steps", **options)
-    monkeypatch.setattr("snn_core.sequence.plan._BLOCK_BYTES", budget)
+    monkeypatch.setattr("snn_core.sequence.execution._BLOCK_BYTES", budget)
     torch.testing.assert_close(outcome(**options), expected, rtol=1e-9, atol=1e-10)
 
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 import snn_core as snn
-from snn_core.sequence.watching import Watch
+from snn_core.graph.watching import Watch
 
-from .hand_written import offered
+from .stepped_programs import Stepped, offered
 from .test_unroll import lif
 from .zoo import call_loop, close, gradients
 
@@ -240,11 +240,13 @@ def test_a_method_that_was_replaced_on_one_neuron_runs_as_in_the_loop(method: st
     neuron.double()
     before = snn.unroll(neuron, xs)
     setattr(neuron, method, REPLACED[method](neuron))
-    outputs = snn.unroll(neuron, xs)
-    close(outputs, call_loop(neuron, xs))
-    assert not outputs.equal(before)
-    with offered():  # no kernel and no engine
-        assert snn.kernels.choose(neuron, xs).reason == f"{method} was replaced on this one neuron"
+    for engines in ([], [Stepped()]):
+        with offered(*engines):
+            outputs = snn.unroll(neuron, xs)
+        close(outputs, call_loop(neuron, xs))
+        assert not outputs.equal(before)
+    if method == "step":
+        assert snn.kernels.choose(neuron, xs).reason == "step was replaced on this one neuron"
 
 
 def with_a_hook(net: nn.Module) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.kernels.registry import offered
+from snn_core.engines.registry import offered
 from snn_core.neuron.stepping import Stepping
 
 from .changing_neurons import (

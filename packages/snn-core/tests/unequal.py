@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core import kernels
-from snn_core.kernels import SequenceCall, registry
 
 from .zoo import close
 
@@ -84,52 +80,3 @@ def holds(net: nn.Module, xs: Tensor, lengths: Sequence[int], **options: Any) ->
 
 def _zeros_for_none(grads: Sequence[Tensor | None], inputs: list[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(i) if g is None else g for g, i in zip(grads, inputs, strict=True)]
-
-
-class Replayed:
-    """A fused kernel of any family, made of the family's own steps; it counts its calls."""
-
-    name, device = "replayed", "cpu"
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def refuses(self, call: SequenceCall) -> str | None:
-        return None
-
-    def forward(
-        self, call: SequenceCall, x: Tensor, states: Any, constants: Any, trace: bool, save: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        self.calls += 1
-        with torch.no_grad():
-            out = registry.FAMILIES[call.family].steps(call, x, states, constants, trace)
-        return tuple(o.clone() for o in out), ()
-
-    def backward(
-        self,
-        call: SequenceCall,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Any,
-        constants: Any,
-        saved: Any,
-        trace: bool,
-        needs: Sequence[bool],
-    ) -> tuple[Tensor | None, ...]:
-        leaves = [t.detach().requires_grad_() for t in (x, *states, *constants)]
-        with torch.enable_grad():
-            rest, values = leaves[1 : 1 + len(states)], leaves[1 + len(states) :]
-            out = registry.FAMILIES[call.family].steps(call, leaves[0], rest, values, trace)
-            ends = [(o, g) for o, g in zip(out, grads, strict=True) if g is not None and o.requires_grad]
-            return torch.autograd.grad([o for o, _ in ends], leaves, [g for _, g in ends], allow_unused=True)
-
-
-@contextmanager
-def replayed(families: Sequence[str]) -> Iterator[Replayed]:
-    """Such a kernel for these families, and no other one."""
-    kernel = Replayed()
-    kernels.status()  # whatever is installed registers now or never
-    with mock.patch.object(registry, "_OFFERED", {}):
-        for family in families:
-            kernels.register(family, kernel)
-        yield kernel

@@ -183,7 +183,7 @@ def test_recurrence_to_a_neuron_with_a_gain_stays_a_cycle():
 def test_the_neurons_have_kernels(graph):
     (neuron,) = from_nir(graph, dt=DT).neurons.values()
     choice = snn.kernels.choose(neuron, torch.zeros(3, 2, 5, dtype=torch.float64))
-    assert choice.reason == "takes the call" or choice.reason.startswith(("no fused kernel", "snn-cpu"))
+    assert choice.reason == "runs its step program" or choice.reason.startswith(("no engine", "snn-cpu"))
 
 
 def test_a_constant_that_all_neurons_share_is_one_number():

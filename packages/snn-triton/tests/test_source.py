@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import snn_core as snn
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_triton.expressions import Lines, Unknown
 from snn_triton.source import Backward, Forward, Source, backward_source, forward_source
 

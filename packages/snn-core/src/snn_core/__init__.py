@@ -6,10 +6,9 @@ from snn_core import backends, init, kernels, peer, surrogate, utils
 from snn_core._version import __version__
 from snn_core.files.former import keep_former_paths
 from snn_core.files.saving import SavedNet, load, save
-from snn_core.kernels.programs import program
 from snn_core.neuron.bounds import bounded
+from snn_core.neuron.choice import program
 from snn_core.neuron.constant import decay
-from snn_core.neuron.other_names import REMEDIES as _REMEDIES  # noqa: F401  (the namespace snn looks them up)
 from snn_core.neuron.other_names import explains
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.refractory import Refractory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 __all__ = ["BINARY", "UNARY", "Node", "Row", "assembled"]
@@ -25,10 +25,6 @@ _FORMS = {"where": ("where", "where_true", "where_false"), "clamp": ("clamp",)}
 # operations that take a product as their second operand, or as their first
 _WITH_PRODUCT = {"add": ("add_mul", "add_mul"), "sub": ("sub_mul", "rsub_mul")}
 
-_BEAM = 6  # orders of instructions that the search keeps at a time
-_PROGRESS = 4  # the weight of an order's progress against its cost
-_STORE = 2.0  # the time of a store, relative to another instruction
-
 BINARY = frozenset({"add", "sub", "mul", "div", "minimum", "maximum", "pow", *_OPERATIONS[14:23]})
 UNARY = frozenset(_OPERATIONS[32:])
 
@@ -49,27 +45,8 @@ class Node(NamedTuple):
     operands: tuple[Any, ...]
 
 
-class _Way(NamedTuple):
-    """The instruction that computes a node: from the accumulator, which holds ``source``, and operands in memory."""
-
-    name: str
-    source: int
-    rest: tuple[int, ...]
-    covered: frozenset[int]
-    """The nodes that it computes."""
-
-    cost: float
-
-
-class _Order(NamedTuple):
-    """Some of the instructions in an order, and the resulting places of values."""
-
-    cost: float
-    worth: float  # the least cost of the computed nodes, over all ways
-    code: Any  # a linked list: the earlier code, and an instruction as (operation, *operands)
-    accumulator: int | None
-    kept: frozenset[int]  # computed nodes that lie in a row
-    done: frozenset[int]
+_Ways = dict[int, tuple[str, tuple[int, ...]]]
+"""The instruction that computes a node: by the node in the accumulator, its name and its operands in memory."""
 
 
 def assembled(
@@ -86,189 +63,167 @@ def assembled(
     Returns:
         Instructions as (operation, first operand, second operand), and the number of temporary rows.
     """
-    nodes = _with_resets_apart(nodes, outputs)
-    order = _ordered(nodes, outputs, readable)
-    code = []
-    while order:
-        order, instruction = order
-        code.append(instruction)
-    return _numbered(code[::-1], nodes, readable, slots)
-
-
-def _with_resets_apart(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]]) -> list[Node]:
-    """Return the nodes with a new ``1 - (b > c)`` of rows for each product, which is then one instruction."""
-    ends = [node for _, node in outputs]
-    users, made = _users(nodes, [*ends]), [*nodes]
-    for kept, node in enumerate(nodes):
-        if (
-            node.operation != "sub"
-            or not _is_one(nodes[node.operands[0]])
-            or kept in ends
-            or len(users.get(kept, ())) < 2
-        ):
-            continue
-        fired = nodes[node.operands[1]]
-        if fired.operation != "gt" or any(nodes[operand].operation != "row" for operand in fired.operands):
-            continue
-        products = all(nodes[user].operation == "mul" and nodes[user].operands.count(kept) == 1 for user in users[kept])
-        if products and users[node.operands[1]] == [kept]:
-            for user in users[kept]:
-                made += [fired, Node("sub", (node.operands[0], len(made)))]
-                other = next(operand for operand in nodes[user].operands if operand != kept)
-                made[user] = Node("mul", (other, len(made) - 1))
-    return made
-
-
-def _ordered(nodes: Sequence[Node], outputs: Sequence[tuple[Row, int]], readable: frozenset[str]) -> Any:
-    """Return the instructions in an order that keeps few values in memory between them."""
     ends: dict[int, list[Row]] = {}
     for row, node in outputs:
         ends.setdefault(node, []).append(row)
-    users = _users(nodes, [*ends])
-    work = sorted(node for node in users if nodes[node].operation != "row")
-    leaves = frozenset(users).difference(work)
-    inner = {node for node in work if len(users[node]) == 1 and node not in ends}
-    ways = {node: _ways(nodes, node, inner) for node in work}
-    least: dict[int, float] = {}
-    for way in (way for each in ways.values() for way in each):
-        share = way.cost / len(way.covered)
-        least |= {node: min(share, least.get(node, share)) for node in way.covered}
-
-    def kept(order: _Order, covered: frozenset[int]) -> _Order:
-        """Keep the accumulator in memory if any node needs it except those computed next from it."""
-        value = order.accumulator
-        if value is None or value in order.kept or order.done.union(covered).issuperset(users[value]):
-            return order
-        code = (order.code, ("store", value))
-        return order._replace(cost=order.cost + _STORE, code=code, kept=order.kept | {value})
-
-    def computed(order: _Order, node: int, way: _Way) -> _Order:
-        if way.source == order.accumulator and way.source not in way.rest:
-            order = kept(order, way.covered)
-        else:
-            order = kept(order, frozenset())
-            if way.source != order.accumulator:
-                order = order._replace(cost=order.cost + 1, code=(order.code, ("load", way.source)))
-        code, cost, memory = (order.code, (way.name, *way.rest)), order.cost + way.cost, order.kept
-        for row in ends.get(node, ()):
-            code, cost = (code, ("output", node, row)), cost + _STORE
-            memory = memory | {node} if row.kind in readable else memory
-        worth = order.worth + sum(least[n] for n in way.covered)
-        return _Order(cost, worth, code, node, memory, order.done | way.covered)
-
-    def choices(order: _Order, there: frozenset[int | None], node: int) -> list[_Way]:
-        ready = [w for w in ways[node] if there.issuperset((w.source, *w.rest)) and order.done.isdisjoint(w.covered)]
-        held = [w for w in ready if w.source == order.accumulator]
-        # if something is loaded anyway, one way of each length is enough
-        return held or [*{len(w.covered): w for w in reversed(ready)}.values()]
-
-    orders, finished = [_Order(0.0, 0.0, None, None, frozenset(), frozenset())], []
-    while orders:
-        following: dict[Any, _Order] = {}
-        for order in orders:
-            there = leaves.union(order.kept, [order.accumulator])
-            for node in work:
-                for way in choices(order, there, node) if node not in order.done else ():
-                    after = computed(order, node, way)
-                    key = after.accumulator, after.kept, after.done
-                    if key not in following or after.cost < following[key].cost:
-                        following[key] = after
-        finished += [order for order in orders if len(order.done) == len(work)]
-        best = sorted(following.values(), key=lambda order: order.cost - _PROGRESS * order.worth)
-        orders = best[:_BEAM]
-    code = min(finished, key=lambda order: order.cost).code
-    for node in ends:
-        if node in leaves:
-            code = (code, ("load", node))
-            for row in ends[node]:
-                code = (code, ("output", node, row))
-    return code
+    ways = _chosen(nodes, ends)
+    return _written(nodes, ways, _ordered(ways, ends), ends, readable, slots)
 
 
-def _users(nodes: Sequence[Node], ends: list[int]) -> dict[int, list[int]]:
-    """Return the nodes that lead to some ends, each with the nodes that are computed from it."""
-    users: dict[int, list[int]] = {}
-    waiting = ends
+def _chosen(nodes: Sequence[Node], ends: Collection[int]) -> dict[int, _Ways]:
+    """Return the instructions that compute some nodes and all that they depend on, none for the value of a row."""
+    users: dict[int, list[int]] = {node: [] for node in ends}
+    for node, (operation, operands) in reversed([*enumerate(nodes)]):
+        if node in users and operation != "row":
+            for operand in operands:
+                users.setdefault(operand, []).append(node)
+    kept = {node for node, by in users.items() if len(by) > 1 and not _is_reset(nodes, node, by)}
+    kept.update(ends, (node for node in users if nodes[node].operation == "row"))
+    ways: dict[int, _Ways] = {}
+    waiting = [*ends]
     while waiting:
         node = waiting.pop()
-        if node not in users:
-            users[node] = []
-            waiting += [] if nodes[node].operation == "row" else nodes[node].operands
-    for node in users:
-        for operand in nodes[node].operands if nodes[node].operation != "row" else ():
-            users[operand].append(node)
-    return users
+        if node not in ways:
+            ways[node] = _ways(nodes, node, kept)
+            waiting += _operands(ways[node])
+    return ways
 
 
-def _ways(nodes: Sequence[Node], node: int, inner: set[int]) -> list[_Way]:
-    """Return the instructions that compute a node, those with a row in the accumulator first.
-
-    Args:
-        nodes: All nodes.
-        node: The node to compute.
-        inner: Nodes with a single user, which an instruction may compute on its way.
-    """
+def _is_reset(nodes: Sequence[Node], node: int, users: Sequence[int]) -> bool:
+    """Return True for ``1 - (b > c)`` of rows if only products are computed from it, each by one instruction."""
     operation, operands = nodes[node]
-    names = _FORMS.get(operation, (operation, _TURNED.get(operation, operation)))
-    ways = []
-    for place, name in enumerate(names[: len(operands)]):
-        rest = tuple(o for i, o in enumerate(operands) if i != place)
-        ways.append(_Way(name, operands[place], rest, frozenset({node}), 1))
-        if len(operands) != 2 or rest[0] not in inner:
-            continue
-        second = nodes[rest[0]]
-        if operation in _WITH_PRODUCT and second.operation == "mul":
-            name, (b, c) = _WITH_PRODUCT[operation][place], second.operands
-            ways.append(_Way(name, operands[place], (b, c), frozenset({node, rest[0]}), 1.5))
-            for fired, amount in ((b, c), (c, b)):
-                if name == "sub_mul" and fired in inner and nodes[fired] == ("gt", (nodes[fired].operands[0], amount)):
-                    compared = nodes[fired].operands
-                    ways.append(_Way("sub_fired", operands[place], compared, frozenset({node, rest[0], fired}), 2))
-        if operation == "mul" and second.operation == "sub" and _is_one(nodes[second.operands[0]]):
-            fired = second.operands[1]
-            if fired in inner and nodes[fired].operation == "gt":
-                compared = nodes[fired].operands
-                ways.append(_Way("mul_kept", operands[place], compared, frozenset({node, rest[0], fired}), 2))
-    return sorted(ways, key=lambda way: _is_scalar(nodes[way.source]))
+    if operation != "sub" or nodes[operands[1]].operation != "gt" or not _is_one(nodes[operands[0]]):
+        return False
+    rows = all(nodes[compared].operation == "row" for compared in nodes[operands[1]].operands)
+    return rows and all(nodes[user].operation == "mul" and nodes[user].operands.count(node) == 1 for user in users)
 
 
 def _is_one(node: Node) -> bool:
     return node.operation == "row" and node.operands[0].number == 1.0
 
 
+def _ways(nodes: Sequence[Node], node: int, kept: set[int]) -> _Ways:
+    """Return the instruction that computes a node, for each operand that may be in the accumulator.
+
+    Args:
+        nodes: All nodes.
+        node: The node to compute.
+        kept: The nodes that lie in rows anyway, so that no instruction computes them on its way.
+    """
+    operation, operands = nodes[node]
+    if operation == "row":
+        return {}
+    pairs = [(0, *operands), (1, *operands[::-1])] if len(operands) == 2 else []
+    combined = [
+        (first, way) for place, first, second in pairs if (way := _combined(nodes, operation, place, second, kept))
+    ]
+    gains = [c for c in combined if kept.issuperset(c[1][1])] or [c for c in combined if c[0] not in kept]
+    if gains:
+        return dict(gains[:1])
+    names = _FORMS.get(operation, (operation, _TURNED.get(operation, operation)))
+    ways: _Ways = {}
+    for place, (name, source) in enumerate(zip(names, operands, strict=False)):
+        ways.setdefault(source, (name, operands[:place] + operands[place + 1 :]))
+    return ways
+
+
+def _combined(
+    nodes: Sequence[Node], operation: str, place: int, second: int, kept: set[int]
+) -> tuple[str, tuple[int, ...]] | None:
+    """Return the instruction that computes an operation and one of its operands at once, if there is one.
+
+    Args:
+        nodes: All nodes.
+        operation: The operation.
+        place: The place of its other operand, which is in the accumulator.
+        second: The operand that it computes on the way.
+        kept: The nodes that lie in rows anyway.
+    """
+    name, operands = nodes[second]
+    if second in kept or len(operands) != 2:
+        return None
+    for fired, amount in (operands, operands[::-1]):
+        compared = nodes[fired]
+        if fired not in kept and compared.operation == "gt":
+            if operation == "mul" and name == "sub" and _is_one(nodes[amount]) and fired == operands[1]:
+                return "mul_kept", compared.operands
+            if operation == "sub" and name == "mul" and place == 0 and compared.operands[1] == amount:
+                return "sub_fired", compared.operands
+    return (_WITH_PRODUCT[operation][place], operands) if operation in _WITH_PRODUCT and name == "mul" else None
+
+
+def _operands(ways: _Ways) -> set[int]:
+    """Return the operands of an instruction, which are the same whichever of them is in the accumulator."""
+    return {*ways, *(next(iter(ways.values()))[1] if ways else ())}
+
+
+def _ordered(ways: Mapping[int, _Ways], ends: Collection[int]) -> list[int]:
+    """Return the nodes in an order in which few values are stored and loaded.
+
+    The operands of an instruction are computed ahead of it, and last the one that may stay in the accumulator. Before
+    a value leaves the accumulator, one of the values is computed that follow from it and lie in a row anyway.
+    """
+    readers: dict[int, list[int]] = {node: [] for node in ways}
+    for reader, sources in ways.items():
+        for operand in _operands(sources):
+            readers[operand].append(reader)
+    kept = {node for node in ways if node in ends or len(readers[node]) > 1}
+    rows = [node for node in ends if not ways[node]]
+    done, order, waiting = {node for node in ways if not ways[node]}, list[int](), sorted(ends)
+    while waiting:
+        node = waiting.pop()
+        if node in done:
+            continue
+        ahead = _operands(ways[node]) - done
+        if not ahead and order and order[-1] not in ways[node]:
+            follow = [n for n in readers[order[-1]] if n in kept and n not in done and order[-1] in ways[n]]
+            ahead = {n for n in follow[:1] if _operands(ways[n]) <= done}
+        if ahead:
+            waiting += [node, *sorted(ahead, key=lambda n: (n not in ways[node], n in kept, n))]
+        else:
+            done.add(node)
+            order.append(node)
+    return order + rows
+
+
+def _written(
+    nodes: Sequence[Node],
+    ways: Mapping[int, _Ways],
+    order: Sequence[int],
+    ends: Mapping[int, Sequence[Row]],
+    readable: frozenset[str],
+    slots: Mapping[Row, int],
+) -> tuple[list[tuple[int, int, int]], int]:
+    """Return the code that computes nodes in an order, in which values lie in rows only while they are needed."""
+    code: list[tuple[Any, ...]] = []
+    places = {node: slots[nodes[node].operands[0]] for node in ways if not ways[node]}
+    last = {operand: i for i, node in enumerate(order) for operand in _operands(ways[node])}
+    # rows for values, and until when: those of outputs until they are computed, and temporary ones
+    free = {(i, slots[row]) for i, node in enumerate(order) for row in ends.get(node, ()) if row.kind in readable}
+    taken: dict[int, tuple[int, int]] = {}
+    count, value = len(slots), -1  # the value in the accumulator
+    for i, node in enumerate(order):
+        sources = ways[node] or {node: ("load", ())}
+        source = value if value in sources else min(sources, key=lambda s: _is_scalar(nodes[s]))
+        name, rest = sources[source]
+        if value not in places and (value in rest or last.get(value, -1) > i):
+            row = min([row for row in free if row[0] >= last[value]], default=(len(order), count))
+            free.discard(row)
+            count = max(count, row[1] + 1)
+            taken[value], places[value] = row, row[1]
+            code.append(("store", row[1]))
+        if source != value:
+            code.append(("load", places[source]))
+        if ways[node]:
+            code.append((name, *[places[operand] for operand in rest]))
+        free.update([taken.pop(n) for n in {source, *rest} if n in taken and last[n] == i])
+        value = node
+        for output in ends.get(node, ()):
+            code.append(("store", slots[output]))
+            if output.kind in readable:
+                places.setdefault(node, slots[output])
+    return [(_NUMBERS[name], *operands, 0, 0)[:3] for name, *operands in code], count - len(slots)
+
+
 def _is_scalar(node: Node) -> bool:
     return node.operation == "row" and node.operands[0].scalar
-
-
-def _numbered(
-    code: Sequence[tuple[Any, ...]], nodes: Sequence[Node], readable: frozenset[str], slots: Mapping[Row, int]
-) -> tuple[list[tuple[int, int, int]], int]:
-    """Return the code with slots for operands, in which each temporary row exists only while it is needed."""
-    last = {operand: i for i, (name, *operands) in enumerate(code) if name != "output" for operand in operands}
-    places: dict[int, int] = {}
-    free: list[int] = []
-    count = 0
-    numbered = []
-    for i, (name, *operands) in enumerate(code):
-        if name == "output":
-            node, row = operands
-            if row.kind in readable and node not in places and nodes[node].operation != "row":
-                places[node] = slots[row]
-            numbered.append((_NUMBERS["store"], slots[row], 0))
-            continue
-        if name == "store":
-            if free:
-                place = free.pop()
-            else:
-                place, count = len(slots) + count, count + 1
-            places[operands[0]] = place
-            numbered.append((_NUMBERS["store"], place, 0))
-        else:
-            operand_slots = [
-                slots[nodes[o].operands[0]] if nodes[o].operation == "row" else places[o] for o in operands
-            ]
-            first, second = (*operand_slots, 0, 0)[:2]
-            numbered.append((_NUMBERS[name], first, second))
-        ended = (node for node in dict.fromkeys(operands) if last[node] == i)
-        free += [places[node] for node in ended if places.get(node, -1) >= len(slots)]
-    return numbered, count

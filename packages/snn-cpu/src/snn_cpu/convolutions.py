@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from snn_core.kernels.convolutions import Moves
-from snn_core.kernels.fused import unviewed
+from snn_core.engines import Moves, unviewed
 from snn_cpu.gradients import Computed, Gradients
 
 __all__ = ["SpikeAwareConvolution", "highest_share"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from snn_core.kernels.fused import fits
+from snn_core.engines import fits
 
 __all__ = ["Computed", "Gradients"]
 
@@ -65,11 +65,11 @@ class Computed(torch.autograd.Function):
 
 
 def _is_plain(g: Tensor) -> bool:
-    return (
-        fits(g)
-        and not torch._C._functorch.is_legacy_batchedtensor(g)  # is_grads_batched=True
-        and not torch._C._len_torch_dispatch_stack()
-    )
+    try:
+        g.untyped_storage()
+    except NotImplementedError:  # it is one of a batch of gradients: is_grads_batched=True
+        return False
+    return fits(g) and not torch._C._len_torch_dispatch_stack()
 
 
 class _Unpacked(torch.autograd.Function):

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from snn_core.kernels.layout import Layout
-from snn_core.kernels.program import Made, StepProgram
-from snn_cpu.lowering import BackwardCode, ForwardCode, Unknown, backward_code, forward_code
+from snn_core.engines import Engine, Kernel, Layout
+from snn_core.programs import Made, StepProgram
+from snn_cpu.feedback import feedback_of
+from snn_cpu.lowering import BackwardCode, ForwardCode, backward_code, forward_code, refusal
+from snn_cpu.recurrent import Recurrent, is_at_hand, sum_to
 
-__all__ = ["Interpreter", "columns_of", "is_at_hand", "sum_to"]
+__all__ = ["Interpreter"]
 
 _NONE = torch.empty(0, device="cpu")
 
 
-class Interpreter:
-    """The machine that runs step programs, as an :class:`snn_core.kernels.registry.Interpreter` does."""
+class Interpreter(Engine):
+    """The machine that runs step programs."""
 
     name = "snn-cpu"
     device = "cpu"
@@ -28,17 +30,13 @@ class Interpreter:
 
     def refuses(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         """Return the reason why a program cannot run here for input of a dtype, or None."""
-        return self._made.get(program, dtype, lambda: self._reason(program, dtype))
-
-    def _reason(self, program: StepProgram, dtype: torch.dtype) -> str | None:
         if dtype not in (torch.float32, torch.float64):
             return f"{str(dtype).removeprefix('torch.')} input; the kernels take float32 and float64"
-        try:
-            self.forward_code(program)
-            self.backward_code(program, True, (False,) * len(program.states), False, True)
-        except Unknown as reason:
-            return str(reason)
-        return None
+        return self._made.get(program, "refusal", lambda: refusal(program))
+
+    def recurrent(self, program: StepProgram) -> Kernel | None:
+        feedback = self._made.get(program, "feedback", lambda: feedback_of(program))
+        return None if feedback is None else Recurrent(program, feedback, self)
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
         return torch.ops.snn_cpu.pooled_empty([*sizes], like)
@@ -57,7 +55,7 @@ class Interpreter:
             *self.forward_code(program),
             layout.sequence(x),
             [layout.step(s) for s in states],
-            columns_of(coefficients, x.dtype, layout),
+            layout.columns(coefficients, x.dtype),
             trace,
             save,
         )
@@ -74,7 +72,7 @@ class Interpreter:
         saved: Sequence[Tensor],
         trace: bool,
         need_x: bool,
-        shape: Sequence[int],
+        shape: torch.Size,
         overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         layout = Layout.of(x)
@@ -90,7 +88,7 @@ class Interpreter:
             [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states],
             layout.sequence(x),
             [layout.step(s) for s in states],
-            columns_of(coefficients, x.dtype, layout),
+            layout.columns(coefficients, x.dtype),
             saved[0],
             len(program.sums),
             trace,
@@ -114,19 +112,3 @@ class Interpreter:
         """Return what :func:`backward_code` returns, made once for each set of needed gradients."""
         key = spk, states, trace, need_x
         return self._made.get(program, key, lambda: backward_code(program, *key))
-
-
-def is_at_hand(sequence: Tensor, gradient: Tensor | None) -> bool:
-    """Return True if the sequence that a kernel reads is the gradient itself, with memory for every element."""
-    return gradient is not None and sequence.is_contiguous() and sequence.data_ptr() == gradient.data_ptr()
-
-
-def columns_of(coefficients: Sequence[Tensor], dtype: torch.dtype, layout: Layout) -> list[Tensor]:
-    """Return each coefficient as one value without axes, or one for each column."""
-    converted = (c if c.dtype == dtype else c.to(dtype) for c in coefficients)
-    return [c if c.dim() == 0 else c.reshape(()) if c.numel() == 1 else layout.step(c) for c in converted]
-
-
-def sum_to(layout: Layout, columns: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return the sum of one number per column to a shape, in float64 and always in the same order."""
-    return layout.sum_to(columns, shape, torch.ops.snn_cpu.sum_to)

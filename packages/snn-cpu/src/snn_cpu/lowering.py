@@ -8,18 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from snn_core.kernels import backward
-from snn_core.kernels.instructions import CONDITIONS
-from snn_core.kernels.program import Program, Register, StepProgram
+from snn_core.programs import CONDITIONS, Program, Register, StepProgram
+from snn_core.programs import walk as walk_back
 from snn_cpu.code import BINARY, UNARY, Node, Row, assembled
 
-__all__ = ["BackwardCode", "ForwardCode", "Unknown", "backward_code", "forward_code"]
+__all__ = ["BackwardCode", "ForwardCode", "backward_code", "forward_code", "refusal"]
 
 _MOST = 400  # instructions of a step, far more than any known neuron has
-
-
-class Unknown(Exception):
-    """Error raised for a program that the machine cannot run; its message is the reason."""
+_KNOWN = BINARY | UNARY | {"where", "clamp", "number"}
 
 
 class ForwardCode(NamedTuple):
@@ -42,12 +38,21 @@ class BackwardCode(NamedTuple):
     numbers: Tensor
 
 
-def forward_code(program: StepProgram) -> ForwardCode:
-    """Return the code of a step.
+def refusal(program: StepProgram) -> str | None:
+    """Return the reason why the machine cannot run a program, or None if it can."""
+    for part in (program.forward, program.backward):
+        if len(part.instructions) > _MOST:
+            return f"a step of {len(part.instructions)} instructions; its kernel takes up to {_MOST}"
+        for name, operands in part.instructions:
+            if name not in _KNOWN:
+                return f"a step computes '{name}', which its kernel does not support"
+            if name == "clamp" and any(bound != bound for bound in operands):
+                return "a step clamps to NaN, which its kernel does not support"
+    return None
 
-    Raises:
-        Unknown: If the machine does not have an instruction.
-    """
+
+def forward_code(program: StepProgram) -> ForwardCode:
+    """Return the code of a step."""
     values = _Values()
     outputs = _forward(values, program)
     ends = [(Row("spk"), outputs["emitted"])]
@@ -65,9 +70,6 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
         states: True for each state that has one.
         trace: True if they are gradients of every step's states, False if of the last states.
         need_x: True if the gradient of the input is needed.
-
-    Raises:
-        Unknown: If the machine does not have an instruction.
     """
     values = _Values()
     outputs = _forward(values, program)
@@ -76,7 +78,7 @@ def backward_code(program: StepProgram, spk: bool, states: Sequence[bool], trace
         values.rename(outputs[name], Row("after", k))
     known = _inputs(values, program)
     known["d emitted"] = values.row(Row("upstream spk"))
-    walk = backward.walk(program, spk, states, trace)
+    walk = walk_back(program, spk, states, trace)
 
     def computed(step: Program, follows: Sequence[bool]) -> dict[str, int]:
         """Return the gradients in a step, given the states that have a gradient from the following step."""
@@ -137,8 +139,6 @@ def _forward(values: _Values, program: StepProgram) -> dict[str, int]:
 
 def _computed(values: _Values, program: Program, known: dict[str, int]) -> dict[str, int]:
     """Return a program's outputs as nodes."""
-    if len(program.instructions) > _MOST:
-        raise Unknown(f"a step of {len(program.instructions)} instructions; its kernel takes up to {_MOST}")
     registers = [known[name] for name in program.inputs]
     numbers: set[int] = set()  # the registers of conditions that were turned into numbers, which are the same nodes
 
@@ -191,11 +191,7 @@ class _Values:
             return nodes[0]
         if name in ("gt", "lt") and self._value(nodes[1]) == 0.0 and self.nodes[nodes[0]].operation == "sub":
             return self.operation(name, *self.nodes[nodes[0]].operands)  # for numbers, a - b > 0 only where a > b
-        if name == "clamp":
-            return self._clamped(*nodes)
-        if name in BINARY | UNARY | {"where"}:
-            return self.operation(name, *nodes)
-        raise Unknown(f"a step computes '{name}', which its kernel does not support")
+        return self._clamped(*nodes) if name == "clamp" else self.operation(name, *nodes)
 
     def operation(self, name: str, *operands: int) -> int:
         """Return the node of an operation of the machine."""
@@ -212,8 +208,6 @@ class _Values:
     def _clamped(self, x: int, low: int, high: int) -> int:
         bounds = self._value(low), self._value(high)
         if None not in bounds:
-            if any(b != b for b in bounds):
-                raise Unknown("a step clamps to NaN, which its kernel does not support")
             return self.operation("clamp", x, low, high)
         if bounds[0] != float("-inf"):
             x = self.operation("maximum", x, low)

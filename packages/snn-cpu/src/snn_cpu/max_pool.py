@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels.fused import unviewed
-from snn_core.kernels.layers import Windows
+from snn_core.engines import Windows, unviewed
 from snn_cpu.gradients import Computed, Gradients
 
 __all__ = ["ChannelsLast"]

@@ -2,79 +2,65 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from snn_core.kernels import SequenceCall
-from snn_core.kernels.layout import Layout
-from snn_core.kernels.program import X_OVER_STEPS, StepProgram
-from snn_core.kernels.programs import program_of_family
-from snn_cpu.interpreter import Interpreter, columns_of, is_at_hand, sum_to
+from snn_core.engines import Layout
+from snn_core.programs import X_OVER_STEPS, StepProgram
+from snn_cpu.feedback import Feedback
+from snn_cpu.lowering import BackwardCode, ForwardCode
 
-__all__ = ["ALONE", "Dense"]
+__all__ = ["Recurrent", "is_at_hand", "sum_to"]
 
-ALONE = {"rleaky_dense": "leaky", "rsynaptic_dense": "synaptic"}
-"""The families of the neurons without their connections, by the families with them."""
+
+class Codes(Protocol):
+    """A source of the codes of step programs."""
+
+    def forward_code(self, program: StepProgram) -> ForwardCode: ...
+    def backward_code(
+        self, program: StepProgram, spk: bool, states: tuple[bool, ...], trace: bool, need_x: bool
+    ) -> BackwardCode: ...
+
 
 _NONE = torch.empty(0, device="cpu")
 
 
-class Dense:
-    """The kernel of recurrent neurons with a linear layer from their spikes to their input.
+class Recurrent:
+    """The kernel of a program with feedback.
 
     The layer's products are sums over the neurons that fired, whose spikes are kept as bits. Added to the input, they
     are the input of the step program of neurons without connections.
+
+    Args:
+        program: The step program.
+        feedback: The feedback in it.
+        codes: The codes of the program without the layer, as an ``Interpreter`` makes them.
     """
 
     name = "snn-cpu"
-    device = "cpu"
-    sums_x = True
+    widens = False
     overwrites = True
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
-        self._reason_of = functools.lru_cache(256)(self._reason)
-
-    def refuses(self, call: SequenceCall) -> str | None:
-        if torch.is_autocast_enabled("cpu"):
-            return "autocast computes the recurrent connection in another dtype"
-        return self._reason_of(call)
-
-    def _reason(self, call: SequenceCall) -> str | None:
-        if call.mixed:
-            return f"a constant per neuron is not {str(call.dtype).removeprefix('torch.')} like the input"
-        alone = _alone(call)
-        constants = [torch.ones((), dtype=call.dtype, device="cpu")] * len(alone.names)
-        known = program_of_family(alone, 2, constants, [False] * len(constants))
-        return known if isinstance(known, str) else self._interpreter.refuses(known, call.dtype)
+    def __init__(self, program: StepProgram, feedback: Feedback, codes: Codes) -> None:
+        self._program = program
+        self._feedback = feedback
+        self._codes = codes
 
     def forward(
-        self,
-        call: SequenceCall,
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        trace: bool,
-        save: bool,
+        self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool, save: bool
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        weight, bias, *decays, amplitude, threshold = constants
-        layout = _rows(call, x, weight)
-        own = [*decays, threshold]
-        program = _program(call, x, own, [c.requires_grad for c in own])
-        graded = _by_neuron(amplitude, x.dtype, layout)
-        coefficients = _coefficients(call, program, own, x.dtype, layout)
-        spk, *others = map(layout.step, states)
+        values, layout = dict(zip(self._program.constants, constants, strict=True)), Layout(tuple(x.shape[1:]))
+        graded, coefficients = self._coefficients(values, x.dtype, layout)
+        spk, *others = map(layout.step, self._spikes_first(states))
         (spikes, *last, bits, checkpoints), _ = torch.ops.snn_cpu.recurrent_forward(
-            *self._interpreter.forward_code(program),
+            *self._codes.forward_code(self._feedback.alone),
             layout.sequence(x),
             spk,
             others,
-            weight.contiguous(),
-            bias.contiguous(),
+            *self._layer(values),
             graded,
             coefficients,
             trace,
@@ -82,11 +68,10 @@ class Dense:
         )
         back = layout.sequence_back if trace else layout.step_back
         saved = (graded, bits, checkpoints, *coefficients) if save else ()
-        return (layout.sequence_back(spikes), *map(back, last)), saved
+        return (layout.sequence_back(spikes), *self._in_place(map(back, last))), saved
 
     def backward(
         self,
-        call: SequenceCall,
         grads: Sequence[Tensor | None],
         x: Tensor,
         states: Sequence[Tensor],
@@ -97,65 +82,84 @@ class Dense:
         sums_x: bool = False,
         overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
-        weight, bias, *decays, amplitude, threshold = constants
-        layout = _rows(call, x, weight)
-        need_weight, need_bias, *need_decays, need_amplitude, need_threshold = needs[1 + len(states) :]
-        own = [*decays, threshold]
-        program = _program(call, x, own, [*need_decays, need_threshold])
-        values = dict(zip(_alone(call).names, own, strict=True))
-        shape = program.shape_of_sums(values)
-        if sums_x:
-            program = program.summing_x
-        spk, *others = map(layout.step, states)
+        feedback, names = self._feedback, self._program.constants
+        values, layout = dict(zip(names, constants, strict=True)), Layout(tuple(x.shape[1:]))
+        needed = dict(zip(names, needs[1 + len(states) :], strict=True))
+        need_weights = any(needed[path] for path in (feedback.connection.weight, feedback.connection.bias) if path)
+        alone = feedback.alone.summing_x if sums_x else feedback.alone
+        spk, *others = map(layout.step, self._spikes_first(states))
         graded, bits, checkpoints, *coefficients = saved
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
-        upstream = [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states]
-        need_drive = (needs[0] and not sums_x) or need_weight or need_bias
+        upstream = [
+            _NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0))
+            for g in self._spikes_first(grad_states)
+        ]
         sent = _NONE if grad_spk is None else layout.sequence(grad_spk)
         over = overwrites and is_at_hand(sent, grad_spk)
+        arrives = tuple(g is not _NONE for g in upstream[1:])
         (drive, of_amplitude, *computed), returned = torch.ops.snn_cpu.recurrent_backward(
-            *self._interpreter.backward_code(program, True, tuple(g is not None for g in grad_states[1:]), trace, True),
+            *self._codes.backward_code(alone, True, arrives, trace, True),
             sent,
             upstream[0],
             upstream[1:],
             layout.sequence(x),
             spk,
             others,
-            weight.contiguous(),
-            bias.contiguous(),
+            *self._layer(values),
             graded,
             coefficients,
             bits,
             checkpoints,
-            len(program.sums),
+            len(alone.sums),
             trace,
-            need_drive,
-            need_amplitude,
+            (needs[0] and not sums_x) or need_weights,
+            feedback.amplitude_sum is not None,
             over,
         )
         if over:
             drive = sent
-        initial, sums = computed[: len(states)], computed[len(states) :]
-        grad_weight = grad_bias = None
-        if need_weight or need_bias:
-            grad_weight, grad_bias = _connection(drive, spk, bits[:-1], graded, returned)
-        totals = dict(zip(program.sums, sums, strict=True))
+        totals = dict(zip(alone.sums, computed[len(states) :], strict=True))
         of_x: Tensor | None = None
         if sums_x:
             of_x = layout.step_back(totals.pop(X_OVER_STEPS).to(x.dtype))
         elif needs[0]:
             of_x = grad_spk if over else layout.sequence_back(drive)
-        summed = {name: sum_to(layout, s, shape) for name, s in totals.items()}
-        *grad_decays, grad_threshold = program.gradients(values, summed)
-        return (
-            of_x,
-            *map(layout.step_back, initial),
-            grad_weight,
-            grad_bias,
-            *grad_decays,
-            sum_to(layout, of_amplitude, amplitude.shape).to(amplitude.dtype) if need_amplitude else None,
-            grad_threshold,
-        )
+        if feedback.amplitude_sum is not None:
+            totals[feedback.amplitude_sum] = of_amplitude
+        shape = self._program.shape_of_sums(values)
+        sums = {name: sum_to(layout, columns, shape) for name, columns in totals.items()}
+        gradients = dict(zip(names, self._program.gradients(values, sums), strict=True))
+        if need_weights:
+            weight, bias = _connection(drive, spk, bits[:-1], graded, returned)
+            gradients |= {feedback.connection.weight: weight, feedback.connection.bias or "": bias}
+        initial = self._in_place(map(layout.step_back, computed[: len(states)]))
+        return of_x, *initial, *(gradients[name] for name in names)
+
+    def _layer(self, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the weight and bias of the layer, zeros if it has none."""
+        weight, path = values[self._feedback.connection.weight].contiguous(), self._feedback.connection.bias
+        return weight, weight.new_zeros(len(weight)) if path is None else values[path].contiguous()
+
+    def _coefficients(
+        self, values: Mapping[str, Tensor], dtype: torch.dtype, layout: Layout
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the amplitude for each neuron, and the coefficients of the program without the layer."""
+        with torch.no_grad():
+            computed = self._program.once.run(values)
+        name = self._feedback.amplitude
+        amplitude = torch.ones((), device="cpu") if name is None else computed[name]
+        coefficients = [computed[coefficient] for coefficient in self._feedback.alone.coefficients]
+        return _by_neuron(amplitude, dtype, layout), layout.columns(coefficients, dtype)
+
+    def _spikes_first(self, states: Sequence[Any]) -> list[Any]:
+        place = self._feedback.place
+        return [states[place], *states[:place], *states[place + 1 :]]
+
+    def _in_place(self, states: Iterable[Tensor]) -> list[Tensor]:
+        """Return states, of which the spikes come first, in the order of the program."""
+        spikes, *others = states
+        others.insert(self._feedback.place, spikes)
+        return others
 
 
 _ALL_BITS, _BITS_AFTER_FIRST = 0, 1  # the library's codes for the form of the spikes
@@ -182,39 +186,18 @@ def _connection(
     return to.t() @ values.view(steps * rows, neurons), to.sum(0)
 
 
-def _rows(call: SequenceCall, x: Tensor, weight: Tensor) -> Layout:
-    neurons = weight.shape[0]
-    if x.dim() < 2 or x.shape[-1] != neurons:
-        raise ValueError(
-            f"{call.family}: the recurrent connection has {neurons} neurons, so the input must be [T, ..., {neurons}], "
-            f"got {tuple(x.shape)}; set linear_features to the size of its last axis"
-        )
-    return Layout(tuple(x.shape[1:]))
-
-
-@functools.lru_cache(256)
-def _alone(call: SequenceCall) -> SequenceCall:
-    """Return the call of the same neurons without connections."""
-    return replace(call, family=ALONE[call.family])
-
-
-def _program(call: SequenceCall, x: Tensor, constants: Sequence[Tensor], learn: Sequence[bool]) -> StepProgram:
-    """Return the program of the neurons without connections, which exists because the call was not refused."""
-    known = program_of_family(_alone(call), x.dim() - 1, constants, learn)
-    assert isinstance(known, StepProgram), known
-    return known
-
-
-def _coefficients(
-    call: SequenceCall, program: StepProgram, constants: Sequence[Tensor], dtype: torch.dtype, layout: Layout
-) -> list[Tensor]:
-    values = dict(zip(_alone(call).names, constants, strict=True))
-    with torch.no_grad():
-        return columns_of([*program.once.run(values).values()], dtype, layout)
-
-
 def _by_neuron(coefficient: Tensor, dtype: torch.dtype, layout: Layout) -> Tensor:
     """Return a coefficient as ``[1, neurons]``, or ``[rows, neurons]`` if it differs between the rows of the batch."""
     c, neurons = coefficient.detach().to(dtype), layout.shape[-1]
     alike = all(n == 1 for n in c.shape[:-1])
     return c.reshape(-1).expand(1, neurons).contiguous() if alike else layout.step(c).view(-1, neurons)
+
+
+def is_at_hand(sequence: Tensor, gradient: Tensor | None) -> bool:
+    """Return True if the sequence that a kernel reads is the gradient itself, with memory for every element."""
+    return gradient is not None and sequence.is_contiguous() and sequence.data_ptr() == gradient.data_ptr()
+
+
+def sum_to(layout: Layout, columns: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return the sum of one number per column to a shape, in float64 and always in the same order."""
+    return layout.sum_to(columns, shape, torch.ops.snn_cpu.sum_to)

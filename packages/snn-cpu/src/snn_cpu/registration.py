@@ -8,7 +8,6 @@ from snn_cpu.convolutions import SpikeAwareConvolution
 from snn_cpu.interpreter import Interpreter
 from snn_cpu.max_pool import ChannelsLast
 from snn_cpu.products import SpikeAware
-from snn_cpu.recurrent import ALONE, Dense
 
 __all__ = ["register"]
 
@@ -21,11 +20,7 @@ def register() -> tuple[bool, str]:
     """
     loaded, reason = library.load()
     if loaded:
-        interpreter = Interpreter()
-        dense = Dense(interpreter)
-        for family in ALONE:
-            kernels.register(family, dense)
-        kernels.register("program", interpreter)
+        kernels.register("program", Interpreter())
         kernels.register("linear", SpikeAware())
         kernels.register("conv2d", SpikeAwareConvolution())
         kernels.register("max_pool2d", ChannelsLast())

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
-from snn_core.kernels.tracing import constants_of, traced
+from snn_core.neuron.makeup import constants_of, equation_of
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.tracing import traced
 
 NOTHING = Program((), (), {})
 
@@ -27,7 +28,7 @@ def of_one_step(name: str, operands: Sequence[str | float]) -> StepProgram:
 def of_neuron(neuron: Any, dtype: torch.dtype) -> tuple[StepProgram, list[Tensor]]:
     """A neuron's program for input of ``[batch, neurons]``, and its coefficients."""
     neuron = neuron.to(dtype)
-    program = traced(neuron, 2, dtype)
+    program = traced(equation_of(neuron), 2, dtype)
     constants = {name: constant.detach() for name, constant in constants_of(neuron).items()}
     values = program.once.run({name: constants[name] for name in program.once.inputs}) if program.once.outputs else {}
     return program, [torch.as_tensor(values[name], dtype=dtype) for name in program.coefficients]

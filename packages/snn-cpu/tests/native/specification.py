@@ -5,15 +5,48 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from snn_core import surrogate
-from snn_core.kernels import SequenceCall, fused
-from snn_core.kernels.operator import kernel_for
-from snn_core.kernels.registry import FAMILIES, Kernel
+import snn_core as snn
+from snn_core import kernels, surrogate
+from snn_core.engines import fused
+from snn_core.engines.kernel import kernel_of
+from snn_core.engines.registry import Kernel, first_of, offered
+from snn_core.kernels import StepProgram
+from snn_core.neuron.makeup import Makeup, with_constants
+from snn_core.neuron.repertoire import known_of_ours
 from snn_core.surrogate import Surrogate
+
+ONE_TO_ONE, DENSE = {"all_to_all": False}, {"linear_features": 1}
+# how a neuron of each kind is made, and its constants, weights first
+FAMILIES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "leaky": (partial(snn.Leaky, beta=0.5), ("beta", "threshold")),
+    "lapicque": (partial(snn.Lapicque, R=1.0, C=1.0), ("R", "C", "time_step", "threshold")),
+    "synaptic": (partial(snn.Synaptic, alpha=0.5, beta=0.5), ("alpha", "beta", "threshold")),
+    "alpha": (partial(snn.Alpha, alpha=0.5, beta=0.25), ("alpha", "beta", "threshold")),
+    "stateleaky": (partial(snn.StateLeaky, beta=0.5, channels=5), ("beta", "threshold")),
+    "linearleaky": (partial(snn.LinearLeaky, beta=0.5, in_features=5, out_features=5), ("beta", "threshold")),
+    "rleaky_one_to_one": (
+        partial(snn.RLeaky, beta=0.5, **ONE_TO_ONE),
+        ("beta", "recurrent.V", "graded_spikes_factor", "threshold"),
+    ),
+    "rsynaptic_one_to_one": (
+        partial(snn.RSynaptic, alpha=0.5, beta=0.5, **ONE_TO_ONE),
+        ("alpha", "beta", "recurrent.V", "graded_spikes_factor", "threshold"),
+    ),
+    "rleaky_dense": (
+        partial(snn.RLeaky, beta=0.5, **DENSE),
+        ("recurrent.weight", "recurrent.bias", "beta", "graded_spikes_factor", "threshold"),
+    ),
+    "rsynaptic_dense": (
+        partial(snn.RSynaptic, alpha=0.5, beta=0.5, **DENSE),
+        ("recurrent.weight", "recurrent.bias", "alpha", "beta", "graded_spikes_factor", "threshold"),
+    ),
+}
 
 RESETS = [("none", True), ("subtract", True), ("zero", True), ("subtract", False), ("zero", False)]
 RESETTING = ["leaky", "lapicque", "synaptic", "alpha", "rleaky_one_to_one", "rsynaptic_one_to_one"]
@@ -55,9 +88,10 @@ TOLERANCE = {torch.float32: 2e-6, torch.float64: 5e-15}
 
 @dataclass(frozen=True)
 class Case:
-    """A call of a family's operator, and its tensors."""
+    """A neuron, and the tensors of a sequence; ``names`` are those of its constants."""
 
-    call: SequenceCall
+    neuron: Any
+    names: tuple[str, ...]
     x: Tensor
     states: tuple[Tensor, ...]
     constants: tuple[Tensor, ...]
@@ -77,18 +111,53 @@ class Case:
         needs = [True] * len(self.tensors) if needs is None else needs
         return self.with_tensors([t.detach().requires_grad_(n) for t, n in zip(self.tensors, needs, strict=True)])
 
+    def with_these_constants(self, constants: Sequence[Tensor]) -> Any:
+        """The neuron with other constants."""
+        return with_constants(self.neuron, dict(zip(self.names, constants, strict=True)))
+
+    def steps(
+        self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool
+    ) -> tuple[Tensor, ...]:
+        neuron = self.with_these_constants(constants)
+        spikes, last = kernels.loop(neuron.advance, x, neuron.State._make(states), trace)
+        return spikes, *last
+
     def by_steps(self) -> tuple[Tensor, ...]:
-        return FAMILIES[self.call.family].steps(self.call, self.x, self.states, self.constants, self.trace)
+        return self.steps(self.x, self.states, self.constants, self.trace)
+
+    def program(self) -> StepProgram:
+        """The step program of the neuron for such tensors."""
+        neuron = self.with_these_constants(self.constants)
+        shape = self.x.shape[1:]
+        sample = tuple(shape[1:] or shape) if "recurrent.weight" in self.names else None
+        known = known_of_ours(neuron, Makeup.of(neuron).options, len(shape), self.states[0].dtype, sample, neuron.State)
+        assert isinstance(known, StepProgram), known
+        return known
 
     def kernel(self) -> Kernel:
-        """The kernel that takes the call, which is this package's."""
-        kernel, reason = kernel_for(self.call, self.x, self.constants)
-        assert kernel is not None, reason
+        """The kernel that runs the neuron's program, which is this package's."""
+        program = self.program()
+        engine, reason = first_of(offered("program", "cpu"), program, self.states[0].dtype)
+        assert engine is not None, reason
+        kernel = kernel_of(engine, program)
         assert kernel.name == "snn-cpu"
         return kernel
 
+    def in_order(self, program: StepProgram) -> tuple[Tensor, ...]:
+        """The constants that a program names, in its order."""
+        named = dict(zip(self.names, self.constants, strict=True))
+        return tuple(named[name] for name in program.constants)
+
     def by_kernel(self) -> tuple[Tensor, ...]:
-        return fused.call(self.kernel(), self.call, self.x, self.states, self.constants, self.trace)
+        program = self.program()
+
+        def steps(x: Tensor, states: Any, constants: Any, trace: bool) -> tuple[Tensor, ...]:
+            named = dict(zip(self.names, self.constants, strict=True)) | dict(
+                zip(program.constants, constants, strict=True)
+            )
+            return self.steps(x, states, [*named.values()], trace)
+
+        return fused.call(self.kernel(), steps, self.x, self.states, self.in_order(program), self.trace)
 
 
 def case(
@@ -107,7 +176,7 @@ def case(
     """A case at random, all of whose tensors require grad.
 
     Args:
-        family: The operator's name.
+        family: The kind of neuron, one of ``FAMILIES``.
         reset: What a spike does.
         delay: Whether it does so a step later.
         spike_grad: The surrogate.
@@ -124,12 +193,18 @@ def case(
         uniform = torch.rand(size, generator=generator, dtype=torch.float64)
         return (low + (high - low) * uniform).to(dtype).requires_grad_()
 
-    entry = FAMILIES[family]
-    call = SequenceCall(family, "cpu", dtype, False, reset, delay, type(spike_grad).__name__, spike_grad.params)
+    neuron, names = made(family, reset, delay, spike_grad)
     x = draw((steps, *shape), -0.4, 0.5)
-    states = tuple(draw(shape, -0.25, 0.4) for _ in entry.neuron.State._fields)
-    values = tuple(draw(constants(name), *RANGES[name]) for name in entry.constants)
-    return Case(call, x, states, values, trace)
+    states = tuple(draw(shape, -0.25, 0.4) for _ in neuron.State._fields)
+    values = tuple(draw(constants(name), *RANGES[name]) for name in names)
+    return Case(neuron, names, x, states, values, trace)
+
+
+def made(family: str, reset: str, delay: bool, spike_grad: Surrogate) -> tuple[Any, tuple[str, ...]]:
+    """A neuron of a kind, and the names of its constants."""
+    make, names = FAMILIES[family]
+    resets = {"reset_mechanism": reset, "reset_delay": delay} if family not in ("stateleaky", "linearleaky") else {}
+    return make(spike_grad=spike_grad, **resets), names
 
 
 def same_bits(result: Tensor, expected: Tensor) -> None:
@@ -183,7 +258,7 @@ def addends(sample: Case, gradients: Sequence[Tensor | None]) -> list[Tensor | N
     shape, states, spikes, traced, each = sample.x.shape[1:], sample.states, [], [], []
     for x in sample.x.unbind(0):
         each.append([c.detach().expand(shape).clone().requires_grad_() for c in sample.constants])
-        spk, *states = FAMILIES[sample.call.family].steps(sample.call, x.unsqueeze(0), states, each[-1], False)
+        spk, *states = sample.steps(x.unsqueeze(0), states, each[-1], False)
         spikes.append(spk)
         traced.append(states)
     if sample.trace:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels
-from snn_core.kernels.registry import loop
+from snn_core.engines.registry import loop
 from snn_cpu.interpreter import Interpreter
 
 CELLS: dict[str, Callable[[], Any]] = {

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn_core as snn
-from snn_core.kernels import convolutions as core
-from snn_core.kernels.convolutions import Moves
+from snn_core.engines import convolutions as core
+from snn_core.engines.convolutions import Moves
 from snn_cpu import convolutions
 from snn_cpu.convolutions import SpikeAwareConvolution
 

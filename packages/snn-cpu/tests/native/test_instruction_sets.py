@@ -11,9 +11,7 @@ import torch
 
 PROGRAM = """
 import ctypes, hashlib, itertools, json, sys, torch
-from snn_core.kernels import SequenceCall
-from snn_core.kernels.programs import program_of_family
-from snn_core.kernels.registry import FAMILIES
+import snn_core as snn
 from snn_core.surrogate import closed_form
 from snn_cpu import library
 from snn_cpu.interpreter import Interpreter
@@ -32,20 +30,23 @@ def digest(tensors):
 
 resets = [*itertools.product(("none", "subtract", "zero"), (True, False), ["fast_sigmoid"])]
 kinds = [*resets, *(("subtract", True, name) for name in closed_form.KINDS)]
-for family, (reset, delay, surrogate) in itertools.product(FAMILIES, kinds):
-    params = closed_form.KINDS[surrogate]().params
-    call = SequenceCall(family, "cpu", torch.float64, False, reset, delay, surrogate, params)
-    constants = [torch.ones(()).double() for _ in FAMILIES[family].constants]
-    if FAMILIES[family].weights:
-        continue
-    program = program_of_family(call, 1, constants, [True] * len(constants))
+options = dict(threshold=torch.rand(79), learn_threshold=True)
+neurons = dict(
+    leaky=lambda **more: snn.Leaky(torch.rand(79), learn_beta=True, **options, **more),
+    synaptic=lambda **more: snn.Synaptic(torch.rand(79), torch.rand(79), learn_alpha=True, **options, **more),
+    alpha=lambda **more: snn.Alpha(0.9, 0.8, learn_beta=True, **options, **more),
+    rleaky=lambda **more: snn.RLeaky(torch.rand(79), all_to_all=False, learn_beta=True, **options, **more),
+)
+for neuron, (reset, delay, name) in itertools.product(neurons, kinds):
+    made = neurons[neuron](reset_mechanism=reset, reset_delay=delay, spike_grad=closed_form.KINDS[name]()).double()
+    program = snn.program(made, axes=1, dtype=torch.float64)
     for dtype in (torch.float32, torch.float64):
         x, states = (spread(45, 79) - 0.4).to(dtype), [(spread(79) - 0.3).to(dtype) for _ in program.states]
         tensors = x, states, [(spread(79) * 0.4 + 0.3).to(dtype) for _ in program.coefficients]
         out, saved = machine.forward(program, *tensors, True, True)
         grads = [(spread(*o.shape) - 0.5).to(dtype) for o in out]
         back = machine.backward(program, grads, *tensors, saved, True, True, (79,))
-        found[f"{call} {dtype}"] = [digest(out), digest(back)]
+        found[f"{neuron} {reset} {delay} {name} {dtype}"] = [digest(out), digest(back)]
 for dtype in (torch.float32, torch.float64):
     for operation in range(2, 50):  # of step programs, on a row, a row and a number
         x, row = ((spread(3, 79) - 0.5) * 8).to(dtype), (spread(79) * 2 + 0.1).to(dtype)

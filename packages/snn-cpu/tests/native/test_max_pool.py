@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn_core as snn
-from snn_core.kernels.layers import Windows
+from snn_core.engines.products import Windows
 from snn_cpu import max_pool
 from snn_cpu.max_pool import ChannelsLast
 

@@ -55,7 +55,7 @@ def test_without_a_backward_pass_it_stores_nothing(family: str, reset: str, dela
 PROGRAM = """
 import sys, torch
 import snn_core as snn
-from snn_core.kernels.fused import repeated
+from snn_core.engines.fused import repeated
 how = sys.argv[1]
 training = how != "inference"
 torch.set_num_threads(1)

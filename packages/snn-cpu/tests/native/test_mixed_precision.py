@@ -81,5 +81,5 @@ def test_a_whole_net_runs_fused_and_gives_what_its_steps_give(dtype: torch.dtype
     with torch.autocast("cpu", dtype):
         layers = {layer.kind: layer.how for layer in snn.backends.explain(net, xs).layers}
     assert layers["Linear"] == "all steps at once; dense product (under autocast)"
-    assert layers["Leaky"] == layers["Synaptic"] == "snn-cpu (takes the call)"
+    assert layers["Leaky"] == layers["Synaptic"] == "snn-cpu (runs its step program)"
     assert layers["Curved"] == "snn-cpu (runs its step program)"

@@ -66,7 +66,7 @@ def close(result: list[Tensor], expected: list[Tensor]) -> None:
 def test_a_neurons_sequence_is_that_of_its_step(name: str, reset: str, delay: bool, trace: bool) -> None:
     neuron = NEURONS[name](reset_mechanism=reset, reset_delay=delay)
     xs = drive(40, 3, 5)
-    assert kernels.choose(neuron, xs) == kernels.Choice("snn-cpu", "takes the call")
+    assert kernels.choose(neuron, xs) == kernels.Choice("snn-cpu", "runs its step program")
     expected, (spk, last) = by_loop(neuron, xs, trace), neuron.unroll(xs, trace=trace)
     for f, e in zip((spk, *last), expected, strict=True):
         same_bits(f, e)
@@ -102,7 +102,7 @@ def test_a_net_of_neurons_gives_the_bits_of_its_steps() -> None:
     for layer, states in zip(stack, kept_states, strict=True):
         for f, e in zip(states, layer._kept, strict=True):
             same_bits(f, e)
-    assert all("snn-cpu (takes the call)" in layer.how for layer in plan.layers)
+    assert all("snn-cpu (runs its step program)" in layer.how for layer in plan.layers)
 
 
 def test_a_sequence_may_be_cut_anywhere() -> None:
@@ -141,11 +141,19 @@ print("the same")
     [
         (lambda: snn.Leaky(beta=0.9), torch.float16, "float16 input; the kernels take float32 and float64"),
         (lambda: snn.Alpha(0.9, 0.8), torch.bfloat16, "bfloat16 input; the kernels take float32 and float64"),
-        (lambda: snn.Leaky(beta=BETAS), torch.float64, "a constant per neuron is not float64 like the input"),
-        (lambda: snn.Leaky(beta=BETAS.double()), torch.float32, "a constant per neuron is not float32 like the input"),
-        (lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.SSO()), torch.float32, "SSO"),
-        (lambda: snn.Leaky(beta=0.9, inhibition=True), torch.float32, "inhibition is not part of the operator"),
-        (lambda: snn.RLeaky(beta=0.9, conv2d_channels=3, kernel_size=1), torch.float32, "recurrent"),
+        (lambda: snn.Leaky(beta=BETAS), torch.float64, "values, one per neuron, but the input is torch.float64"),
+        (
+            lambda: snn.Leaky(beta=BETAS.double()),
+            torch.float32,
+            "values, one per neuron, but the input is torch.float32",
+        ),
+        (lambda: snn.Leaky(beta=0.9, spike_grad=surrogate.SSO()), torch.float32, "rand_like"),
+        (lambda: snn.Leaky(beta=0.9, inhibition=True), torch.float32, "inhibition compares neurons with each other"),
+        (
+            lambda: snn.RLeaky(beta=0.9, conv2d_channels=3, kernel_size=1),
+            torch.float32,
+            "weights that are not those of a linear layer",
+        ),
         (lambda: snn.Leaky(beta=torch.full((2, 1, 1), 0.5)), torch.float32, "expands the input (4, 3, 5)"),
     ],
 )

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
-from snn_core.kernels.registry import FAMILIES
+from snn_core.engines.operator import text_of
 from snn_cpu.lowering import backward_code, forward_code
 
 from .programs import of_neuron
@@ -22,8 +22,9 @@ from .specification import ELEMENTWISE, KINDS, backward, case, random_gradients,
 def test_every_operator_with_its_kernel_is_well_behaved(family: str, trace: bool) -> None:
     sample = case(family, "none", steps=3, trace=trace)
     assert sample.kernel().name == "snn-cpu"
-    settings = sample.call.reset, sample.call.reset_delay, sample.call.surrogate, list(sample.call.params), trace
-    results = torch.library.opcheck(FAMILIES[family].operator, (*sample.tensors, *settings))
+    program = sample.program()
+    arguments = text_of(program), sample.x, [*sample.states], [*sample.in_order(program)], trace
+    results = torch.library.opcheck(torch.ops.snn_core.sequence.default, arguments)
     assert set(results.values()) == {"SUCCESS"}
 
 
@@ -32,8 +33,9 @@ def test_every_operator_with_its_kernel_is_well_behaved(family: str, trace: bool
 def test_an_operator_gives_what_its_kernel_gives(family: str, reset: str, delay: bool, trace: bool) -> None:
     sample = case(family, reset, delay, trace=trace)
     through, straight = sample.fresh(), sample.fresh()
-    settings = reset, delay, sample.call.surrogate, list(sample.call.params), trace
-    out, expected = FAMILIES[family].operator(*through.tensors, *settings), straight.by_kernel()
+    program = through.program()
+    arguments = through.x, [*through.states], [*through.in_order(program)], trace
+    out, expected = torch.ops.snn_core.sequence(text_of(program), *arguments), straight.by_kernel()
     for f, e in zip(out, expected, strict=True):
         same_bits(f, e)
     gradients = random_gradients(expected)

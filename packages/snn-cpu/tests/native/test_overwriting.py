@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.kernels import fused
+from snn_core.engines import fused
 
 from .specification import KINDS, case
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn_core as snn
+from snn_core.engines import products as core_products
 from snn_cpu import products
 from snn_cpu.dense import by_onednn
 from snn_cpu.products import SpikeAware, highest_rate
@@ -444,8 +445,8 @@ def test_functional_calls_and_transforms_of_a_net_with_the_library() -> None:
     twice = {name: 2 * p for name, p in linear.named_parameters()}
 
     def product(x):
-        return snn.kernels.layers.linear(x, linear.weight, linear.bias)[0]
+        return core_products.linear(x, linear.weight, linear.bias)[0]
 
-    out = snn.kernels.layers.linear(xs.flatten(0, 1), *twice.values())[0]
+    out = core_products.linear(xs.flatten(0, 1), *twice.values())[0]
     near([out], [2 * linear(xs.flatten(0, 1))])
     near([torch.vmap(product)(xs)], [linear(xs)])

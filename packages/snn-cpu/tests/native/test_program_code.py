@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_cpu.interpreter import Interpreter
-from snn_cpu.lowering import Unknown, backward_code, forward_code
+from snn_cpu.lowering import backward_code, forward_code
 
 from .programs import NOTHING, of_neuron, of_one_step
 
@@ -129,8 +129,9 @@ def test_refusals_name_their_reason() -> None:
     assert machine.refuses(clamped, torch.float64) == "a step clamps to NaN, which its kernel does not support"
     long = tuple(Instruction("add", (Register(0), Register(i))) for i in range(401))
     steps = Program(("x",), long, {"emitted": Register(401)})
-    with pytest.raises(Unknown, match="a step of 401 instructions; its kernel takes up to 400"):
-        forward_code(StepProgram(NOTHING, steps, NOTHING, NOTHING))
+    for parts in ((steps, NOTHING), (NOTHING, steps)):
+        reason = machine.refuses(StepProgram(NOTHING, *parts, NOTHING), torch.float32)
+        assert reason == "a step of 401 instructions; its kernel takes up to 400"
 
 
 def test_a_step_backward_reads_states_that_are_known_and_computes_what_it_must() -> None:
@@ -144,8 +145,16 @@ def test_a_step_backward_reads_states_that_are_known_and_computes_what_it_must()
 def test_a_reset_to_zero_takes_one_instruction_for_each_state() -> None:
     """It compares anew for each product with what is left, in place of keeping that in a row."""
     program, _ = of_neuron(snn.Alpha(alpha=0.9, beta=0.8), torch.float32)
-    code = forward_code(program)
-    assert (len(code.step), code.temporaries) == (17, 2)
+    assert len(forward_code(program).step) == 17
+
+
+def test_values_wait_in_rows_of_outputs_that_are_computed_later() -> None:
+    """Two values at a time wait in a step forward of these neurons, and up to five in a step backward."""
+    alpha, _ = of_neuron(snn.Alpha(alpha=0.9, beta=0.8), torch.float32)
+    assert forward_code(alpha).temporaries == 0
+    adapting, _ = of_neuron(snn.SEAdLIF(beta=0.9, rho=0.8), torch.float32)
+    back = backward_code(adapting, True, (False, False), False, True)
+    assert (forward_code(adapting).temporaries, back.again_temporaries, back.back_temporaries) == (0, 0, 3)
 
 
 def test_a_reset_result_times_itself() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn_core.kernels.instructions import CONDITIONS, OPERATIONS, computed, lowered
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.instructions import CONDITIONS, OPERATIONS, computed, lowered
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_cpu.interpreter import Interpreter
 
 from .programs import NOTHING, of_one_step

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
-from snn_core.kernels.tracing import constants_of
+from snn_core.neuron.makeup import constants_of
 from snn_core.surrogate import Surrogate
 from snn_cpu.interpreter import Interpreter
 

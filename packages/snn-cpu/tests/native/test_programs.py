@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import snn_core as snn
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_cpu.interpreter import Interpreter
 
 from .programs import NOTHING, back_by_steps, by_steps, of_neuron

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -11,15 +12,13 @@ from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.kernels import SequenceCall
-from snn_core.kernels.registry import FAMILIES
+from snn_core.engines import fused
+from snn_core.engines.operator import text_of
 from snn_core.surrogate import Surrogate
-from snn_cpu import recurrent
-from snn_cpu.interpreter import Interpreter
 from snn_cpu.lowering import forward_code
 
 from .programs import of_neuron
-from .specification import RESETS, SURROGATES, Case, backward, random_gradients, same_bits
+from .specification import FAMILIES, RESETS, SURROGATES, Case, backward, made, random_gradients, same_bits
 
 FAMILIES_OF_DENSE = ["rleaky_dense", "rsynaptic_dense"]
 KINDS = [(family, *reset) for family in FAMILIES_OF_DENSE for reset in RESETS]
@@ -68,20 +67,19 @@ def on_grid(
         index = torch.randint(len(values), size, generator=generator)
         return torch.tensor(values, dtype=dtype)[index].requires_grad_()
 
-    entry = FAMILIES[family]
+    neuron, names = made(family, reset, delay, spike_grad)
     neurons = shape[-1]
     width = max(64 // neurons, 1)
     weight, bias = multiples((neurons, neurons), -width, width), multiples((neurons,), -8, 8)
-    own = [one_of(constants(name), ON_GRID[name]) for name in entry.constants[2:]]
-    call = SequenceCall(family, "cpu", dtype, False, reset, delay, type(spike_grad).__name__, spike_grad.params)
-    states = tuple(multiples(shape, -32, 64) for _ in entry.neuron.State._fields)
-    return Case(call, multiples((steps, *shape), -48, 96), states, (weight, bias, *own), trace)
+    own = [one_of(constants(name), ON_GRID[name]) for name in names[2:]]
+    states = tuple(multiples(shape, -32, 64) for _ in neuron.State._fields)
+    return Case(neuron, names, multiples((steps, *shape), -48, 96), states, (weight, bias, *own), trace)
 
 
 def agree(sample: Case, gradients: Sequence[Tensor | None] | None = None, *, bits: bool = True) -> tuple[Tensor, ...]:
     """Assert that kernel and steps give the same, bit by bit forward on the grid, and the same gradients."""
     # each neuron of each sample has constants of its own here, so that what is summed to a shared one shows its size
-    weights = len(FAMILIES[sample.call.family].weights)
+    weights = sum(name in ("recurrent.weight", "recurrent.bias") for name in sample.names)
     apart = [c.detach().expand(sample.x.shape[1:]).clone().requires_grad_() for c in sample.constants[weights:]]
     count = len(sample.tensors) - len(apart)
     expected = sample.with_tensors([*sample.tensors[:count], *apart]).fresh()
@@ -183,11 +181,10 @@ def test_spikes_differ_only_after_a_membrane_within_rounding_of_the_threshold(
 @pytest.mark.parametrize("options", [{}, {"reset_mechanism": "zero", "reset_delay": False}], ids=str)
 def test_gradients_where_sums_round(family: str, dtype: torch.dtype, options: dict[str, Any]) -> None:
     neuron, xs = ordinary(family, dtype, **options)
-    call, why = kernels.operator.sequence_call(neuron, xs)
-    assert call is not None, why
-    constants = tuple(neuron.constant_values(FAMILIES[family].constants))
+    names = FAMILIES[family][1]
+    constants = tuple(attrgetter(*names)(neuron))
     states = tuple(0.3 * torch.rand_like(xs[0]) for _ in neuron.State._fields)
-    agree(Case(call, xs, states, constants, False), bits=False)
+    agree(Case(neuron, names, xs, states, constants, False), bits=False)
 
 
 def outputs_and_gradients(sample: Case, run: Callable[[Case], tuple[Tensor, ...]]) -> list[Tensor | None]:
@@ -200,11 +197,11 @@ def outputs_and_gradients(sample: Case, run: Callable[[Case], tuple[Tensor, ...]
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_the_number_of_threads_changes_no_bit(family: str, dtype: torch.dtype) -> None:
     neuron, xs = ordinary(family, dtype, graded_spikes_factor=0.7)
-    call, _ = kernels.operator.sequence_call(neuron, xs)
-    constants = tuple(neuron.constant_values(FAMILIES[family].constants))
+    names = FAMILIES[family][1]
+    constants = tuple(attrgetter(*names)(neuron))
     # busy samples, whose product is dense, beside quiet ones
     xs = xs + torch.linspace(-1, 2, 9, dtype=dtype).unsqueeze(1)
-    sample = Case(call, xs, tuple(torch.zeros_like(xs[0]) for _ in neuron.State._fields), constants, True)
+    sample = Case(neuron, names, xs, tuple(torch.zeros_like(xs[0]) for _ in neuron.State._fields), constants, True)
     result = []
     for threads in (1, 2, 3, 4):
         torch.set_num_threads(threads)
@@ -381,8 +378,9 @@ def test_backward_keeps_bits_and_a_state_of_every_32_steps() -> None:
 @pytest.mark.parametrize("family", FAMILIES_OF_DENSE)
 def test_the_operator_with_the_kernel_is_one_that_torch_accepts(family: str) -> None:
     sample = on_grid(family, steps=3)
-    settings = sample.call.reset, sample.call.reset_delay, sample.call.surrogate, list(sample.call.params), False
-    torch.library.opcheck(FAMILIES[family].operator, (*sample.tensors, *settings))
+    program = sample.program()
+    arguments = text_of(program), sample.x, [*sample.states], [*sample.in_order(program)], False
+    torch.library.opcheck(torch.ops.snn_core.sequence.default, arguments)
 
 
 def test_a_net_is_trained_by_the_kernel_as_by_the_loop() -> None:
@@ -413,7 +411,7 @@ def test_the_gradient_of_an_input_that_is_the_same_in_every_step(
     neuron.recurrent.requires_grad_(learned[0])
     rows = torch.randn(7, 65, dtype=dtype, requires_grad=True)
     tensors = [rows, *(p for p in neuron.parameters() if p.requires_grad)]
-    xs = kernels.fused.repeated(rows, 33)  # the kernel sums its gradient over the steps
+    xs = fused.repeated(rows, 33)  # the kernel sums its gradient over the steps
     repeated, separate = neuron.unroll(xs)[0], neuron.unroll(rows.expand(33, 7, 65).clone())[0]
     same_bits(repeated, separate)
     weights = torch.linspace(0, 1, 33, dtype=dtype)[:, None, None]
@@ -429,23 +427,13 @@ def test_the_kernel_is_the_choice_and_autocast_is_not_for_it() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         choice = kernels.choose(neuron, xs)
     assert choice.name == "reference"
-    assert "autocast computes the recurrent connection in another dtype" in choice.reason
-
-
-def test_the_caches_of_an_annealed_surrogate_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrent, "program_of_family", lambda *args: "no program")
-    kernel = recurrent.Dense(Interpreter())
-    for k in range(1000):
-        call = SequenceCall("rleaky_dense", "cpu", torch.float32, False, "none", True, "atan", (1 + k / 1000,))
-        assert kernel.refuses(call) == "no program"
-    for cached in (kernel._reason_of, recurrent._alone):
-        assert cached.cache_info().currsize < 500
+    assert "autocast computes with its weights in another dtype" in choice.reason
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 129), (4,), (4, 130, 1)])
 def test_an_input_of_another_width(shape: tuple[int, ...]) -> None:
     neuron = snn.RLeaky(beta=0.9, linear_features=130)
-    with pytest.raises(ValueError, match=r"130 neurons, so the input must be \[T, ..., 130\], got \(4,"):
+    with pytest.raises(ValueError, match=r"130 neurons, so the input of a step must be \[..., 130\], got"):
         neuron.unroll(torch.zeros(shape))
 
 

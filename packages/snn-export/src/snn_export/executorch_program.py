@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_core.files.whole_file import whole_file
+from snn_core.files import whole_file
 from snn_export.program import Program
 from snn_export.sequence import program_of
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from snn_core.files.whole_file import whole_file
+from snn_core.files import whole_file
 from snn_export.program import Program, first_lines
 from snn_export.sequence import program_of
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 import snn_core
-from snn_core.kernels.operator import WRITES_OUT
+from snn_core.neuron import WRITES_OUT
 from snn_export._version import __version__
 from snn_export.step import at_rest
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from snn_core.neuron.kept import as_tensors, temporal_by_path
-from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.neuron import WholeSequence, as_tensors, temporal_by_path
 from snn_core.utils import reset
 from snn_export.program import Program, axes_of, entries, must_be_same, traced
 from snn_export.step import apart, at_rest, called, must_be_evaluating, named_tensors

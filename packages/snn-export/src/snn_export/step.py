@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snn_core.neuron.hints import other_dtype
-from snn_core.neuron.kept import as_tensors, temporal_by_path
-from snn_core.neuron.temporal import in_turn
-from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
-from snn_core.sequence.streaming import changes_or_draws
-from snn_core.sequence.watching import Watch
+from snn_core import DelayedConv2d, DelayedLinear
+from snn_core.graph import Watch
+from snn_core.neuron import Holding, States, WholeSequence, as_tensors, other_dtype, temporal, temporal_by_path
+from snn_core.sequence import changes_or_draws
 
 
 class Step(nn.Module):
@@ -62,19 +59,9 @@ def named_tensors(out: Any, name: str = "out") -> dict[str, Tensor]:
     }
 
 
-@contextmanager
-def at_rest(net: nn.Module) -> Iterator[None]:
+def at_rest(net: nn.Module) -> AbstractContextManager[States]:
     """Put a net at rest within a block, and restore its states afterwards."""
-    modules = temporal_by_path(net).values()
-    with in_turn(modules):
-        before = [(module, module._kept, module._kept_in) for module in modules]
-        try:
-            for module in modules:
-                module._keep(None)
-            yield
-        finally:
-            for module, kept, kept_in in before:
-                module._kept, module._kept_in = kept, kept_in
+    return Holding(dict.fromkeys(temporal(net)))
 
 
 def two_steps(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from snn_core.files.whole_file import whole_file
+from snn_core.files import whole_file
 from snn_export.sequence import program_of
 
 MANIFEST = "snn.json"

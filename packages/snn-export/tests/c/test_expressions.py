@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from in_c.compiling import FLAGS, command
-from snn_core.kernels.instructions import OPERATIONS
-from snn_core.kernels.program import Instruction, Program, Register
+from snn_core.programs.instructions import OPERATIONS
+from snn_core.programs.program import Instruction, Program, Register
 from snn_export.c.expressions import Lines
 
 VALUES = [

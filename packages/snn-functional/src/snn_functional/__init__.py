@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from snn_core.neuron.other_names import REMEDIES as _REMEDIES  # noqa: F401  (the namespace snn looks them up)
-from snn_core.neuron.other_names import explains
+from snn_core.neuron import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
 from snn_functional._conversion import QCFS, from_ann

@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from snn_core.neuron.firing import is_autocast
-
 
 def full_precision(device: str) -> AbstractContextManager[object]:
     """Return a context without autocast, as its products, in 16 bits, are exact integers only up to 256 or 2048."""
-    return torch.autocast(device, enabled=False) if is_autocast(device) else nullcontext()
+    autocast = device != "meta" and torch.is_autocast_enabled(device)  # torch raises for "meta"
+    return torch.autocast(device, enabled=False) if autocast else nullcontext()

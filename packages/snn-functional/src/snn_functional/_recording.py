@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.neuron.hints import time_first
+from snn_core.neuron import time_first
 from snn_functional._device_checks import answers_at_once, is_any
 from snn_functional._steps import Steps
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from snn_core.sequence.copies import must_be_apart, unhook
+from snn_core.effects import must_be_apart, unhook
 
 
 def check_net(net: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.neuron.hints import time_first
+from snn_core.neuron import time_first
 from snn_functional._device_checks import is_any
 from snn_functional._numbers import as_tensor
 

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels.layout import Layout
-from snn_core.kernels.program import Made, StepProgram
+from snn_core import kernels
+from snn_core.engines import Layout
+from snn_core.programs import Made, StepProgram
 from snn_triton.kernels import kernel
 from snn_triton.source import Backward, Forward, Source, Unknown, backward_source, forward_source
 
@@ -26,10 +27,10 @@ REGISTERS = 168
 """The registers of a thread for kernels in which NVIDIA's compiler would otherwise spill values to run more warps."""
 
 
-class Engine:
+class Engine(kernels.Engine):
     """An engine that runs step programs with Triton kernels, one generated for each program and use.
 
-    It is an :class:`snn_core.kernels.registry.Interpreter`. It computes in float32, or in float64 if the input is;
+    It computes in float32, or in float64 if the input is;
     input, spikes and states in half precision are converted when they are read and written.
 
     Args:
@@ -89,9 +90,6 @@ class Engine:
             return reason.partition("\n")[0]
         return None
 
-    def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:
-        return like.new_empty(*sizes)
-
     def forward(
         self,
         program: StepProgram,
@@ -126,6 +124,7 @@ class Engine:
         trace: bool,
         need_x: bool,
         shape: torch.Size,
+        overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
         layout, dtype = Layout.of(x), _computes_in(x)
         columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snn_core.kernels.instructions import CONDITIONS, written
-from snn_core.kernels.program import Program, Register
+from snn_core.programs import CONDITIONS, Program, Register, written
 
 __all__ = ["Lines", "Unknown"]
 
@@ -35,7 +34,7 @@ class Lines:
         dtype: Dtype of the computation: ``"float32"`` or ``"float64"``.
 
     Example:
-        >>> from snn_core.kernels.program import Instruction
+        >>> from snn_core.programs import Instruction
         >>> lines = Lines("float32")
         >>> halved = Program(("x",), (Instruction("div", (Register(0), 2.0)),), {"mem": Register(1)})
         >>> lines.computed(halved, {"x": "x"})

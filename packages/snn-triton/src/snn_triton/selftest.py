@@ -37,7 +37,7 @@ def selftest(device: str = "cuda") -> list[Check]:
 
     Example:
         >>> print(selftest("meta")[0].detail)  # where there are no kernels
-        the reference runs: no fused kernel for leaky on meta is installed...
+        the reference runs: no engine for meta is installed...
     """
     import snn_core as snn
     from snn_core import surrogate

@@ -8,8 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from snn_core.kernels.backward import walk, without
-from snn_core.kernels.program import Program, StepProgram
+from snn_core.programs import Program, StepProgram, walk, without
 from snn_triton.expressions import Lines, Unknown
 
 __all__ = ["Backward", "Forward", "Source", "backward_source", "forward_source"]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 import snn_core as snn
-from snn_core.kernels.program import StepProgram
+from snn_core.programs.program import StepProgram
 from trust.neurons import zoo
 
 __all__ = ["CASES", "DTYPES", "PROGRAMS", "VARIANTS", "WITHOUT", "program_of"]

@@ -9,7 +9,7 @@ import pytest
 from gpu.binaries import compiled
 from gpu.launches import LARGE, Launch, backward, forward
 from gpu.targets import TARGETS
-from snn_core.kernels.program import StepProgram
+from snn_core.programs.program import StepProgram
 
 from . import checks
 from .programs import PROGRAMS, VARIANTS, WITHOUT

@@ -13,9 +13,9 @@ from torch import Tensor
 
 import snn_core as snn
 from snn_core import kernels
-from snn_core.kernels import registry
-from snn_core.kernels.fused import broadcasts
-from snn_core.kernels.tracing import with_constants
+from snn_core.engines import registry
+from snn_core.engines.fused import broadcasts
+from snn_core.neuron.makeup import with_constants
 from snn_triton.engine import Engine
 
 # of the instructions whose results are rounded to the nearest by PyTorch and by kernels

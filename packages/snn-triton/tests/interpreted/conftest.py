@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from snn_core.kernels import programs
+from snn_core.neuron import choice
 from snn_triton.engine import Engine
 
 from .comparison import offered
@@ -68,5 +68,5 @@ def wide(wide_engine: Engine) -> Iterator[Engine]:
 @pytest.fixture
 def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neurons with weights run by their programs even where that gains nothing."""
-    monkeypatch.setattr(programs, "LEAST_STEPS", 1)
-    monkeypatch.setattr(programs, "LEAST_NEURONS", 1)
+    monkeypatch.setattr(choice, "LEAST_STEPS", 1)
+    monkeypatch.setattr(choice, "LEAST_NEURONS", 1)

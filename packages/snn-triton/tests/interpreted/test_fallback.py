@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import snn_core as snn
 from snn_core import kernels
-from snn_core.kernels.program import Instruction, Register
+from snn_core.programs.program import Instruction, Register
 from snn_triton import engine as engines
 from snn_triton.engine import Engine
 

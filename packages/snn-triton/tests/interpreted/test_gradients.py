@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import snn_core as snn
-from snn_core.kernels.fused import repeated
-from snn_core.kernels.tracing import constants_of
+from snn_core.engines.fused import repeated
+from snn_core.neuron.makeup import constants_of
 from snn_triton.engine import Engine
 
 from .comparison import Comparison, by_kernels, drive, same_bits

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core.kernels.tracing import constants_of
+from snn_core.neuron.makeup import constants_of
 from snn_triton.engine import Engine
 
 from .comparison import by_kernels, by_steps, drive, near, offered, same_bits, started

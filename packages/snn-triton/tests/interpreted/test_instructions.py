@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from snn_core.kernels.instructions import CONDITIONS, OPERATIONS, computed
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
+from snn_core.programs.instructions import CONDITIONS, OPERATIONS, computed
+from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_triton.engine import Engine
 
 from .comparison import ROUNDED, same_bits

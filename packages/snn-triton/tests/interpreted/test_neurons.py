@@ -22,7 +22,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 # whose weights are those of a convolution, and what compares the neurons of a sample with each other
 LEFT = {
     **dict.fromkeys(("rleaky conv", "sconv2dlstm"), "it has weights that are not those of a linear layer"),
-    "inhibited": "'argmax' returns a tensor that does not have the input's shape",
+    "inhibited": "inhibition compares neurons with each other, which a step program does not",
 }
 
 

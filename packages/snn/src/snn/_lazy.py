@@ -67,7 +67,11 @@ def forward(
 
 def _with_remedy(unknown: AttributeError, home: ModuleType) -> AttributeError:
     """Return the error of an unknown name with what its package has instead, if users look for that name."""
-    remedy = vars(home).get("_REMEDIES", {}).get(unknown.name)
+    remedy = ""
+    try:
+        getattr(home, str(unknown.name))
+    except AttributeError as error:
+        remedy = str(error).partition("; ")[2]
     return AttributeError(f"{unknown}; {remedy}", name=unknown.name, obj=unknown.obj) if remedy else unknown
 
 

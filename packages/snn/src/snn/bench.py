@@ -16,7 +16,6 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves, tree_map
 
 import snn
-from snn_core.neuron.constant import is_whole
 
 __all__ = ["Bench", "Timing", "bench"]
 
@@ -113,7 +112,7 @@ def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:
         >>> times.steps.forward > 0, times.unrolled.kept > 0
         (True, True)
     """
-    if not is_whole(repeats):
+    if not isinstance(repeats, int) or isinstance(repeats, bool):
         raise TypeError(f"repeats is {repeats!r}; it must be a whole number")
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; it must be at least 1")

@@ -2,6 +2,7 @@
 
 from snn_core.backends.registry import Status, explain, get, names, status
 from snn_core.backends.target import API, Availability, BackendError, Issue, Target
+from snn_core.backends.target import SEVERITIES as SEVERITIES
 
 __all__ = [
     "API",

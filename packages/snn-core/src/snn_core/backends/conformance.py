@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from snn_core.backends.registry import get, names
 from snn_core.backends.target import Availability, BackendError, Issue, Target
+from snn_core.effects.random_states import RandomStates
 from snn_core.neurons.leaky import Leaky
 from snn_core.neurons.synaptic import Synaptic
-from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.unrolling import unroll
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from snn_core.backends.target import API, Availability, BackendError, Issue
+from snn_core.effects.copies import copied
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.copies import copied
 from snn_core.sequence.unrolling import unroll
 
 

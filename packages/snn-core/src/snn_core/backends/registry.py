@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from snn_core import kernels
 from snn_core.backends.target import API, BackendError, Target
+from snn_core.engines import registry as kernels
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.recorded import recorded_ahead
 from snn_core.sequence.schedule import Schedule

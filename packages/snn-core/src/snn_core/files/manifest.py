@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from importlib import metadata as distributions
 from typing import Any
 
@@ -20,6 +21,7 @@ from snn_core.neuron.constant import is_whole
 
 _FORMAT = 1
 _KEY, _SUM = "snn", "snn.sha256"
+_DEEPEST = 100  # levels of lists and tables in JSON, far below the depth at which Python gives up
 
 
 def classes(net: nn.Module) -> dict[str, str]:
@@ -34,18 +36,13 @@ def device_of(net: nn.Module) -> torch.device:
 
 
 def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
-    """Write tensors with a manifest: the format, versions, the shape, dtype and checksum of each tensor, and content.
-
-    Raises:
-        TypeError: If JSON cannot represent the content, or a file cannot store a tensor.
-        ValueError: If a tensor has a name that a file cannot store.
-    """
+    """Write tensors with a manifest: format, versions, the shape, dtype and checksum of each tensor, and content."""
     tensor_file.must_be_known(tensors)
     described = {name: _described(tensor) for name, tensor in tensors.items()}
     versions = {"snn-core": __version__, "torch": distributions.version("torch")}
     whole = {"format": _FORMAT, "kind": kind, "versions": versions, "tensors": described, **content}
     try:
-        tensor_file.must_be_json(whole)
+        _must_be_json(whole)
         text = json.dumps(whole, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise TypeError(
@@ -56,25 +53,17 @@ def sealed(path: str | os.PathLike[str], kind: str, tensors: Mapping[str, Tensor
 
 
 def opened(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and the manifest of a file of this kind that :func:`sealed` wrote.
-
-    Raises:
-        ValueError: If the file is damaged, of another kind or of a later format, or if its tensors are not those that
-            its manifest describes; the message names each one.
-    """
+    """Return the tensors and the manifest of a file of this kind that :func:`sealed` wrote, or raise a ValueError."""
     tensors, texts = tensor_file.read(path)
     text = texts.get(_KEY)
     if text is None:
         raise ValueError(f"{path} has no manifest: it was not written by snn; snn.load reads files that snn.save wrote")
-    try:
-        checksum = hashlib.sha256(text.encode()).hexdigest()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{path} is damaged: its manifest is not text ({error})") from None
-    if checksum != texts.get(_SUM):
+    if hashlib.sha256(text.encode()).hexdigest() != texts.get(_SUM):
         raise ValueError(f"{path} is damaged: the checksum of its manifest is not the one in {_SUM!r}")
     try:
-        manifest = tensor_file.parsed(text)
-    except ValueError as error:
+        manifest = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+        _must_be_json(manifest)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: its manifest is not JSON ({error})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         version = manifest.get("format") if isinstance(manifest, dict) else manifest
@@ -93,12 +82,10 @@ def _faults(record: Any, tensors: Mapping[str, Tensor]) -> list[str]:
     faults = [f"{name!r} is in its manifest only" for name in record.keys() - tensors.keys()]
     faults += [f"{name!r} is not in its manifest" for name in tensors.keys() - record.keys()]
     for name in tensors.keys() & record.keys():
-        description = _described(tensors[name])
-        if record[name] != description:
-            what = [
-                k for k in description if not isinstance(record[name], dict) or record[name].get(k) != description[k]
-            ]
-            faults.append(f"{name!r} does not have the {', '.join(what) or 'description'} given in its manifest")
+        description, stored = _described(tensors[name]), record[name]
+        if stored != description:
+            wrong = [key for key in description if not isinstance(stored, dict) or stored.get(key) != description[key]]
+            faults.append(f"{name!r} does not have the {', '.join(wrong) or 'description'} given in its manifest")
     return sorted(faults)
 
 
@@ -110,13 +97,33 @@ def _described(tensor: Tensor) -> dict[str, Any]:
     }
 
 
+def _must_be_json(value: Any, levels: int = _DEEPEST) -> None:
+    """Raise ValueError if a key is not a string, as JSON would turn it into one, or if there are too many levels."""
+    if not levels:
+        raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+    for key in value if isinstance(value, dict) else ():
+        if not isinstance(key, str):
+            raise ValueError(f"the key {key!r:.100} is not a string")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _must_be_json(item, levels - 1)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError(f"{Counter(name for name, _ in pairs).most_common(1)[0][0]!r} appears twice")
+    return table
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
 def must_be_time(dt: Any) -> None:
     """Raise unless ``dt`` is None or a positive and finite number of seconds."""
-    if dt is None:
-        return
-    if not _is_number(dt):
+    if dt is not None and not _is_number(dt):
         raise TypeError(f"save: dt must be the length of a time step in seconds, or None, got {dt!r:.100}")
-    if not 0 < dt < math.inf:
+    if dt is not None and not 0 < dt < math.inf:
         raise ValueError(f"save: dt must be a positive and finite number of seconds, got {dt!r:.100}")
 
 
@@ -131,37 +138,33 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float) or is_whole(value)
 
 
-def _table_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-_CONTENT: dict[str, Callable[[Any], bool]] = {
-    "classes": _table_of(_is_text),
-    "options": _table_of(lambda value: isinstance(value, dict)),
-    "shared": _table_of(_is_text),
-    "state": lambda value: isinstance(value, bool),
-    "versions": _table_of(_is_text),
-    "dt": lambda value: value is None or _is_number(value),
-    "seeds": _table_of(_is_number),  # whole or not: an earlier version wrote both
-    "extra": lambda value: True,
+_TABLES: dict[str, tuple[type, ...]] = {
+    "classes": (str,),
+    "options": (dict,),
+    "shared": (str,),
+    "versions": (str,),
+    "seeds": (int, float),  # whole or not: an earlier version wrote both
 }
+_VALUES: dict[str, tuple[type, ...]] = {"state": (bool,), "dt": (int, float, type(None)), "extra": ()}
 
 
 def missing(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[str]:
     """List, in words, the entries that a manifest lacks and those that are not as ``save`` writes them."""
-    faults = []
-    for key, fits in _CONTENT.items():
-        if key not in manifest:
-            faults.append(f"its manifest has no {key!r}")
-        elif not fits(manifest[key]):
-            faults.append(f"its manifest has no valid {key!r}, got {manifest[key]!r:.100}")
+    faults = [f"its manifest has no {key!r}" for key in _TABLES | _VALUES if key not in manifest]
+    faults += [
+        f"its manifest has no valid {key!r}, got {manifest[key]!r:.100}"
+        for key in _TABLES | _VALUES
+        if key in manifest and not _fits(key, manifest[key])
+    ]
     shared = {} if faults else manifest["shared"]
     return faults + [
         f"{name!r} is the same tensor as {first!r}, which is not in the file"
         for name, first in shared.items()
         if first not in tensors
     ]
+
+
+def _fits(key: str, value: Any) -> bool:
+    if key in _TABLES:
+        return isinstance(value, dict) and all(type(item) in _TABLES[key] for item in value.values())
+    return key == "extra" or type(value) in _VALUES[key]

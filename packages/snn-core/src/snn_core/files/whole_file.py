@@ -15,13 +15,6 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only once it is complete; an error leaves nothing behind.
 
     A symbolic link is kept: the file that it points to is written.
-
-    Raises:
-        FileNotFoundError: If the folder of the file does not exist.
-        IsADirectoryError: If the path is a folder.
-        OSError: If the file cannot be written.
-
-    Source: ``rename`` of POSIX.1-2024, which replaces a file in one step.
     """
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if not path.parent.is_dir():

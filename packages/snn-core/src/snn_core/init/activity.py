@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from snn_core.kernels.layers import is_compiled
+from snn_core.effects.random_states import RandomStates
+from snn_core.engines.products import is_compiled
+from snn_core.graph.folding import Folding
+from snn_core.graph.steps import Step
+from snn_core.graph.watching import Watch
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
-from snn_core.sequence.folding import Folding
 from snn_core.sequence.layers import known_ahead
-from snn_core.sequence.plan import Step
-from snn_core.sequence.random_states import RandomStates
 from snn_core.sequence.unrolling import unroll
-from snn_core.sequence.watching import Watch
 
 
 class Activity(Watch):
@@ -78,8 +78,8 @@ class Activity(Watch):
         return "steps" if how is None else how.kind
 
 
-class Call(NamedTuple):
-    """A call of a layer or neuron, and the neurons its output comes from: itself, or those before the layer."""
+class Origin(NamedTuple):
+    """A layer or neuron that computed a value, and the neurons this comes from: itself, or those before the layer."""
 
     module: nn.Module
     neurons: frozenset[nn.Module]
@@ -93,8 +93,8 @@ class Feeding(Activity):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__(net)
-        self._givers: dict[Any, Call] = {}  # the call of a layer or neuron that computed a node of the graph
-        self._before: dict[nn.Module, dict[Call, None]] = {}  # the nearest calls before the calls of each neuron
+        self._givers: dict[Any, Origin] = {}  # by node of the graph
+        self._before: dict[nn.Module, dict[Origin, None]] = {}  # the nearest before the calls of each neuron
         inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
         self.uncalled: set[nn.Module] = {m for m in self.paths if m not in inside and has_weight(m)}
         self._hooks = [layer.register_forward_hook(self._after) for layer in self.uncalled]
@@ -116,22 +116,22 @@ class Feeding(Activity):
 
     def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
         self._before.setdefault(neuron, {}).update(self._nearest(x))
-        self._gave(Call(neuron, frozenset([neuron])), (out, neuron._kept))  # a forward may read a kept state
+        self._gave(Origin(neuron, frozenset([neuron])), (out, neuron._kept))  # a forward may read a kept state
 
     def _after(self, layer: nn.Module, args: tuple[Any, ...], out: Any) -> None:
         self.uncalled.discard(layer)
-        neurons = frozenset(neuron for call in self._nearest(args) for neuron in call.neurons)
-        self._gave(Call(layer, neurons), out)
+        neurons = frozenset(neuron for origin in self._nearest(args) for neuron in origin.neurons)
+        self._gave(Origin(layer, neurons), out)
 
-    def _gave(self, call: Call, out: Any) -> None:
+    def _gave(self, origin: Origin, out: Any) -> None:
         nodes = (leaf.grad_fn for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
-        self._givers.update((node, call) for node in nodes if node is not None)
+        self._givers.update((node, origin) for node in nodes if node is not None)
 
-    def _nearest(self, value: Any) -> dict[Call, None]:
-        """Return the last calls from which values were computed."""
+    def _nearest(self, value: Any) -> dict[Origin, None]:
+        """Return the layers and neurons that values were last computed by."""
         waiting = [leaf.grad_fn for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
         seen: set[Any] = {None}
-        nearest: dict[Call, None] = {}
+        nearest: dict[Origin, None] = {}
         while waiting:
             node = waiting.pop()
             if node in seen:
@@ -147,9 +147,9 @@ class Feeding(Activity):
         """Return the layers that feed a neuron, except those that it or a later neuron feeds."""
         order = self.neurons()
         later = order[order.index(neuron) :]
-        calls = [call for call in self._before[neuron] if call.module not in order]
-        back = {call.module for call in calls if not call.neurons.isdisjoint(later)}
-        return [module for module in dict.fromkeys(call.module for call in calls) if module not in back]
+        layers = [origin for origin in self._before[neuron] if origin.module not in order]
+        back = {layer.module for layer in layers if not layer.neurons.isdisjoint(later)}
+        return [module for module in dict.fromkeys(layer.module for layer in layers) if module not in back]
 
 
 def has_weight(module: nn.Module) -> bool:

@@ -10,12 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.neuron.firing import as_dtype, computing_dtype
+from snn_core.engines.dtypes import as_dtype, computing_dtype
 from snn_core.neuron.recurrence import Recurrent
 from snn_core.neuron.temporal import as_floating
 
 _QUIET = 1e-3  # share of the threshold that no membrane exceeds while it is measured without spikes
 _NARROW = 1e-6  # if a rate jumps between factors that differ by less than this share, none gives the rates between
+
+_TOO_LOW = (
+    ": most of the input keeps the membrane low; draw weights with a larger mean, add a bias or lower the threshold"
+)
+_TOO_HIGH = "; choose a threshold above 0, or smaller recurrent weights and biases"
 
 
 class NotReached(Exception):
@@ -72,9 +77,6 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
 
     The closed form for a Gaussian membrane potential is only the start of the search, as spikes reset a membrane, adapt
     it and feed back. The arguments are those of :func:`~snn_core.init.fluctuation_`, but ``xs`` is the neuron's input.
-
-    Raises:
-        NotReached: If there is no such factor.
     """
     membrane = subthreshold(neuron, xs)
     start = None
@@ -88,11 +90,7 @@ def firing_factor(neuron: Any, xs: Tensor, rate: float, tolerance: float = 0.1, 
 
 
 def solved(measured: Callable[[float], float], start: float, rate: float, tolerance: float, most: float) -> float:
-    """Return the factor at which an increasing rate has the requested value, by growing steps and then by bisection.
-
-    Raises:
-        NotReached: If there is no such factor.
-    """
+    """Return the factor at which an increasing rate has the requested value, by growing steps and then by bisection."""
     factor, step = min(max(start, 1 / most), most), 2.0
     below: tuple[float, float] | None = None  # a factor with a rate that is too low, and the rate
     above: tuple[float, float] | None = None
@@ -100,10 +98,8 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
         now = measured(factor)
         if abs(now - rate) <= tolerance * rate:
             return factor
-        if now < rate:
-            below = factor, now
-        else:
-            above = factor, now
+        too_low = now < rate
+        below, above = ((factor, now), above) if too_low else (below, (factor, now))
         if below is not None and above is not None:
             if abs(math.log(above[0] / below[0])) < _NARROW:
                 raise NotReached(
@@ -111,17 +107,9 @@ def solved(measured: Callable[[float], float], start: float, rate: float, tolera
                     "batch, whose samples differ, or a larger tolerance="
                 )
             factor = math.sqrt(below[0] * above[0])
-        elif below is not None:
-            if factor >= most:
-                raise NotReached(
-                    f"its rate is {now:.3g} even with its input scaled by {factor:.3g}: most of the input keeps the "
-                    "membrane low; draw weights with a larger mean, add a bias or lower the threshold"
-                )
-            factor, step = min(factor * step, most), step * step
-        else:
-            if factor <= 1 / most:
-                raise NotReached(
-                    f"its rate is {now:.3g} even with its input scaled by {factor:.3g}; choose a threshold above 0, or "
-                    "smaller recurrent weights and biases"
-                )
-            factor, step = max(factor / step, 1 / most), step * step
+            continue
+        if factor >= most if too_low else factor <= 1 / most:
+            raise NotReached(
+                f"its rate is {now:.3g} even with its input scaled by {factor:.3g}{_TOO_LOW if too_low else _TOO_HIGH}"
+            )
+        factor, step = min(max(factor * step if too_low else factor / step, 1 / most), most), step * step

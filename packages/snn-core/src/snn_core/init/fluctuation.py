@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
+from snn_core.effects.copies import copied, unhook
+from snn_core.effects.random_states import RandomStates
 from snn_core.init.activity import Activity, Feeding
 from snn_core.init.crossing import NotReached, firing_factor, solved
 from snn_core.init.report import Scaled, Scaling
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.copies import copied, unhook
-from snn_core.sequence.random_states import RandomStates
+from snn_core.sequence.streaming import is_normalization
 
 _SHOWN = 3  # number of steps that shows what feeds a neuron, including from the step before
 _SWEEPS = 4  # sweeps over all layers; the first suffices unless neurons feed back to earlier layers
@@ -152,15 +153,11 @@ class _Search:
                 f"fluctuation_: the input of {_named(fed)} is 0 in every step, and stays 0 with any factor; check "
                 f"the batch, and draw the weights of {' and '.join(map(repr, fed.layers))} at random"
             )
-        was = fed.factor
-        try:
-            if len(seen) != len(self.xs) or len({x.shape for x in seen}) > 1:
-                raise NotReached("it is called several times in a step")
-            factor = was * firing_factor(fed.neuron, torch.stack(seen), self.rate, self.tolerance, self.most)
-            if self._is_right(self._measured(fed, factor)):
-                return
-        except NotReached:
-            pass
+        if len(seen) == len(self.xs) and len({x.shape for x in seen}) == 1:  # it is called once in each step
+            with suppress(NotReached):
+                factor = firing_factor(fed.neuron, torch.stack(seen), self.rate, self.tolerance, self.most)
+                if self._is_right(self._measured(fed, fed.factor * factor)):
+                    return
         # its input is not proportional to the weights, as some of it bypasses them
         try:
             solved(lambda factor: self._measured(fed, factor), fed.factor, self.rate, self.tolerance, self.most)
@@ -225,7 +222,7 @@ def _twin(net: nn.Module) -> nn.Module:
         twin = unhook(copied(net))
     except ValueError as error:
         raise ValueError(f"fluctuation_ runs a copy of the net: {error}") from error
-    training = [module for module in twin.modules() if isinstance(module, _NormBase) and module.training]
+    training = [module for module in twin.modules() if is_normalization(module) and module.training]
     twin.eval()
     for module in training:
         module.train()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import torch
@@ -155,24 +155,3 @@ class Parametrizable(nn.Module):
 def _empty(kind: Any) -> Any:
     """Return a module of a class without anything in it."""
     return kind.__new__(kind)
-
-
-def drawn(kind: Any, constants: Mapping[str, Any], options: Mapping[str, Any], **ranges: tuple[float, float]) -> Any:
-    """Return a layer of neurons with constants that were drawn and are learned, unless the options say otherwise.
-
-    Args:
-        kind: The class of the neurons.
-        constants: The constants by name.
-        options: Arguments of the constructor, which may replace constants, and ``learn_<name>``.
-        **ranges: By name of a constant, the ends of the range in which it stays if it is learned.
-    """
-    made = kind(**{**constants, **{f"learn_{name}": True for name in constants}, **options})
-    for name, (low, high) in ranges.items():
-        if getattr(made, name).requires_grad:
-            bounded(made, name, low=low, high=high)
-    return made
-
-
-def uniform(count: int, low: float, high: float) -> Tensor:
-    """Draw constants for :func:`bounded`, at least a thousandth of the range away from either end."""
-    return low + (high - low) * (0.001 + 0.998 * torch.rand(count))

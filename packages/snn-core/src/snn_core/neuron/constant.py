@@ -51,7 +51,7 @@ def may_be_differentiated(x: Tensor) -> bool:
     return (
         torch.compiler.is_compiling()
         or (x.requires_grad and torch.is_grad_enabled())
-        or torch._C._functorch.is_functorch_wrapped_tensor(x)  # requires_grad covers one level only
+        or torch._C._are_functorch_transforms_active()  # requires_grad covers one level only
         or forward_ad._current_level >= 0
     )
 

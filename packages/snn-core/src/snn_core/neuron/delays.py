@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from snn_core.engines.dtypes import as_dtype
 from snn_core.neuron.constant import anywhere
-from snn_core.neuron.firing import as_dtype
 
 
 def wide(delays: Tensor) -> Tensor:

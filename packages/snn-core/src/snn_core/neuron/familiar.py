@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 from torch import Tensor
 
-from snn_core.neuron.firing import as_dtype
+from snn_core.engines.dtypes import as_dtype
 from snn_core.neuron.state_function import HOOKS, from_hooks, overridden_equation
 from snn_core.neuron.stepping import Stepping, winner
 from snn_core.neuron.whole_sequence import WholeSequence

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from snn_core import surrogate
+from snn_core.engines.dtypes import NARROW, as_dtype
 from snn_core.neuron.constant import Constant, HasConstants
 
 SpikeGrad = Callable[[Tensor], Tensor]
@@ -73,7 +74,7 @@ class Firing(HasConstants):
             return fired
         g = self.graded_spikes_factor
         # spikes in half precision are exact in g's dtype, in which the gradient of g is then summed
-        wide = as_dtype(fired, g.dtype) if fired.dtype in _NARROW else fired
+        wide = as_dtype(fired, g.dtype) if fired.dtype in NARROW else fired
         return as_dtype(wide * g, fired.dtype)
 
     def _amplitude_is_one(self) -> bool:
@@ -84,7 +85,7 @@ class Firing(HasConstants):
         product.
         """
         g = self.graded_spikes_factor
-        if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._is_tracing():
+        if g.requires_grad or not g.is_cpu or torch.compiler.is_compiling() or torch._C._get_tracing_state():
             return False
         if torch._C._len_torch_dispatch_stack() or (
             torch._C._len_torch_function_stack() and get_proxy_mode() is not None
@@ -92,35 +93,13 @@ class Firing(HasConstants):
             return False  # a traced program must hold for every value
         if type(g) not in (Tensor, nn.Parameter):  # a fake tensor, or one distributed over processes
             return False
-        if g.numel() != 1 or torch._C._functorch.is_functorch_wrapped_tensor(g):  # it has no value of its own
+        if g.numel() != 1 or torch._C._are_functorch_transforms_active():  # in one, it may have no value of its own
             return False
         return g.item() == 1
 
     def _crossing(self, mem: Tensor) -> Tensor:
         """Return 1 where the membrane potential is above the threshold, else 0, with the surrogate gradient."""
         return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype)
-
-
-def as_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return ``x`` in ``dtype``; a per-neuron constant of a wider dtype must not widen spikes and states."""
-    return x if x.dtype == dtype else x.to(dtype)
-
-
-_NARROW = (torch.float16, torch.bfloat16)
-
-
-def computing_dtype(x: Tensor) -> torch.dtype:
-    """Return the dtype of a neuron's equation, states and thresholds for an input.
-
-    It is the input's, but float32 for half precision under autocast, as for every operation that needs the range. The
-    spikes still have the input's dtype.
-    """
-    return torch.float32 if x.dtype in _NARROW and is_autocast(x.device.type) else x.dtype
-
-
-def is_autocast(device: str) -> bool:
-    """Return True if autocast is on for a type of device."""
-    return device != "meta" and torch.is_autocast_enabled(device)  # torch raises for "meta"
 
 
 class Reset:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snn_core.kernels.fused import broadcasts
+from snn_core.engines.fused import broadcasts
 from snn_core.neuron.temporal import Temporal
 
 _SEQUENTIAL = nn.Sequential.forward.__code__

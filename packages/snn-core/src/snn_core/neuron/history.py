@@ -9,7 +9,6 @@ from torch import Tensor
 
 from snn_core.neuron.constant import must_be_a_count
 from snn_core.neuron.temporal import Temporal, as_floating, watched
-from snn_core.sequence.folding import Folding
 
 
 class History(Temporal):
@@ -19,6 +18,7 @@ class History(Temporal):
     """
 
     keeps_by_sample: ClassVar[bool] = True
+    may_run_on: ClassVar[bool] = True
 
     def __init__(self, max_delay: int) -> None:
         super().__init__()
@@ -42,19 +42,20 @@ class History(Temporal):
         Raises:
             ValueError: If the input does not fit, or belongs to a different batch than the kept inputs.
         """
-        return self.run_rows(input_, Folding(1))
+        return self.run_one(as_floating(input_, type(self).__name__))
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Compute a whole sequence ``[T, batch, ...]`` from rest; kept inputs are neither read nor changed."""
-        xs = as_floating(xs, type(self).__name__)
-        return self.over(torch.cat((self._before(None, xs), xs)))
+        return self.run_steps(xs, None)[0]
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
-        xs = folding.unfold(as_floating(rows, type(self).__name__))
-        window = torch.cat((self._before(self._recall(), xs), xs))
-        out = self.over(window)
-        self._keep((self._left(window, folding),))
-        return folding.fold(out)
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Tensor, Any]:
+        xs = as_floating(xs, type(self).__name__)
+        window = torch.cat((self._before(kept, xs), xs))
+        if trace:
+            return self.over(window), (window[1:].unfold(0, self.max_delay, 1).movedim(-1, 2),)
+        last = window[-self.max_delay :]
+        # a view after one step, as a loop would copy everything twice; after many steps, it would keep all of them
+        return self.over(window), ((last if xs.shape[0] == 1 else last.clone()).transpose(0, 1),)
 
     def _before(self, kept: Any, xs: Tensor) -> Tensor:
         """Return the inputs of the previous steps, ``[max_delay, batch, ...]``."""
@@ -68,12 +69,3 @@ class History(Temporal):
                 f"{xs.device}); call snn.utils.reset(net) before a new batch or sequence"
             )
         return before
-
-    def _left(self, window: Tensor, folding: Folding) -> Tensor:
-        """Return the last inputs of each sample, ``[batch, max_delay, ...]``."""
-        if folding.order is None:
-            last = window[-self.max_delay :]
-            # a view after one step, as a loop would copy everything twice; after many steps, it would keep all of them
-            return (last if folding.steps == 1 else last.clone()).transpose(0, 1)
-        windows = window.unfold(0, self.max_delay, 1).movedim(-1, 2)  # [1 + steps, batch, max_delay, ...]
-        return folding.at_end(windows[1:], windows[0])

@@ -1,12 +1,13 @@
-"""The state that a neuron keeps: its fields as attributes, such as ``mem``, and whether it fits the next input."""
+"""The state that a module keeps: its fields as attributes, such as ``mem``, and whether it fits the next input."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
-from snn_core.neuron.firing import computing_dtype
+from snn_core.engines.dtypes import computing_dtype
 from snn_core.neuron.state_function import shown
 
 
@@ -49,3 +50,11 @@ def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
                 f"{value.device}) from its last call, but this input takes {tuple(shape)} ({dtype}, {x.device}); "
                 f"call snn.utils.reset(net) before a new batch or sequence{remedy}"
             )
+
+
+def each(fn: Callable[[Tensor], Any], kept: Any) -> Any:
+    """Return a state with a function applied to each tensor; None and a number stay as they are."""
+    if not isinstance(kept, tuple):
+        return kept
+    mapped = (fn(value) if isinstance(value, Tensor) else value for value in kept)
+    return getattr(kept, "_make", tuple)(mapped)

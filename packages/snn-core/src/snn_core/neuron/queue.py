@@ -20,9 +20,15 @@ class Queued(SpikingNeuron):
         fields = tuple(dict.fromkeys((*self._more_fields, *fields)))
         state = _state(type(self).State, fields)
         vars(self).update(State=state, _Carried=self.carrying(state), _more_fields=fields)
-        for name in fields:
-            if not hasattr(type(self), name):
-                setattr(type(self), name, kept_field(name))
+
+    def __getattr__(self, name: str) -> Any:
+        return kept_field(name).__get__(self) if name in self._more_fields else super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._more_fields:
+            kept_field(name).__set__(self, value)
+        else:
+            super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         # classes that are made at run time cannot be pickled by their names

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from snn_core import kernels
+from snn_core.engines.dtypes import as_dtype
 from snn_core.neuron.constant import Constant, HasConstants, clamped, is_whole, must_be_a_count
 from snn_core.neuron.delays import must_be_delays
-from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.hints import must_broadcast
 from snn_core.neuron.queue import Queued
 
@@ -178,6 +176,12 @@ class Recurrent(Queued):
         except RuntimeError as error:
             if isinstance(self.recurrent, OneToOne):
                 must_broadcast(self, "states", fed.shape, error, "V")
+            if self.linear_features and fed.shape[-1:] != (self.linear_features,):
+                raise ValueError(
+                    f"{type(self).__name__}: the recurrent connection has {self.linear_features} neurons, so the input "
+                    f"of a step must be [..., {self.linear_features}], got {tuple(fed.shape)}; set linear_features to "
+                    "the size of its last axis"
+                ) from error
             raise
         return super().integrate(x + back, state)
 
@@ -242,14 +246,6 @@ class Connected(Recurrent):
         super().__init__(**options)
         delays = max_delay, delay, learn_delay, delay_sigma
         self.connect(V, all_to_all, linear_features, conv2d_channels, kernel_size, learn_recurrent, *delays)
-
-
-def define(name: str, neuron: type[Connected], constants: Sequence[str]) -> None:
-    """Define the sequence operators of a recurrent neuron, for one-to-one and for dense connections."""
-    names = (*constants, "recurrent.V", "graded_spikes_factor")
-    kernels.define(f"{name}_one_to_one", neuron, names, parts={"recurrent": OneToOne})
-    names, weights = (*constants, "graded_spikes_factor"), ("recurrent.weight", "recurrent.bias")
-    kernels.define(f"{name}_dense", neuron, names, parts={"recurrent": nn.Linear}, weights=weights)
 
 
 def same_size_padding(owner: str, kernel_size: int | tuple[int, int]) -> tuple[int, int]:

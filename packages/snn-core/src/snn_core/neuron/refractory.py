@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from snn_core.engines.dtypes import as_dtype, computing_dtype
 from snn_core.neuron.constant import Constant, anywhere
-from snn_core.neuron.firing import as_dtype, computing_dtype
 from snn_core.neuron.spiking import SpikingNeuron
 
 

@@ -1,10 +1,8 @@
-"""Explicit signatures of neurons' constructors, with the options of all their base classes.
+"""Signatures of neurons' constructors, with the options of all their base classes.
 
-An option is declared once, by the class that uses it. The strings below list the arguments that may be passed by
-position, in snnTorch's order; all other arguments are passed by name.
-
-Type checkers and editors read the stub beside this file, in which each of these names is a function with the arguments
-of the whole constructor. ``python tools/signatures.py`` writes the stub from this file and the constructors.
+An option is declared, with its default value, by the class that uses it; subclasses pass ``**options`` on. Type
+checkers and editors read the names and types of these options from the classes below. At run time, :func:`takes` gives
+a constructor a signature with all of them, and lets options be passed by position, in snnTorch's order.
 """
 
 from __future__ import annotations
@@ -17,48 +15,91 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter
-from typing import Any
+from typing import Any, TypedDict, TypeVar, cast
 
-_FIRST = "threshold spike_grad surrogate_disable init_hidden inhibition"
-_LAST = "reset_mechanism state_quant output"
-_GRADED = "graded_spikes_factor learn_graded_spikes_factor"
-_CONNECTION = "V all_to_all linear_features conv2d_channels kernel_size"
-_OF_A_SEQUENCE = f"threshold spike_grad surrogate_disable learn_beta learn_threshold state_quant output {_GRADED}"
+from snn_core.neuron.constant import Constant, Learn
+from snn_core.neuron.firing import ResetMechanism, SpikeGrad
 
-SpikingNeuron = f"{_FIRST} learn_threshold {_LAST} {_GRADED}"
-
-LIF = f"beta {_FIRST} learn_beta learn_threshold {_LAST} {_GRADED}"
-Leaky = f"{LIF} reset_delay"
-RLeaky = f"beta {_CONNECTION} {_FIRST} learn_beta learn_threshold learn_recurrent {_LAST} reset_delay"
-Lapicque = f"beta R C time_step {_FIRST} learn_beta learn_threshold {_LAST}"
-
-Alpha = f"alpha beta {_FIRST} learn_alpha learn_beta learn_threshold {_LAST}"
-Synaptic = f"{Alpha} reset_delay"
-RSynaptic = (
-    f"alpha beta {_CONNECTION} {_FIRST} learn_alpha learn_beta learn_threshold learn_recurrent {_LAST} reset_delay"
+ORDER = (
+    "V all_to_all linear_features conv2d_channels kernel_size threshold spike_grad surrogate_disable init_hidden "
+    "inhibition learn_alpha learn_beta learn_threshold learn_recurrent reset_mechanism state_quant output"
 )
+GRADED = "graded_spikes_factor learn_graded_spikes_factor"
 
-SLSTM = f"input_size hidden_size bias {_FIRST} learn_threshold {_LAST}"
-SConv2dLSTM = f"in_channels out_channels kernel_size bias max_pool avg_pool {_FIRST} learn_threshold {_LAST}"
 
-StateLeaky = f"beta channels {_OF_A_SEQUENCE} kernel_truncation_steps"
-LinearLeaky = f"beta in_features out_features bias device dtype {_OF_A_SEQUENCE} kernel_truncation_steps"
-LeakyParallel = (
-    "input_size hidden_size beta bias threshold dropout spike_grad surrogate_disable learn_beta learn_threshold "
-    f"{_GRADED} weight_hh_enable device dtype"
-)
+class FiringOptions(TypedDict, total=False):
+    """Options of every class that fires."""
 
-ALIF = "beta rho kappa threshold"
-AdLIF = "beta rho a b"
-SEAdLIF = f"{AdLIF} q"
-SiLIF = "log_rate log_rate_w a b log_dt"
-CSiLIF = "log_rate omega b log_dt"
-RF = "omega b dt"
-BRF = f"{RF} gamma"
-TCLIF = "c1 c2 gamma"
-Izhikevich = "a b c d dt threshold"
-AdEx = "tau R tau_w a b rest rheobase reset sharpness dt threshold"
-SlidingPSN = "order"
+    threshold: Constant
+    spike_grad: SpikeGrad | None
+    surrogate_disable: bool
+    learn_threshold: bool
+    graded_spikes_factor: Constant
+    learn_graded_spikes_factor: bool
+
+
+class SteppingOptions(FiringOptions, total=False):
+    """Options of every class that runs step by step."""
+
+    inhibition: bool
+    reset_mechanism: ResetMechanism
+    state_quant: Any
+    reset_delay: bool
+
+
+class NeuronOptions(SteppingOptions, total=False):
+    """Options of every ``SpikingNeuron``."""
+
+    init_hidden: bool
+    output: bool
+
+
+class LIFOptions(NeuronOptions, total=False):
+    """Options of every ``LIF``."""
+
+    learn_beta: Learn
+
+
+class ConnectedOptions(LIFOptions, total=False):
+    """Options of a ``LIF`` with recurrent connections."""
+
+    V: Constant
+    all_to_all: bool
+    linear_features: int | None
+    conv2d_channels: int | None
+    kernel_size: int | tuple[int, int] | None
+    learn_recurrent: bool
+    max_delay: int | None
+    delay: Constant | None
+    learn_delay: bool
+    delay_sigma: float
+
+
+class SequenceOptions(FiringOptions, total=False):
+    """Options of a leaky membrane over whole sequences."""
+
+    learn_beta: Learn
+    state_quant: Any
+    output: bool
+
+
+class AdaptingOptions(NeuronOptions, total=False):
+    """Options of a neuron with an adaptation current."""
+
+    learn_a: bool
+    learn_b: bool
+
+
+class AdLIFOptions(AdaptingOptions, LIFOptions, total=False):
+    """Options of a ``LIF`` with an adaptation current."""
+
+
+class RFOptions(NeuronOptions, total=False):
+    """Options of every resonate-and-fire neuron."""
+
+    learn_omega: bool
+    learn_b: bool
+
 
 # signatures spell out these names of types, so that a reader need not look them up
 _EXPLICIT = {
@@ -68,53 +109,57 @@ _EXPLICIT = {
     "ResetMechanism": "Literal['subtract', 'zero', 'none']",
 }
 _MORE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+_Init = TypeVar("_Init", bound=Callable[..., None])
 
 
-def takes(order: str, *, without: str = "") -> Callable[[Callable[..., None]], Any]:
-    """Return a decorator that gives a constructor with ``**options`` the arguments of the base classes explicitly.
+def takes(*order: str, **defaults: Any) -> Callable[[_Init], _Init]:
+    """Return a decorator that gives a constructor its full signature, and the error messages that go with it.
 
-    The arguments are its own and those of the next constructors in the method resolution order, as far as each passes
-    ``**options`` on. ``order`` lists those that may be passed by position, ``without`` those that are left out.
+    The constructor is passed every argument by name. ``order`` lists, separated by spaces, the options that a caller
+    may also pass by position, after the constructor's own positional arguments; names that it does not take are left
+    out. Where there are any, it declares ``*args``, so that type checkers allow them. ``defaults`` are values of
+    options that differ from those of the base classes.
     """
-    return lambda init: _Constructor(init, order.split(), without.split())
+    return lambda init: cast("_Init", _Constructor(init, " ".join(order).split(), defaults))
 
 
 @dataclass
 class _Constructor:
     """A placeholder for a constructor until its class, and with it the arguments, are known."""
 
-    init: Callable[..., None]
+    init: Any
     order: list[str]
-    without: list[str]
+    defaults: dict[str, Any]
 
     def __set_name__(self, owner: type, name: str) -> None:
-        parameters, hints = _parameters(owner, self.init)
-        for left_out in self.without:
-            del parameters[left_out], hints[left_out]
-        constructor = _constructor(self.init, self.order, parameters)
-        constructor.__annotations__ = {**hints, "return": type(None)}
+        types, code = typing.get_type_hints(self.init), self.init.__code__
+        types |= typing.get_type_hints(*typing.get_args(types.pop("options")))
+        parameters = {n: p for n, p in _parameters(owner, self.init).items() if n in types}
+        parameters |= {n: parameters[n].replace(default=value) for n, value in self.defaults.items()}
+        by_position = dict.fromkeys((*code.co_varnames[1 : code.co_argcount], *self.order))
+        order = [n for n in by_position if n in parameters]
+        constructor = _constructor(self.init, order, parameters, self.defaults)
+        constructor.__annotations__ = {**{n: types[n] for n in parameters}, "return": type(None)}
         constructor.__signature__ = inspect.Signature(  # pyrefly: ignore[missing-attribute]
             [
                 Parameter("self", Parameter.POSITIONAL_OR_KEYWORD),
-                *(parameters[n].replace(kind=Parameter.POSITIONAL_OR_KEYWORD) for n in self.order),
-                *(p.replace(kind=Parameter.KEYWORD_ONLY) for n, p in parameters.items() if n not in self.order),
+                *(parameters[n].replace(kind=Parameter.POSITIONAL_OR_KEYWORD) for n in order),
+                *(p.replace(kind=Parameter.KEYWORD_ONLY) for n, p in parameters.items() if n not in order),
             ],
             return_annotation="None",
         )
         setattr(owner, name, constructor)
 
 
-def _parameters(owner: type, init: Callable[..., None]) -> tuple[dict[str, Parameter], dict[str, Any]]:
-    """Return the parameters of a class's constructor and their types, beginning with those of the base classes."""
+def _parameters(owner: type, init: Callable[..., None]) -> dict[str, Parameter]:
+    """Return the parameters of a class's constructor, beginning with those of the base classes."""
     parameters: dict[str, Parameter] = {}
-    hints: dict[str, Any] = {}
     for constructor in (init, *(vars(c)["__init__"] for c in owner.__mro__[1:] if "__init__" in vars(c))):
         _, *own = inspect.signature(constructor).parameters.values()
         parameters = {p.name: _explicit(p) for p in own if p.kind not in _MORE} | parameters
-        hints = typing.get_type_hints(constructor) | hints
         if all(p.kind is not Parameter.VAR_KEYWORD for p in own):
             break
-    return parameters, {name: hints[name] for name in parameters}
+    return parameters
 
 
 def _explicit(parameter: Parameter) -> Parameter:
@@ -122,13 +167,16 @@ def _explicit(parameter: Parameter) -> Parameter:
     return parameter.replace(annotation=written)
 
 
-def _constructor(init: Callable[..., None], order: list[str], parameters: dict[str, Parameter]) -> Callable[..., None]:
+def _constructor(
+    init: Callable[..., None], order: list[str], parameters: dict[str, Parameter], defaults: dict[str, Any]
+) -> Callable[..., None]:
     @functools.wraps(init)
     def constructor(self: Any, /, *args: Any, **options: Any) -> None:
         problem = _misuse(order, parameters, args, options)
         if problem:
             raise TypeError(f"{init.__qualname__}() {problem}")
-        init(self, **dict(zip(order, args, strict=False)), **options)
+        options.update(zip(order, args, strict=False))
+        init(self, **(defaults | options))
 
     return constructor
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, Learn, clamped, warn
 from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
 from snn_core.neuron.kept_state import kept_field, must_fit
 from snn_core.neuron.own_forward import NoState, OwnForward
+from snn_core.neuron.signatures import GRADED, ORDER, NeuronOptions, SteppingOptions, takes
 from snn_core.neuron.temporal import as_floating, current, watched
-from snn_core.sequence.folding import Folding, sequences
 
 _FORGETS = (
     "has init_hidden=False and gets no state, so it would start at rest in every step; build it with "
@@ -57,8 +56,10 @@ class SpikingNeuron(Familiar, OwnForward):
         input ``[batch, ...]``; spikes and states the same unless the neuron's documentation differs.
 
     Raises:
-        ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN.
-        TypeError: If ``spike_grad`` or ``state_quant`` cannot be called.
+        ValueError: If ``reset_mechanism`` is unknown, or a constant is NaN; when it is called, if a state does not fit
+            the input.
+        TypeError: If ``spike_grad`` or ``state_quant`` cannot be called; when it is called, if a state is passed with
+            ``init_hidden=True``.
 
     Example:
         A neuron whose membrane leaks toward 0 by a fixed amount per step:
@@ -103,8 +104,10 @@ class SpikingNeuron(Familiar, OwnForward):
             raise AttributeError(f"{type(self).__name__}.{name} does not exist: {GONE[name]}")
         return super().__getattr__(name)
 
-    @signatures.takes(signatures.SpikingNeuron)
-    def __init__(self, *, init_hidden: bool = False, output: bool = False, **options: Any) -> None:
+    @takes(ORDER, GRADED)
+    def __init__(
+        self, *args: Any, init_hidden: bool = False, output: bool = False, **options: Unpack[SteppingOptions]
+    ) -> None:
         super().__init__(**options)
         self.init_hidden = init_hidden
         self.output = output
@@ -159,10 +162,14 @@ class SpikingNeuron(Familiar, OwnForward):
                 return spk.clone(), state
         return spk, state
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
-        spk, states, last = sequences(self, as_floating(rows, type(self).__name__), self._recall(), folding)
-        self._keep(last)
-        return self.outputs(spk, states) if self.output else spk
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Any, Any]:
+        if kept is not None:
+            must_fit(self, kept, as_floating(xs, type(self).__name__).detach()[0])
+        spk, states = self.unroll(xs, kept, trace=trace or self.output)
+        out = self.outputs(spk, states) if self.output else spk
+        if self.output and not trace:
+            states = states._make([s[-1].clone() for s in states])  # a view would keep all steps in memory
+        return out, states
 
     def _must_not_forget(self) -> None:
         """Refuse a call without a state under ``unroll``, where each step would start at rest; else warn once."""
@@ -296,8 +303,8 @@ class LIF(SpikingNeuron):
 
     beta: Tensor
 
-    @signatures.takes(signatures.LIF)
-    def __init__(self, beta: Constant, *, learn_beta: Learn = False, **options: Any) -> None:
+    @takes(ORDER, GRADED)
+    def __init__(self, beta: Constant, *args: Any, learn_beta: Learn = False, **options: Unpack[NeuronOptions]) -> None:
         if type(self) is LIF:
             raise TypeError("LIF is the base class of neurons with a membrane decay; snn.Leaky(beta) is the neuron")
         super().__init__(**options)

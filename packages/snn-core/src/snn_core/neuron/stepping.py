@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 import torch
 from torch import Tensor
 
-from snn_core import kernels, peer
+from snn_core import peer
+from snn_core.engines.dtypes import as_dtype, computing_dtype
+from snn_core.engines.registry import loop, serves_sequences
+from snn_core.neuron import choice, compiled
 from snn_core.neuron.carrying import Carrying, is_at_rest
 from snn_core.neuron.constant import may_be_differentiated
-from snn_core.neuron.firing import RESETS, ResetMechanism, as_dtype, computing_dtype
+from snn_core.neuron.firing import RESETS, ResetMechanism
 from snn_core.neuron.hints import must_broadcast
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
@@ -36,6 +38,7 @@ class Stepping(Carrying):
     peer_clears_last: ClassVar[bool] = False  # True if snnTorch clears it after the input, which is then lost
     ceiling: ClassVar[float] = math.inf  # no membrane reaches it, whatever the input; set by the class of integrate
     resets: ClassVar[bool] = True  # False for neurons whose equation has no reset
+    ahead: ClassVar[frozenset[str]] = frozenset()  # parts that only ``driven`` calls, ahead of the steps
     remembers: ClassVar[bool] = False  # True if the emitted spikes are part of the state
     reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val
 
@@ -81,7 +84,7 @@ class Stepping(Carrying):
         """
         if not self.reads_spikes:
             return state
-        loops = torch.compiler.is_compiling() or not kernels.serves_sequences(state[0].device.type)
+        loops = not (torch.compiler.is_compiling() or serves_sequences(state[0].device.type))
         return self.carried(state, at_rest) if loops or (at_rest and self._differentiates_rest(state)) else state
 
     def _differentiates_rest(self, state: Any) -> bool:
@@ -113,10 +116,6 @@ class Stepping(Carrying):
     def state_shape(self, x: Tensor) -> torch.Size:
         """Return the shape of every state for the input of the membranes in one step."""
         return x.shape
-
-    def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
-        """Return the constants that a sequence operator receives, by name."""
-        return [attrgetter(name)(self) for name in names]
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Run one time step, as a pure function.
@@ -263,9 +262,12 @@ class Stepping(Carrying):
         state = complete(self, driven.detach()[0], state)
         if self.own_step():
             rest = state if at_rest else None
-            return kernels.loop(lambda x, s, _: (*self.step(x, None if s is rest else s), None), xs, state, trace)
+            return loop(lambda x, s, _: (*self.step(x, None if s is rest else s), None), xs, state, trace)
         try:
-            emitted, state = kernels.run(self, driven, self._begin(state, at_rest), trace)
+            start, run = self._begin(state, at_rest), choice.run
+            if torch.compiler.is_compiling():
+                run = compiled.run
+            emitted, state = run(self, driven, start, trace)
             return self.graded(emitted), state if isinstance(state, self.State) else self.State._make(state[:-1])
         except RuntimeError as error:
             must_broadcast(self, "states", self.state_shape(driven.detach()[0]), error, *self._outside())

@@ -1,26 +1,21 @@
-"""Modules that keep a state from one time step to the next, a watch over their steps, and locks between threads."""
+"""Modules that keep a state from one time step to the next, and a watch over their steps."""
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
+from torch.utils._pytree import tree_map
 
 from snn_core.neuron.bounds import Parametrizable
 from snn_core.neuron.constant import warn
-
-if TYPE_CHECKING:
-    from snn_core.sequence.folding import Folding
-
+from snn_core.neuron.kept_state import each
 
 _EXPORTED = -2  # in place of the number of a backward pass: computed while torch.export traced
 _TELLS_EXPORTING = TorchVersion(torch.__version__) >= "2.13"  # before, torch.compile counts as an export too
@@ -48,7 +43,7 @@ def current() -> Any:
     return None if torch.compiler.is_compiling() else WATCH.get()
 
 
-REPORTING: set[Callable[..., Any]] = set()  # forwards wrapped by watched; run_rows may be called in their place
+REPORTING: set[Callable[..., Any]] = set()  # forwards wrapped by watched; run_steps may be called in their place
 
 
 def watched(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,6 +68,7 @@ class Temporal(Parametrizable):
     """
 
     keeps_by_sample: ClassVar[bool] = False  # True if axis 0 of all states is the batch, so that a sample may end
+    may_run_on: ClassVar[bool] = False  # True if steps without input after a sample's end change nothing before it
 
     _kept: Any = None  # a tuple of tensors, a count of steps, or None before the first step
     _programs: Any = None  # what kernels know of its step; copies and loaded modules start without it
@@ -92,11 +88,7 @@ class Temporal(Parametrizable):
     def detach_kept(self) -> None:
         """Cut the kept state off the autograd graph without changing its values."""
         self._touch("detaches")
-        self._kept = _map(self._kept, Tensor.detach)
-
-    def lay_out_kept(self) -> None:
-        """Put the kept state into the usual memory layout, which a convolution before the module may have changed."""
-        self._kept = _map(self._kept, Tensor.contiguous)
+        self._kept = each(Tensor.detach, self._kept)
 
     def _touch(self, how: str) -> None:
         """Report that a caller reads, writes, resets or detaches the kept state."""
@@ -107,8 +99,8 @@ class Temporal(Parametrizable):
     def _keep(self, kept: Any) -> None:
         object.__setattr__(self, "_kept", kept)  # takes a tenth of the time of nn.Module's, which looks for parameters
         if not torch.compiler.is_compiling():
-            traced = torch._C._is_tracing()
-            here = weakref.ref(torch._C._get_tracing_state()) if traced else torch._C._current_graph_task_id()
+            trace = torch._C._get_tracing_state()
+            here = weakref.ref(trace) if trace else torch._C._current_graph_task_id()
             object.__setattr__(self, "_kept_in", here)
         elif _is_exporting():
             object.__setattr__(self, "_kept_in", _EXPORTED)
@@ -123,8 +115,8 @@ class Temporal(Parametrizable):
         if torch.compiler.is_compiling():
             if _is_exporting() and self._kept_in != _EXPORTED:
                 raise RuntimeError(_cannot_be_exported(self))
-        elif torch._C._is_tracing():
-            if not isinstance(self._kept_in, weakref.ref) or self._kept_in() is not torch._C._get_tracing_state():
+        elif trace := torch._C._get_tracing_state():
+            if not isinstance(self._kept_in, weakref.ref) or self._kept_in() is not trace:
                 raise RuntimeError(_cannot_be_exported(self))
         elif self._kept is not None:
             task = torch._C._current_graph_task_id()
@@ -136,29 +128,31 @@ class Temporal(Parametrizable):
                 )
         return self._kept
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
-        """Run some steps, as rows of input and output, from the kept state, and keep the state after them."""
-        raise NotImplementedError(f"{type(self).__name__} must define run_rows(self, rows, folding)")
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Any, Any]:
+        """Run the steps of an input ``[T, batch, ...]`` from a state, None at rest; what the module keeps stays.
+
+        The results are the outputs of all steps, a tensor or a tuple of tensors, and the state after the last step;
+        with ``trace``, which only a module that ``may_run_on`` gets, the states after every step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define run_steps(self, xs, kept, trace=False)")
+
+    def run_one(self, x: Tensor) -> Any:
+        """Run one step from the kept state, and keep the state after it."""
+        outs, kept = self.run_steps(x.unsqueeze(0), self._recall())
+        self._keep(kept)
+        return tree_map(lambda out: out.squeeze(0), outs)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         super()._apply(fn, recurse)
-        self._kept = _map(self._kept, fn)
+        self._kept = each(fn, self._kept)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
-        kept = _map(self._kept, Tensor.detach)
-        return (
-            self.__dict__
-            | cut(self.__dict__)
-            | {
-                "_buffers": self._buffers | cut(self._buffers),
-                "_kept": tuple(kept) if isinstance(kept, tuple) else kept,
-                "_kept_in": -1,
-                "_programs": None,
-            }
-        )
+        kept = each(Tensor.detach, self._kept)
+        own = {"_buffers": self._buffers | cut(self._buffers), "_kept_in": -1, "_programs": None}
+        return self.__dict__ | cut(self.__dict__) | own | {"_kept": tuple(kept) if isinstance(kept, tuple) else kept}
 
 
 def _cannot_be_exported(module: Temporal) -> str:
@@ -178,14 +172,6 @@ def _is_exporting() -> bool:
 def cut(values: dict[str, Any]) -> dict[str, Tensor]:
     """Return the values that are tensors inside an autograd graph, by name, without the graph."""
     return {name: v.detach() for name, v in values.items() if isinstance(v, Tensor) and not v.is_leaf}
-
-
-def _map(kept: Any, fn: Any) -> Any:
-    if not isinstance(kept, tuple):
-        return kept
-    mapped = (fn(v) if isinstance(v, Tensor) else v for v in kept)
-    make = getattr(kept, "_make", tuple)  # a named tuple stays one
-    return make(mapped)
 
 
 _LOOKED_AT: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -306,64 +292,3 @@ def _looked_at(net: nn.Module, verb: str) -> list[Temporal]:
         raise TypeError(f"utils.{verb} takes a net (nn.Module), got {type(net).__name__}")
     warn_of_unregistered(net)
     return temporal(net)
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """The lock of a module, which lets one thread at a time run it."""
-
-    lock: Any = field(default_factory=threading.RLock)
-    thread: int | None = None  # the thread that runs a whole sequence through it
-
-
-_TURNS: weakref.WeakKeyDictionary[Any, _Turn] = weakref.WeakKeyDictionary()
-
-
-def _turns(modules: Iterable[Any]) -> list[_Turn]:
-    """Return the turns of modules, always in the same order, so that no two threads wait for each other."""
-    return [_TURNS.get(m) or _TURNS.setdefault(m, _Turn()) for m in sorted(modules, key=id)]
-
-
-@contextmanager
-def _taken(turns: list[_Turn]) -> Iterator[None]:
-    taken: list[_Turn] = []
-    try:
-        for turn in turns:
-            turn.lock.acquire()
-            taken.append(turn)
-        yield
-    finally:
-        for turn in reversed(taken):
-            turn.lock.release()
-
-
-def in_turn(modules: Iterable[Any]) -> AbstractContextManager[None]:
-    """Wait until no other thread runs one of these modules, and keep other threads out meanwhile."""
-    return nullcontext() if torch.compiler.is_compiling() else _taken(_turns(modules))
-
-
-@contextmanager
-def alone(modules: Iterable[Any], net: Any) -> Iterator[None]:
-    """Keep other threads out during a whole sequence; no two threads may run sequences through a module at once.
-
-    Raises:
-        RuntimeError: If another thread is running a sequence through one of them.
-    """
-    if torch.compiler.is_compiling():
-        yield
-        return
-    turns, me = _turns(modules), threading.get_ident()
-    if any(turn.thread not in (None, me) for turn in turns):
-        raise RuntimeError(
-            f"unroll: another thread is unrolling this {type(net).__name__}, or one that shares a neuron with it, and "
-            "a neuron keeps only one state; give each thread its own copy (copy.deepcopy), or use snn.stream"
-        )
-    entered = [turn for turn in turns if turn.thread is None]
-    with _taken(turns):
-        for turn in entered:
-            turn.thread = me
-        try:
-            yield
-        finally:
-            for turn in entered:
-                turn.thread = None

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
 from snn_core.neuron.temporal import Temporal, as_floating, watched
-from snn_core.sequence.folding import Folding
 
 
 class WholeSequence(Temporal):
     """A module that takes a whole sequence ``[T, batch, features]`` per call, time first, instead of one step."""
 
     keeps_by_sample: ClassVar[bool] = True
+    may_run_on: ClassVar[bool] = True
 
     sequence: Callable[..., Any]
     """A method that every subclass defines: it returns the outputs ``[T, batch, ...]`` of ``[T, batch, features]``."""
@@ -50,6 +50,5 @@ class WholeSequence(Temporal):
             raise ValueError(f"{name} takes a whole sequence [T, batch, features], T >= 1, got {tuple(xs.shape)}")
         return self.sequence(xs, *args, **kwargs)
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
-        out = self.sequence(folding.unfold(as_floating(rows, type(self).__name__)))
-        return tuple(map(folding.fold, out)) if isinstance(out, tuple) else folding.fold(out)
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Any, None]:
+        return self.sequence(as_floating(xs, type(self).__name__)), None

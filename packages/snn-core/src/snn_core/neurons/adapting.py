@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from snn_core.neuron.constant import Constant
+from snn_core.neuron.drawn import Drawn
 from snn_core.neuron.spiking import SpikingNeuron
 
 
-class Adapting(SpikingNeuron):
+class Adapting(Drawn, SpikingNeuron):
     """Base class of neurons with the equations of :class:`~snn_core.AdLIF`.
 
     A subclass has the states ``adaptation`` and ``mem``, and defines both decays by :meth:`decays`.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, must_be_positive
+from snn_core.neuron.signatures import NeuronOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -51,9 +51,7 @@ class AdEx(SpikingNeuron):
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``sharpness`` or ``dt`` is not greater than 0 and finite, a time constant is not greater than 0,
-            or a state does not fit.
+        ValueError: If ``sharpness`` or ``dt`` is not greater than 0 and finite, or a time constant not greater than 0.
 
     Example:
         >>> import torch
@@ -91,7 +89,7 @@ class AdEx(SpikingNeuron):
     sharpness: Tensor
     dt: Tensor
 
-    @signatures.takes(signatures.AdEx)
+    @takes("threshold", threshold=-30.0)
     def __init__(
         self,
         tau: Constant = 20.0,
@@ -104,14 +102,13 @@ class AdEx(SpikingNeuron):
         reset: Constant = -55.0,
         sharpness: Constant = 2.0,
         dt: Constant = 0.1,
-        threshold: Constant = -30.0,
-        *,
+        *args: Any,
         learn_a: bool = False,
         learn_b: bool = False,
         detach_reset: bool = True,
-        **options: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
-        super().__init__(threshold=threshold, **options)
+        super().__init__(**options)
         positive = {"tau": tau, "tau_w": tau_w, "sharpness": sharpness, "dt": dt}
         for name, value in {**positive, "R": R, "rest": rest, "rheobase": rheobase, "reset": reset}.items():
             self.constant(name, value)

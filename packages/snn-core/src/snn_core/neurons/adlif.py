@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple, Unpack
 
-import torch
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, Learn, clamped
+from snn_core.neuron.drawn import Draw, uniform, uniform_steps
+from snn_core.neuron.signatures import AdLIFOptions, takes
 from snn_core.neuron.spiking import LIF
 from snn_core.neurons.adapting import Adapting
 
@@ -26,6 +25,9 @@ class AdLIF(Adapting, LIF):
     The spikes of the step before act with their surrogate gradient; before the first step there are none, and
     :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
     no effect.
+
+    ``random`` draws uniform constants and keeps them in their ranges: time constants of 5 to 25 steps for the membrane
+    and 30 to 120 for the adaptation, ``a`` in (-1, 1) and ``b`` in (0, 2).
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -43,10 +45,6 @@ class AdLIF(Adapting, LIF):
 
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
-
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
 
     Example:
         >>> import torch
@@ -67,45 +65,28 @@ class AdLIF(Adapting, LIF):
 
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b")
 
-    _steps: ClassVar[Any] = ((5, 25), (30, 120))  # ranges of the time constants that random() draws, and couplings
-    _couplings: ClassVar[Any] = ((-1, 1), (0, 2))
+    draws: ClassVar[Mapping[str, Draw]] = {
+        "beta": uniform_steps(5, 25),
+        "rho": uniform_steps(30, 120),
+        "a": uniform(-1, 1),
+        "b": uniform(0, 2),
+    }
 
     rho: Tensor
 
-    @signatures.takes(signatures.AdLIF)
+    @takes()
     def __init__(
-        self, rho: Constant, a: Constant = 0.0, b: Constant = 1.0, *, learn_rho: Learn = False, **options: Any
+        self,
+        beta: Constant,
+        rho: Constant,
+        a: Constant = 0.0,
+        b: Constant = 1.0,
+        *,
+        learn_rho: Learn = False,
+        **options: Unpack[AdLIFOptions],
     ) -> None:
-        super().__init__(a=a, b=b, **options)
+        super().__init__(beta=beta, a=a, b=b, **options)
         self._decay("rho", rho, learn=learn_rho)
-
-    @classmethod
-    def random(cls, neurons: int, **options: Any) -> Any:
-        """Return a layer of neurons, each with its own constants, which are learned within the ranges of the paper.
-
-        Args:
-            neurons: Number of neurons.
-            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
-                ``learn_...=False`` is passed with it.
-
-        Returns:
-            The neurons, all constants uniform. For :class:`~snn_core.AdLIF`, the time constants are 5 to 25 steps for
-            the membrane and 30 to 120 for the adaptation, ``a`` is in (-1, 1) and ``b`` in (0, 2). For
-            :class:`~snn_core.SEAdLIF`, the ranges are 5 to 25, 60 to 300, (0, 1) and (0, 2).
-
-        Example:
-            >>> neurons = AdLIF.random(100)
-            >>> bool((neurons.b > 0).all() and (neurons.b < 2).all())
-            True
-        """
-        ranges = dict(zip(("a", "b"), cls._couplings, strict=True))
-        ranges |= {
-            name: (math.exp(-1 / shortest), math.exp(-1 / longest))
-            for name, (shortest, longest) in zip(("beta", "rho"), cls._steps, strict=True)
-        }
-        constants = {n: torch.exp(-1 / uniform(neurons, *e)) for n, e in zip(("beta", "rho"), cls._steps, strict=True)}
-        constants |= {n: uniform(neurons, *e) for n, e in zip(("a", "b"), cls._couplings, strict=True)}
-        return drawn(cls, constants, options, **ranges)
 
     def decays(self) -> tuple[Tensor, Tensor]:
         return self.membrane_decay, clamped(self.rho)

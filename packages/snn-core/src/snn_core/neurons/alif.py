@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Unpack
 
-import torch
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.bounds import drawn
-from snn_core.neuron.constant import Constant, Learn, clamped, decay
+from snn_core.neuron.constant import Constant, Learn, clamped
+from snn_core.neuron.drawn import Draw, Drawn, normal_steps
+from snn_core.neuron.signatures import LIFOptions, takes
 from snn_core.neuron.spiking import LIF
 
 
-class ALIF(LIF):
+class ALIF(Drawn, LIF):
     r"""Adaptive leaky integrate-and-fire neuron: each spike raises the threshold, which then decays.
 
     .. math::
@@ -24,6 +24,9 @@ class ALIF(LIF):
     The spikes of the step before act with their surrogate gradient; before the first step there are none, and
     :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
     no effect.
+
+    ``random`` draws time constants of 20 steps with a standard deviation of 5 for the membrane, and of 150 steps with a
+    standard deviation of 10 for the adaptation, as Yin et al. do for spoken digits.
 
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
@@ -40,10 +43,6 @@ class ALIF(LIF):
 
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
-
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
 
     Example:
         >>> import torch
@@ -67,43 +66,25 @@ class ALIF(LIF):
     reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "kappa")
 
+    draws: ClassVar[Mapping[str, Draw]] = {"beta": normal_steps(20, 5), "rho": normal_steps(150, 10)}
+
     rho: Tensor
     kappa: Tensor
 
-    @signatures.takes(signatures.ALIF)
+    @takes("threshold", threshold=0.01)
     def __init__(
         self,
+        beta: Constant,
         rho: Constant,
         kappa: Constant = 1.8,
-        threshold: Constant = 0.01,
-        *,
+        *args: Any,
         learn_rho: Learn = False,
         learn_kappa: bool = False,
-        **options: Any,
+        **options: Unpack[LIFOptions],
     ) -> None:
-        super().__init__(threshold=threshold, **options)
+        super().__init__(beta=beta, **options)
         self._decay("rho", rho, learn=learn_rho)
         self.constant("kappa", kappa, learn=learn_kappa)
-
-    @classmethod
-    def random(cls, neurons: int, **options: Any) -> ALIF:
-        """Return a layer of neurons, each with its own decays, which are learned within (0, 1).
-
-        Args:
-            neurons: Number of neurons.
-            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
-                ``learn_...=False`` is passed with it.
-
-        Returns:
-            The neurons: time constants are 20 steps with a standard deviation of 5 for the membrane, and 150 steps with
-                a standard deviation of 10 for the adaptation, as in Yin et al. for spoken digits.
-
-        Example:
-            >>> ALIF.random(3).beta.shape
-            torch.Size([3])
-        """
-        beta, rho = (decay((m + s * torch.randn(neurons)).clamp_min(1), 1) for m, s in ((20, 5), (150, 10)))
-        return drawn(cls, {"beta": beta, "rho": rho}, options, beta=(0, 1), rho=(0, 1))
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         spk = self.last_spikes(state)

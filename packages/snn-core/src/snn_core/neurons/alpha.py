@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from snn_core import kernels
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, Learn, anywhere, clamped
-from snn_core.neuron.firing import ResetMechanism
+from snn_core.neuron.signatures import ORDER, LIFOptions, takes
 from snn_core.neuron.spiking import LIF
 
 
@@ -43,9 +41,7 @@ class Alpha(LIF):
         ``(spk, syn_exc, syn_inh, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        ValueError: If an ``alpha`` is not greater than ``beta``, both clamped to [0, 1], a ``beta`` is 1 or more, or a
-            state does not fit.
-        TypeError: If a state is passed with ``init_hidden=True``.
+        ValueError: If an ``alpha`` is not greater than ``beta``, both clamped to [0, 1], or a ``beta`` is 1 or more.
 
     Example:
         >>> import torch
@@ -70,20 +66,17 @@ class Alpha(LIF):
 
     alpha: Tensor
 
-    @signatures.takes(signatures.Alpha)
+    @takes(ORDER, reset_mechanism="zero")
     def __init__(
-        self, alpha: Constant, *, learn_alpha: Learn = False, reset_mechanism: ResetMechanism = "zero", **options: Any
+        self, alpha: Constant, beta: Constant, *args: Any, learn_alpha: Learn = False, **options: Unpack[LIFOptions]
     ) -> None:
-        super().__init__(reset_mechanism=reset_mechanism, **options)
+        super().__init__(beta=beta, **options)
         self._decay("alpha", alpha, learn=learn_alpha)
         if anywhere(self.membrane_decay == 1):
-            raise ValueError(
-                f"Alpha: beta must be less than 1, where the time constant diverges, got beta={options['beta']}"
-            )
+            raise ValueError(f"Alpha: beta must be less than 1, where the time constant diverges, got {beta=}")
         if anywhere(clamped(self.alpha) <= self.membrane_decay):
             raise ValueError(
-                f"Alpha: alpha must be greater than beta everywhere, both clamped to [0, 1], got {alpha=}, "
-                f"beta={options['beta']}"
+                f"Alpha: alpha must be greater than beta everywhere, both clamped to [0, 1], got {alpha=}, {beta=}"
             )
 
     @property
@@ -106,6 +99,3 @@ class Alpha(LIF):
     def clear(self, state: Any, fired: Tensor) -> Any:
         kept = 1 - fired
         return state._replace(syn_exc=state.syn_exc * kept, syn_inh=state.syn_inh * kept, mem=state.mem * kept)
-
-
-kernels.define("alpha", Alpha, constants=("alpha", "beta"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snn_core.engines.dtypes import as_dtype
 from snn_core.neuron.constant import (
     Constant,
     HasConstants,
@@ -14,7 +15,6 @@ from snn_core.neuron.constant import (
     must_be_positive,
 )
 from snn_core.neuron.delays import gaussian, must_be_delays, summed, wide
-from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.history import History
 
 _KERNELS = ("linear", "gaussian")

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from snn_core.neuron.constant import must_be_a_count
 from snn_core.neuron.temporal import Temporal, watched
-from snn_core.sequence.ending import Ending
-from snn_core.sequence.folding import Folding
 
 
 class _BatchNormTT(Temporal, nn.ModuleList):
@@ -46,16 +44,14 @@ class _BatchNormTT(Temporal, nn.ModuleList):
         Raises:
             ValueError: If there are more steps than entries.
         """
-        return self.run_rows(x, Folding(1))
+        return self.run_one(x)
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
-        ending, kept, out = Ending(folding.order, type(self).__name__), self._recall(), []
-        for samples in folding.each(rows):
-            kept = ending.running(kept, samples.shape[0])
-            out.append(self[self._step_of(kept)](samples))
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Tensor, Any]:
+        outs = []
+        for x in xs.unbind(0):
+            outs.append(self[self._step_of(kept)](x))
             kept = (kept[0] + 1,) if isinstance(kept, tuple) else (kept or 0) + 1
-        self._keep(ending.whole(kept))
-        return torch.cat(out)
+        return torch.cat(outs).unflatten(0, xs.shape[:2]), kept
 
     def _step_of(self, kept: Any) -> int:
         """Return the common step of the samples, from the number of steps that each has had."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn_core.engines.dtypes import as_dtype
 from snn_core.neuron.constant import HasConstants, clamped, must_be_positive
 from snn_core.neuron.delays import all_delays, gaussian, must_be_delays, summed, wide
-from snn_core.neuron.firing import as_dtype
 from snn_core.neuron.history import History
 
 NARROWEST = 0.23

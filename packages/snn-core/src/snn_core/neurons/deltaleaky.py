@@ -28,8 +28,7 @@ class DeltaLeaky(LIF):
         unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``, or is not a pair.
-        ValueError: If a state does not fit the input.
+        TypeError: If a state is not a pair.
 
     Example:
         >>> import torch

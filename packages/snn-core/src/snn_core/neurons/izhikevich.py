@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 from torch import Tensor
 
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, must_be_positive
+from snn_core.neuron.signatures import NeuronOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -46,8 +46,7 @@ class Izhikevich(SpikingNeuron):
         ``(spk, recovery, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``dt`` is not greater than 0 and finite, or a state does not fit the input.
+        ValueError: If ``dt`` is not greater than 0 and finite.
 
     Example:
         >>> import torch
@@ -80,7 +79,7 @@ class Izhikevich(SpikingNeuron):
     d: Tensor
     dt: Tensor
 
-    @signatures.takes(signatures.Izhikevich)
+    @takes("threshold", threshold=30.0)
     def __init__(
         self,
         a: Constant = 0.02,
@@ -88,15 +87,14 @@ class Izhikevich(SpikingNeuron):
         c: Constant = -65.0,
         d: Constant = 8.0,
         dt: Constant = 1.0,
-        threshold: Constant = 30.0,
-        *,
+        *args: Any,
         learn_a: bool = False,
         learn_b: bool = False,
         learn_d: bool = False,
         detach_reset: bool = True,
-        **options: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
-        super().__init__(threshold=threshold, **options)
+        super().__init__(**options)
         self.constant("a", a, learn=learn_a)
         self.constant("b", b, learn=learn_b)
         self.constant("c", c)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from snn_core import kernels
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, Learn, anywhere, as_constant, clamped, must_be_positive
+from snn_core.neuron.signatures import ORDER, NeuronOptions, takes
 from snn_core.neuron.spiking import LIF
 
 
@@ -42,9 +41,8 @@ class Lapicque(LIF):
 
     Raises:
         ValueError: If the arguments are not ``beta``, or ``R`` and ``C``, or ``beta`` and one of them; if a value is
-            out of its range; if ``learn_beta=True`` although ``R`` and ``C`` determine ``beta``; if a state does not
-            fit.
-        TypeError: If a value is neither a number nor a tensor, or a state is passed with ``init_hidden=True``.
+            out of its range; or if ``learn_beta=True`` although ``R`` and ``C`` determine ``beta``.
+        TypeError: If a value is neither a number nor a tensor.
 
     Example:
         >>> spk, mem = Lapicque(R=5.0, C=2.0, time_step=1.0)(torch.ones(1, 1), torch.ones(1, 1))
@@ -67,16 +65,16 @@ class Lapicque(LIF):
     time_step: Tensor
     _derived: str | None = None  # the one of R and C that follows from a learned beta
 
-    @signatures.takes(signatures.Lapicque)
+    @takes(ORDER)
     def __init__(
         self,
         beta: Any = False,
         R: Any = False,
         C: Any = False,
         time_step: Constant = 1,
-        *,
+        *args: Any,
         learn_beta: Learn = False,
-        **options: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
         constants = {n: v for n, v in (("beta", beta), ("R", R), ("C", C)) if v is not False and v is not None}
         if set(constants) not in ({"beta"}, {"beta", "R"}, {"beta", "C"}, {"R", "C"}):
@@ -134,10 +132,6 @@ class Lapicque(LIF):
         gain = circuit["time_step"] / circuit["C"]
         return state._replace(mem=x * gain + (1 - gain / circuit["R"]) * state.mem)
 
-    def constant_values(self, names: tuple[str, ...]) -> list[Tensor]:
-        circuit = self.circuit()
-        return [circuit[n] if n in circuit else getattr(self, n) for n in names]
-
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self._derived is not None:
@@ -152,6 +146,3 @@ class Lapicque(LIF):
 
 def _floating(value: Constant) -> Tensor:
     return value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
-
-
-kernels.define("lapicque", Lapicque, constants=("R", "C", "time_step"))

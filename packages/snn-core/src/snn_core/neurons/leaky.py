@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from torch import Tensor
 
-from snn_core import kernels
-from snn_core.neuron import signatures
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.signatures import GRADED, ORDER, LIFOptions, takes
 from snn_core.neuron.spiking import LIF
 
 
@@ -31,10 +31,6 @@ class Leaky(LIF):
     Returns:
         ``(spk, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
-
     Example:
         >>> import torch
         >>> spk, mem = Leaky(beta=0.9)(torch.full((1, 2), 1.5))
@@ -49,12 +45,9 @@ class Leaky(LIF):
 
         mem: Tensor
 
-    @signatures.takes(signatures.Leaky)
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    @takes(ORDER, GRADED, "reset_delay")
+    def __init__(self, beta: Constant, *args: Any, **options: Unpack[LIFOptions]) -> None:
+        super().__init__(beta=beta, **options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return state._replace(mem=self.membrane_decay * state.mem + x)
-
-
-kernels.define("leaky", Leaky, constants=("beta",))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.neuron import signatures
+from snn_core.engines.dtypes import as_dtype, computing_dtype
 from snn_core.neuron.constant import Constant, must_be_one_or_each
-from snn_core.neuron.firing import Firing, as_dtype, computing_dtype
+from snn_core.neuron.firing import Firing
+from snn_core.neuron.signatures import GRADED, ORDER, FiringOptions, takes
 from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.folding import Folding
 
 
 class LeakyParallel(WholeSequence, Firing):
@@ -54,22 +53,24 @@ class LeakyParallel(WholeSequence, Firing):
     Source: Le et al., A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015).
     """
 
+    may_run_on: ClassVar[bool] = False  # with full recurrent weights, a sample may blow up after its end
+
     beta: Tensor | None
 
-    @signatures.takes(signatures.LeakyParallel)
+    @takes("threshold dropout", ORDER, GRADED, "weight_hh_enable device dtype")
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         beta: Constant | None = None,
         bias: bool = True,
-        *,
+        *args: Any,
         dropout: float = 0.0,
         learn_beta: bool = False,
         weight_hh_enable: bool = False,
         device: Any = None,
         dtype: torch.dtype | None = None,
-        **options: Any,
+        **options: Unpack[FiringOptions],
     ) -> None:
         super().__init__(**options)
         if dropout:
@@ -100,33 +101,23 @@ class LeakyParallel(WholeSequence, Firing):
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Return the spikes ``[T, batch, hidden_size]`` of an input ``[T, batch, input_size]``."""
-        drive, dtype = self._drive(xs)
-        return as_dtype(self.fire(torch.stack(self._membranes(drive.unbind(0)))), dtype)
+        return self.run_steps(xs, None)[0]
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Tensor:
-        # with full recurrent weights, a sample that runs on after its end may blow up
-        drive, dtype = self._drive(as_floating(rows, type(self).__name__))
-        return as_dtype(self.fire(torch.cat(self._membranes(folding.each(drive)))), dtype)
-
-    def _drive(self, xs: Tensor) -> tuple[Tensor, torch.dtype]:
-        """Return the input of the membranes, and the dtype of spikes."""
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Tensor, Any]:
+        xs = as_floating(xs, type(self).__name__)
         if xs.shape[-1] != self.input_size:
             raise ValueError(f"LeakyParallel takes {self.input_size} features, got input of shape {tuple(xs.shape)}")
         rnn: Any = self.rnn
         drive = F.linear(xs, rnn.weight_ih_l0, rnn.bias_ih_l0 if rnn.bias else None)
         dtype, drive = drive.dtype, as_dtype(drive, computing_dtype(drive))
-        return drive + rnn.bias_hh_l0 if rnn.bias else drive, dtype
-
-    def _membranes(self, drive: Sequence[Tensor]) -> list[Tensor]:
-        """Return the membranes of every step, for the leading samples that receive input in that step."""
-        recurrent: Any = self.rnn.weight_hh_l0
+        drive = drive + rnn.bias_hh_l0 if rnn.bias else drive
+        recurrent, mems = rnn.weight_hh_l0, []
         decay = recurrent.diagonal()
-        mem, mems = torch.zeros_like(drive[0].detach()), []
-        for x in drive:
-            mem = mem if mem.shape[0] == x.shape[0] else mem[: x.shape[0]]  # len() would be a fixed number in an export
+        mem = torch.zeros_like(drive[0].detach()) if kept is None else kept[0]
+        for x in drive.unbind(0):
             mem = torch.relu(x + (F.linear(mem, recurrent) if self.full else decay * mem))
             mems.append(mem)
-        return mems
+        return as_dtype(self.fire(torch.stack(mems)), dtype), (mem,)
 
     def extra_repr(self) -> str:
         return self._describe("input_size", "hidden_size", "threshold", "spike_grad")

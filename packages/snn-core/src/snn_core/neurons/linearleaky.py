@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from snn_core import kernels
-from snn_core.neuron import signatures
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.signatures import GRADED, ORDER, SequenceOptions, takes
 from snn_core.neurons.stateleaky import StateLeaky
 
 
@@ -44,19 +44,23 @@ class LinearLeaky(StateLeaky):
     Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
     """
 
+    ahead: ClassVar[frozenset[str]] = frozenset({"linear"})
     described: ClassVar[tuple[str, ...]] = ("beta", "in_features", "out_features")
 
-    @signatures.takes(signatures.LinearLeaky, without="channels")
+    @takes(ORDER, GRADED, "kernel_truncation_steps", output=True)
     def __init__(
         self,
+        beta: Constant,
         in_features: int,
         out_features: int,
         bias: bool = True,
         device: Any = None,
         dtype: torch.dtype | None = None,
-        **options: Any,
+        *args: Any,
+        kernel_truncation_steps: int | None = None,
+        **options: Unpack[SequenceOptions],
     ) -> None:
-        super().__init__(channels=out_features, **options)
+        super().__init__(beta=beta, channels=out_features, kernel_truncation_steps=kernel_truncation_steps, **options)
         self.in_features = in_features
         self.out_features = out_features
         self.linear: nn.Linear = nn.Linear(in_features, out_features, bias=bias, device=device, dtype=dtype)
@@ -65,6 +69,3 @@ class LinearLeaky(StateLeaky):
         if xs.shape[-1] != self.in_features:
             raise ValueError(f"LinearLeaky takes {self.in_features} features, got input of shape {tuple(xs.shape)}")
         return self.linear(xs)
-
-
-kernels.define("linearleaky", LinearLeaky, constants=("beta",))

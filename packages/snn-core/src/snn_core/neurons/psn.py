@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from snn_core.neuron import signatures
+from snn_core.engines.dtypes import as_dtype, computing_dtype
 from snn_core.neuron.constant import is_whole
-from snn_core.neuron.firing import Firing, SpikeGrad, as_dtype, computing_dtype
+from snn_core.neuron.firing import Firing, SpikeGrad
 from snn_core.neuron.queue import Queued
+from snn_core.neuron.signatures import NeuronOptions, takes
 from snn_core.neuron.whole_sequence import WholeSequence
 
 
@@ -57,13 +58,11 @@ class SlidingPSN(Queued):
     resets: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("order",)
 
-    @signatures.takes(signatures.SlidingPSN)
-    def __init__(
-        self, order: int = 4, *, learn_weight: bool = True, learn_threshold: bool = True, **options: Any
-    ) -> None:
+    @takes(learn_threshold=True)
+    def __init__(self, order: int = 4, *, learn_weight: bool = True, **options: Unpack[NeuronOptions]) -> None:
         if not is_whole(order) or order < 2:
             raise ValueError(f"SlidingPSN: order must be a whole number of at least 2, got {order!r}")
-        super().__init__(learn_threshold=learn_threshold, **options)
+        super().__init__(**options)
         self.hold(*(f"past_{i}" for i in range(1, order)))
         self.order = order
         for i in range(order):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, anywhere, clamped, must_be_positive
+from snn_core.neuron.drawn import Draw, Drawn, uniform
+from snn_core.neuron.signatures import NeuronOptions, RFOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 
 
-class RF(SpikingNeuron):
+class RF(Drawn, SpikingNeuron):
     r"""Resonate-and-fire neuron: a damped oscillator that fires where its membrane exceeds the threshold.
 
     .. math::
@@ -23,6 +24,8 @@ class RF(SpikingNeuron):
 
     It has no reset: ``reset_mechanism`` and ``reset_delay`` have no effect. If :math:`|b|` is less than about
     :math:`\delta\,\omega^2 / 2`, the oscillation grows without bound; :class:`~snn_core.BRF` prevents that.
+
+    ``random`` draws ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as Higuchi et al. do for spoken digits.
 
     Args:
         omega: Angular frequency, in radians per unit of time. A scalar, or one per neuron.
@@ -39,8 +42,7 @@ class RF(SpikingNeuron):
         ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``dt`` is not greater than 0 and finite, or a state does not fit the input.
+        ValueError: If ``dt`` is not greater than 0 and finite.
 
     Example:
         >>> import torch
@@ -61,12 +63,13 @@ class RF(SpikingNeuron):
 
     resets: ClassVar[bool] = False
     described: ClassVar[tuple[str, ...]] = ("omega", "b", "dt")
+    draws: ClassVar[Mapping[str, Draw]] = {"omega": uniform(5, 10, bound=False), "b": uniform(2, 3, bound=False)}
 
     omega: Tensor
     b: Tensor
     dt: Tensor
 
-    @signatures.takes(signatures.RF)
+    @takes()
     def __init__(
         self,
         omega: Constant,
@@ -75,31 +78,13 @@ class RF(SpikingNeuron):
         *,
         learn_omega: bool = False,
         learn_b: bool = False,
-        **options: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
         super().__init__(**options)
         self.constant("omega", omega, learn=learn_omega)
         self.constant("b", b, learn=learn_b)
         self.constant("dt", dt)
         must_be_positive(f"{type(self).__name__}: dt", self.dt)
-
-    @classmethod
-    def random(cls, neurons: int, **options: Any) -> Any:
-        """Return a layer of neurons, each with its own frequency and damping, which are learned.
-
-        Args:
-            neurons: Number of neurons.
-            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
-                ``learn_...=False`` is passed with it.
-
-        Returns:
-            The neurons: ``omega`` in (5, 10) and ``b`` in (2, 3), uniform, as in Higuchi et al. for spoken digits.
-
-        Example:
-            >>> RF.random(3).omega.shape
-            torch.Size([3])
-        """
-        return drawn(cls, {"omega": uniform(neurons, 5, 10), "b": uniform(neurons, 2, 3)}, options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         return self._swung(x, state, -self.b.abs())
@@ -125,6 +110,8 @@ class BRF(RF):
     with their surrogate gradient; before the first step there are none, and :math:`S[0] = 0` has no gradient. It has no
     reset: ``reset_mechanism`` and ``reset_delay`` have no effect.
 
+    ``random`` draws like that of :class:`~snn_core.RF`.
+
     Args:
         omega: Angular frequency, in radians per unit of time; its magnitude times ``dt`` is at most 1. A scalar, or one
             per neuron.
@@ -142,9 +129,7 @@ class BRF(RF):
         ``(spk, refractory, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``dt`` is not greater than 0 and finite, ``omega`` times ``dt`` is greater than 1, or a state
-            does not fit.
+        ValueError: If ``dt`` is not greater than 0 and finite, or ``omega`` times ``dt`` is greater than 1.
 
     Example:
         >>> import torch
@@ -169,9 +154,11 @@ class BRF(RF):
 
     gamma: Tensor
 
-    @signatures.takes(signatures.BRF)
-    def __init__(self, gamma: Constant = 0.9, **options: Any) -> None:
-        super().__init__(**options)
+    @takes()
+    def __init__(
+        self, omega: Constant, b: Constant, dt: Constant = 0.01, gamma: Constant = 0.9, **options: Unpack[RFOptions]
+    ) -> None:
+        super().__init__(omega=omega, b=b, dt=dt, **options)
         self._decay("gamma", gamma, learn=False)
         if anywhere(self.omega.abs() * self.dt > 1):
             raise ValueError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.recurrence import Connected, define
+from snn_core.neuron.constant import Constant
+from snn_core.neuron.recurrence import Connected
+from snn_core.neuron.signatures import ORDER, ConnectedOptions, takes
 from snn_core.neurons.leaky import Leaky
 
 
@@ -66,9 +67,6 @@ class RLeaky(Connected, Leaky):
 
     peer_clears_last: ClassVar[bool] = True
 
-    @signatures.takes(signatures.RLeaky)
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
-
-define("rleaky", RLeaky, ("beta",))
+    @takes(ORDER, "reset_delay")
+    def __init__(self, beta: Constant, *args: Any, **options: Unpack[ConnectedOptions]) -> None:
+        super().__init__(beta=beta, **options)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.recurrence import Connected, define
+from snn_core.neuron.constant import Constant, Learn
+from snn_core.neuron.recurrence import Connected
+from snn_core.neuron.signatures import ORDER, ConnectedOptions, takes
 from snn_core.neurons.synaptic import Synaptic
 
 
@@ -70,9 +71,13 @@ class RSynaptic(Connected, Synaptic):
         syn: Tensor
         mem: Tensor
 
-    @signatures.takes(signatures.RSynaptic)
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
-
-define("rsynaptic", RSynaptic, ("alpha", "beta"))
+    @takes(ORDER, "reset_delay")
+    def __init__(
+        self,
+        alpha: Constant,
+        beta: Constant,
+        *args: Any,
+        learn_alpha: Learn = False,
+        **options: Unpack[ConnectedOptions],
+    ) -> None:
+        super().__init__(alpha=alpha, beta=beta, learn_alpha=learn_alpha, **options)

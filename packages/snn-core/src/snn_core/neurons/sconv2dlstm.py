@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.neuron import signatures
-from snn_core.neuron.firing import ResetMechanism, as_dtype
+from snn_core.engines.dtypes import as_dtype
 from snn_core.neuron.recurrence import same_size_padding
+from snn_core.neuron.signatures import ORDER, NeuronOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.slstm import memory_and_output
 
@@ -40,7 +40,6 @@ class SConv2dLSTM(SpikingNeuron):
         ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
         ValueError: If both kinds of pooling are requested, the kernel is even, or input or state do not fit.
 
     Example:
@@ -62,7 +61,7 @@ class SConv2dLSTM(SpikingNeuron):
     ceiling: ClassVar[float] = 1.0
     described: ClassVar[tuple[str, ...]] = ("in_channels", "out_channels", "kernel_size", "max_pool", "avg_pool")
 
-    @signatures.takes(signatures.SConv2dLSTM)
+    @takes(ORDER, reset_mechanism="none")
     def __init__(
         self,
         in_channels: int,
@@ -71,11 +70,10 @@ class SConv2dLSTM(SpikingNeuron):
         bias: bool = True,
         max_pool: int | tuple[int, int] = 0,
         avg_pool: int | tuple[int, int] = 0,
-        *,
-        reset_mechanism: ResetMechanism = "none",
-        **options: Any,
+        *args: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
-        super().__init__(reset_mechanism=reset_mechanism, **options)
+        super().__init__(**options)
         if max_pool and avg_pool:
             raise ValueError(f"SConv2dLSTM pools by max_pool or by avg_pool, not both, got {max_pool=}, {avg_pool=}")
         self.in_channels = in_channels

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.constant import Constant
+from snn_core.neuron.constant import Constant, Learn
+from snn_core.neuron.drawn import Draw, uniform, uniform_steps
+from snn_core.neuron.signatures import AdLIFOptions, takes
 from snn_core.neurons.adlif import AdLIF
 
 
@@ -25,6 +27,9 @@ class SEAdLIF(AdLIF):
     begins with the effect of the last step's spikes. The reset is part of the equation, so ``reset_mechanism`` and
     ``reset_delay`` have no effect.
 
+    ``random`` draws time constants of the adaptation of 60 to 300 steps and ``a`` in (0, 1), and all else like
+    :class:`~snn_core.AdLIF`.
+
     Args:
         beta: Membrane decay per step, in [0, 1]; ``decay(tau, dt)`` converts seconds. A scalar, or one per neuron.
         rho: Decay of the adaptation current per step, in [0, 1]. A scalar, or one per neuron.
@@ -40,10 +45,6 @@ class SEAdLIF(AdLIF):
 
     Returns:
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
-
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
 
     Example:
         >>> import torch
@@ -64,14 +65,28 @@ class SEAdLIF(AdLIF):
 
     described: ClassVar[tuple[str, ...]] = ("beta", "rho", "a", "b", "q")
 
-    _steps: ClassVar[Any] = ((5, 25), (60, 300))
-    _couplings: ClassVar[Any] = ((0, 1), (0, 2))
+    draws: ClassVar[Mapping[str, Draw]] = {
+        **AdLIF.draws,
+        "rho": uniform_steps(60, 300),
+        "a": uniform(0, 1),
+    }
 
     q: Tensor
 
-    @signatures.takes(signatures.SEAdLIF)
-    def __init__(self, a: Constant = 0.5, q: Constant = 120.0, *, detach_reset: bool = True, **options: Any) -> None:
-        super().__init__(a=a, **options)
+    @takes()
+    def __init__(
+        self,
+        beta: Constant,
+        rho: Constant,
+        a: Constant = 0.5,
+        b: Constant = 1.0,
+        q: Constant = 120.0,
+        *,
+        learn_rho: Learn = False,
+        detach_reset: bool = True,
+        **options: Unpack[AdLIFOptions],
+    ) -> None:
+        super().__init__(beta=beta, rho=rho, a=a, b=b, learn_rho=learn_rho, **options)
         self.constant("q", q)
         self.detach_reset = detach_reset
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from snn_core.neuron import signatures
-from snn_core.neuron.bounds import drawn, uniform
 from snn_core.neuron.constant import Constant, anywhere, must_be_finite
+from snn_core.neuron.drawn import Draw, Drawn, fixed, uniform
+from snn_core.neuron.signatures import AdaptingOptions, NeuronOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neurons.adapting import Adapting
 
@@ -28,6 +29,10 @@ class SiLIF(Adapting):
     which therefore stay between 0 and 1 whatever is learned. The spikes of the step before act with their surrogate
     gradient; before the first step there are none, and :math:`S[0] = 0` has no gradient. The reset is part of the
     equation, so ``reset_mechanism`` and ``reset_delay`` have no effect.
+
+    ``random`` draws the logarithms of the rates uniformly, with rates of 10 to 250 per second for the membrane and 2.5
+    to 10 for the adaptation current. Steps take 4 milliseconds; ``a`` is uniform in (0, 1) and ``b`` in (0, 2), and
+    both stay there.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -49,8 +54,7 @@ class SiLIF(Adapting):
         ``(spk, adaptation, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``log_dt`` is not the logarithm of a finite length, or a state does not fit the input.
+        ValueError: If ``log_dt`` is not the logarithm of a finite length.
 
     Example:
         >>> neuron = SiLIF(math.log(50), math.log(5), log_dt=math.log(0.004))
@@ -71,12 +75,19 @@ class SiLIF(Adapting):
         mem: Tensor
 
     described: ClassVar[tuple[str, ...]] = ("log_rate", "log_rate_w", "a", "b", "log_dt")
+    draws: ClassVar[Mapping[str, Draw]] = {
+        "log_rate": uniform(math.log(10), math.log(250), bound=False),
+        "log_rate_w": uniform(math.log(2.5), math.log(10), bound=False),
+        "a": uniform(0, 1),
+        "b": uniform(0, 2),
+        "log_dt": fixed(math.log(0.004)),
+    }
 
     log_rate: Tensor
     log_rate_w: Tensor
     log_dt: Tensor
 
-    @signatures.takes(signatures.SiLIF)
+    @takes()
     def __init__(
         self,
         log_rate: Constant = 3.9,
@@ -88,7 +99,7 @@ class SiLIF(Adapting):
         learn_log_rate: bool = False,
         learn_log_rate_w: bool = False,
         learn_log_dt: bool = False,
-        **options: Any,
+        **options: Unpack[AdaptingOptions],
     ) -> None:
         super().__init__(a=a, b=b, **options)
         self.constant("log_rate", log_rate, learn=learn_log_rate)
@@ -96,36 +107,11 @@ class SiLIF(Adapting):
         self.constant("log_dt", log_dt, learn=learn_log_dt)
         _must_be_a_step("SiLIF", self.log_dt)
 
-    @classmethod
-    def random(cls, neurons: int, **options: Any) -> SiLIF:
-        """Return a layer of neurons, each with its own constants, which are learned.
-
-        Args:
-            neurons: Number of neurons.
-            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
-                ``learn_...=False`` is passed with it.
-
-        Returns:
-            The neurons, as in the paper: the logarithms of the rates are uniform, with rates of 10 to 250 per second
-                for the membrane and 2.5 to 10 for the adaptation current, and steps of 4 milliseconds; ``a`` and ``b``
-                are uniform in (0, 1) and (0, 2), and stay within these ranges.
-
-        Example:
-            >>> neurons = SiLIF.random(100)
-            >>> beta, rho = neurons.decays()
-            >>> bool((beta > 0.36).all() and (beta < rho).all() and (rho < 1).all())
-            True
-        """
-        log_rate, log_rate_w = (uniform(neurons, math.log(low), math.log(high)) for low, high in ((10, 250), (2.5, 10)))
-        a, b, log_dt = uniform(neurons, 0, 1), uniform(neurons, 0, 2), torch.full((neurons,), math.log(0.004))
-        constants = {"log_rate": log_rate, "log_rate_w": log_rate_w, "a": a, "b": b, "log_dt": log_dt}
-        return drawn(cls, constants, options, a=(0, 1), b=(0, 2))
-
     def decays(self) -> tuple[Tensor, Tensor]:
         return _decay(self.log_rate, self.log_dt), _decay(self.log_rate_w, self.log_dt)
 
 
-class CSiLIF(SpikingNeuron):
+class CSiLIF(Drawn, SpikingNeuron):
     r"""Leaky integrate-and-fire neuron with a complex membrane, which decays and rotates as in a state-space model.
 
     .. math::
@@ -137,6 +123,9 @@ class CSiLIF(SpikingNeuron):
     The spikes of the step before act with their surrogate gradient; before the first step there are none, and
     :math:`S[0] = 0` has no gradient. The reset is part of the equation, so ``reset_mechanism`` and ``reset_delay`` have
     no effect.
+
+    ``random`` draws as for spoken digits: the logarithm of the length of a step is uniform between the logarithms of
+    0.01 and 0.5, and ``b`` in (0, 1). All neurons have a rate of 0.5 and a frequency of pi.
 
     Args:
         log_rate: A, the logarithm of the rate at which the membrane decays, in 1 / s. A scalar, or one per neuron.
@@ -156,9 +145,7 @@ class CSiLIF(SpikingNeuron):
         ``(spk, imag, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If ``omega`` is not finite, ``log_dt`` is not the logarithm of a finite length, or a state does not
-            fit the input.
+        ValueError: If ``omega`` is not finite, or ``log_dt`` is not the logarithm of a finite length.
 
     Example:
         >>> neuron = CSiLIF(log_rate=0.0, omega=math.pi / 4, b=1.0, log_dt=0.0)
@@ -179,13 +166,19 @@ class CSiLIF(SpikingNeuron):
     resets: ClassVar[bool] = False
     reads_spikes: ClassVar[bool] = True
     described: ClassVar[tuple[str, ...]] = ("log_rate", "omega", "b", "log_dt")
+    draws: ClassVar[Mapping[str, Draw]] = {
+        "log_dt": uniform(math.log(0.01), math.log(0.5), bound=False),
+        "log_rate": fixed(math.log(0.5)),
+        "omega": fixed(math.pi),
+        "b": uniform(0, 1, bound=False),
+    }
 
     log_rate: Tensor
     omega: Tensor
     b: Tensor
     log_dt: Tensor
 
-    @signatures.takes(signatures.CSiLIF)
+    @takes()
     def __init__(
         self,
         log_rate: Constant = -0.7,
@@ -197,7 +190,7 @@ class CSiLIF(SpikingNeuron):
         learn_omega: bool = False,
         learn_b: bool = False,
         learn_log_dt: bool = False,
-        **options: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
         super().__init__(**options)
         self.constant("log_rate", log_rate, learn=learn_log_rate)
@@ -206,29 +199,6 @@ class CSiLIF(SpikingNeuron):
         self.constant("log_dt", log_dt, learn=learn_log_dt)
         must_be_finite("CSiLIF: omega", self.omega, "pass radians per second; 0 for a membrane that does not rotate")
         _must_be_a_step("CSiLIF", self.log_dt)
-
-    @classmethod
-    def random(cls, neurons: int, **options: Any) -> CSiLIF:
-        """Return a layer of neurons, each with its own constants, which are learned.
-
-        Args:
-            neurons: Number of neurons.
-            **options: Further arguments of the constructor. A constant among them is not drawn; it is learned unless
-                ``learn_...=False`` is passed with it.
-
-        Returns:
-            The neurons, as in the paper for spoken digits: the logarithm of the length of a step is uniform between the
-                logarithms of 0.01 and 0.5, all have a rate of 0.5 and a frequency of pi, and ``b`` is uniform in (0,
-                1).
-
-        Example:
-            >>> CSiLIF.random(3).log_dt.shape
-            torch.Size([3])
-        """
-        log_dt = uniform(neurons, math.log(0.01), math.log(0.5))
-        log_rate, omega = torch.full((neurons,), math.log(0.5)), torch.full((neurons,), math.pi)
-        constants = {"log_rate": log_rate, "omega": omega, "b": uniform(neurons, 0, 1), "log_dt": log_dt}
-        return drawn(cls, constants, options)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         mem = state.mem - self.threshold / 2 * self.last_spikes(state)

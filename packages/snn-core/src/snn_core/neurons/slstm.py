@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.neuron import signatures
-from snn_core.neuron.firing import ResetMechanism, as_dtype
+from snn_core.engines.dtypes import as_dtype
+from snn_core.neuron.signatures import ORDER, NeuronOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -34,8 +34,7 @@ class SLSTM(SpikingNeuron):
         ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
     Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If the input has the wrong number of features, or a state does not fit.
+        ValueError: If the input has the wrong number of features.
 
     Example:
         >>> spk, syn, mem = SLSTM(input_size=4, hidden_size=3)(torch.rand(2, 4))
@@ -55,17 +54,11 @@ class SLSTM(SpikingNeuron):
     ceiling: ClassVar[float] = 1.0
     described: ClassVar[tuple[str, ...]] = ("input_size", "hidden_size", "bias")
 
-    @signatures.takes(signatures.SLSTM)
+    @takes(ORDER, reset_mechanism="none")
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        *,
-        reset_mechanism: ResetMechanism = "none",
-        **options: Any,
+        self, input_size: int, hidden_size: int, bias: bool = True, *args: Any, **options: Unpack[NeuronOptions]
     ) -> None:
-        super().__init__(reset_mechanism=reset_mechanism, **options)
+        super().__init__(**options)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 from torch.nn.utils.parametrize import is_parametrized
 
-from snn_core import kernels
-from snn_core.neuron import signatures
-from snn_core.neuron.constant import anywhere, clamped, must_be_a_count, must_be_one_or_each, warn
-from snn_core.neuron.firing import as_dtype, computing_dtype
+from snn_core.engines.dtypes import as_dtype, computing_dtype
+from snn_core.neuron.constant import Constant, anywhere, clamped, must_be_a_count, must_be_one_or_each, warn
+from snn_core.neuron.signatures import GRADED, ORDER, SequenceOptions, takes
 from snn_core.neuron.spiking import LIF
 from snn_core.neuron.temporal import as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -65,18 +64,23 @@ class StateLeaky(WholeSequence, LIF):
 
     _version = 2  # of the state_dict: from 2 on, beta itself is stored and tau follows from it
 
-    @signatures.takes(signatures.StateLeaky, without="init_hidden inhibition reset_mechanism reset_delay")
+    @takes(ORDER, GRADED, "kernel_truncation_steps", output=True)
     def __init__(
-        self, channels: int, *, output: bool = True, kernel_truncation_steps: int | None = None, **options: Any
+        self,
+        beta: Constant,
+        channels: int,
+        *args: Any,
+        kernel_truncation_steps: int | None = None,
+        **options: Unpack[SequenceOptions],
     ) -> None:
-        super().__init__(output=output, **options)
+        super().__init__(beta=beta, **options)
         must_be_a_count(f"{type(self).__name__}: channels", channels)
         must_be_one_or_each(f"{type(self).__name__}: beta", self.beta, channels, "channels")
         if kernel_truncation_steps is not None:
             must_be_a_count(f"{type(self).__name__}: kernel_truncation_steps", kernel_truncation_steps)
         graded = self.graded_spikes_factor.requires_grad or anywhere(self.graded_spikes_factor != 1)
         gradient = options.get("spike_grad") is not None or self.surrogate_disable or self.threshold.requires_grad
-        if not output and (gradient or graded):
+        if not self.output and (gradient or graded):
             warn(
                 f"{type(self).__name__}: with output=False no spikes are computed, so the settings about spikes have "
                 "no effect"
@@ -180,6 +184,3 @@ def _loaded_decay(tau: Tensor, beta: Tensor | None) -> Tensor:
 def _later(xs: Tensor, steps: int) -> Tensor:
     """Return a sequence shifted to a number of steps later: zeros come first, and its last steps are cut off."""
     return torch.cat([torch.zeros_like(xs[:steps]), xs[:-steps]])
-
-
-kernels.define("stateleaky", StateLeaky, constants=("beta",))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 from torch import Tensor
 
-from snn_core import kernels
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant, Learn, clamped
+from snn_core.neuron.signatures import ORDER, LIFOptions, takes
 from snn_core.neuron.spiking import LIF
 
 
@@ -37,10 +36,6 @@ class Synaptic(LIF):
     Returns:
         ``(spk, syn, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
-
     Example:
         >>> import torch
         >>> spk, syn, mem = Synaptic(alpha=0.5, beta=0.9)(torch.full((1, 1), 0.75))
@@ -62,14 +57,13 @@ class Synaptic(LIF):
 
     alpha: Tensor
 
-    @signatures.takes(signatures.Synaptic)
-    def __init__(self, alpha: Constant, *, learn_alpha: Learn = False, **options: Any) -> None:
-        super().__init__(**options)
+    @takes(ORDER, "reset_delay")
+    def __init__(
+        self, alpha: Constant, beta: Constant, *args: Any, learn_alpha: Learn = False, **options: Unpack[LIFOptions]
+    ) -> None:
+        super().__init__(beta=beta, **options)
         self._decay("alpha", alpha, learn=learn_alpha)
 
     def integrate(self, x: Tensor, state: Any) -> Any:
         syn = clamped(self.alpha) * state.syn + x
         return state._replace(syn=syn, mem=self.membrane_decay * state.mem + syn)
-
-
-kernels.define("synaptic", Synaptic, constants=("alpha", "beta"))

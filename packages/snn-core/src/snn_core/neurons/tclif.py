@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from snn_core.neuron import signatures
 from snn_core.neuron.constant import Constant
+from snn_core.neuron.signatures import NeuronOptions, takes
 from snn_core.neuron.spiking import SpikingNeuron
 
 
@@ -40,10 +40,6 @@ class TCLIF(SpikingNeuron):
     Returns:
         ``(spk, dendrite, mem)``; with ``init_hidden=True`` the spikes alone, unless ``output=True``.
 
-    Raises:
-        TypeError: If a state is passed with ``init_hidden=True``.
-        ValueError: If a state does not fit the input.
-
     Example:
         >>> import torch
         >>> neuron = TCLIF()
@@ -69,7 +65,7 @@ class TCLIF(SpikingNeuron):
     c2: Tensor
     gamma: Tensor
 
-    @signatures.takes(signatures.TCLIF)
+    @takes()
     def __init__(
         self,
         c1: Constant = 0.0,
@@ -78,7 +74,7 @@ class TCLIF(SpikingNeuron):
         *,
         learn_c1: bool = False,
         learn_c2: bool = False,
-        **options: Any,
+        **options: Unpack[NeuronOptions],
     ) -> None:
         super().__init__(**options)
         self.constant("c1", c1, learn=learn_c1)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from snn_core.effects.random_states import RandomStates
 from snn_core.neuron.temporal import temporal
-from snn_core.sequence.random_states import RandomStates
+from snn_core.neuron.turns import Holding
 from snn_core.sequence.recomputation import Snapshot
 
 Run = Callable[[nn.Module, Tensor], Any]
@@ -57,13 +58,10 @@ class _Outcome:
 
 def _outcome(net: nn.Module, xs: Tensor, run: Run) -> _Outcome:
     """Run a net from copies of its states, so that no gradient goes back beyond the start, and put everything back."""
-    start = [module._kept for module in temporal(net)]
+    begin = {module: tree_map(_leaf, module._kept) for module in temporal(net)}
     paths = {module: path or "the net" for path, module in net.named_modules()}
     xs = xs.detach().requires_grad_(xs.requires_grad)
-    with Snapshot(net).as_it_was():
-        begin = tree_map(_leaf, start)
-        for module, kept in zip(temporal(net), begin, strict=True):
-            module._kept = kept
+    with Snapshot(net).as_it_was(), Holding(begin):
         out = run(net, xs)
         generators = RandomStates()
         values = {f"output {k}": leaf for k, leaf in enumerate(tree_leaves(out)) if isinstance(leaf, Tensor)}
@@ -74,7 +72,7 @@ def _outcome(net: nn.Module, xs: Tensor, run: Run) -> _Outcome:
         buffers = {f"the buffer {path!r}": buffer.clone() for path, buffer in net.named_buffers()}
         sources = {"the gradient of the input": xs}
         sources |= {f"the gradient of {path!r}": parameter for path, parameter in net.named_parameters()}
-        sources |= {f"the gradient of state {k} at the start": s for k, s in enumerate(tree_leaves(begin))}
+        sources |= {f"the gradient of state {k} at the start": s for k, s in enumerate(tree_leaves([*begin.values()]))}
         gradients = _gradients(sources, [v for v in values.values() if v.requires_grad])
     return _Outcome({name: v.detach() for name, v in values.items()} | buffers | gradients, generators)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_core.kernels.fused import fits, unviewed
+from snn_core.engines.fused import fits, unviewed
 
 
 def concatenated(parts: Iterable[Any], steps: int) -> Any:

@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from snn_core.graph.ending import Ending
+from snn_core.graph.folding import Folding
+from snn_core.graph.watching import Watch
+from snn_core.neuron.kept_state import each
 from snn_core.neuron.temporal import detach, temporal
+from snn_core.neuron.turns import Holding, States, keep
 from snn_core.sequence.concatenation import concatenated
-from snn_core.sequence.ending import Ending
-from snn_core.sequence.folding import Folding
 from snn_core.sequence.recomputation import Recomputation
-from snn_core.sequence.watching import Watch
 
-Run = Callable[[nn.Module, Tensor, Folding], Any]
-"""Function ``run(net, xs, folding)``: the outputs ``[T, batch, ...]``, zero where a sample does not run."""
+
+class Ran(NamedTuple):
+    """The result of a run of a net over a sequence.
+
+    Args:
+        out: The outputs ``[T, batch, ...]``, zero where a sample does not run.
+        states: The states after the last step.
+        products: Descriptions of how linear layers and convolutions were computed, by path.
+        once: The paths of the layers that were computed in one step only, as their input was the same in all steps.
+    """
+
+    out: Any
+    states: States
+    products: Mapping[str, str] = {}
+    once: frozenset[str] = frozenset()
+
+
+Run = Callable[[nn.Module, Tensor, Folding, States], Ran]
+"""Function ``run(net, xs, folding, states)`` that runs a net from states, and leaves what the net keeps as it is."""
 
 
 class Loop:
     """A run of a net through the steps of ``xs[T, batch, ...]``, exactly as the net is written.
 
-    With ``asserted``, a step may run through a time of its own.
+    With ``asserted``, a step may run through a time of its own; without ``watches``, the first step is not watched.
     """
 
-    def __init__(self, net: nn.Module, xs: Tensor, folding: Folding, asserted: bool = False) -> None:
+    def __init__(
+        self, net: nn.Module, xs: Tensor, folding: Folding, asserted: bool = False, watches: bool = True
+    ) -> None:
         self._net = net
-        self._asserted = asserted
+        self._asserted, self._watches = asserted, watches
         self._folding = folding
         self._inputs = folding.steps_of(xs)
         self._outputs: list[list[Tensor]] = []
@@ -72,7 +93,7 @@ class Loop:
 
     def _first_step(self) -> None:
         """Run the first step, and watch it for calls that are not allowed."""
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or not self._watches:
             self.step()
             return
         watch, x = Watch(self._net), self.next_input()
@@ -87,49 +108,69 @@ class Loop:
         self._endings = {}
 
 
-def steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+def steps(net: nn.Module, xs: Tensor, folding: Folding, states: States) -> Ran:
     """Run the loop over all steps."""
-    return Loop(net, xs, folding).finish()
+    return _looped(Loop(net, xs, folding), states)
 
 
-def requested_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+def requested_steps(net: nn.Module, xs: Tensor, folding: Folding, states: States) -> Ran:
     """Run the loop over all steps of a net that may loop within a step too."""
-    return Loop(net, xs, folding, asserted=True).finish()
+    return _looped(Loop(net, xs, folding, asserted=True), states)
 
 
-def later_steps(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+def later_steps(net: nn.Module, xs: Tensor, folding: Folding, states: States) -> Ran:
     """Run the loop over all steps of a later segment, without watching any of them."""
-    loop = Loop(net, xs, folding)
-    loop.step()
-    return loop.finish()
+    return _looped(Loop(net, xs, folding, watches=False), states)
 
 
-def one_step(net: nn.Module, xs: Tensor, folding: Folding) -> Any:
+def _looped(loop: Loop, states: States) -> Ran:
+    with Holding(states) as after:
+        out = loop.finish()
+    return Ran(out, after)
+
+
+def one_step(net: nn.Module, xs: Tensor, folding: Folding, states: States) -> Ran:
     """Run a chain of known layers over a sequence of one step."""
     if folding.order is not None:
-        return later_steps(net, xs, folding)
-    out = net(xs.squeeze(0))
+        return later_steps(net, xs, folding, states)
+    with Holding(states) as after:
+        out = net(xs.squeeze(0))
     if isinstance(out, Tensor):
-        return out.unsqueeze(0)
+        return Ran(out.unsqueeze(0), after)
     if type(out) is tuple and all(isinstance(part, Tensor) for part in out):
-        return tuple([part.unsqueeze(0) for part in out])  # tree_map takes as long as an operation on a layer
-    return tree_map(lambda part: part.unsqueeze(0), out)
+        return Ran(tuple([part.unsqueeze(0) for part in out]), after)  # tree_map takes as long as a layer
+    return Ran(tree_map(lambda part: part.unsqueeze(0), out), after)
 
 
-def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int, truncate: bool) -> Any:
+def in_chunks(
+    run: Run, net: nn.Module, xs: Tensor, folding: Folding, states: States, chunk: int | None, truncate: bool = False
+) -> Ran:
     """Run ``chunk`` steps at a time; all chunks but the last run again in the backward pass, or the graph is cut."""
+    if chunk is None:
+        return run(net, xs, folding, states)
+    parts = list(folding.parts(xs.split(chunk)))
+    again = None
+    if torch.is_grad_enabled() and not truncate:
+        again = Recomputation(run, net, own_code=run in (steps, requested_steps, later_steps))
+    ran = Ran(None, states)
 
     def outs() -> Iterator[Any]:
-        parts = list(folding.parts(xs.split(chunk)))
-        if truncate or not torch.is_grad_enabled():
-            for part, here in parts:
-                yield run(net, part, here)
-                if truncate:
-                    detach(net)
-        else:
-            again = Recomputation(run, net, own_code=run in (steps, requested_steps, later_steps))
-            for part, here in parts[:-1]:
-                yield again(part, here)
-            yield run(net, *parts[-1])  # the backward pass needs its stored tensors first
+        nonlocal ran
+        for number, (part, here) in enumerate(parts):
+            # the backward pass needs the stored tensors of the last chunk first
+            is_last = number == len(parts) - 1
+            ran = run(net, part, here, ran.states) if again is None or is_last else again(part, here, ran.states)
+            if truncate:
+                detach(net)  # and the attributes of neurons that keep their states there
+                ran = ran._replace(states={module: each(Tensor.detach, kept) for module, kept in ran.states.items()})
+            yield ran.out
 
-    return concatenated(outs(), len(xs))
+    out = concatenated(outs(), len(xs))
+    return ran._replace(out=out)
+
+
+def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:
+    """Run ``chunk`` steps at a time from the states that a net keeps, and keep the states after them."""
+    ran = in_chunks(run, net, xs, folding, {module: module._kept for module in temporal(net)}, chunk, truncate)
+    keep(ran.states)
+    return ran.out

@@ -17,17 +17,17 @@ from torch.autograd.profiler import record_function
 from torch.autograd.profiler_legacy import profile
 from torch.utils._pytree import tree_leaves
 
-from snn_core.kernels import registry
-from snn_core.kernels.fused import fits
-from snn_core.kernels.makeup import NO_OPTIONS
+from snn_core.effects.attributes import NO_OPTIONS
+from snn_core.effects.contents import Itself
+from snn_core.effects.copies import copied
+from snn_core.effects.random_states import RandomStates
+from snn_core.engines import registry
+from snn_core.engines.fused import fits
+from snn_core.graph.folding import Folding
+from snn_core.graph.steps import hooked
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import reset, temporal
-from snn_core.sequence.contents import Itself
-from snn_core.sequence.copies import copied
-from snn_core.sequence.folding import Folding
 from snn_core.sequence.loop import Run, chunks
-from snn_core.sequence.plan import hooked
-from snn_core.sequence.random_states import RandomStates
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,6 @@ def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bo
     """Return the plan for a net, an input and a budget; an earlier one if nothing that it depends on has changed.
 
     ``blocks`` is True if ``run`` takes a block of steps at a time. ``memory=None`` means all steps at once.
-
-    Raises:
-        ValueError: If the net cannot be planned for, or not even the best chunk fits.
-        RuntimeError: If something watches torch's operations, so that a few steps cannot be run ahead.
     """
     _check(net, xs)
     key = (memory, _calls(run), blocks, _key(net, xs, resume))
@@ -146,22 +142,14 @@ class Growth:
     .. math:: T o + \max\{(\lceil T/c \rceil - 1) b + P(c),\; b + (T - c) i + P(c),\; 2 T i\} + d(c)
 
     A few runs in chunks give ``b``, and also ``d``, the rest: the parameters' gradients and the effects of chunks.
-
-    Args:
-        measure: Function that runs a given number of steps, at once or in chunks of a given number.
-        steps: Number of steps of the sequence.
-        input_gradient: Bytes of the gradient of one step's input.
-        gradients: Bytes of the gradients of the net's parameters.
-        blocks: True if the net sees a block of steps at a time; beyond a block only stored tensors grow.
-        budget: Number of bytes above which the exact peak does not matter.
     """
 
-    measure: Callable[..., Usage]
-    steps: int
-    input_gradient: int
-    gradients: int
-    blocks: bool
-    budget: float = math.inf
+    measure: Callable[..., Usage]  # runs a number of steps, at once or in chunks
+    steps: int  # of the sequence
+    input_gradient: int  # bytes of the gradient of one step's input
+    gradients: int  # bytes of those of the net's parameters
+    blocks: bool  # True if the net sees a block of steps at a time; beyond a block only stored tensors grow
+    budget: float = math.inf  # bytes above which the exact peak does not matter
 
     def __post_init__(self) -> None:
         self._stored: dict[int, float] = {}  # by steps at once
@@ -300,12 +288,7 @@ class Usage(NamedTuple):
 
 
 def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chunk: int | None = None) -> Usage:
-    """Run the first steps of a sequence, at once or in chunks, and leave net, input and random generators as they are.
-
-    Raises:
-        ValueError: If the net cannot be copied, or none of its outputs requires a gradient.
-        RuntimeError: If a profiler is recording already, or torch does not record everything that runs.
-    """
+    """Run the first steps of a sequence, at once or in chunks, and leave everything as it is."""
     net, xs, whole = _copied(net), _first(xs, steps), Folding(steps)
     if not resume:
         reset(net)
@@ -358,9 +341,6 @@ def usage(forward: Callable[[], Any], backward: Callable[[Any], object]) -> Usag
 
     It counts the memory that torch's allocator for the CPU hands out to this thread, including inside operations.
     Tensors from before do not count; they must stay alive, as torch does not report how much memory is freed with them.
-
-    Raises:
-        RuntimeError: If a profiler is recording already, or torch does not record everything that runs.
     """
     if torch.autograd._profiler_enabled():
         raise RuntimeError(

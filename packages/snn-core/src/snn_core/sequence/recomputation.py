@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
-from snn_core.neuron.temporal import Temporal, in_turn, temporal
-from snn_core.sequence.contents import version_of
-from snn_core.sequence.copies import twins
-from snn_core.sequence.fingerprint import Fingerprint
-from snn_core.sequence.folding import Folding
-from snn_core.sequence.random_states import RandomStates
+from snn_core.effects.contents import version_of
+from snn_core.effects.copies import twins
+from snn_core.effects.fingerprint import Fingerprint
+from snn_core.effects.random_states import RandomStates
+from snn_core.graph.folding import Folding
+from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.turns import States, in_turn
 
 
 class Recomputation:
@@ -28,23 +29,24 @@ class Recomputation:
     afterward, so that running statistics are updated once.
 
     Args:
-        run: ``run(net, xs, folding)`` returns the output for a segment.
+        run: ``run(net, xs, folding, states)`` returns the output for a segment, the states after it, and more.
         net: The net.
         own_code: True if ``run`` calls the net's own code, which may change more than the states of neurons.
     """
 
     def __init__(
-        self, run: Callable[[nn.Module, Tensor, Folding], Any], net: nn.Module, own_code: bool = False
+        self, run: Callable[[nn.Module, Tensor, Folding, States], Any], net: nn.Module, own_code: bool = False
     ) -> None:
         self._run, self._net, self._own_code = run, net, own_code and not torch.compiler.is_compiling()
         self._last: Snapshot | None = None
 
-    def __call__(self, xs: Tensor, folding: Folding) -> Any:
+    def __call__(self, xs: Tensor, folding: Folding, states: States) -> Any:
         """Return the output of the next segment; autograd stores only input, output and the states at both ends.
 
         Args:
             xs: Input ``[steps, batch, ...]``.
             folding: The samples that run in each step.
+            states: The states before the segment.
 
         Returns:
             The result of ``run``.
@@ -53,14 +55,13 @@ class Recomputation:
             RuntimeError: In the backward pass, if the input or a parameter has been changed in place since then.
             ValueError: If the net changes something that cannot be restored.
         """
-        modules = temporal(self._net)
-        kept, spec = tree_flatten([m._kept for m in modules])
+        kept, spec = tree_flatten([*states.values()])
         before = self._last = Snapshot(self._net, self._own_code, self._last)
         parameters = list(self._net.parameters())
         versions = _versions(xs, parameters)
         again, original = False, xs  # hooks on saved tensors may pass a copy to the second run
 
-        def segment(xs: Tensor, *kept: Any) -> tuple[Any, Any]:
+        def segment(xs: Tensor, *kept: Any) -> Any:
             nonlocal again
             if again and _versions(original, parameters) != versions:
                 raise RuntimeError(
@@ -68,18 +69,14 @@ class Recomputation:
                     "forward pass, but the backward pass needs its old values to compute a chunk again; call "
                     "backward() before optimizer.step()"
                 )
-            with in_turn(modules), before.as_it_was() if again else nullcontext():
+            with in_turn(states) if again else nullcontext(), before.as_it_was() if again else nullcontext():
                 again = True
-                for module, state in zip(modules, tree_unflatten(list(kept), spec), strict=True):
-                    module._keep(state)
-                out = self._run(self._net, xs, folding)
-                return out, [m._kept for m in modules]
+                begin = dict(zip(states, tree_unflatten(list(kept), spec), strict=True))
+                return self._run(self._net, xs, folding, begin)
 
-        out, states = checkpoint(segment, xs, *kept, use_reentrant=False)
+        ran = checkpoint(segment, xs, *kept, use_reentrant=False)
         before.must_be_all()
-        for module, state in zip(modules, states, strict=True):
-            module._keep(state)
-        return out
+        return ran
 
 
 def _versions(xs: Tensor, parameters: list[nn.Parameter]) -> list[int]:

@@ -11,19 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from snn_core.kernels.fused import fits
-from snn_core.kernels.makeup import Makeup
+from snn_core.effects.copies import copied
+from snn_core.effects.fingerprint import Walk
+from snn_core.effects.random_states import RandomStates
+from snn_core.engines.fused import fits
+from snn_core.graph.folding import Folding
+from snn_core.graph.recorder import Record
+from snn_core.graph.steps import Neuron, Pass, Step, hooked, modes, value_of
+from snn_core.neuron.makeup import Makeup
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.copies import copied
-from snn_core.sequence.fingerprint import Walk
-from snn_core.sequence.folding import Folding
+from snn_core.sequence.execution import Plan
 from snn_core.sequence.layers import LAYERS
 from snn_core.sequence.loop import Loop
-from snn_core.sequence.plan import Neuron, Pass, Plan, Step, hooked, modes, value_of
-from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.recorder import Record
 from snn_core.sequence.schedule import Schedule, autocast_of, described
 
 FEW = 3  # this many steps or fewer are as fast one after another
@@ -76,7 +77,7 @@ def recorded(
     Returns:
         The plan, the reason if there is no plan, and a record of a step. Without a plan, the loop must go on.
     """
-    begin = start = {module: module._kept for module in temporal(net)}
+    start = {module: module._kept for module in temporal(net)}
     believed, options = _BELIEVED.setdefault(net, _Believed()), Makeup.of(net).options
     known = believed.held() if options in believed.options and folding.steps > _CHECKED else None
     records: list[Record] = []
@@ -104,26 +105,29 @@ def recorded(
         if plan is None:
             if records[0].key() != record.key():
                 return None, "forward does something different in the second step", record
-            plan = record.plan()
+            plan = Plan(record.steps, record.outputs, net)
             wrong = _difference(plan, net, records, start, folding)
             if wrong:
                 return None, wrong, record
         believed.add(options, key, plan)
-        loop.leave()
-        for module, kept in begin.items():
-            module._kept = kept
         return plan, "", record
+
+
+def record_of(net: nn.Module, xs: Tensor, trusts: bool = False) -> tuple[Plan | None, str, Record]:
+    """Run the first steps of ``xs[T, batch, ...]`` from the states that a net keeps, and return as :func:`recorded`."""
+    folding = Folding(len(xs))
+    return recorded(net, Loop(net, xs, folding), folding, trusts, describes=True)
 
 
 def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe: bool = True) -> Schedule:
     """Return the schedule of a net that was recorded; with ``describe``, it lists the calls and how each will run."""
     layers = described(record.steps, net, record.inputs(), steps) if describe else ()
     reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
-    basis = _Step(net, record.values[0]) if describe and not record.may_count() else None
+    basis = _RecordedStep(net, record.values[0]) if describe and not record.may_count() else None
     return Schedule("layers", reason, layers, plan.gains_from_blocks, plan=plan, basis=basis)
 
 
-class _Step:
+class _RecordedStep:
     """The basis of the schedule of a net whose step was recorded: what its code may have read besides values."""
 
     def __init__(self, net: nn.Module, x: Tensor) -> None:
@@ -161,10 +165,8 @@ def recorded_ahead(net: nn.Module, xs: Tensor, trusts: bool = False) -> Schedule
     except ValueError as why:
         return Schedule("steps", f"no copy of it can be run ahead: {why}")
     with RandomStates():
-        folding = Folding(min(len(xs), _CHECKED))
         reset(twin)
-        first = xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad)
-        plan, reason, record = recorded(twin, Loop(twin, first, folding), folding, trusts, describes=True)
+        plan, reason, record = record_of(twin, xs[:_CHECKED].detach().clone().requires_grad_(xs.requires_grad), trusts)
         if plan is None and trusts:
             refuse_layers(reason)
         return Schedule("steps", reason) if plan is None else schedule_of(plan, net, record, len(xs))
@@ -183,10 +185,11 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     first = records[0].values[0]
     if not fits(first) or first.is_meta:
         return ""  # there are no values to compare
-    run = Pass(net, dict(net.named_modules(remove_duplicate=False)), folding.part(0, len(records)), None, {})
+    run = Pass(net, dict(net.named_modules(remove_duplicate=False)), None, {})
+    part = folding.part(0, len(records))
     with RandomStates(), torch.no_grad():
         for step in plan.steps:
-            if step.of_step and not _same(step, run, net, records, start):
+            if step.of_step and not _same(step, run, records, start, part):
                 return f"'{step.kind}' gives something different for several steps at once than for one at a time"
     return ""
 
@@ -203,23 +206,18 @@ class _Together(dict[int, Any]):
         return torch.cat(values) if self._records[0].is_of_step(number) else values[0]
 
 
-def _same(step: Step, run: Pass, net: nn.Module, records: list[Record], start: dict[Any, Any]) -> bool:
+def _same(step: Step, run: Pass, records: list[Record], start: dict[Any, Any], folding: Folding) -> bool:
     values = _Together(records)
-    args = [value_of(values, net, value) for value in step.args]
-    kwargs = {name: value_of(values, net, value) for name, value in step.kwargs.items()}
+    args = [value_of(values, run.net, value) for value in step.args]
+    kwargs = {name: value_of(values, run.net, value) for name, value in step.kwargs.items()}
     if not isinstance(step.compute, Neuron):
         out = step.compute(run, step.path, *args, **kwargs)
         return _agree(step, out, records)
     module: Any = run.modules[step.path]
-    if not isinstance(module, SpikingNeuron) or isinstance(module, WholeSequence) or run.folding.order is not None:
+    if not isinstance(module, SpikingNeuron) or isinstance(module, WholeSequence) or folding.order is not None:
         return True
-    last = module._kept
-    try:
-        module._kept = start[module]
-        out = step.compute(run, step.path, *args, **kwargs)
-        return _agree(step, out, records) and all(map(_close, module._kept, last))
-    finally:
-        module._kept = last
+    out, kept = module.run_steps(folding.unfold(args[0]), start[module])
+    return _agree(step, folding.rows(out), records) and all(map(_close, kept, module._kept))
 
 
 def _agree(step: Step, out: Any, records: list[Record]) -> bool:

@@ -10,18 +10,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from snn_core import kernels
-from snn_core.kernels import layers
-from snn_core.neuron.firing import is_autocast
+from snn_core.effects.copies import copied
+from snn_core.effects.random_states import RandomStates
+from snn_core.engines import products
+from snn_core.engines.dtypes import is_autocast
+from snn_core.graph.steps import Step, Whole
+from snn_core.neuron.choice import choose
 from snn_core.neuron.history import History
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
-from snn_core.sequence.copies import copied
+from snn_core.sequence.execution import Plan
 from snn_core.sequence.memory_plan import MemoryPlan
-from snn_core.sequence.plan import Plan, Step, Whole
-from snn_core.sequence.random_states import RandomStates
 
 
 @dataclass(frozen=True)
@@ -141,14 +142,14 @@ def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
     if isinstance(module, SpikingNeuron):
         x = as_floating(x, type(module).__name__)
         driven = module.driven(x)
-        choice = kernels.choose(module, driven.expand(steps, *driven.shape))
+        choice = choose(module, driven.expand(steps, *driven.shape))
         return f"{choice.name} ({choice.reason})"
     if isinstance(module, BatchNormTT1d | BatchNormTT2d):
         return "one step after another, each with its own entry"
     if isinstance(module, nn.Linear):
-        return layers.expected(x.device.type)
+        return products.expected(x.device.type)
     if isinstance(module, nn.Conv2d):
-        return layers.expected(x.device.type, "conv2d")
+        return products.expected(x.device.type, "conv2d")
     return "all steps at once"
 
 

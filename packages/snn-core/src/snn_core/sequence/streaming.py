@@ -8,19 +8,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.parametrize import type_before_parametrizations
-from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
+from torch.utils._pytree import tree_map_only
 
+from snn_core.effects.separation import apart
 from snn_core.files.manifest import device_of, opened, sealed
+from snn_core.graph.watching import Watch
 from snn_core.neuron.hints import point_out
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.own_forward import NoState
-from snn_core.neuron.temporal import in_turn
+from snn_core.neuron.turns import Holding
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.unrolling import kept_apart, separate
-from snn_core.sequence.watching import Watch
 
 
 def stream(net: nn.Module) -> Stream:
@@ -98,20 +96,16 @@ class Stream:
                 f"this stream takes steps of shape {tuple(shape)} ({dtype}, {device}), got {tuple(x.shape)} "
                 f"({x.dtype}, {x.device}); call reset() to begin a new one, or make a stream for each batch{whole}"
             )
-        with in_turn(self._modules.values()), torch.inference_mode(), self._watch.watching():
-            before = {path: (m._kept, m._kept_in) for path, m in self._modules.items()}
+        states = {module: self._kept[path] for path, module in self._modules.items()}
+        with torch.inference_mode():
             try:
-                for path, module in self._modules.items():
-                    module._kept = self._kept[path]
-                flat, spec = tree_flatten(self._net(x))
-                out = tree_unflatten(separate(flat, kept_apart(self._modules.values(), x)), spec)
-                self._kept = {path: module._kept for path, module in self._modules.items()}
+                with Holding(states) as after, self._watch.watching():
+                    out = self._net(x)
+                out, after = apart(out, after, x)
             except (TypeError, RuntimeError) as error:
                 point_out(error, self._net, x.unsqueeze(0))
                 raise
-            finally:
-                for path, module in self._modules.items():
-                    module._kept, module._kept_in = before[path]
+        self._kept = {path: after[module] for path, module in self._modules.items()}
         self._takes = takes
         return out
 
@@ -203,10 +197,18 @@ def _check(net: Any) -> None:
             )
 
 
+DROPOUTS = nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout
+
+
+def is_normalization(module: nn.Module) -> bool:
+    """Return True for a layer that may follow the statistics of its input: batch and instance normalizations."""
+    return hasattr(module, "track_running_stats")
+
+
 def changes_or_draws(module: nn.Module) -> bool:
     """Return True if a module in training mode changes its statistics or draws random numbers."""
     if isinstance(module, nn.RNNBase):
         return module.dropout > 0 and module.num_layers > 1  # it is between layers
     if isinstance(module, nn.MultiheadAttention):
         return module.dropout > 0
-    return isinstance(module, _NormBase | _DropoutNd | nn.RReLU)
+    return is_normalization(module) or isinstance(module, (*DROPOUTS, nn.RReLU))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -10,21 +10,23 @@ from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_leaves, tree_map
 
-from snn_core.kernels.layers import is_compiled
+from snn_core.effects.separation import apart
+from snn_core.engines.products import is_compiled
+from snn_core.graph.folding import Folding, folding_of
 from snn_core.neuron.constant import is_whole
 from snn_core.neuron.hints import point_out
-from snn_core.neuron.temporal import Temporal, alone, detach, temporal, warn_of_unregistered
+from snn_core.neuron.kept_state import each
+from snn_core.neuron.temporal import current, detach, temporal, warn_of_unregistered
+from snn_core.neuron.turns import Holding, States, alone, keep, kept_by
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.arguments import must_be_budget, must_end_by_sample
 from snn_core.sequence.checking import must_agree
 from snn_core.sequence.concatenation import concatenated
-from snn_core.sequence.folding import Folding, folding_of
 from snn_core.sequence.layers import is_small, known_ahead
-from snn_core.sequence.loop import Loop, Run, chunks, later_steps, one_step, requested_steps, steps
+from snn_core.sequence.loop import Loop, Ran, Run, in_chunks, later_steps, one_step, requested_steps, steps
 from snn_core.sequence.memory_plan import MemoryPlan, planned
-from snn_core.sequence.plan import memory_of
 from snn_core.sequence.recorded import FEW, recorded, recorded_ahead, refuse_layers, schedule_of
 from snn_core.sequence.schedule import Schedule
 
@@ -147,12 +149,15 @@ def unroll(
         folding = folding_of(lengths, xs)
     after = len(xs) - folding.steps  # steps after the end of the longest sample
     xs = xs[:-after] if after else xs
-    keeping = temporal(net)
-    with alone(keeping, net):
+    modules, watch = temporal(net), current()
+    if not resume:
+        warn_of_unregistered(net)
+    with alone(modules, net):
+        states = kept_by(modules) if resume else dict.fromkeys(modules)
         how = _ahead(net, xs, schedule, chunk, describe=explain)
         cuts = {"chunk": chunk is not None, "memory": memory is not None, "resume=True": resume}
         budget = None
-        if memory is not None and _needs_gradient(net, xs, resume):
+        if memory is not None and _needs_gradient(net, xs, states):
             ahead = recorded_ahead(net, xs, schedule == "layers") if how is None else how
             _check_whole_sequences(net, ahead, cuts)
             budget = planned(net, xs, _run(ahead), memory, resume, ahead.blocks)
@@ -161,26 +166,23 @@ def unroll(
                 how = ahead
         if how is not None:
             _check_whole_sequences(net, how, cuts)
-        if not resume:
-            warn_of_unregistered(net)
-            for module in keeping:
+        if not resume and (how is None or how.plan is None or watch is not None):  # a plan needs no module at rest
+            for module in modules:
                 module.forget()
         try:
             if how is None:
-                out, how = _recorded(net, xs, folding, schedule == "layers", chunk, truncate, cuts, explain)
+                ran, how = _recorded(net, xs, folding, states, schedule == "layers", chunk, truncate, cuts, explain)
             else:
-                run = _run(how)
-                out = run(net, xs, folding) if chunk is None else chunks(run, net, xs, folding, chunk, truncate)
+                way, start = _run(how), (net, xs, folding, states)
+                ran = way(*start) if chunk is None else in_chunks(way, *start, chunk, truncate)
         except (TypeError, RuntimeError) as error:
             point_out(error, net, xs)
             raise
-        out = _apart(out, (xs, *kept_apart(keeping, xs)))
-        if after:
-            out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
-    if not explain:
-        return out
-    how = replace(how, memory=budget)
-    return out, how if how.plan is None else how.after(how.plan.products, how.plan.once)
+        out, states = apart(ran.out, ran.states, xs)
+        keep(states)
+    if after:
+        out = tree_map(lambda o: torch.cat([o, o.new_zeros((after, *o.shape[1:]))]), out)
+    return (out, replace(how, memory=budget).after(ran.products, ran.once)) if explain else out
 
 
 _ONE_STEP = Schedule("steps", "a single step of few neurons is faster without a plan")
@@ -210,38 +212,37 @@ def _recorded(
     net: nn.Module,
     xs: Tensor,
     folding: Folding,
+    states: States,
     asserted: bool,
     chunk: int | None,
     truncate: bool,
     cuts: dict[str, bool],
     explain: bool,
-) -> tuple[Any, Schedule]:
+) -> tuple[Ran, Schedule]:
     """Run a net by a record of its first step or, if that is not possible, go on with the loop."""
-    loop = Loop(net, xs, folding)
-    compiled = any(map(is_compiled, net.modules()))
-    try:
+    with Holding(states) as after:
+        loop = Loop(net, xs, folding)
+        compiled = any(map(is_compiled, net.modules()))
         with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
             plan, reason, record = recorded(net, loop, folding, trusts=asserted, describes=explain)
-    except BaseException:
-        loop.leave()
-        raise
+        how = Schedule("steps", reason) if plan is None else schedule_of(plan, net, record, len(xs), explain)
+        first = None
+        if plan is None:
+            if asserted:
+                refuse_layers(reason)
+            _check_whole_sequences(net, how, cuts)
+            first = loop.finish(chunk and min(chunk, len(xs)))
     if plan is not None:
-        how = schedule_of(plan, net, record, len(xs), explain)
         _check_whole_sequences(net, how, cuts)
-        out = plan.run(net, xs, folding) if chunk is None else chunks(plan.run, net, xs, folding, chunk, truncate)
-        return out, how
-    how = Schedule("steps", reason)
-    if asserted:
-        loop.leave()
-        refuse_layers(reason)
-    _check_whole_sequences(net, how, cuts)
+        return in_chunks(plan.run, net, xs, folding, states, chunk, truncate), how
     if chunk is None or chunk >= len(xs):
-        return loop.finish(), how
-    first = loop.finish(chunk)
+        return Ran(first, after), how
     if truncate:
         detach(net)
-    rest = chunks(later_steps, net, xs[chunk:], folding.part(chunk, len(xs) - chunk), chunk, truncate)
-    return concatenated([first, rest], len(xs)), how
+        after = {module: each(Tensor.detach, kept) for module, kept in after.items()}
+    rest = folding.part(chunk, len(xs) - chunk)
+    ran = in_chunks(later_steps, net, xs[chunk:], rest, after, chunk, truncate)
+    return ran._replace(out=concatenated([first, ran.out], len(xs))), how
 
 
 def plan_memory(
@@ -293,23 +294,11 @@ def plan_memory(
     _check(net, xs, schedule, None, False)
     if memory is not None:
         must_be_budget(memory, None, False, None)
-    if not _needs_gradient(net, xs, resume):
+    if not _needs_gradient(net, xs, kept_by(temporal(net)) if resume else {}):
         raise ValueError("plan_memory: nothing requires a gradient, so unroll stores nothing and runs without a plan")
     how = _ahead(net, xs, schedule, None, describe=False) or recorded_ahead(net, xs, schedule == "layers")
     _check_whole_sequences(net, how, {"memory": True})
     return planned(net, xs, _run(how), memory, resume, how.blocks)
-
-
-def kept_apart(modules: Iterable[Temporal], xs: Tensor) -> list[Any]:
-    """Return the kept states of modules, with copies of those that share memory with the input."""
-    kept: list[Any] = []
-    for module in modules:
-        if isinstance(module._kept, tuple):
-            apart = separate(module._kept, (xs,))
-            if any(new is not old for new, old in zip(apart, module._kept, strict=True)):
-                module._kept = getattr(module._kept, "_make", tuple)(apart)
-            kept += apart
-    return kept
 
 
 def _run(how: Schedule) -> Run:
@@ -317,11 +306,9 @@ def _run(how: Schedule) -> Run:
     return without_plan if how.plan is None else how.plan.run
 
 
-def _needs_gradient(net: nn.Module, xs: Tensor, resume: bool) -> bool:
-    kept = tree_flatten([m._kept for m in temporal(net)])[0] if resume else []
-    return torch.is_grad_enabled() and any(
-        t.requires_grad for t in (xs, *net.parameters(), *kept) if isinstance(t, Tensor)
-    )
+def _needs_gradient(net: nn.Module, xs: Tensor, states: States) -> bool:
+    tensors = (xs, *net.parameters(), *tree_leaves([*states.values()]))
+    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors if isinstance(t, Tensor))
 
 
 def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool]) -> None:
@@ -354,43 +341,3 @@ def _check(net: Any, xs: Any, schedule: Any, chunk: int | None, truncate: bool) 
         raise ValueError(f"unroll: chunk must be a positive number of steps or None, got {chunk!r}")
     if truncate and chunk is None:
         raise ValueError("unroll: truncate=True cuts the gradient between chunks, got chunk=None; pass chunk=steps")
-
-
-def _apart(out: Any, others: Iterable[Any]) -> Any:
-    """Return the output of a net with no part of it in memory that belongs to something else."""
-    if isinstance(out, Tensor):
-        return separate((out,), others)[0]
-    if type(out) is tuple and all(isinstance(o, Tensor) for o in out):
-        return tuple(separate(out, others))
-    flat, spec = tree_flatten(out)
-    return tree_unflatten(separate(flat, others), spec)
-
-
-def separate(tensors: Sequence[Any], others: Iterable[Any]) -> list[Any]:
-    """Return tensors, with copies in place of those that share memory with others or with an earlier one.
-
-    Args:
-        tensors: The tensors; other values stay as they are.
-        others: Tensors with which they must not share memory.
-
-    Returns:
-        The tensors, with as few copies as possible. Tensors of a compiler, or without memory of their own, are not
-        copied.
-
-    Example:
-        >>> x = torch.zeros(2)
-        >>> first, second = separate((x, x.view(1, 2)), [])
-        >>> second += 1
-        >>> first, second
-        (tensor([0., 0.]), tensor([[1., 1.]]))
-    """
-    if torch.compiler.is_compiling():
-        return list(tensors)
-    taken = {memory_of(other) for other in others} - {0}
-    apart = []
-    for tensor in tensors:
-        memory = memory_of(tensor)
-        apart.append(tensor.clone() if memory in taken else tensor)
-        if memory:
-            taken.add(memory)
-    return apart

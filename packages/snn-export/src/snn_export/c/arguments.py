@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from snn_core.sequence.plan import Step
+from snn_core.graph import Step
 from snn_export.c.routine import Refusal
 
 __all__ = ["argument", "operands"]
@@ -39,7 +39,7 @@ def operands(step: Step, name: str) -> tuple[list[Any], dict[str, Any]]:
 
     Example:
         >>> import torch
-        >>> from snn_core.sequence.plan import Function, Place
+        >>> from snn_core.graph import Function, Place
         >>> operands(Step(Function(torch.clamp), "", "clamp", (Place(0),), {"max": 1.0}, (1,)), "clamp")
         ([Place(number=0), None, 1.0], {})
     """

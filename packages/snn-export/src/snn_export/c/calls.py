@@ -10,15 +10,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves
 
-from snn_core.neuron.temporal import Temporal, reset
-from snn_core.sequence.copies import copied
-from snn_core.sequence.folding import Folding
-from snn_core.sequence.loop import Loop
-from snn_core.sequence.plan import Place, Step, flat, value_of
-from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.recorded import recorded
-from snn_core.sequence.recorder import Record
-from snn_core.sequence.streaming import changes_or_draws
+from snn_core.effects import RandomStates, copied
+from snn_core.graph import Place, Record, Step, value_of
+from snn_core.neuron import Temporal
+from snn_core.sequence import changes_or_draws, record_of
+from snn_core.utils import reset
 from snn_export.c.routine import Refusal
 from snn_export.step import called_for_a_step
 
@@ -54,7 +50,7 @@ class Calls:
 
     def readers(self, number: int) -> int:
         """Return the number of calls that read a value, plus the number of times that the net returns it."""
-        reads = [v.number for s in self.steps for v in flat((s.args, dict(s.kwargs))) if isinstance(v, Place)]
+        reads = [v.number for s in self.steps for v in tree_leaves((s.args, dict(s.kwargs))) if isinstance(v, Place)]
         return reads.count(number) + self.outputs.count(number)
 
 
@@ -91,10 +87,9 @@ def _record(net: nn.Module, x: Tensor, samples: int) -> Record:
     """Return the record of a net's first step from rest."""
     reset(net)
     xs = x[:1].expand(2, samples, *x.shape[1:]).clone()
-    folding = Folding(len(xs))
     with RandomStates(), torch.no_grad():
         try:
-            plan, reason, record = recorded(net, Loop(net, xs, folding), folding, describes=True)
+            plan, reason, record = record_of(net, xs)
         except Exception as error:  # a net may raise anything
             reset(net)
             called_for_a_step(net, [x])  # which says so if it does not take the input either

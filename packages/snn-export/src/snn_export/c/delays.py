@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.neuron.delays import gaussian
 from snn_export.c.arrays import Array
 from snn_export.c.convolutions import Convolution
 from snn_export.c.elementwise import Loop, index
@@ -126,7 +125,9 @@ class Axonal(Layer):
             raise Refusal(
                 f"a Gaussian over {self.module.max_delay} steps; set kernel='linear' or max_delay to 64 or less"
             )
-        for step, weight in enumerate(gaussian(delays, self.module.max_delay, float(self.module.sigma))):
+        distances = torch.arange(self.module.max_delay + 1).reshape(-1, *[1] * delays.dim()) - delays
+        weights = torch.softmax(-(distances**2) / (2 * float(self.module.sigma) ** 2), 0)
+        for step, weight in enumerate(weights):
             slot = f"(now >= {step} ? now - {step} : now + {ring.most + 1 - step})"
             value = loop.load_at(ring.past, f"{slot} * {size} + i", f"past_{step}")
             terms.append(f"{value} * {loop.constant(f'weight {step}', weight)}")

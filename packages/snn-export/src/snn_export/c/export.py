@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import stream
-from snn_core.sequence.random_states import RandomStates
+from snn_core.effects import RandomStates
 from snn_export.c.calls import calls_of
 from snn_export.c.folder import write_folder
 from snn_export.c.integers import integer_source

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snn_core.kernels.instructions import CONDITIONS, written
-from snn_core.kernels.program import Program, Register
+from snn_core.programs import CONDITIONS, Program, Register, written
 from snn_export.c.arrays import number
 from snn_export.c.routine import Refusal
 
@@ -31,7 +30,7 @@ class Lines:
     """The statements that compute programs, collected in order.
 
     Example:
-        >>> from snn_core.kernels.program import Instruction
+        >>> from snn_core.programs import Instruction
         >>> lines = Lines()
         >>> halved = Program(("x",), (Instruction("mul", (Register(0), 0.5)),), {"mem": Register(1)})
         >>> lines.computed(halved, {"x": "x0[i]"})

@@ -10,18 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from snn_core import SpikingNeuron
-from snn_core.kernels.fused import broadcasts
-from snn_core.kernels.instructions import lowered
-from snn_core.kernels.program import Instruction, Program, Register, StepProgram
-from snn_core.kernels.programs import program
-from snn_core.kernels.tracing import constants_of
-from snn_core.neuron.temporal import Temporal
-from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.neurons.axonaldelay import AxonalDelay
-from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
-from snn_core.sequence.calls import name_of
-from snn_core.sequence.plan import Held, Named, Place, Step
+from snn_core import AxonalDelay, DelayedConv2d, DelayedLinear, SpikingNeuron, program
+from snn_core.effects import name_of
+from snn_core.graph import Held, Named, Place, Step
+from snn_core.neuron import Temporal, WholeSequence, constants_of
+from snn_core.programs import Instruction, Program, Register, StepProgram, lowered
 from snn_export.c.arguments import argument, operands
 from snn_export.c.calls import Calls
 from snn_export.c.convolutions import Convolution, axes_of
@@ -102,7 +95,8 @@ class Lowering:
     def _neuron(self, step: Step, module: Any, x: View) -> None:
         shape = torch.Size((1, *x.shape))
         whole = module.state_shape(torch.empty(shape))
-        weighted = whole != shape or not all(broadcasts(c.shape, whole) for c in constants_of(module).values())
+        # weights, unlike the other constants, do not broadcast to the states
+        weighted = whole != shape or not all(_broadcasts(c.shape, whole) for c in constants_of(module).values())
         known = _program(module, len(shape), x.shape, weighted)
         shape = tuple(whole[1:])
         size = math.prod(shape)
@@ -290,6 +284,10 @@ _RULES: dict[str, Callable[[Lowering, Step, str], None]] = {
     **dict.fromkeys(("sum", "mean", "amax"), Lowering.reduction),
     **{f"{kind}_pool{n}d": Lowering.pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2)},
 }
+
+
+def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def _program(module: Any, axes: int, sample: tuple[int, ...], weighted: bool) -> StepProgram:

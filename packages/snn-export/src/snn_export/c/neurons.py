@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.kernels.program import Program, StepProgram
-from snn_core.kernels.tracing import constants_of
+from snn_core.neuron import constants_of
+from snn_core.programs import Program, StepProgram
 from snn_export.c.arrays import Array
 from snn_export.c.elementwise import Loop
 from snn_export.c.names import Names, comment

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core import program
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 from snn_functional._account.meter import Tally
 from snn_functional.statistics import CostModel
 from snn_functional.statistics.synops import real_parts, weight_of

@@ -11,14 +11,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import unroll
-from snn_core.neuron.firing import Firing
-from snn_core.neuron.temporal import Temporal
-from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.copies import unhook
-from snn_core.sequence.folding import Folding, folding_of
-from snn_core.sequence.plan import Product, Step, Whole
-from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.watching import Watch
+from snn_core.effects import RandomStates, unhook
+from snn_core.graph import Folding, Product, Step, Watch, Whole, folding_of
+from snn_core.neuron import Firing, Temporal, WholeSequence
 from snn_functional._recording import check_sequence
 from snn_functional._replica import check_net, replica
 from snn_functional._steps import checked_lengths

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from snn_core.sequence.random_states import RandomStates
+from snn_core.effects import RandomStates
 from snn_functional._conversion.balancing import balanced
 from snn_functional._conversion.comparing import Comparison, check_labels
 from snn_functional._conversion.folding import folded

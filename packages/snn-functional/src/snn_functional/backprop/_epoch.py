@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import unroll
-from snn_core.sequence.layers import known_ahead
+from snn_core.sequence import known_ahead
 from snn_core.utils import detach, reset
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import temporal
+from snn_core.neuron import Temporal
 from snn_core.utils import reset
 from snn_functional.backprop._epoch import epoch
 from snn_functional.backprop._objective import Objective
@@ -87,7 +87,9 @@ def _online(net: Any) -> nn.Sequential:
     if not isinstance(net, nn.Module):
         raise TypeError(f"net is a {type(net).__name__}; pass an nn.Sequential")
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []
-    stateful = [index for index, (_, layer) in enumerate(layers) if temporal(layer)]
+    stateful = [
+        index for index, (_, layer) in enumerate(layers) if any(isinstance(m, Temporal) for m in layer.modules())
+    ]
     if len(stateful) != 1:
         description = f"has {len(stateful)} layers with a state" if layers else f"is a {type(net).__name__}"
         raise ValueError(f"RTRL: net {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from snn_core.neuron.spiking import LIF
-from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core import LIF
+from snn_core.neuron import WholeSequence
 from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis._reach import highest
 from snn_functional.diagnosis._record import Trace

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from snn_core import ALIF, AdLIF, Alpha
-from snn_core.neuron.bounds import Bounded
-from snn_core.neuron.firing import Firing
+from snn_core.neuron import Bounded, Firing
 from snn_functional.diagnosis._evidence import Evidence
 from snn_functional.diagnosis.finding import Finding
 

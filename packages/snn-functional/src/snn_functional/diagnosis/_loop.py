@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron import Temporal
 from snn_functional.diagnosis._evidence import Evidence, listed
 from snn_functional.diagnosis.finding import Finding
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves
 
-from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.random_states import RandomStates
+from snn_core.effects import RandomStates
+from snn_core.neuron import WholeSequence
+from snn_core.sequence import is_normalization
 from snn_core.utils import reset
 from snn_functional._replica import replica
 from snn_functional.diagnosis._evidence import Evidence
@@ -87,7 +87,7 @@ class _Calls:
         reset(twin)
         for path, module in twin.named_modules():
             self.paths[module] = path
-            if isinstance(module, _BatchNorm):
+            if is_normalization(module):
                 module.eval()
             module.register_forward_pre_hook(self._before, with_kwargs=True)
             module.register_forward_hook(self._after)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snn_core import Recurrent, SpikingNeuron
-from snn_core.init.crossing import equation_of
+from snn_core.init import equation_of
 from snn_functional.diagnosis._record import Trace
 
 _AGREE = 1e-4  # of the largest membrane: rounding in single precision stays below it, a different equation does not

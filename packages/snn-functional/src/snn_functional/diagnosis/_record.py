@@ -12,12 +12,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.firing import Firing
-from snn_core.neuron.temporal import current
-from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.folding import Folding
-from snn_core.sequence.plan import Place, Step, Whole
-from snn_core.sequence.watching import Watch
+from snn_core.graph import Folding, Place, Step, Watch, Whole
+from snn_core.neuron import Firing, WholeSequence, current
 from snn_functional.probe._hook import in_backward, input_of
 
 

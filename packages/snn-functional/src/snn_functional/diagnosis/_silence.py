@@ -7,7 +7,7 @@ import math
 import torch
 
 from snn_core import Recurrent, SpikingNeuron
-from snn_core.init.crossing import NotReached, firing_factor
+from snn_core.init import NotReached, firing_factor
 from snn_functional.diagnosis._evidence import Evidence, listed
 from snn_functional.diagnosis._gradients import derivative
 from snn_functional.diagnosis._reach import ceiling, highest, measured

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron, kernels, unroll
-from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.random_states import RandomStates
+from snn_core.effects import RandomStates
+from snn_core.neuron import WholeSequence
 from snn_core.utils import reset
 from snn_functional._numbers import whole
 from snn_functional._recording import check_real

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snn_core.backends.target import Issue
+from snn_core.backends import Issue
 from snn_functional._numbers import is_real
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from snn_core.backends.target import SEVERITIES
+from snn_core.backends import SEVERITIES
 from snn_functional._table import aligned, share
 from snn_functional.diagnosis.finding import Finding, described
 

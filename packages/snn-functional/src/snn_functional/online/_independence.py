@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_core import SpikingNeuron
-from snn_core.sequence.random_states import RandomStates
+from snn_core.effects import RandomStates
 
 
 def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:

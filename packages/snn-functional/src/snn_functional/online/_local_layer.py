@@ -12,12 +12,8 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.firing import as_dtype, computing_dtype
-from snn_core.neuron.kept_state import must_fit
-from snn_core.neuron.stepping import complete
-from snn_core.neuron.temporal import Temporal, as_floating, watched
-from snn_core.sequence.ending import Ending
-from snn_core.sequence.folding import Folding
+from snn_core.engines import computing_dtype
+from snn_core.neuron import Temporal, as_floating, complete, must_fit, watched
 from snn_functional._numbers import share
 from snn_functional.online._independence import check_constants, check_independent
 from snn_functional.online._traces import Learned, advanced, carry
@@ -73,15 +69,14 @@ class LocalLayer(Temporal, ABC):
             TypeError: If the input is not a real tensor.
             ValueError: If it does not have two axes, or does not fit the state that the layer keeps.
         """
-        return self._one_step(self._checked(input_))
+        return self.run_one(self._checked(input_))
 
-    def run_rows(self, rows: Tensor, folding: Folding) -> Any:
-        ending, outputs = Ending(folding.order, type(self).__name__), []
-        for step in folding.each(self._checked(rows)):
-            self._kept = ending.running(self._kept, len(step))
-            outputs.append(self._one_step(step))
-        self._kept = ending.whole(self._kept)
-        return tree_map(lambda *steps: torch.cat(steps), *outputs)
+    def run_steps(self, xs: Tensor, kept: Any, trace: bool = False) -> tuple[Any, Any]:
+        outputs = []
+        for x in xs.unbind(0):
+            output, kept = self._one_step(self._checked(x), kept)
+            outputs.append(output)
+        return tree_map(lambda *steps: torch.stack(steps), *outputs), kept
 
     def _checked(self, input_: Tensor) -> Tensor:
         x = as_floating(input_, type(self).__name__)
@@ -92,15 +87,14 @@ class LocalLayer(Temporal, ABC):
             )
         return x
 
-    def _one_step(self, x: Tensor) -> Any:
+    def _one_step(self, x: Tensor, kept: Any) -> tuple[Any, tuple[Any, ...]]:
         drive = self.synapse(x)
-        at_rest = self._kept is None
-        before, traces = self._recalled(drive)
+        at_rest = kept is None
+        before, traces = self._split(kept, drive)
         learned = self._learned(x, before, drive.shape) if torch.is_grad_enabled() else {}
         if not learned:
             outputs, after = self._advance(drive, before, {}, at_rest)
-            self._keep_by_sample(after, {})
-            return outputs
+            return outputs, self._by_sample(after, {})
         drive = drive if drive.requires_grad else drive.requires_grad_()
         through = [*self.through(), *range(len(self.neuron.State._fields), len(before))]
         # a parameter without a trace was not learned before: for it the past is constant
@@ -115,8 +109,7 @@ class LocalLayer(Temporal, ABC):
         outputs, after = self._advance(drive, before, here, at_rest)
         entered = {name: (here.get(name, drive), item.inputs) for name, item in learned.items()}
         traces = advanced(traces, carried, [after[i] for i in through], entered)
-        self._keep_by_sample(after, traces)
-        return outputs
+        return outputs, self._by_sample(after, traces)
 
     def _learned(self, x: Tensor, fields: list[Tensor], shape: torch.Size) -> dict[str, Learned]:
         results = {}
@@ -139,7 +132,7 @@ class LocalLayer(Temporal, ABC):
         first = spk
         if self.output_decay:
             after.append(self.output_decay * fields[-1] + spk)
-            first = as_dtype(after[-1], spk.dtype)
+            first = after[-1].to(spk.dtype)
         if self.neuron.init_hidden and not self.neuron.output:
             return first, after
         return (first, *self.neuron.outputs(spk, state)[1:]), after
@@ -147,9 +140,8 @@ class LocalLayer(Temporal, ABC):
     def _state(self, fields: list[Tensor]) -> Any:
         return self.neuron.State._make(fields[: len(self.neuron.State._fields)])
 
-    def _recalled(self, drive: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
+    def _split(self, kept: Any, drive: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Return the states before the step, including the filtered spikes, and their traces."""
-        kept = self._recall()
         if kept is None:
             still = drive.detach()
             filtered = torch.zeros_like(still, dtype=computing_dtype(still))
@@ -159,10 +151,10 @@ class LocalLayer(Temporal, ABC):
         traces = zip(self._names(), kept[count:], strict=True)
         return list(kept[:count]), {name: trace.transpose(0, 1) for name, trace in traces if trace is not None}
 
-    def _keep_by_sample(self, fields: list[Tensor], traces: Mapping[str, Tensor]) -> None:
-        """Keep states and traces with the batch on axis 0, and None as the trace of tensors that are not learned."""
+    def _by_sample(self, fields: list[Tensor], traces: Mapping[str, Tensor]) -> tuple[Any, ...]:
+        """Return states and traces with the batch on axis 0, and None as the trace of what is not learned."""
         by_sample = (traces[name].transpose(0, 1) if name in traces else None for name in self._names())
-        self._keep((*(field.detach() for field in fields), *by_sample))
+        return (*(field.detach() for field in fields), *by_sample)
 
     def _names(self) -> tuple[str, ...]:
         """Return all tensors that may be learned, in the order in which their traces are kept."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from snn_core import Recurrent
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 from snn_functional.online._local_layer import LocalLayer
 
 

@@ -59,7 +59,7 @@ class KeepingMonitor(BaseMonitor):
         def kept(tensor: Tensor) -> Tensor:
             # inference tensors have no count, and a view shares the count of the memory around it, as xs[t] does where
             # the user fills xs step by step; in the graph this is rare, and a copy would have no gradient
-            is_part = tensor._is_view() and tensor.grad_fn is None
+            is_part = tensor.grad_fn is None and tensor._base is not None
             if is_part or tensor.is_inference():
                 return tensor.clone()
             counts.append((tensor, tensor._version))

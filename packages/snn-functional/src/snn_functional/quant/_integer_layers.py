@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snn_core import Leaky
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron import Temporal
 from snn_core.surrogate import Surrogate
 from snn_functional.quant._integers import Signal, as_integers, check_exact, largest_of
 from snn_functional.quant.grid import fixed_point

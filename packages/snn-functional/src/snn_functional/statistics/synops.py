@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import ParametrizationList
 
 from snn_core import SpikingNeuron, unroll
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 from snn_functional._numbers import whole
+from snn_functional._padding import padded
 from snn_functional.probe import BaseMonitor
 from snn_functional.probe._hook import input_of
 
@@ -228,9 +229,7 @@ def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
         used = used.clone()  # the weights may have been made in inference mode
         x = torch.zeros(1, *shape, dtype=torch.float64, device=weight.device, requires_grad=True)
-        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-        padded = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
-        out = _CONVOLVE[x.dim()](padded, used, None, layer.stride, 0, layer.dilation, layer.groups)
+        out = _CONVOLVE[x.dim()](padded(layer, x), used, None, layer.stride, 0, layer.dilation, layer.groups)
         return torch.autograd.grad(out.sum(), x)[0][0]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.grad import conv1d_weight, conv2d_weight
+
+from snn_functional._padding import padded
 
 
 class Connection(ABC):
@@ -86,8 +87,7 @@ class Convolution(Connection):
             raise ValueError(
                 f"in_spike has shape {tuple(pre.shape)}; {self.layer} needs [batch, {self.layer.in_channels}, {space}]"
             )
-        mode = "constant" if self.layer.padding_mode == "zeros" else self.layer.padding_mode
-        return F.pad(pre, self.layer._reversed_padding_repeated_twice, mode=mode)
+        return padded(self.layer, pre)
 
     def post(self, out_spike: Any, pre: Tensor) -> Tensor:
         """Return output spikes ``[batch, channels, *space]``."""

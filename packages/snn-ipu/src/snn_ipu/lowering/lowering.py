@@ -13,8 +13,7 @@ from torch.utils._pytree import tree_flatten
 
 from snn_core import utils
 from snn_core.backends import BackendError
-from snn_core.sequence.contents import version_of
-from snn_core.sequence.copies import copied
+from snn_core.effects import copied
 from snn_ipu._version import __version__
 from snn_ipu.issues import Found
 from snn_ipu.lowering.description import merged, once_and_step, without_dead
@@ -111,7 +110,7 @@ class _Held:
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
-        self.version = version_of(tensor)
+        self.version = -1 if tensor.is_inference() else tensor._version  # it counts no changes
         self.values = tensor.detach().clone()
 
     def equals(self, other: Tensor) -> bool:

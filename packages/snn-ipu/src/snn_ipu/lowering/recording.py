@@ -14,7 +14,8 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 import snn_core
-from snn_core.sequence.calls import READS, first_by_position, tensors_in
+from snn_core.effects import READS
+from snn_core.graph import first_by_position, tensors_in
 from snn_ipu.issues import Found
 from snn_ipu.program.operations import TABLE, encoded
 
@@ -61,6 +62,7 @@ class Recorder(TorchFunctionMode):
         self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another tensor
         self._count = 0
         self._inside = False
+        self._is_paused = False
 
     def enter(self, value: Tensor, name: str = "") -> Tensor:
         """Return a tensor that replaces another in computations, with a gradient and a name, by default a new one."""
@@ -103,6 +105,15 @@ class Recorder(TorchFunctionMode):
         finally:
             self.ops, self._inside = outer, False
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Record nothing within a block."""
+        before, self._is_paused = self._is_paused, True
+        try:
+            yield
+        finally:
+            self._is_paused = before
+
     def must_be_followed(self, values: Any) -> None:
         """Check that no tensor among the values comes from an autograd.Function."""
         for value in tensors_in(values):
@@ -117,6 +128,8 @@ class Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self._is_paused:
+            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         tensors = tensors_in((args, kwargs))
         bounds = _bounds(args[1]) if name == "__getitem__" else []

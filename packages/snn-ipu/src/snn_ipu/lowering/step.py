@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.stepping import complete
-from snn_core.neuron.temporal import Temporal, as_floating
-from snn_core.sequence.watching import Watch
+from snn_core.graph import Watch
+from snn_core.neuron import Temporal, as_floating, complete
 from snn_core.surrogate import Surrogate
 from snn_ipu.issues import Found
 from snn_ipu.lowering.recording import Recorder
@@ -121,7 +120,7 @@ def _step_of(neuron: SpikingNeuron, recorder: Recorder, input_: Tensor, *states:
         results, spec = tree_flatten(neuron.outputs(spk, state) if neuron.output else spk)
         names = [recorder.name_of(t) for t in results]
         states_after = [recorder.name_of(t) for t in state]
-    with torch._C.DisableTorchFunction():
+    with recorder.paused():
         fresh = [recorder.enter(t) for t in results]
     node = {"kind": "neuron", "path": recorder.paths[-1], "input": fed, "states": states_after, "results": names}
     node["state_shape"] = list(rest[0].shape[1:])
@@ -130,7 +129,7 @@ def _step_of(neuron: SpikingNeuron, recorder: Recorder, input_: Tensor, *states:
 
 
 def _at_rest(neuron: SpikingNeuron, x: Tensor, recorder: Recorder) -> tuple[Tensor, Any]:
-    with torch._C.DisableTorchFunction():
+    with recorder.paused():
         rest = complete(neuron, x.detach(), None)
         inner = recorder.enter(x, "in")
         return inner, neuron.State._make(recorder.enter(s, f"s{i}") for i, s in enumerate(rest))

@@ -10,7 +10,7 @@ import nir
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import temporal
+from snn_core.neuron import Holding, temporal
 from snn_nir.exporting.drawing import node_name
 from snn_nir.primitives.firing import ResetToValue
 
@@ -51,7 +51,6 @@ def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[d
     """
     seen: dict[str, tuple[Tensor, Tensor | None]] = {}
     states: dict[str, Any] = {}
-    kept = [(module, module._kept) for module in temporal(net)]
 
     def passing(path: str) -> Any:
         return lambda _, args, kwargs: ((args[0] if args else kwargs["input_"], *states.get(path, ())), {})
@@ -69,15 +68,15 @@ def observed(net: nn.Module, neurons: Mapping[str, SpikingNeuron]) -> Iterator[d
 
     hooks = [n.register_forward_pre_hook(passing(p), with_kwargs=True) for p, n in neurons.items() if not n.init_hidden]
     hooks += [n.register_forward_hook(noting(p, n)) for p, n in neurons.items()]
+    modules = temporal(net)
     try:
-        for module, _ in kept:
-            module.forget()
-        yield seen
+        with Holding(dict.fromkeys(modules)):
+            for module in modules:
+                module.forget()  # also what a neuron keeps in attributes
+            yield seen
     finally:
         for hook in hooks:
             hook.remove()
-        for module, before in kept:
-            module._kept = before
 
 
 def membrane_of(

@@ -9,7 +9,7 @@ import nir
 import numpy as np
 from torch import nn
 
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal, field_type
 from snn_nir.exporting.layers import draw_conv, draw_delay, draw_linear

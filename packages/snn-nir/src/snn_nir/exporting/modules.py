@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core import AxonalDelay, GradedSpikes
-from snn_core.neuron.temporal import Temporal
+from snn_core.neuron import Temporal
 from snn_nir.codes import refusal
 from snn_nir.exporting import layers
 from snn_nir.exporting.batchnorm import draw_batch_norm, fold_batch_norm

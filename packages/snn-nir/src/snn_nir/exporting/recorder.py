@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import GradedSpikes
-from snn_core.neuron.firing import Firing
-from snn_core.neuron.temporal import Temporal, current
-from snn_core.sequence.calls import READS, is_random, name_of, tensors_in
-from snn_core.sequence.random_states import RandomStates
-from snn_core.sequence.watching import Watch
+from snn_core.effects import READS, RandomStates, name_of
+from snn_core.graph import Watch, is_random, tensors_in
+from snn_core.neuron import Firing, Temporal, current
 from snn_nir.exporting.calls import Call
 
 CHANGED = "its result is not what the recorded calls compute"
@@ -45,6 +44,7 @@ class Recorder(Watch, TorchFunctionMode):
         self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
         self._count: Counter[tuple[str, bool]] = Counter()
         self._inside = 0  # calls of modules that are recorded as a whole
+        self._depth = 0  # the number of function modes, up to this one
         self._in_hooks = False  # True while foreign hooks on one of them run
         self._paused = False  # True if functions are ignored until the module returns
         self._given: Any = None
@@ -64,6 +64,7 @@ class Recorder(Watch, TorchFunctionMode):
                     stack.enter_context(module.register_forward_hook(self._end_hooks, always_call=True))
             stack.enter_context(self.watching())
             stack.enter_context(self)
+            self._depth = torch._C._len_torch_function_stack()
             yield
 
     def add(
@@ -136,7 +137,7 @@ class Recorder(Watch, TorchFunctionMode):
         self._in_hooks = False
         if self._inside > 1:
             return
-        self._paused = _get_current_function_mode_stack()[-1] is self
+        self._paused = torch._C._len_torch_function_stack() == self._depth
         if self._paused:
             self.__exit__(None, None, None)  # otherwise every function of the module would pass through it
         self._given, self.modules[module] = self.encoded((args, kwargs)), None

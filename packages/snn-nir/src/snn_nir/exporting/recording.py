@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import temporal
-from snn_core.sequence.fingerprint import Fingerprint
-from snn_core.sequence.recomputation import Snapshot
+from snn_core.effects import Fingerprint
+from snn_core.neuron import Temporal
+from snn_core.sequence import DROPOUTS, Snapshot
 from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Recording
 from snn_nir.exporting.recorder import CHANGED, Recorder
@@ -38,8 +38,9 @@ def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[A
     step, error, owner = Recorder(net), None, type(net).__name__
     # tensors made in inference mode do not count changes
     with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was():
-        for module in temporal(net):  # it is at rest, as a snapshot has no kept states
-            vars(module)["_stateless"] = _SILENT
+        for module in net.modules():
+            if isinstance(module, Temporal):  # it is at rest, as a snapshot has no kept states
+                vars(module)["_stateless"] = _SILENT
         before = Fingerprint(net)
         inputs = [None if x is None else step.add("getitem", x.clone()) for x in samples]
         try:
@@ -73,8 +74,8 @@ def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[A
 
 
 def _check_evaluating(module: nn.Module, step: Recorder) -> None:
-    draws = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
-    normalizes = isinstance(module, nn.modules.batchnorm._BatchNorm)
+    draws = isinstance(module, DROPOUTS) and module.p > 0
+    normalizes = isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm)
     if module.training and (draws or normalizes):
         raise refusal("NIR410", step.name(module), "it is in training mode")
 

@@ -8,8 +8,7 @@ from typing import Any
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core import Recurrent, SpikingNeuron
-from snn_core.neuron.recurrence import Connected
-from snn_core.neuron.whole_sequence import WholeSequence
+from snn_core.neuron import WholeSequence
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal
 from snn_nir.exporting.neuron_drawing import NeuronDrawing, where
@@ -89,7 +88,9 @@ def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
             why = "it is a node of an imported graph, and only that whole graph can be exported"
             remedy = "export the module that from_nir made"
         raise refusal("NIR401", where(module, name), why, f"{remedy}, {register_it}")
-    before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k not in (Recurrent, Connected)]
+    before = kind.__mro__[: kind.__mro__.index(equation)]
+    # the mix-ins of recurrence are drawn apart
+    before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k.__module__ != Recurrent.__module__]
     changed = next((method for own in map(vars, (module, *before)) for method in _STEP if method in own), None)
     if changed is not None:
         why = f"it overrides {changed} of {equation.__name__}, whose drawing therefore does not apply"

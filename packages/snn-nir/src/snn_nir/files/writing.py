@@ -13,7 +13,7 @@ import h5py
 import nir
 import numpy as np
 
-from snn_core.files.whole_file import whole_file
+from snn_core.files import whole_file
 from snn_nir.codes import NIRError, announce, refusal
 from snn_nir.files.sidecar import bad_metadata, bad_names, sidecar_text
 from snn_nir.graphs.fields import graph_at, missing_ports, node_fields, repeated_edges, type_name, walk

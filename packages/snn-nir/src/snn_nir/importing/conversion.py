@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from snn_core.neuron.firing import RESETS
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 from snn_nir.codes import announce, refusal
 from snn_nir.files.reading import read
 from snn_nir.graphs.flattening import flattened
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.graphs.repairs import repaired
 from snn_nir.importing.building import Scheme, build
+from snn_nir.importing.recorded import RESETS
 from snn_nir.importing.simplification.draft import Draft
 from snn_nir.importing.simplification.simplifying import simplified
 from snn_nir.importing.time_step import time_step as find_time_step

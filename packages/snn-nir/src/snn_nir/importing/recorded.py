@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from snn_core import surrogate
-from snn_core.neuron.firing import RESETS
 from snn_nir.codes import announce, refusal
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.graphs.values import without_batch
 
+RESETS = "subtract", "zero", "none"
 _AGREE = 1e-5
 _OTHERWISE = {"Alpha": ("alpha", "beta"), "Lapicque": ("beta",)}  # constants that are not the decay of a node
 _SURROGATES = {  # surrogates that a name and numbers define

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import Temporal, current
+from snn_core.neuron import Temporal, current
 from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.importing.time_step import TimeStep
 from snn_nir.primitives import Threshold

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
-from snn_core.neuron.temporal import Temporal, as_floating
+from snn_core.neuron import Temporal, as_floating
 
 
 class GraphState(NamedTuple):

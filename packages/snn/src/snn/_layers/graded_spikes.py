@@ -1,5 +1,5 @@
 """The class ``GradedSpikes`` of ``snn_core.neurons.gradedspikes``, at snnTorch's path."""
 
-from snn_core.neurons.gradedspikes import GradedSpikes
+from snn_core import GradedSpikes
 
 __all__ = ["GradedSpikes"]

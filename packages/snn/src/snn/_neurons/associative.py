@@ -1,5 +1,5 @@
 """The class ``AssociativeLeaky`` of ``snn_core.neurons.associative``, at snnTorch's path."""
 
-from snn_core.neurons.associative import AssociativeLeaky
+from snn_core import AssociativeLeaky
 
 __all__ = ["AssociativeLeaky"]

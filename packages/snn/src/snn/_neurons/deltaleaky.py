@@ -1,5 +1,5 @@
 """The class ``DeltaLeaky`` of ``snn_core.neurons.deltaleaky``, at snnTorch's path."""
 
-from snn_core.neurons.deltaleaky import DeltaLeaky
+from snn_core import DeltaLeaky
 
 __all__ = ["DeltaLeaky"]

@@ -1,5 +1,5 @@
 """The class ``RSynaptic`` of ``snn_core.neurons.rsynaptic``, at snnTorch's path."""
 
-from snn_core.neurons.rsynaptic import RSynaptic
+from snn_core import RSynaptic
 
 __all__ = ["RSynaptic"]

@@ -1,5 +1,5 @@
 """The class ``SLSTM`` of ``snn_core.neurons.slstm``, at snnTorch's path."""
 
-from snn_core.neurons.slstm import SLSTM
+from snn_core import SLSTM
 
 __all__ = ["SLSTM"]

@@ -1,5 +1,5 @@
 """The class ``Synaptic`` of ``snn_core.neurons.synaptic``, at snnTorch's path."""
 
-from snn_core.neurons.synaptic import Synaptic
+from snn_core import Synaptic
 
 __all__ = ["Synaptic"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 from snn_nir.graphs.metadata import read_metadata
 from snn_nir.importing.building import Scheme, build
 from snn_nir.importing.recorded import constant, learned

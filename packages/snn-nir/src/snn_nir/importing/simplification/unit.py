@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, SpikingNeuron, Synaptic
-from snn_core.neuron.recurrence import OneToOne
+from snn_core.neuron import OneToOne
 
 
 @dataclass

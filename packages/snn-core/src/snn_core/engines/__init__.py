@@ -1,0 +1,29 @@
+"""Engines that run step programs over sequences, the operator that compilers see, and products of layers.
+
+These names are for packages that bring kernels; others import from ``snn_core``.
+"""
+
+from snn_core.engines.convolutions import Moves
+from snn_core.engines.dtypes import as_dtype, computing_dtype, is_autocast
+from snn_core.engines.fused import fits, unviewed
+from snn_core.engines.layout import Layout
+from snn_core.engines.products import Windows
+from snn_core.engines.registry import Engine, Kernel, loop, register, serves_sequences, status, unregister
+
+__all__ = [
+    "Engine",
+    "Kernel",
+    "Layout",
+    "Moves",
+    "Windows",
+    "as_dtype",
+    "computing_dtype",
+    "fits",
+    "is_autocast",
+    "loop",
+    "register",
+    "serves_sequences",
+    "status",
+    "unregister",
+    "unviewed",
+]

@@ -1,0 +1,30 @@
+"""The calls of a net in one step, as they are recorded, and the rules for those that may take all steps at once.
+
+These names are for packages that look at what a net calls; others import from ``snn_core``.
+"""
+
+from snn_core.graph.calls import first_by_position, is_random, tensors_in
+from snn_core.graph.ending import Ending
+from snn_core.graph.folding import Folding, folding_of
+from snn_core.graph.recorder import Record
+from snn_core.graph.steps import Function, Held, Named, Place, Product, Step, Whole, value_of
+from snn_core.graph.watching import Watch
+
+__all__ = [
+    "Ending",
+    "Folding",
+    "Function",
+    "Held",
+    "Named",
+    "Place",
+    "Product",
+    "Record",
+    "Step",
+    "Watch",
+    "Whole",
+    "first_by_position",
+    "folding_of",
+    "is_random",
+    "tensors_in",
+    "value_of",
+]

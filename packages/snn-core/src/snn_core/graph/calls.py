@@ -1,0 +1,230 @@
+"""Calls of functions in one step: their arguments, the tensors that they overwrite, and checks for mixed samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from snn_core.effects.reads import name_of
+from snn_core.graph.steps import NotSampleWise, flat
+from snn_core.neuron.constant import is_whole
+
+
+class Rows(int):
+    """A number of samples that reports when the code computes with it."""
+
+    report: Callable[[], None]
+    used: bool = False  # True after its use in the shape of a tensor with one row per sample, its only harmless use
+
+    def __new__(cls, value: int, report: Callable[[], None]) -> Rows:
+        rows = super().__new__(cls, value)
+        rows.report = report
+        return rows
+
+
+def _reporting(name: str) -> Callable[..., Any]:
+    def method(self: Rows, *args: Any) -> Any:
+        self.report()
+        return getattr(int(int.__int__(self)), name)(*args)
+
+    return method
+
+
+# these do not report: code written in C reads the number without calling them
+_UNSEEN = "__new__ __repr__ __getattribute__ __getnewargs__ __format__ __sizeof__ __index__ __doc__".split()
+for _name in {name for name in vars(int) if name.startswith("__")}.difference(_UNSEEN):
+    setattr(Rows, _name, _reporting(_name))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function in one step, with real tensors.
+
+    Args:
+        func: The function, as torch's function modes see it.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        tensors: The tensors among the arguments.
+        out: The result.
+        rows: Number of samples.
+        is_of_step: Function that returns True for a tensor that is computed again in every step; other tensors are the
+            same in all steps.
+    """
+
+    func: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    tensors: list[Tensor]
+    out: Any
+    rows: int
+    is_of_step: Callable[[Any], bool]
+
+    @property
+    def name(self) -> str:
+        return repr(name_of(self.func))
+
+    @property
+    def axes(self) -> int:
+        """The number of axes of the first argument, which must be the only one computed again in every step."""
+        return self.first().dim()
+
+    def argument(self, index: int, name: str, default: Any = None) -> Any:
+        """Return an argument that may be passed by position or by name."""
+        return self.args[index] if len(self.args) > index else self.kwargs.get(name, default)
+
+    def first(self) -> Tensor:
+        """Return the first argument, which must have one row per sample and be the only one that differs between steps.
+
+        Raises:
+            NotSampleWise: If that does not hold.
+        """
+        if not self.tensors or not self.is_of_step(self.tensors[0]) or any(map(self.is_of_step, self.tensors[1:])):
+            raise self.unknown()
+        return self.tensors[0]
+
+    def unknown(self) -> NotSampleWise:
+        return NotSampleWise(f"{self.name} is not known to act on each sample alone")
+
+
+def first_by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with the input first, even if it was passed by name."""
+    name = next((n for n in ("input", "tensors") if n in kwargs), None)
+    if args or name is None or not _BEFORE.isdisjoint(kwargs):
+        return args, kwargs
+    return (kwargs[name],), {key: value for key, value in kwargs.items() if key != name}
+
+
+_BEFORE = frozenset({"condition", "sorted_sequence"})  # the parameters that come before an input
+
+
+def is_random(func: Any) -> bool:
+    """Return True if the name of a function indicates that it draws random numbers."""
+    name = name_of(func)
+    drawn = ("rand", "normal", "bernoulli", "multinomial", "poisson", "dropout", "uniform", "exponential", "geometric")
+    return name != "normalize" and any(part in name for part in (*drawn, "cauchy"))
+
+
+def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
+    """Return the function that computes what an in-place function writes; None if the function writes nothing.
+
+    Raises:
+        NotSampleWise: If the function overwrites a tensor and no other function computes the same without doing so.
+    """
+    name = name_of(func)
+    if kwargs.get("inplace"):
+        return func
+    if name in ("__setitem__", "requires_grad_", "set_", "resize_", "copy_", "data") or kwargs.get("out") is not None:
+        raise NotSampleWise(f"'{name}' overwrites a tensor")
+    if not name.endswith("_") or name.endswith("__"):
+        return None
+    function = getattr(F if getattr(F, name, None) is func else Tensor, name[:-1], None)
+    if function is None:
+        raise NotSampleWise(f"'{name}' overwrites a tensor")
+    return function
+
+
+def tells_rows(values: Any) -> bool:
+    """Return True if the number of samples is among the values."""
+    return any(isinstance(value, Rows) for value in flat(values))
+
+
+def tensors_in(values: Any) -> list[Tensor]:
+    """Return the tensors among the values in tuples, lists and dicts."""
+    return [value for value in flat(values) if isinstance(value, Tensor)]
+
+
+def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
+    """Raise NotSampleWise unless ``dims``, the axes that an argument names, are within a sample.
+
+    The number of ``axes`` includes the batch.
+    """
+    dims = dims if isinstance(dims, tuple | list | range) else (dims,)
+    if not dims or not all(is_whole(d) and d % axes >= 1 for d in dims):
+        raise NotSampleWise(f"{call.name} must name axes other than the batch axis ({name}={value})")
+
+
+def elementwise(call: Call) -> None:
+    """Check a call that combines tensors element by element."""
+    axes = {tensor.dim() for tensor in call.tensors if call.is_of_step(tensor)}
+    if len(axes) != 1:
+        raise NotSampleWise(f"{call.name} combines tensors that do not share the batch axis")
+    (most,) = axes
+    for tensor in call.tensors:
+        if not call.is_of_step(tensor) and tensor.dim() >= most and (tensor.dim() > most or len(tensor) != 1):
+            raise NotSampleWise(f"{call.name} combines a tensor of the net with the batch axis")
+
+
+def cat(call: Call) -> None:
+    """Check a call that concatenates tensors."""
+    parts, dim = call.argument(0, "tensors"), call.argument(1, "dim", 0)
+    if not isinstance(parts, tuple | list) or not all(map(call.is_of_step, parts)):
+        raise call.unknown()
+    if len({part.dim() for part in parts}) != 1:
+        raise call.unknown()
+    must_be_within(call, "dim", dim, dim, parts[0].dim())
+
+
+def reshape(call: Call) -> None:
+    """Check a call that gives each sample a different shape."""
+    first, *rest = _sizes(call, *call.args[1:], *call.kwargs.values())
+    numbers = math.prod(call.first().shape[1:])
+    if isinstance(first, Rows):
+        return
+    if first != -1:
+        raise NotSampleWise(f"{call.name} reshapes to a fixed batch size ({first}); use flatten(1) or x.shape[0]")
+    if math.prod(rest) != numbers:
+        rows = f"rows of {math.prod(rest)} numbers from samples of {numbers}"
+        raise NotSampleWise(f"{call.name} makes {rows}; use x.flatten(1)")
+
+
+def new(call: Call) -> None:
+    """Check a call that makes a tensor with one row per sample."""
+    if not call.axes or not isinstance(_sizes(call, *call.args[1:])[0], Rows):
+        raise call.unknown()
+
+
+def _sizes(call: Call, *sizes: Any) -> tuple[int, ...]:
+    """Return the sizes passed to a call, the first of which may be the number of samples."""
+    sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
+    if not sizes or not all(isinstance(size, int) for size in sizes):
+        raise call.unknown()
+    takes_rows = isinstance(sizes[0], Rows)
+    if any(isinstance(size, Rows) for size in sizes[1:]) or (takes_rows and len(call.out) != call.rows):
+        raise NotSampleWise(f"{call.name} computes with the batch size")
+    if takes_rows:
+        sizes[0].used = True
+    return sizes
+
+
+def view_as(call: Call) -> None:
+    """Check a call that gives one tensor the shape of another."""
+    if not all(map(call.is_of_step, call.args[:2])):
+        raise call.unknown()
+
+
+def index(call: Call) -> None:
+    """Check a call that takes part of a tensor."""
+    items = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
+    taken = sum(i is not None and i is not Ellipsis for i in items)
+    whole = items[0] == slice(None) if isinstance(items[0], slice) else items[0] is Ellipsis and taken < call.axes
+    if not call.axes or not whole or not all(isinstance(i, int | slice) or i is None or i is Ellipsis for i in items):
+        raise NotSampleWise(f"{call.name} takes some samples out of the batch")
+
+
+def product(call: Call) -> None:
+    """Check a product with a matrix."""
+    if call.axes < 2 or call.tensors[1].dim() > 2:
+        raise call.unknown()
+
+
+def cast(call: Call) -> None:
+    """Check a call that changes dtype or device."""
+    plain = torch.dtype | torch.device | bool | str
+    if not call.axes or not all(isinstance(v, plain) for v in (*call.args[1:], *call.kwargs.values())):
+        raise call.unknown()
