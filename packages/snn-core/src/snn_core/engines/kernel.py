@@ -32,9 +32,9 @@ class ProgramKernel:
     def __init__(self, engine: Engine, program: StepProgram) -> None:
         self._engine = engine
         self._program = program
-        self.name = engine.name
-        self.widens = engine.widens
-        self.overwrites = engine.overwrites
+        self.name: str = engine.name
+        self.widens: bool = engine.widens
+        self.overwrites: bool = engine.overwrites
 
     def forward(
         self,
