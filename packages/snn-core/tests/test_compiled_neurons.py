@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from snn_core import kernels, surrogate
+from snn_core import surrogate
 
 from .test_random_neurons import BINARY, UNARY, Drawn, Three, Two
 from .zoo import NEURONS, Case, close, gradients
@@ -182,4 +182,3 @@ def test_under_vmap_and_grad_of_functions_a_sequence_is_what_it_was() -> None:
     x = xs[0].clone().requires_grad_()
     (expected,) = torch.autograd.grad(looped(neuron, x)[1][0].sum(), x)
     close(differentiated, expected)
-    assert kernels.choose(neuron, xs[0]).name in ("reference", "snn-cpu")

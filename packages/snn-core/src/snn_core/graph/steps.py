@@ -179,7 +179,7 @@ class Neuron(Whole):
 
 
 def hooked(net: nn.Module) -> str | None:
-    """Name a module with a hook, which would see all steps at once; None if there is no hook."""
+    """Return the reason why a hook keeps the steps from running at once, with its module; None without a hook."""
     watch = None if torch.compiler.is_compiling() else WATCH.get()
     hooks = () if watch is None else watch.hooks
     for path, module in net.named_modules():

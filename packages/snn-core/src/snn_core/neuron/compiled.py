@@ -98,28 +98,17 @@ def _text_and_paths(
 def _has_options_as_traced(neuron: nn.Module) -> bool:
     """Return True, having read every option of a neuron in sight of the compiler, which watches what it has read."""
     as_traced = True
-    for number, path in enumerate(_paths_of_options(neuron)):
+    for path, number in _paths_of_options(neuron):
         value = _at(neuron, path)
-        if _is_number(neuron, number):
-            as_traced = as_traced and value == _number(neuron, number)
-        else:
-            as_traced = as_traced and (value is None or value is not None)
+        # a compiler watches a value only if something depends on it, and takes a number for a variable until then
+        as_traced = as_traced and (value is None or value is not None if number is None else value == number)
     return as_traced
 
 
 @_constant
-def _paths_of_options(neuron: nn.Module) -> tuple[str, ...]:
-    return tuple(path for path, _ in _options(neuron))
-
-
-@_constant
-def _is_number(neuron: nn.Module, number: int) -> bool:
-    return type([*_options(neuron)][number][1]) in (int, float)
-
-
-@_constant
-def _number(neuron: nn.Module, number: int) -> Any:
-    return [*_options(neuron)][number][1]
+def _paths_of_options(neuron: nn.Module) -> tuple[tuple[str, float | None], ...]:
+    """Return the path of each option, with its value if it is a number."""
+    return tuple((path, value if type(value) in (int, float) else None) for path, value in _options(neuron))
 
 
 def _options(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

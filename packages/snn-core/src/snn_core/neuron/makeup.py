@@ -20,8 +20,6 @@ _OURS = frozenset({"snn_core", "snn_functional", "snn_cpu", "snn_triton", "snn_e
 # layers of torch that change nothing and draw no numbers, whose attributes say what they compute
 _PARTS = frozenset({nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Identity, nn.ModuleDict, ParametrizationList})
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, torch.dtype, torch.device, torch.Size})
-
-
 _NONE: frozenset[str] = frozenset()
 
 

@@ -15,9 +15,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_core.engines import fused
+from snn_core.engines.kernel import kernel_of
+from snn_core.engines.reference import Reference
 from snn_core.neuron.makeup import with_constants
 from snn_core.programs.program import StepProgram
 
+_REFERENCE = Reference()
 _SMALL = 2**14  # tensors of at most this many numbers are stored; of larger ones, sums
 
 
@@ -109,10 +113,13 @@ def _by_code(neuron: Any, inputs: _Inputs) -> Sequence[Tensor]:
 
 
 def _by_program(program: StepProgram, inputs: _Inputs) -> Sequence[Tensor]:
-    values = program.step_inputs(inputs.x, inputs.state._asdict(), inputs.constants)
-    tensors = [values[name] for name in ("x", *program.states)]
-    fields, names = ("emitted", *inputs.state._fields), (*inputs.constants,)
-    return _ProgramStep.apply(program, fields, inputs.state[0].shape, names, *tensors, *inputs.constants.values())
+    kernel, constants = kernel_of(_REFERENCE, program), tuple([inputs.constants[name] for name in program.constants])
+    emitted, *after = fused.call(kernel, _no_steps, inputs.x.unsqueeze(0), tuple(inputs.state), constants, trace=False)
+    return emitted.squeeze(0), *after
+
+
+def _no_steps(*_: Any) -> Sequence[Tensor]:
+    raise RuntimeError("the gradients of a witness are not differentiated again")
 
 
 def _agree(result: Mapping[str, Tensor], expected: Mapping[str, Tensor], inputs: _Inputs, program: StepProgram) -> bool:
@@ -193,38 +200,3 @@ def _constant(value: Tensor, learned: bool) -> Any:
         return numbers
     random = numbers._replace(learned=False).made(0)
     return torch.where(value == 0, random / 10, value).detach().requires_grad_(learned)
-
-
-class _ProgramStep(torch.autograd.Function):
-    """The step of a program, by torch's operations, with the program's backward step."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        program: StepProgram,
-        fields: Sequence[str],
-        shape: torch.Size,
-        names: Sequence[str],
-        *tensors: Tensor,
-    ) -> tuple[Tensor, ...]:
-        count = 1 + len(program.states)
-        constants = dict(zip(names, tensors[count:], strict=True))
-        values = dict(zip(("x", *program.states), tensors[:count], strict=True)) | program.once.run(constants)
-        ctx.program, ctx.fields, ctx.values, ctx.constants = program, fields, values, constants
-        computed = program.forward.run(values)
-        return tuple(_of_step(computed[name], shape, tensors[1]) for name in fields)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        program, constants, like = ctx.program, ctx.constants, grads[0]
-        upstream = dict(zip((f"d {name}" for name in ctx.fields), grads, strict=True))
-        computed = program.backward.run({**ctx.values, **upstream})
-        sizes = program.shape_of_sums(constants)
-        sums = {name: _of_step(computed[name], like.shape, like).sum_to_size(sizes) for name in program.sums}
-        inputs = [_of_step(computed[f"d {name}"], like.shape, like) for name in ("x", *program.states)]
-        return None, None, None, None, *inputs, *program.gradients(constants, sums)
-
-
-def _of_step(value: Any, shape: torch.Size, like: Tensor) -> Tensor:
-    """Return a value of a program, which may be a number, as a tensor of one step."""
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(shape)

@@ -15,7 +15,7 @@ from snn_core.graph.folding import Folding
 from snn_core.graph.watching import Watch
 from snn_core.neuron.kept_state import each
 from snn_core.neuron.temporal import detach, temporal
-from snn_core.neuron.turns import Holding, States, keep
+from snn_core.neuron.turns import Holding, States
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.recomputation import Recomputation
 
@@ -167,10 +167,3 @@ def in_chunks(
 
     out = concatenated(outs(), len(xs))
     return ran._replace(out=out)
-
-
-def chunks(run: Run, net: nn.Module, xs: Tensor, folding: Folding, chunk: int | None, truncate: bool) -> Any:
-    """Run ``chunk`` steps at a time from the states that a net keeps, and keep the states after them."""
-    ran = in_chunks(run, net, xs, folding, {module: module._kept for module in temporal(net)}, chunk, truncate)
-    keep(ran.states)
-    return ran.out

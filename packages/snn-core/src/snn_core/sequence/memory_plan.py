@@ -27,7 +27,8 @@ from snn_core.graph.folding import Folding
 from snn_core.graph.steps import hooked
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import reset, temporal
-from snn_core.sequence.loop import Run, chunks
+from snn_core.neuron.turns import keep, kept_by
+from snn_core.sequence.loop import Run, in_chunks
 
 
 @dataclass(frozen=True)
@@ -294,9 +295,15 @@ def dry_run(net: nn.Module, xs: Tensor, run: Run, resume: bool, steps: int, chun
         reset(net)
     held = [m._kept for m in temporal(net)], list(net.buffers())
     before = RandomStates()
+
+    def outputs() -> Any:
+        ran = in_chunks(run, net, xs, whole, kept_by(temporal(net)), chunk or steps)
+        keep(ran.states)  # which take memory after a run
+        return ran.out
+
     try:
         # a chunk of all steps runs like no chunk
-        return usage(lambda: chunks(run, net, xs, whole, chunk or steps, truncate=False), _backward)
+        return usage(outputs, _backward)
     finally:
         before.restore()
         del held  # kept until here, so that nothing from before is freed
