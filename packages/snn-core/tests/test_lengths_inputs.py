@@ -83,7 +83,7 @@ def test_normalization_over_the_batch_sees_the_samples_that_run() -> None:
     xs = torch.randn(3, 5, 4, dtype=torch.float64)
     lengths = [1, 3, 2, 3, 1]
     spk, schedule = snn.unroll(net, padded(xs, lengths), lengths=lengths, explain=True)
-    assert schedule.kind == "steps"
+    assert schedule.kind == "layers"
     running = xs[2, [1, 3]]
     close(net[0].running_mean, running.mean(0))
     twin, mem = snn.Leaky(0.8, threshold=0.25).double(), torch.zeros(5, 4, dtype=torch.float64)

@@ -34,7 +34,7 @@ def tensors(ran: Ran) -> list[Tensor]:
 
 
 def planned(net: nn.Sequential, *args: Any) -> Ran:
-    return in_order(net, [*net.named_children()]).run(net, *args)
+    return in_order(net, [*net.named_children()], {}).run(net, *args)
 
 
 @pytest.mark.parametrize("lengths", [None, [6, 2, 4]])
@@ -53,7 +53,7 @@ def test_a_plan_gives_the_outputs_and_states_of_the_loop_and_leaves_what_is_kept
 
 def test_a_plan_is_the_same_object_with_the_same_attributes_after_a_run() -> None:
     net = nn.Sequential(nn.Linear(5, 4), snn.Leaky(0.9, init_hidden=True)).double()
-    plan = in_order(net, [*net.named_children()])
+    plan = in_order(net, [*net.named_children()], {})
     before = dict(vars(plan))
     ran = plan.run(net, XS[:1].expand(6, 3, 5), Folding(6), at_rest(net))
     assert (set(ran.products), ran.once) == ({"0"}, {"0"})

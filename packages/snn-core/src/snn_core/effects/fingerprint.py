@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -54,18 +54,25 @@ class Fingerprint:
         self._numbers = RandomStates() if has_own_code else None
         self.reached: Walk = Walk(self._modules, hooks)
 
-    def change(self, elsewhere: bool = False) -> str:
+    def change(self, elsewhere: bool = False, but: Collection[str] = (), drawn: RandomStates | None = None) -> str:
         """Describe a change since the record was made: a phrase such as "draws random numbers", or an empty string.
 
         Args:
             elsewhere: Ignore attributes and buffers of modules, and random generators.
+            but: Names of places to ignore, such as "the buffer 'mean'".
+            drawn: The states in which random generators are expected, if not those of the record.
         """
         before, now, nothing = self.reached.places, Walk(self._modules, self._hooks).places, object()
         changed = (place for place in {**before, **now} if before.get(place, nothing) != now.get(place, nothing))
         for name in (self._name(*place) for place in changed):
-            if not (elsewhere and name.startswith(("the attribute", "the buffer"))):
+            if name not in but and not (elsewhere and name.startswith(("the attribute", "the buffer"))):
                 return f"changes {name} while it runs"
-        return "draws random numbers" if not elsewhere and self._numbers and self._numbers.moved() else ""
+        return "draws random numbers" if not elsewhere and self.has_drawn(drawn) else ""
+
+    def has_drawn(self, drawn: RandomStates | None = None) -> bool:
+        """Return True if random generators are in other states than expected, or else than when it was made."""
+        expected = self._numbers if drawn is None else drawn
+        return self._numbers is not None and expected is not None and expected.moved()
 
     def holds(self, tensor: Tensor) -> bool:
         """Return True if a tensor already existed at a place that the code of the net can reach."""

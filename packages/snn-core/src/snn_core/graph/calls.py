@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from snn_core.effects.reads import name_of
-from snn_core.graph.steps import NotSampleWise, flat
+from snn_core.graph.steps import NotSampleWise, Overwriting, flat
 from snn_core.neuron.constant import is_whole
 
 
@@ -103,6 +103,25 @@ def first_by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 _BEFORE = frozenset({"condition", "sorted_sequence"})  # the parameters that come before an input
 
 
+def in_place_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Return the function that computes what an in-place function writes; None if the function writes nothing.
+
+    Raises:
+        NotSampleWise: If the function overwrites a tensor in a way of its own.
+    """
+    name = name_of(func)
+    if kwargs.get("inplace") or (name.startswith(("dropout", "alpha_dropout")) and len(args) > 3 and args[3]):
+        return func
+    if name in ("requires_grad_", "set_", "resize_", "data"):
+        raise NotSampleWise(f"'{name}' overwrites a tensor")
+    if name != "__setitem__" and kwargs.get("out") is None and (not name.endswith("_") or name.endswith("__")):
+        return None
+    twin = getattr(F if getattr(F, name, None) is func else Tensor, name[:-1], None)
+    if twin is None or name == "__setitem__" or kwargs.get("out") is not None or is_random(func):
+        return Overwriting(func)
+    return twin
+
+
 def is_random(func: Any) -> bool:
     """Return True if the name of a function indicates that it draws random numbers."""
     name = name_of(func)
@@ -110,23 +129,14 @@ def is_random(func: Any) -> bool:
     return name != "normalize" and any(part in name for part in (*drawn, "cauchy"))
 
 
-def in_place_of(func: Any, kwargs: Mapping[str, Any]) -> Any:
-    """Return the function that computes what an in-place function writes; None if the function writes nothing.
+BY_VALUES = frozenset("nonzero argwhere masked_select unique unique_consecutive bincount histc".split())
+"""Functions that return a tensor whose shape depends on the values of their arguments."""
 
-    Raises:
-        NotSampleWise: If the function overwrites a tensor and no other function computes the same without doing so.
-    """
-    name = name_of(func)
-    if kwargs.get("inplace"):
-        return func
-    if name in ("__setitem__", "requires_grad_", "set_", "resize_", "copy_", "data") or kwargs.get("out") is not None:
-        raise NotSampleWise(f"'{name}' overwrites a tensor")
-    if not name.endswith("_") or name.endswith("__"):
-        return None
-    function = getattr(F if getattr(F, name, None) is func else Tensor, name[:-1], None)
-    if function is None:
-        raise NotSampleWise(f"'{name}' overwrites a tensor")
-    return function
+
+def picks_by_values(call: Call) -> bool:
+    """Return True for a call that takes the elements at which a mask is true."""
+    taken = call.args[1:] if name_of(call.func) == "__getitem__" else ()
+    return any(tensor.dtype in (torch.bool, torch.uint8) for tensor in tensors_in(taken))
 
 
 def tells_rows(values: Any) -> bool:
@@ -218,9 +228,56 @@ def index(call: Call) -> None:
 
 
 def product(call: Call) -> None:
-    """Check a product with a matrix."""
-    if call.axes < 2 or call.tensors[1].dim() > 2:
+    """Check a product of matrices: of those of each sample, or with one of the net."""
+    if len(call.tensors) == 2 and all(map(call.is_of_step, call.tensors)):
+        if {tensor.dim() for tensor in call.tensors} != {max(call.tensors[0].dim(), 3)}:
+            raise call.unknown()
+    elif call.axes < 2 or call.tensors[1].dim() > 2:
         raise call.unknown()
+
+
+def einsum(call: Call) -> None:
+    """Check a sum of products whose first index is that of the samples everywhere, and nowhere else."""
+    equation = call.args[0]
+    parts = equation.replace(" ", "").replace("->", ",").split(",") if isinstance(equation, str) else ()
+    same = len({part[:1] for part in parts}) == 1 and all(part[:1].isalpha() for part in parts)
+    once = same and all(part.count(part[0]) == 1 for part in parts)
+    if not once or "->" not in equation or not all(map(call.is_of_step, call.tensors)):
+        raise call.unknown()
+
+
+def attention(call: Call) -> None:
+    """Check scaled dot-product attention within each sample."""
+    query, mask = call.tensors[0], call.argument(3, "attn_mask")
+    alike = all(call.is_of_step(tensor) and tensor.dim() == query.dim() for tensor in call.tensors[:3])
+    if not alike or query.dim() < 3 or (mask is not None and (call.is_of_step(mask) or mask.dim() >= query.dim())):
+        raise call.unknown()
+
+
+def embedding(call: Call) -> None:
+    """Check a call that looks up rows of a table."""
+    if not call.first().dim() or call.argument(3, "max_norm") is not None:
+        raise call.unknown()
+
+
+def stack(call: Call) -> None:
+    """Check a call that stacks tensors along a new axis."""
+    parts, dim = call.argument(0, "tensors"), call.argument(1, "dim", 0)
+    if not isinstance(parts, tuple | list) or not all(map(call.is_of_step, parts)):
+        raise call.unknown()
+    must_be_within(call, "dim", dim, dim, parts[0].dim() + 1)
+
+
+def moved_axes(call: Call) -> None:
+    """Check a call that puts axes into another order, in which the first stays first."""
+    axes, dims = call.axes, [*call.args[1:], *call.kwargs.values()]
+    if name_of(call.func) == "permute":
+        dims = list(dims[0]) if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims
+        if not dims or not all(map(is_whole, dims)) or dims[0] % axes:
+            raise NotSampleWise(f"{call.name} moves the batch axis")
+        return
+    for dim in dims:
+        must_be_within(call, "dim", dim, dim, axes)
 
 
 def cast(call: Call) -> None:

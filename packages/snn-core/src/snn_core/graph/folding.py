@@ -111,6 +111,10 @@ class Folding:
         """Return the steps ``[samples, ...]`` of the rows, as a tuple."""
         return self.unfold(rows).unbind(0) if self.running is None else rows.split(self.running)
 
+    def samples(self, batch: int) -> tuple[int, ...]:
+        """Return the number of samples in each step of a batch."""
+        return (batch,) * self.steps if self.running is None else self.running
+
     def steps_of(self, xs: Tensor) -> tuple[Tensor, ...]:
         """Return the steps ``[samples, ...]`` of ``[T, batch, ...]``, as a tuple."""
         return xs.unbind(0) if self.running is None else self.each(self.fold(xs))

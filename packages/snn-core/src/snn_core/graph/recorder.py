@@ -1,25 +1,46 @@
-"""A record of a step of a net on real tensors: the calls that it makes, and whether they can run all steps."""
+"""A record of a step of a net on real tensors: the calls that it makes, and how each may run over all steps."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from snn_core.effects.contents import version_of
 from snn_core.effects.fingerprint import Fingerprint
 from snn_core.effects.reads import READS, name_of
 from snn_core.effects.separation import memory_of
-from snn_core.graph import calls
-from snn_core.graph.calls import Call, Rows, in_place_of, is_random, tells_rows, tensors_in
+from snn_core.graph import calls, draws
+from snn_core.graph.calls import Call, Rows, in_place_of, tells_rows, tensors_in
+from snn_core.graph.changes import Changes
 from snn_core.graph.rules import computed_by
-from snn_core.graph.steps import Function, Held, Named, Neuron, NotSampleWise, Place, Step, Whole
+from snn_core.graph.steps import (
+    DRAWS,
+    NORMALIZES,
+    ROWS,
+    Function,
+    Held,
+    Named,
+    Neuron,
+    Normalization,
+    NotSampleWise,
+    Ones,
+    Overwriting,
+    Place,
+    Step,
+    Way,
+    Whole,
+)
 from snn_core.graph.watching import Watch
+from snn_core.graph.ways import settled
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.whole_sequence import WholeSequence
 
@@ -34,8 +55,19 @@ _SIZES = {Tensor.size, Tensor.__len__, Tensor.numel, Tensor.nelement, *_getters(
 _TOLD = {
     *(Tensor.dim, Tensor.ndimension, Tensor.is_floating_point, Tensor.is_complex, Tensor.element_size),
     *(Tensor.is_contiguous, Tensor.get_device, torch.is_floating_point, torch.is_complex),
-    *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize"),
+    *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize", "requires_grad"),
 }
+
+
+@dataclass
+class _Fact:
+    """What is known of a value of one step."""
+
+    of_step: bool  # it is computed again in every step
+    own: bool  # only this step has the tensor, so that it may be overwritten
+    by_sample: bool  # axis 0 is that of the samples
+    after_neuron: bool  # it depends on what a neuron emits in this step
+    grad_fn: Any = None
 
 
 class Record(Watch, TorchFunctionMode):
@@ -78,18 +110,17 @@ class Record(Watch, TorchFunctionMode):
         self._inside = 0  # calls of neurons, whose own functions are not recorded
         self._depth = 0  # the number of function modes, up to this one
         self._places: dict[int, int] = {}  # of tensors, by their identity
-        self._of_step: list[bool] = []
-        self._grad_fns: list[Any] = []
-        self._own: list[bool] = []  # True if only this step has the tensor, so that it may be overwritten
+        self._facts: list[_Fact] = []  # by number
         self._unknown: dict[int, Tensor] = {}  # values that do not have one row per sample
         self._called: set[Any] = set()
-        self._random = ""
         self._sizes: list[Rows] = []  # numbers of samples that the code has read
+        self._counts = False  # the code has computed with one of them
         self._fingerprint = Fingerprint(net) if known is None else None
         self._known = known or {}
         named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
         self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
-        self._add(x, of_step=True, own=False)
+        self.changes: Changes = Changes(net, self._fingerprint)
+        self._add(x, _Fact(of_step=True, own=False, by_sample=True, after_neuron=False))
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -100,25 +131,26 @@ class Record(Watch, TorchFunctionMode):
 
     def finish(self, outputs: list[Any], spec: Any) -> None:
         """Take the leaves and the structure of the net's output when the step is over."""
-        changed = self._fingerprint.change() if self._fingerprint else ""
-        if changed.startswith("draws"):
-            changed += f" ({self._random})" if self._random else ""
-            self.reason = "" if self.reason.startswith("forward reads a value") else self.reason
+        changed = self.changes.others()
+        if changed.startswith("draws") and self.reason.startswith("forward reads a value"):
+            self.reason = ""
         if changed and not self.reason.startswith("forward"):
             self.reason = f"forward {changed}"
         if not self.reason:
             self.outputs = self._tried(tree_unflatten, map(self._output, outputs), spec)
+        if not self.reason:
+            self.steps = self._tried(settled, self.steps) or []
 
     def may_count(self) -> bool:
         """Return True if the record may hold only for this number of samples, because the code has read it.
 
         Code not written in Python, such as ``str``, ``range`` or ``len``, reads a number without leaving a trace.
         """
-        return not self.asserted and not all(size.used for size in self._sizes)
+        return not self.asserted and (self._counts or not all(size.used for size in self._sizes))
 
     def is_of_step(self, number: int) -> bool:
         """Return True for a value that is computed again in every step."""
-        return self._of_step[number]
+        return self._facts[number].of_step
 
     def inputs(self) -> list[Tensor | None]:
         """Return the input of each call."""
@@ -127,7 +159,7 @@ class Record(Watch, TorchFunctionMode):
 
     def key(self) -> Any:
         """Return a key by which the record can be compared with another."""
-        steps = [(s.compute, _whole(s), frozen(s.args), frozen(s.kwargs), s.places, s.grad) for s in self.steps]
+        steps = [(s.compute, _whole(s), frozen(s.args), frozen(s.kwargs), s.places, s.way, s.grad) for s in self.steps]
         places, spec = tree_flatten(self.outputs)
         return tuple(steps), tuple(places), str(spec)
 
@@ -140,10 +172,25 @@ class Record(Watch, TorchFunctionMode):
         args, kwargs = calls.first_by_position(args, kwargs)
         if func in _SIZES:
             return self._size(func, args, kwargs)
-        overwriting = self._tried(self._overwriting, func, args, kwargs)
+        if self.changes.counts_a_batch(func, args):
+            return func(*args, **kwargs)
+        target = self._tried(self._target, func, args, kwargs)
+        tensors = tensors_in((args, kwargs))
+        may_draw = draws.may_draw(func)
+        numbers = self.changes.before_drawing(tensors) if may_draw else []
+        versions = list(map(version_of, tensors))
         out = func(*args, **kwargs)
         if not self.reason:
-            self._tried(self._record, func, args, kwargs, out, overwriting)
+            drew = may_draw and self.changes.has_drawn(numbers, tensors)
+            written = [t for t, version in zip(tensors, versions, strict=True) if version_of(t) != version]
+            out_ = args[0] if target is not None else out  # __setitem__ returns nothing
+            self._tried(
+                self._record,
+                Call(func, args, kwargs, tensors, out_, self.rows, self._is_of_step),
+                target,
+                drew,
+                written,
+            )
         return out
 
     def _tried(self, work: Callable[..., Any], func: Any, *others: Any) -> Any:
@@ -181,7 +228,9 @@ class Record(Watch, TorchFunctionMode):
         else:
             out = forward(module, *args, **kwargs)
         if not self.reason:
-            places = tuple(self._add(tensor, of_step=True, own=False) for tensor in tree_leaves(out))
+            of_input = self._facts[place.number]
+            fact = _Fact(of_step=True, own=False, by_sample=of_input.by_sample, after_neuron=True)
+            places = tuple(self._add(tensor, fact) for tensor in tree_leaves(out))
             path, kind, several = self.paths[module], type(module).__name__, isinstance(out, tuple)
             self.steps.append(Step(Neuron(), path, kind, (place,), {}, places, several, grad=self._mode()))
         return out
@@ -209,96 +258,197 @@ class Record(Watch, TorchFunctionMode):
         out = func(*args, **kwargs)
         tensor = args[0]
         number = self._places.get(id(tensor))
-        if number is None or not self._of_step[number]:
+        if number is None or not self._facts[number].of_step:
+            return out
+        dim = args[1] if len(args) > 1 else kwargs.get("dim")
+        if not self._facts[number].by_sample or func in (Tensor.numel, Tensor.nelement):
+            self._counts = True
             return out
         if isinstance(out, torch.Size):
             return torch.Size((self._rows(out[0]), *out[1:])) if out else out
-        dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-        return self._rows(out) if func not in (Tensor.size,) or dim % tensor.dim() == 0 else out
+        return self._rows(out) if dim is None or dim % tensor.dim() == 0 else out
 
     def _rows(self, count: int) -> Rows:
         def report() -> None:
-            if not self.asserted:
-                self.refused("forward computes with the batch size")
+            self._counts = True
 
         self._sizes.append(Rows(count, report))
         return self._sizes[-1]
 
-    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, overwriting: Any) -> None:
-        name = name_of(func)
-        if name == "_set_grad_enabled":
+    def _record(self, call: Call, target: Any, drew: bool, written: list[Tensor]) -> None:
+        if call.func is torch._C._set_grad_enabled:
             return  # each step of the plan sets its own mode
-        if overwriting is not None:
-            self._grad_fns[self._places[id(args[0])]] = args[0].grad_fn
-            if kwargs.get("inplace"):
-                kwargs = {**kwargs, "inplace": False}
-            func = overwriting
-        if name in READS:
+        if name_of(call.func) in READS:
             if not self.asserted:
-                raise NotSampleWise(f"forward reads a value into Python ({name})")
-            self.trusted = self.trusted or name
-            return
-        tensors = tensors_in((args, kwargs))
-        if any(id(tensor) in self._unknown for tensor in tensors):
-            self._unknown.update((id(tensor), tensor) for tensor in tensors_in(out))
-            return
-        is_of_step = any(map(self._is_of_step, tensors))
-        if is_of_step:
-            if is_random(func):
-                self._random = self._random or name
-            call = Call(func, args, kwargs, tensors, out, self.rows, self._is_of_step)
-            compute = self._computed_by(call)
-        elif tells_rows((args, kwargs)):
-            raise NotSampleWise(f"'{name}' computes with the batch size")
-        elif is_random(func):
-            raise NotSampleWise(f"'{name}' draws random numbers")
-        else:
-            compute = Function(func)
-        if overwriting is None and isinstance(out, Tensor) and id(out) in self._places:
-            return  # it returns its argument itself
-        several = not isinstance(out, Tensor)
-        outs = tuple(out) if isinstance(out, tuple | list) else (out,)
-        if not all(isinstance(tensor, Tensor) for tensor in outs):
-            raise NotSampleWise(f"'{name}' is not known to act on each sample alone")
-        if is_of_step and not all(tensor.dim() and len(tensor) == self.rows for tensor in outs):
-            if self.asserted:  # the code may only read it
-                self._unknown.update((id(tensor), tensor) for tensor in outs)
-                return
-            raise NotSampleWise(f"'{name}' does not return one row per sample")
-        encoded, named = self._encoded(args), {key: self._encoded(value) for key, value in kwargs.items()}
-        places = tuple(self._add(tensor, of_step=is_of_step, own=True) for tensor in outs)
-        owners = (v.path.rpartition(".")[0] for v in (*encoded, *named.values()) if isinstance(v, Named))
-        path, kind = self._caller() if self._describes else (next(owners, ""), "")
-        step = Step(compute, path, kind or name, encoded, named, places, several, is_of_step, self._mode())
-        self.steps.append(step)
-
-    def _computed_by(self, call: Call) -> Function:
-        try:
-            return computed_by(call)
-        except NotSampleWise:
-            if not self.asserted:
-                raise
+                raise NotSampleWise(f"forward reads a value into Python ({name_of(call.func)})")
             self.trusted = self.trusted or name_of(call.func)
-            return Function(call.func)
+            return
+        if any(id(tensor) in self._unknown for tensor in call.tensors):
+            self._unknown.update((id(tensor), tensor) for tensor in tensors_in(call.out))
+            return
+        if target is not None:
+            self._facts[self._places[id(call.args[0])]].grad_fn = call.args[0].grad_fn
+        module = self.changes.normalized_by(call)
+        changes = self.changes.of(written)
+        if module is not None:
+            changed = self.changes.buffers_of(module)
+            self._append(Normalization(), call, (call.args[0],), {}, "sequence", NORMALIZES, changed, module=module)
+        elif written and not changes and target is None:
+            raise NotSampleWise(f"{call.name} overwrites a tensor")
+        elif drew:
+            self._draw(call, target)
+        elif changes:
+            named = ", ".join(repr(path) for path in sorted(changes))
+            self._append(Function(call.func), call, call.args, call.kwargs, "each", f"changes {named}", changes)
+        else:
+            self._call(call, target)
+
+    def _call(self, call: Call, target: Any) -> None:
+        """Record a call that draws no random numbers and changes no buffer."""
+        if target is None and isinstance(call.out, Tensor) and id(call.out) in self._places:
+            return  # it returns its argument itself
+        compute: Any = target if isinstance(target, Overwriting) else Function(target or call.func)
+        args, kwargs, way, why = call.args, call.kwargs, "rows", ""
+        if kwargs.get("inplace"):
+            kwargs = {**kwargs, "inplace": False}
+        if isinstance(target, Overwriting):
+            way, why = "each", f"{call.name} overwrites a tensor"
+        elif any(map(self._is_of_step, call.tensors)) or tells_rows((args, kwargs)):
+            try:
+                compute = computed_by(replace(call, func=target or call.func))
+                self._must_keep_rows(call)
+            except NotSampleWise as reason:
+                way, why = "each", str(reason)
+                if self.asserted:
+                    self.trusted = self.trusted or name_of(call.func)
+                    way = "rows"
+                    if not all(tensor.dim() and len(tensor) == self.rows for tensor in self._outs(call)):
+                        self._unknown.update(
+                            (id(tensor), tensor) for tensor in self._outs(call)
+                        )  # the code may only read it
+                        return
+        self._append(compute, call, args, kwargs, way, why)
+
+    def _must_keep_rows(self, call: Call) -> None:
+        """Refuse a call on all rows at once unless its arguments and results have equally many rows."""
+        sizes = {tensor.shape[:1] for tensor in call.tensors if self._is_of_step(tensor)}
+        sizes |= {tensor.shape[:1] for tensor in self._outs(call)}
+        if len(sizes) != 1 or not next(iter(sizes)):
+            raise NotSampleWise(f"{call.name} does not return one row per sample")
+
+    def _draw(self, call: Call, target: Any) -> None:
+        """Record a call that draws random numbers, whose numbers are drawn before the run."""
+        if call.kwargs.get("generator") is not None:
+            raise NotSampleWise(f"{call.name} draws random numbers from a generator of its own")
+        compute: Any = target if isinstance(target, Overwriting) else Function(call.func)
+        of_step = [tensor for tensor in call.tensors if self._is_of_step(tensor)]
+        kwargs = {**call.kwargs, "inplace": False} if call.kwargs.get("inplace") else call.kwargs
+        why = DRAWS
+        if draws.is_mask(call):
+            x = call.tensors[0]
+            place = Place(self._add(None, replace(self._facts[self._places[id(x)]], after_neuron=False)))
+            path, kind = self._named_caller(call)
+            mask = self._form(x), *draws.mask_options(call)
+            self.steps.append(Step(compute, path, kind, mask, {}, (place.number,), way="ahead", why=why))
+            self._append(Function(torch.mul), call, (x, place), {}, "rows" if x.dim() else "each", "")
+        elif draws.is_free(call.func, call.args, call.kwargs):
+            args, kwargs = self._forms(call.args), {name: self._forms(value) for name, value in kwargs.items()}
+            self._append(compute, call, args, kwargs, "ahead", why, after_neuron=False)
+        elif not any(self._facts[self._places[id(tensor)]].after_neuron for tensor in of_step):
+            self._append(compute, call, call.args, kwargs, "ahead", why)
+        elif draws.draws_by_form(call.func):
+            place = Place(self._add(None, _Fact(of_step=True, own=False, by_sample=False, after_neuron=False)))
+            path, kind = self._named_caller(call)
+            args = (self._encoded(self._forms(call.args), "ahead"),)
+            forms = {name: self._encoded(self._forms(value), "ahead") for name, value in kwargs.items()}
+            before = draws.StateBefore(compute)
+            self.steps.append(Step(before, path, kind, args[0], forms, (place.number,), way="ahead", why=why))
+            self._append(draws.Replayed(compute), call, (place, *call.args), kwargs, "each", why)
+        else:
+            raise NotSampleWise(f"{call.name} draws random numbers that depend on the output of a neuron")
+
+    def _forms(self, value: Any) -> Any:
+        """Return an argument with the forms of values of this step in their place."""
+        if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
+            return type(value)(map(self._forms, value))
+        return self._form(value) if isinstance(value, Tensor) and self._is_of_step(value) else value
+
+    def _form(self, value: Tensor) -> Ones:
+        return Ones.like(value, self._facts[self._places[id(value)]].by_sample)
+
+    def _outs(self, call: Call) -> list[Tensor]:
+        leaves = tree_leaves(call.out)
+        if not all(isinstance(leaf, Tensor | None) for leaf in leaves):
+            raise NotSampleWise(f"{call.name} returns something other than tensors")
+        return [leaf for leaf in leaves if leaf is not None]
+
+    def _append(
+        self,
+        compute: Any,
+        call: Call,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        way: Way,
+        why: str,
+        changes: frozenset[str] = frozenset(),
+        module: Any = None,
+        after_neuron: bool | None = None,
+    ) -> None:
+        """Record a call that runs in some way."""
+        if name_of(call.func) in calls.BY_VALUES or calls.picks_by_values(call):
+            raise NotSampleWise(f"{call.name} returns a tensor whose shape depends on values")
+        facts = [self._facts[self._places[id(t)]] for t in call.tensors if id(t) in self._places]
+        facts = [fact for fact in facts if fact.of_step]
+        of_step = way != "rows" or bool(facts) or tells_rows((call.args, call.kwargs))
+        outs = tree_leaves(call.out)
+        self._outs(call)
+        encoded, named = self._encoded(args, way), {key: self._encoded(value, way) for key, value in kwargs.items()}
+        by_sample = all(fact.by_sample for fact in facts)
+        after = any(fact.after_neuron for fact in facts) if after_neuron is None else after_neuron
+        keeps = way in ("rows", "sequence") or call.name.strip("'") in draws.ELEMENTWISE
+        fact = _Fact(of_step, own=True, by_sample=by_sample and keeps, after_neuron=after)
+        in_buffer = bool(changes) and module is None and isinstance(call.out, Tensor) and id(call.out) in self._named
+        places = () if in_buffer else tuple(self._add(tensor, fact) for tensor in outs)
+        if module is not None:
+            path, kind = self.paths[module], type(module).__name__
+        else:
+            path, kind = self._named_caller(call, (*encoded, *named.values()))
+        several = not isinstance(call.out, Tensor)
+        step = Step(compute, path, kind, encoded, named, places, several, of_step, way, why, changes, not by_sample)
+        self.steps.append(replace(step, grad=self._mode()))
+
+    def _named_caller(self, call: Call, values: tuple[Any, ...] = ()) -> tuple[str, str]:
+        """Return the path of the module that makes a call, or owns its tensors, and the name of the function."""
+        owners = (v.path.rpartition(".")[0] for v in values if isinstance(v, Named))
+        path, kind = self._caller() if self._describes else (next(owners, ""), "")
+        return path, kind or name_of(call.func)
 
     def _mode(self) -> bool | None:
         grad = torch.is_grad_enabled()
         return None if grad == self._with_grad else grad
 
-    def _overwriting(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the function that computes the same without overwriting a tensor, which must belong to this step."""
-        function = in_place_of(func, kwargs)
+    def _target(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the function that computes the same without overwriting a tensor, which must belong to this step.
+
+        None if the call overwrites nothing, or a buffer of the net.
+        """
+        if func in _NORMALIZING and (kwargs.get("training") or kwargs.get("use_input_stats")):
+            for tensor in tensors_in((args, kwargs)):
+                if self.changes.is_buffer(tensor):
+                    self.changes.expect(tensor)
+            return None
+        function = in_place_of(func, args, kwargs)
         if function is None:
             return None
-        tensor = args[0]
+        tensor = args[0] if kwargs.get("out") is None else kwargs["out"]
         if isinstance(tensor, Tensor) and id(tensor) in self._named:
-            path = self._named[id(tensor)][0]
-            kind = "parameter" if path in dict(self._net.named_parameters(remove_duplicate=False)) else "buffer"
-            raise NotSampleWise(f"forward changes the {kind} {path!r} while it runs")
+            self.changes.expect(tensor)
+            return None
         number = self._places.get(id(tensor))
         memory = None if number is None else memory_of(tensor)
         others = sum(memory_of(value) == memory for value in self.values)
-        if number is None or not self._own[number] or not memory or others > 1 or self._mode() is not None:
+        free = number is not None and self._facts[number].own and memory and others == 1 and tensor is args[0]
+        if not free or self._mode() is not None:
             raise NotSampleWise(f"'{name_of(func)}' overwrites a tensor")
         self.values[number] = tensor.detach().clone()  # as it was; the tensor itself gets another number
         return function
@@ -318,24 +468,25 @@ class Record(Watch, TorchFunctionMode):
 
     def _is_of_step(self, value: Any) -> bool:
         number = self._places.get(id(value))
-        return number is not None and self._of_step[number]
+        return number is not None and self._facts[number].of_step
 
     def _place(self, tensor: Any) -> Place:
         number = self._places[id(tensor)]
-        if tensor.grad_fn is not self._grad_fns[number]:
+        if tensor.grad_fn is not self._facts[number].grad_fn:
             raise NotSampleWise("forward calls a function that defines its own gradient")
         return Place(number)
 
-    def _add(self, tensor: Any, of_step: bool, own: bool) -> int:
+    def _add(self, tensor: Any, fact: _Fact) -> int:
         number = len(self.values)
         self.values.append(tensor)
-        self._places[id(tensor)] = number
-        self._of_step.append(of_step)
-        self._grad_fns.append(tensor.grad_fn)
-        self._own.append(own)
+        if tensor is None:
+            self._facts.append(fact)
+        else:
+            self._places[id(tensor)] = number
+            self._facts.append(replace(fact, grad_fn=tensor.grad_fn))
         return number
 
-    def _encoded(self, value: Any) -> Any:
+    def _encoded(self, value: Any, way: Way) -> Any:
         if isinstance(value, Tensor):
             if id(value) in self._places:
                 return self._place(value)
@@ -345,11 +496,13 @@ class Record(Watch, TorchFunctionMode):
                 return Held(value)
             raise NotSampleWise("forward uses a tensor that is neither the net's nor computed by torch's functions")
         if isinstance(value, Rows):
-            return "rows"  # the computation of the call does not use it
-        if isinstance(value, torch.Size):
-            return tuple(map(self._encoded, value))
+            if way == "rows":
+                return "rows"  # the computation of the call does not use it
+            value.used = True
+            return ROWS
         if isinstance(value, list | tuple):
-            return type(value)(map(self._encoded, value))
+            kind = tuple if isinstance(value, torch.Size) else type(value)
+            return kind(self._encoded(part, way) for part in value)
         return value
 
     def _output(self, leaf: Any) -> Place:
@@ -358,6 +511,9 @@ class Record(Watch, TorchFunctionMode):
         if not self._is_of_step(leaf):
             raise NotSampleWise("the net returns a tensor that has no batch axis")
         return self._place(leaf)
+
+
+_NORMALIZING = (F.batch_norm, F.instance_norm)
 
 
 def _whole(step: Step) -> tuple[str, str] | None:

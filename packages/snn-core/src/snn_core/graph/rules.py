@@ -17,7 +17,7 @@ from snn_core.engines.products import max_pool2d
 from snn_core.graph import calls
 from snn_core.graph import steps as plans
 from snn_core.graph.calls import Call, must_be_within
-from snn_core.graph.steps import NotSampleWise
+from snn_core.graph.steps import NotSampleWise, Way
 from snn_core.neurons.gradedspikes import GradedSpikes
 
 
@@ -37,6 +37,11 @@ def computed_by(call: Call) -> plans.Function:
     return compute(call.func, tuple(call.out.shape[1:])) if told_rows else compute(call.func)
 
 
+def is_known(func: Any) -> bool:
+    """Return True for a function that has a rule."""
+    return func in _RULES
+
+
 @dataclass(frozen=True)
 class LayerCall:
     """A call of a torch layer in one step, with the arguments of the function that it calls."""
@@ -54,13 +59,32 @@ class LayerCall:
         return getattr(self.module, "padding" if name == "pad" else name, default)
 
 
+def way_of(module: nn.Module) -> Way:
+    """Return how a known torch layer runs over all steps."""
+    kind: Any = module
+    if type(module).forward is not _FORWARDS.get(type(module)):
+        return "rows"
+    if type(module) in NORMS and (module.training or kind.running_mean is None):
+        return "sequence"
+    return "ahead" if type(module) in DROPOUTS and module.training and kind.p else "rows"
+
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+"""Layers that normalize the samples of each step while they train."""
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+"""Layers that multiply by numbers that depend on the form of their input alone."""
+
+
 def axes_after(path: str, module: Any, axes: int) -> int:
     """Return the number of axes of a layer's output for one step's input with ``axes`` axes, including the batch.
 
     Raises:
-        NotSampleWise: If the layer may mix samples, draws random numbers, or keeps statistics.
+        NotSampleWise: If the layer may mix samples, draws random numbers in another way, or keeps statistics.
     """
     call = LayerCall(path, module, axes)
+    if way_of(module) != "rows":
+        _axes(2 if type(module) in NORMS else 1)(call)
+        return axes
     if type(module).forward is not _FORWARDS[type(module)]:
         raise NotSampleWise(f"{path!r}: the forward of {type(module).__name__} was replaced by another")
     for option, what in (("inplace", "overwrites its input"), ("return_indices", "returns more than one tensor")):
@@ -106,11 +130,11 @@ def _dropout(call: Call | LayerCall) -> None:
     _axes(1)(call)
 
 
-def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0) -> _Check:
+def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0, default: Any = None) -> _Check:
     """Return the rule for functions along named axes or, with ``last``, along one last axis per ``last`` numbers."""
 
     def check(call: Call | LayerCall) -> None:
-        value = call.argument(index, name)
+        value = call.argument(index, name, default)
         dims = range(-(len(value) // last), 0) if last else value
         must_be_within(call, name, value, dims, call.axes + new_axes)
 
@@ -163,7 +187,10 @@ _ACTIVATIONS += " hardswish hardshrink softshrink tanhshrink sigmoid tanh thresh
 _ELEMENTWISE = "relu sigmoid tanh abs neg exp square sqrt clamp clamp_min clamp_max sign log log1p expm1 sin cos"
 _ELEMENTWISE += " reciprocal rsqrt floor ceil round logical_not zeros_like ones_like detach contiguous clone nan_to_num"
 _ELEMENTWISE += " add sub mul div true_divide pow maximum minimum where lerp addcmul rsub subtract multiply masked_fill"
-_ELEMENTWISE += " gt ge lt le eq ne logical_and logical_or __abs__ __neg__"
+_ELEMENTWISE += (
+    " gt ge lt le eq ne logical_and logical_or logical_xor __abs__ __neg__ __invert__ erf atan tan sinh cosh"
+)
+_ELEMENTWISE += " trunc frac fmod remainder heaviside isnan isfinite addcdiv float_power"
 _OPERATORS = " ".join(f"__{r}{name}__" for name in "add sub mul div truediv pow and or".split() for r in ("", "r"))
 
 _POOLS = "max_pool{n}d avg_pool{n}d adaptive_avg_pool{n}d adaptive_max_pool{n}d"
@@ -183,9 +210,24 @@ _TABLE: tuple[tuple[tuple[Any, ...], str, Any, type[plans.Function]], ...] = (
     ((F,), "layer_norm rms_norm", _along(1, "normalized_shape", last=1), plans.Function),
     ((F,), "pad", _along(1, "pad", last=2), plans.Function),
     ((F,), "softmax log_softmax softmin", _along(1), plans.Function),
-    ((torch, Tensor), "softmax mean sum amax amin squeeze unflatten", _along(1), plans.Function),
+    ((F,), "glu", _along(1, default=-1), plans.Function),
+    ((F,), "normalize", _along(2, default=1), plans.Function),
+    ((F,), "embedding", calls.embedding, plans.Function),
+    ((F,), "unfold", _axes(4, 4), plans.Function),
+    ((F,), "scaled_dot_product_attention", calls.attention, plans.Function),
+    ((torch, Tensor), "softmax mean sum amax amin squeeze unflatten std var prod logsumexp", _along(1), plans.Function),
+    ((torch, Tensor), "cumsum cumprod flip argmax argmin", _along(1), plans.Function),
+    ((torch, Tensor), "max min median", _along(1), plans.Function),
+    ((torch, Tensor), "sort argsort", _along(1, default=-1), plans.Function),
+    ((torch, Tensor), "topk", _along(2, default=-1), plans.Function),
+    ((torch, Tensor), "roll", _along(2, "dims"), plans.Function),
+    ((torch, Tensor), "norm", _along(2), plans.Function),
     ((torch, Tensor), "unsqueeze", _along(1, new_axes=1), plans.Function),
     ((torch, Tensor), "chunk split", _along(2), plans.Function),
+    ((torch, Tensor), "permute transpose swapaxes swapdims movedim moveaxis", calls.moved_axes, plans.Function),
+    ((torch, Tensor), "bmm baddbmm", calls.elementwise, plans.Function),
+    ((torch,), "einsum", calls.einsum, plans.Function),
+    ((torch,), "stack", calls.stack, plans.Function),
     ((torch, Tensor), "flatten", _along(1, "start_dim"), plans.Function),
     ((torch, Tensor), _ELEMENTWISE + " " + _OPERATORS, calls.elementwise, plans.Function),
     ((torch, Tensor), "matmul mm __matmul__", calls.product, plans.Function),
@@ -215,7 +257,7 @@ _BY_NAME = {name_of(func).replace("_", ""): check for func, (check, _) in revers
 KNOWN: dict[type[nn.Module], Any] = {
     kind: _BY_NAME[_function(name)]
     for name, kind in vars(nn).items()
-    if isinstance(kind, type) and _function(name) in _BY_NAME
+    if isinstance(kind, type) and _function(name) in _BY_NAME and kind not in (nn.Embedding, nn.Unfold)  # other axes
 }
 KNOWN[nn.Identity] = _axes(1)
 KNOWN[GradedSpikes] = _RULES[F.linear][0]

@@ -1,10 +1,10 @@
-"""The steps of a plan: calls of functions, layers and neurons, each of which runs over all time steps at once."""
+"""The steps of a plan: calls of functions, layers and neurons, each of which runs over all time steps in its way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,40 @@ class Place:
     """A value that a step of the plan computes, given by its number; 0 is the input."""
 
     number: int
+
+
+ROWS = Place(-1)
+"""The number of samples in a step, as an argument."""
+
+
+@dataclass(frozen=True)
+class Ones:
+    """A tensor of ones in the form of a value of one step, as an argument of a function that draws random numbers.
+
+    Args:
+        shape: The shape of the value; the first number is None if it is that of the samples in the step.
+        order: The axes, from the one with the largest stride to the one with the smallest.
+        dtype: The dtype.
+        device: The device.
+    """
+
+    shape: tuple[int | None, ...]
+    order: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+
+    @classmethod
+    def like(cls, value: Tensor, by_sample: bool) -> Ones:
+        """Return the form of a value of one step; ``by_sample`` says if it has one row per sample."""
+        order = sorted(range(value.dim()), key=lambda axis: -value.stride(axis))
+        shape = (None, *value.shape[1:]) if by_sample else tuple(value.shape)
+        return cls(shape, tuple(order), value.dtype, value.device)
+
+    def tensor(self, samples: int) -> Tensor:
+        """Return the tensor for a number of samples."""
+        shape = [samples if size is None else size for size in self.shape]
+        inner = torch.ones([shape[axis] for axis in self.order], dtype=self.dtype, device=self.device)
+        return inner.permute([self.order.index(axis) for axis in range(len(shape))])
 
 
 @dataclass(frozen=True)
@@ -48,7 +82,11 @@ class Held:
 
 
 Value = Any
-"""An argument: a :class:`Place`, :class:`Named` or :class:`Held`, a constant, or tuples, lists and dicts of these."""
+"""An argument: a :class:`Place`, :class:`Named`, :class:`Held` or :class:`Ones`, a constant, or containers of these."""
+
+Way = Literal["rows", "sequence", "each", "ahead"]
+"""How a call runs over all steps: on the rows of all steps at once, on the whole sequence, on each step by itself, or on
+each step before the run."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +102,10 @@ class Step:
         places: The numbers of the values that it returns.
         several: True if it returns a tuple.
         of_step: True if it is computed again in every step; if not, it is called once.
+        way: How it runs over all steps.
+        why: The reason why it does not run on the rows of all steps at once.
+        changes: The paths of the buffers that it overwrites.
+        unsure: True if an argument is not known to have one row per sample, so that rows may not be those of samples.
         grad: True or False where a ``forward`` switches the recording of gradients on or off; None to leave the mode
             as it is where the plan runs.
         uses: The numbers of the values that it computes with.
@@ -78,9 +120,18 @@ class Step:
     places: tuple[int, ...]
     several: bool = False
     of_step: bool = True
+    way: Way = "rows"
+    why: str = ""
+    changes: frozenset[str] = frozenset()
+    unsure: bool = False
     grad: bool | None = None
     uses: frozenset[int] = frozenset()
     drops: tuple[int, ...] = ()
+
+    @property
+    def is_pure(self) -> bool:
+        """True if equal arguments give equal results, and nothing else changes."""
+        return self.way in ("rows", "each") and not self.changes
 
 
 def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
@@ -92,6 +143,8 @@ def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
         return getattr(net.get_submodule(owner), name)
     if isinstance(value, Held):
         return value.tensor
+    if isinstance(value, Ones):
+        return value.tensor(values[ROWS.number])
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)(value_of(values, net, v) for v in value)
     return value
@@ -176,6 +229,35 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTran
 
 class Neuron(Whole):
     """A neuron, or another module with a state, over its whole sequence."""
+
+
+@dataclass(frozen=True)
+class Overwriting(Function):
+    """A function that overwrites its first argument, applied to a copy of it."""
+
+    def __call__(self, run: Pass, path: str, *args: Any, **kwargs: Any) -> Any:
+        copy = args[0].clone()
+        self.func(copy, *args[1:], **kwargs)
+        return copy
+
+
+class Normalization(Whole):
+    """A batch norm layer that normalizes over the samples of each step, and updates its statistics in every step."""
+
+    def __call__(self, run: Pass, path: str, x: Tensor) -> Tensor:
+        return BATCH_NORM(run.modules[path], x)
+
+
+class Mask(Whole):
+    """A dropout layer, called for the numbers by which it multiplies its input."""
+
+    def __call__(self, run: Pass, path: str, ones: Tensor) -> Any:
+        return run.modules[path](ones)
+
+
+DRAWS = "draws random numbers"
+NORMALIZES = "normalizes over the samples of each step"
+BATCH_NORM: Any = nn.BatchNorm1d.forward  # as it is at import, before anyone can replace it
 
 
 def hooked(net: nn.Module) -> str | None:

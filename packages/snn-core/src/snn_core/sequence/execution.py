@@ -1,9 +1,9 @@
-"""Plans: the calls that run a net over a whole sequence, in order, each over all steps at once."""
+"""Plans: the calls that run a net over a whole sequence, in order, each over all steps in its own way."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,32 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from snn_core.engines.convolutions import ChannelsLast
-from snn_core.engines.fused import repeated
+from snn_core.engines.norms import batch_norm_of_steps
 from snn_core.engines.products import is_compiled
 from snn_core.graph.folding import Folding
-from snn_core.graph.steps import CONVOLUTIONS, Held, Named, Neuron, Pass, Place, Step, TorchLayer, Whole, computed, flat
+from snn_core.graph.rules import way_of
+from snn_core.graph.steps import (
+    BATCH_NORM,
+    CONVOLUTIONS,
+    DRAWS,
+    NORMALIZES,
+    ROWS,
+    Function,
+    Held,
+    Mask,
+    Named,
+    Neuron,
+    Normalization,
+    Ones,
+    Pass,
+    Place,
+    Step,
+    TorchLayer,
+    Way,
+    Whole,
+    computed,
+    flat,
+)
 from snn_core.neuron.kept_state import each
 from snn_core.neuron.temporal import WATCH, Temporal
 from snn_core.neuron.turns import States
@@ -23,6 +45,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.loop import Ran
 from snn_core.sequence.ragged import run_ragged
+from snn_core.sequence.values import Values, by_number
 
 # size of a convolution's input or output; from 32 MB on, glibc asks the system for the memory of every single tensor
 _BLOCK_BYTES = 24 * 2**20
@@ -42,6 +65,9 @@ class Plan:
         self._outputs = [place.number for place in places]
         self.steps: tuple[Step, ...] = _with_uses(steps, self._outputs)
         self._fixed: frozenset[int] = frozenset(n for step in steps if not step.of_step for n in step.places)
+        self._ahead: list[Step] = [step for step in self.steps if step.way == "ahead"]
+        self.draws: bool = bool(self._ahead)
+        self._groups, self._of_samples = _groups(self.steps, unsure=False), _groups(self.steps, unsure=True)
         values = (v for s in self.steps for v in flat((s.args, s.kwargs)))
         self.held: dict[int, Tensor] = {id(v.tensor): v.tensor for v in values if isinstance(v, Held)}
         self.holds_results: bool = any(tensor.grad_fn is not None for tensor in self.held.values())
@@ -96,9 +122,9 @@ class Plan:
         values: dict[int, Any] = {0: xs[0]}
         needed, once = {*self._outputs}, set()
         for step in self.steps:
-            if not isinstance(step.compute, Neuron) and step.uses <= values.keys():
+            if step.is_pure and not isinstance(step.compute, Neuron) and step.uses <= values.keys():
                 _, out = computed(step, call, values)
-                values.update(_by_number(step, out))
+                values.update(by_number(step, out))
                 if type(call.modules[step.path]).__name__ == step.kind:
                     once.add(step.path)
             else:
@@ -108,115 +134,129 @@ class Plan:
     def _run(self, call: Pass, xs: Tensor, folding: Folding, states: States, unchanging: Mapping[int, Any]) -> Any:
         """Run some steps from the states, which become those after them."""
         watch = None if torch.compiler.is_compiling() else WATCH.get()
-        values = _Values(xs, folding, unchanging, self._fixed, watch is not None)
-        for step in self.steps:
-            if unchanging and step.places[0] in unchanging:
-                continue
-            if isinstance(step.compute, Neuron):
-                args, out = _run_neuron(step, call.modules[step.path], values, states)
-            else:
-                args, out = computed(step, call, values.rows_of(step.uses))
-                values.rows.update(_by_number(step, out))
-            if watch is not None:
-                watch.ran(call.modules[step.path], step, args, out, folding)
-            del args, out
-            for number in step.drops:
-                values.drop(number)
+        values = Values(xs, folding, unchanging, self._fixed, watch is not None)
+        for step in self.steps if self._ahead else ():
+            if not step.of_step and step.uses <= self._fixed:
+                values.add(step, "rows", computed(step, call, values.rows_of(step.uses))[1])
+        if self._ahead:
+            _run_each(self._ahead, call, values, watch)
+        for group in self._groups if folding.order is None else self._of_samples:
+            if isinstance(group, list):
+                _run_each(group, call, values, watch)
+            elif not (unchanging and group.places[0] in unchanging) and not values.has(group):
+                args, out = _run(group, call, values, states)
+                if watch is not None:
+                    watch.ran(call.modules[group.path], group, args, out, folding)
+                del args, out
+            for step in group if isinstance(group, list) else (group,):
+                for number in step.drops:
+                    values.drop(number)
         return tree_unflatten([values.output(number) for number in self._outputs], self._spec)
 
 
-class _Values:
-    """The values of all steps by number, as rows or, if a neuron computed them, as sequences ``[T, batch, ...]``.
-
-    Args:
-        xs: The input ``[T, batch, ...]``.
-        folding: The order of the rows.
-        unchanging: The values of one step by number, where they are the same in every step.
-        fixed: The numbers of values that are not rows.
-        are_seen: True if something sees the rows, and may ask for their gradients, so that nothing may use another
-            form of them.
-    """
-
-    def __init__(
-        self, xs: Tensor, folding: Folding, unchanging: Mapping[int, Any], fixed: frozenset[int], are_seen: bool
-    ) -> None:
-        self.folding = folding
-        self.rows: dict[int, Any] = {}
-        self._sequences: dict[int, Any] = {}
-        self._unchanging, self._fixed = unchanging, fixed
-        self._by_rows = are_seen or folding.order is not None
-        self._count: int | None = None  # of rows, where samples have different lengths
-        if self._by_rows:
-            self.rows[0] = folding.fold(xs)
-            self._count = self.rows[0].shape[0]
-        elif not unchanging:
-            self._sequences[0] = xs
-
-    def rows_of(self, numbers: Iterable[int]) -> dict[int, Any]:
-        """Return values as rows; a value that is the same in every step is expanded."""
-        for number in numbers:
-            if number not in self.rows:
-                value = self._unchanging.get(number)
-                as_it_is = number in self._fixed or not isinstance(value, Tensor | None)
-                self.rows[number] = value if as_it_is else self.sequence(number).flatten(0, 1)
-        return self.rows
-
-    def sequence(self, number: int) -> Tensor:
-        """Return a value as ``[T, batch, ...]``."""
-        if number in self._sequences:
-            return self._sequences[number]
-        if number in self._unchanging:
-            return repeated(self._unchanging[number], self.folding.steps)
-        rows, steps = self.rows[number], self.folding.steps
-        return rows.unflatten(0, (steps, rows.shape[0] // steps))
-
-    def add_sequences(self, step: Step, out: Any) -> Any:
-        """Add the results ``[T, batch, ...]`` of a step, and return them in the form in which they are added."""
-        out = self.folding.rows(out) if self._by_rows else out
-        (self.rows if self._by_rows else self._sequences).update(_by_number(step, out))
-        return out
-
-    def drop(self, number: int) -> None:
-        """Forget a value that nothing needs any more."""
-        self.rows.pop(number, None)
-        self._sequences.pop(number, None)
-
-    def output(self, number: int) -> Any:
-        """Return an output of the net, ``[T, batch, ...]``."""
-        if number in self._sequences:
-            return self._sequences[number]
-        return self.folding.outputs(self.rows_of((number,))[number], self._count)
+def _run(step: Step, call: Pass, values: Values, states: States) -> tuple[list[Any], Any]:
+    """Run a call over all steps at once, add its results to the values, and return its arguments and results."""
+    if isinstance(step.compute, Neuron):
+        return _run_neuron(step, call.modules[step.path], values, states)
+    if isinstance(step.compute, Normalization):
+        return _normalize(step, call.modules[step.path], values)
+    args, out = computed(step, call, values.rows_of(step.uses))
+    values.add(step, "rows", out)
+    return args, out
 
 
-def _run_neuron(step: Step, module: Any, values: _Values, states: States) -> tuple[list[Any], Any]:
+def _run_each(steps: Sequence[Step], call: Pass, values: Values, watch: Any) -> None:
+    """Run some calls on each step by itself, step after step."""
+    inside = {number for step in steps for number in step.places}
+    uses = {number for step in steps for number in step.uses} - inside
+    after = {number for number in inside} - {number for step in steps for number in step.drops}
+    inputs = {number: values.steps(number) for number in uses}
+    outs: dict[int, list[Any]] = {number: [] for number in after}
+    for time, samples in enumerate(values.folding.samples(values.batch)):
+        now: dict[int, Any] = {number: column[time] for number, column in inputs.items()}
+        now[ROWS.number] = samples
+        for step in steps:
+            args, out = computed(step, call, now)
+            now.update(by_number(step, out))
+            if watch is not None:
+                watch.ran(call.modules[step.path], step, args, out, values.folding.part(time, 1))
+            for number in step.drops:
+                now.pop(number, None)
+        for number, column in outs.items():
+            column.append(now[number])
+    for number, column in outs.items():
+        values.add_steps(number, column)
+
+
+def _run_neuron(step: Step, module: Any, values: Values, states: States) -> tuple[list[Any], Any]:
     """Run a module with a state, add its results to the values, and return its arguments and results."""
     (place,), folding = step.args, values.folding
     with torch.set_grad_enabled(torch.is_grad_enabled() and step.grad is not False):
         if folding.order is None:
             out, kept = module.run_steps(values.sequence(place.number), states[module])
-            out = values.add_sequences(step, out)
+            out = values.add(step, "sequence", out)
         else:
-            out, kept = run_ragged(module, values.rows[place.number], states[module], folding)
-            values.rows.update(_by_number(step, out))
+            rows = values.rows_of((place.number,))[place.number]
+            out, kept = run_ragged(module, rows, states[module], folding)
+            values.add(step, "rows", out)
     states[module] = None if isinstance(module, WholeSequence) else kept
-    return [values.rows.get(place.number)], out
+    return [values.seen(place.number)], out
 
 
-def _by_number(step: Step, out: Any) -> Iterator[tuple[int, Any]]:
-    """Return the results of a step by number."""
-    return zip(step.places, tree_leaves(out) if step.several else (out,), strict=True)
+def _normalize(step: Step, module: Any, values: Values) -> tuple[list[Any], Any]:
+    """Run a batch norm layer in training, which normalizes the samples of each step."""
+    (place,) = step.args
+    with torch.set_grad_enabled(torch.is_grad_enabled() and step.grad is not False):
+        if values.folding.order is None:
+            out = batch_norm_of_steps(values.sequence(place.number), module)
+            out = values.add(step, "sequence", out)
+        else:
+            out = torch.cat([BATCH_NORM(module, x) for x in values.steps(place.number)])
+            values.add(step, "rows", out)
+    return [values.seen(place.number)], out
 
 
-def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]]) -> Plan:
+def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]], forms: Mapping[str, Ones]) -> Plan:
     """Return the plan of a net that calls modules in order, each with the output of the one before.
 
-    The modules are given by path.
+    The modules are given by path, and so are the forms of the input of those that draw random numbers.
     """
-    steps = []
-    for number, (path, module) in enumerate(modules):
-        compute = Neuron() if isinstance(module, Temporal) else TorchLayer()
-        steps.append(Step(compute, path, type(module).__name__, (Place(number),), {}, (number + 1,)))
-    return Plan(steps, Place(len(steps)), net)
+    steps: list[Step] = []
+    last = 0
+    for path, module in modules:
+        kind, args = type(module).__name__, (Place(last),)
+        if path in forms:
+            steps.append(Step(Mask(), path, kind, (forms[path],), {}, (last + 1,), way="ahead", why=DRAWS))
+            steps.append(Step(Function(torch.mul), path, kind, (*args, Place(last + 1)), {}, (last + 2,)))
+            last += 2
+            continue
+        compute: Whole = Neuron() if isinstance(module, Temporal) else TorchLayer()
+        way: Way = "rows" if isinstance(module, Temporal) else way_of(module)
+        if way == "sequence":
+            compute = Normalization()
+        steps.append(Step(compute, path, kind, args, {}, (last + 1,), way=way, why=NORMALIZES if way != "rows" else ""))
+        last += 1
+    return Plan(steps, Place(last), net)
+
+
+def _groups(steps: Sequence[Step], unsure: bool) -> list[Step | list[Step]]:
+    """Return the calls in order, with calls in a row that run on each step by itself in a list.
+
+    With ``unsure``, calls on rows that may not be those of samples are among them.
+    """
+    groups: list[Step | list[Step]] = []
+    for step in steps:
+        if step.way == "ahead":
+            continue
+        if step.way == "each" or (unsure and step.unsure and step.of_step and step.way == "rows"):
+            last = groups[-1] if groups else None
+            if isinstance(last, list):
+                last.append(step)
+                continue
+            groups.append([step])
+        else:
+            groups.append(step)
+    return groups
 
 
 def _with_uses(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
@@ -224,7 +264,7 @@ def _with_uses(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...
     needed = {*outputs}
     last_first: list[Step] = []
     for step in reversed(steps):
-        uses = frozenset(v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place))
+        uses = frozenset(v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place) and v != ROWS)
         drops = tuple(sorted((uses | {*step.places}) - needed))
         needed |= uses
         last_first.append(replace(step, uses=uses, drops=drops))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from snn_core.engines.products import is_compiled
-from snn_core.graph.rules import KNOWN, axes_after
-from snn_core.graph.steps import NotSampleWise, hooked
+from snn_core.graph.rules import KNOWN, axes_after, way_of
+from snn_core.graph.steps import NotSampleWise, Ones, Way, hooked
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import REPORTING, Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.execution import Plan, in_order
-from snn_core.sequence.schedule import Schedule, described, inputs_of_chain
+from snn_core.sequence.schedule import Layer, Schedule, autocast_of, described, inputs_of_chain
 
 LAYERS = "every node acts on each sample alone or is a neuron"
 
@@ -60,32 +60,47 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
         return Schedule("steps", f"the input has no axis but time, shape {tuple(xs.shape)}")
     chain = chain_of(net)
     try:
-        plan = _planned(net, chain, xs.dim() - 1)
+        plan = _planned(net, chain, xs)
     except NotSampleWise as error:
         return Schedule("steps", str(error))
     if plan is None:
         return None
-    layers = described(plan.steps, net, inputs_of_chain(chain, xs), len(xs)) if describe else ()
-    return Schedule("layers", LAYERS, layers, plan.gains_from_blocks, plan=plan, basis=_Chain(xs.dim() - 1))
+    layers: tuple[Layer, ...] = ()
+    if describe:
+        inputs = dict(zip((path for path, _ in chain), inputs_of_chain(chain, xs), strict=True))
+        layers = described(plan.steps, net, [inputs[step.path] for step in plan.steps], len(xs))
+    return Schedule("layers", reason_of(plan), layers, plan.gains_from_blocks, plan=plan, basis=_Chain(xs[:1]))
 
 
-@dataclass(frozen=True)
+def reason_of(plan: Plan) -> str:
+    """Return the reason why a net runs layer by layer, with the number of calls that do not see all steps at once."""
+    ways = Counter(step.way for step in plan.steps)
+    notes = [f"{ways['each']} run step by step"] if ways["each"] else []
+    notes += [f"{ways['ahead']} before the others, for random numbers"] if ways["ahead"] else []
+    return f"{', '.join(notes)}; every other node acts on each sample alone or is a neuron" if notes else LAYERS
+
+
 class _Chain:
-    """The basis of the schedule of a chain of layers, for one step's input with ``axes`` axes."""
+    """The basis of the schedule of a chain of layers, for input like ``xs``."""
 
-    axes: int
+    def __init__(self, xs: Tensor) -> None:
+        self._axes, self._form = xs.dim(), _form(xs)
 
     def holds(self, plan: Plan, net: nn.Module, xs: Tensor | None) -> bool:
         """Return True if the layers of a net, as they are now, run by the same plan."""
         try:
-            now = _planned(net, chain_of(net), self.axes if xs is None else xs.dim() - 1)
+            now = _planned(net, chain_of(net), xs, self._axes, self._form)
         except NotSampleWise:
             return False
         return now is plan or (now is not None and now.steps == plan.steps)
 
 
-def _planned(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan | None:
-    """Return the plan of a chain of layers, given the axes of one step's input; None for a net with code of its own.
+def _planned(
+    net: nn.Module, chain: list[tuple[str, Any]], xs: Tensor | None, axes: int = 0, form: Any = None
+) -> Plan | None:
+    """Return the plan of a chain of layers for an input ``xs``, or for one with these axes and of this form.
+
+    None if the net has code of its own, or is to be recorded for another reason.
 
     Raises:
         NotSampleWise: If the net must run step by step.
@@ -98,7 +113,7 @@ def _planned(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan | 
         why = f"{compiled!r} is compiled, and runs as it was compiled"
     if why is not None:
         raise NotSampleWise(why)
-    return _plan_of(net, chain, axes)
+    return _plan_of(net, chain, xs, axes, form)
 
 
 _SMALL = 2**16  # with at most this many neurons in all samples, calling kernels takes longer than they save in one step
@@ -118,46 +133,93 @@ def is_small(net: nn.Module, xs: Tensor) -> bool:
     return True
 
 
-# plans, with the layers in order; weakly, as a neuron alone is its own key
-_PLANS: weakref.WeakKeyDictionary[nn.Module, tuple[Plan, list[weakref.ref[nn.Module]]]] = weakref.WeakKeyDictionary()
+class _Known(NamedTuple):
+    """A plan, and what it was made for."""
+
+    plan: Plan
+    layers: list[weakref.ref[nn.Module]]  # in order; weakly, as a neuron alone is its own key
+    ways: list[Way]
+    form: Any  # of the input and the weights, if random numbers depend on it
 
 
-def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], axes: int) -> Plan:
-    """Return the plan of a chain of layers, given the axes of one step's input; the same one for the same layers.
+_PLANS: weakref.WeakKeyDictionary[nn.Module, _Known] = weakref.WeakKeyDictionary()
+
+
+def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], xs: Tensor | None, axes: int, form: Any) -> Plan | None:
+    """Return the plan of a chain of layers; the same one for the same layers; None if only a record tells.
 
     Raises:
-        NotSampleWise: If a layer neither is a neuron that is called once nor acts on each sample alone.
+        NotSampleWise: If a layer is a neuron that is not called once with the output of a layer.
     """
     called: set[nn.Module] = set()
     returned: tuple[str, ...] = ()
+    ways: list[Way] = []
+    axes = (axes if xs is None else xs.dim()) - 1
     for path, module in chain:
         if len(returned) > 1:
             axes = 0  # a tuple has no axes
-        axes = _after(path or "the net", module, axes, called)
+        if axes and not isinstance(module, Temporal):
+            try:
+                axes = axes_after(path or "the net", module, axes)
+            except NotSampleWise:
+                if torch.compiler.is_compiling():
+                    raise
+                return None
+        else:
+            _must_be_called_once(path or "the net", module, axes, called)
         neuron: Any = module if isinstance(module, Temporal) else None
         returned = getattr(neuron, "output_names", ())
+        ways.append("rows" if neuron is not None else way_of(module))
+    draws = "ahead" in ways
     if torch.compiler.is_compiling():
-        return in_order(net, chain)
+        if draws:
+            raise NotSampleWise("compiled code draws random numbers in the order of the loop only step by step")
+        return in_order(net, chain, {})
+    if draws:
+        form = (form if xs is None else _form(xs)), [_order(p) for p in net.parameters()]
     known = _PLANS.get(net)
-    if known is None or not _is_of(*known, chain):
-        known = _PLANS[net] = in_order(net, chain), [weakref.ref(module) for _, module in chain]
-    return known[0]
+    if known is None or not _is_of(known, chain) or known.ways != ways or (draws and known.form != form):
+        forms = _forms(chain, ways, xs) if draws else {}
+        if forms is None:
+            return None
+        known = _Known(in_order(net, chain, forms), [weakref.ref(module) for _, module in chain], ways, form)
+        _PLANS[net] = known
+    return known.plan
 
 
-def _is_of(plan: Plan, layers: list[weakref.ref[nn.Module]], chain: list[tuple[str, Any]]) -> bool:
+def _form(xs: Tensor) -> Any:
+    """Return everything about an input that the forms of a chain's values depend on, but for its batch."""
+    return xs.shape[2:], _order(xs[0]), xs.dtype, xs.device, autocast_of(xs)
+
+
+def _order(tensor: Tensor) -> list[int]:
+    return sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
+
+
+def _forms(chain: list[tuple[str, Any]], ways: list[Way], xs: Tensor | None) -> dict[str, Ones] | None:
+    """Return the forms of the inputs of layers that draw random numbers, by path; None if they are not known."""
+    if xs is None:
+        return None
+    inputs = inputs_of_chain(chain, xs)
+    drawing = [(path, x) for (path, _), way, x in zip(chain, ways, inputs, strict=True) if way == "ahead"]
+    if any(x is None for _, x in drawing):
+        return None
+    return {path: Ones.like(x, by_sample=True) for path, x in drawing if x is not None}
+
+
+def _is_of(known: _Known, chain: list[tuple[str, Any]]) -> bool:
     """Return True if a plan was made for these layers at these places in a net."""
-    if len(layers) != len(chain):
+    steps = {step.path: step.kind for step in known.plan.steps}
+    if len(known.layers) != len(chain):
         return False
-    for layer, step, (path, module) in zip(layers, plan.steps, chain, strict=True):
-        if layer() is not module or step.path != path or step.kind != type(module).__name__:
+    for layer, (path, module) in zip(known.layers, chain, strict=True):
+        if layer() is not module or steps.get(path) != type(module).__name__:
             return False
     return True
 
 
-def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
-    """Return the number of axes of a layer's output, given the axes of one step's input; 0 if that is a tuple."""
-    if axes and not isinstance(module, Temporal):
-        return axes_after(path, module, axes)
+def _must_be_called_once(path: str, module: Any, axes: int, called: set[nn.Module]) -> None:
+    """Refuse a neuron that is not called once with the single output of a layer; 0 axes stand for a tuple."""
     why = ""
     if not axes:
         why = "is called with something other than the single output of a layer"
@@ -168,4 +230,3 @@ def _after(path: str, module: Any, axes: int, called: set[nn.Module]) -> int:
     if why:
         raise NotSampleWise(f"{path!r} ({type(module).__name__}) {why}")
     called.add(module)
-    return axes

@@ -151,7 +151,9 @@ def in_chunks(
     parts = list(folding.parts(xs.split(chunk)))
     again = None
     if torch.is_grad_enabled() and not truncate:
-        again = Recomputation(run, net, own_code=run in (steps, requested_steps, later_steps))
+        plan: Any = getattr(run, "__self__", None)
+        loops = run in (steps, requested_steps, later_steps)
+        again = Recomputation(run, net, own_code=loops, draws=loops or (plan is not None and plan.draws))
     ran = Ran(None, states)
 
     def outs() -> Iterator[Any]:

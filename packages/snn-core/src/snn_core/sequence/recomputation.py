@@ -32,12 +32,18 @@ class Recomputation:
         run: ``run(net, xs, folding, states)`` returns the output for a segment, the states after it, and more.
         net: The net.
         own_code: True if ``run`` calls the net's own code, which may change more than the states of neurons.
+        draws: True if ``run`` may draw random numbers.
     """
 
     def __init__(
-        self, run: Callable[[nn.Module, Tensor, Folding, States], Any], net: nn.Module, own_code: bool = False
+        self,
+        run: Callable[[nn.Module, Tensor, Folding, States], Any],
+        net: nn.Module,
+        own_code: bool = False,
+        draws: bool = False,
     ) -> None:
-        self._run, self._net, self._own_code = run, net, own_code and not torch.compiler.is_compiling()
+        self._run, self._net, self._draws = run, net, draws and not torch.compiler.is_compiling()
+        self._own_code = own_code and not torch.compiler.is_compiling()
         self._last: Snapshot | None = None
 
     def __call__(self, xs: Tensor, folding: Folding, states: States) -> Any:
@@ -56,7 +62,7 @@ class Recomputation:
             ValueError: If the net changes something that cannot be restored.
         """
         kept, spec = tree_flatten([*states.values()])
-        before = self._last = Snapshot(self._net, self._own_code, self._last)
+        before = self._last = Snapshot(self._net, self._own_code, self._last, self._draws)
         parameters = list(self._net.parameters())
         versions = _versions(xs, parameters)
         again, original = False, xs  # hooks on saved tensors may pass a copy to the second run
@@ -94,8 +100,8 @@ class Snapshot:
 
     Args:
         net: The net.
-        own_code: True if the net's own code runs. If not, attributes are not copied and random generators are not
-            checked, as nothing changes them.
+        own_code: True if the net's own code runs. If not, attributes are not copied, as nothing changes them.
+        draws: True if random numbers may be drawn.
         last: An earlier snapshot, whose copies are used again for buffers that have not changed since.
 
     Example:
@@ -110,11 +116,11 @@ class Snapshot:
         [1, 2]
     """
 
-    def __init__(self, net: nn.Module, own_code: bool = True, last: Snapshot | None = None) -> None:
+    def __init__(self, net: nn.Module, own_code: bool = True, last: Snapshot | None = None, draws: bool = True) -> None:
         self._net = net
         self._modules = list(net.modules())
         self._fingerprint = Fingerprint(net, hooks=True) if own_code else None
-        self._numbers = RandomStates() if own_code else None
+        self._numbers = RandomStates() if draws else None
         self._lost = ""  # an attribute that cannot be copied
         attributes = [] if torch.compiler.is_compiling() else list(map(_attributes, self._modules))
         self._attributes = self._copies(attributes)

@@ -17,13 +17,13 @@ from snn_core.effects.random_states import RandomStates
 from snn_core.engines.fused import fits
 from snn_core.graph.folding import Folding
 from snn_core.graph.recorder import Record
-from snn_core.graph.steps import Neuron, Pass, Step, hooked, modes, value_of
+from snn_core.graph.steps import Neuron, Pass, Place, Step, flat, hooked, modes, value_of
 from snn_core.neuron.makeup import Makeup
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import reset, temporal
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.execution import Plan
-from snn_core.sequence.layers import LAYERS
+from snn_core.sequence.layers import reason_of
 from snn_core.sequence.loop import Loop
 from snn_core.sequence.schedule import Schedule, autocast_of, described
 
@@ -81,8 +81,10 @@ def recorded(
     believed, options = _BELIEVED.setdefault(net, _Believed()), Makeup.of(net).options
     known = believed.held() if options in believed.options and folding.steps > _CHECKED else None
     records: list[Record] = []
+    undone: list[Record] = []
     while True:
         record = Record(net, loop.next_input(), trusts, describes, known)
+        undone.insert(0, record)
         outputs, spec = loop.step(record.recording())
         record.must_be_one_step(record.values[0])
         record.finish(outputs, spec)
@@ -110,6 +112,8 @@ def recorded(
             if wrong:
                 return None, wrong, record
         believed.add(options, key, plan)
+        for each in undone:
+            each.changes.undo()
         return plan, "", record
 
 
@@ -122,7 +126,7 @@ def record_of(net: nn.Module, xs: Tensor, trusts: bool = False) -> tuple[Plan | 
 def schedule_of(plan: Plan, net: nn.Module, record: Record, steps: int, describe: bool = True) -> Schedule:
     """Return the schedule of a net that was recorded; with ``describe``, it lists the calls and how each will run."""
     layers = described(record.steps, net, record.inputs(), steps) if describe else ()
-    reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else LAYERS
+    reason = f"asserted by schedule='layers' ({record.trusted})" if record.trusted else reason_of(plan)
     basis = _RecordedStep(net, record.values[0]) if describe and not record.may_count() else None
     return Schedule("layers", reason, layers, plan.gains_from_blocks, plan=plan, basis=basis)
 
@@ -189,7 +193,7 @@ def _difference(plan: Plan, net: nn.Module, records: list[Record], start: dict[A
     part = folding.part(0, len(records))
     with RandomStates(), torch.no_grad():
         for step in plan.steps:
-            if step.of_step and not _same(step, run, records, start, part):
+            if step.of_step and step.way == "rows" and not _same(step, run, records, start, part):
                 return f"'{step.kind}' gives something different for several steps at once than for one at a time"
     return ""
 
@@ -208,6 +212,9 @@ class _Together(dict[int, Any]):
 
 def _same(step: Step, run: Pass, records: list[Record], start: dict[Any, Any], folding: Folding) -> bool:
     values = _Together(records)
+    uses = [v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place)]
+    if any(records[0].values[number] is None for number in uses):
+        return True  # random numbers that nothing has drawn yet
     args = [value_of(values, run.net, value) for value in step.args]
     kwargs = {name: value_of(values, run.net, value) for name, value in step.kwargs.items()}
     if not isinstance(step.compute, Neuron):

@@ -14,6 +14,7 @@ from snn_core.effects.copies import copied
 from snn_core.effects.random_states import RandomStates
 from snn_core.engines import products
 from snn_core.engines.dtypes import is_autocast
+from snn_core.graph.rules import way_of
 from snn_core.graph.steps import Step, Whole
 from snn_core.neuron.choice import choose
 from snn_core.neuron.history import History
@@ -123,13 +124,24 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
     rows: list[Layer] = []
     for step, x in zip(calls, inputs, strict=True):
         module = modules[step.path]
-        if type(module).__name__ != step.kind:
+        if type(module).__name__ != step.kind and step.way in ("rows", "sequence"):
             continue  # it is a function that the net's own code calls
-        whole = isinstance(step.compute, Whole)
-        row = Layer(step.path, step.kind, _how(module, x, steps) if whole or x is not None else "all steps at once")
+        whole = isinstance(step.compute, Whole) or x is not None
+        how = _how(module, x, steps) if step.way == "rows" and whole else _WAYS[step.way]
+        row = Layer(step.path, step.kind, f"{how} ({step.why})" if step.why else how)
         if not rows or (rows[-1].path, rows[-1].kind) != (row.path, row.kind):
             rows.append(row)
+        elif step.why:  # what keeps a layer of several calls from seeing all steps at once
+            rows[-1] = row
     return tuple(rows)
+
+
+_WAYS = {
+    "rows": "all steps at once",
+    "sequence": "all steps in order, in one call",
+    "each": "one step after another",
+    "ahead": "before the sequence, one step after another",
+}
 
 
 def _how(module: nn.Module, x: Tensor | None, steps: int) -> str:
@@ -176,6 +188,6 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
             elif isinstance(module, SpikingNeuron):
                 twin: Any = copied(module)  # as its own code may change it
                 x = twin.step(x)[0]
-            elif not isinstance(module, Temporal):
+            elif not isinstance(module, Temporal) and way_of(module) == "rows":  # the others keep the form
                 x = module(x)
     return inputs + [None] * (len(chain) - len(inputs))

@@ -1,0 +1,131 @@
+"""What a recorded step changes besides states: buffers and random numbers, which a plan changes in the loop's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from snn_core.effects.fingerprint import Fingerprint
+from snn_core.effects.random_states import RandomStates
+from snn_core.effects.reads import READS, name_of
+from snn_core.graph.calls import Call
+from snn_core.graph.draws import generator_states
+from snn_core.graph.rules import way_of
+from snn_core.graph.steps import NotSampleWise
+from snn_core.neuron.temporal import Temporal
+
+
+class Changes:
+    """The buffers that recorded calls overwrite and the random numbers that they draw, with how they were before.
+
+    Args:
+        net: The net.
+        fingerprint: What the code of the net reached before the step; None if it is not looked at.
+    """
+
+    def __init__(self, net: nn.Module, fingerprint: Fingerprint | None) -> None:
+        self._net, self._fingerprint = net, fingerprint
+        self._parameters = dict(net.named_parameters(remove_duplicate=False))
+        buffers = list(net.named_buffers(remove_duplicate=False))
+        self._paths = {id(buffer): path for path, buffer in reversed(buffers)}
+        self._before: dict[str, tuple[Tensor, Tensor]] = {}  # buffers by path, with a copy
+        self._numbers: RandomStates | None = None  # before the first call that may have drawn
+        self._expected: RandomStates | None = None  # after the last call that drew
+        self._drew = self._moved = False
+        self._counting: Any = None  # the batch norm layer that has just counted a batch
+
+    def is_buffer(self, tensor: Tensor) -> bool:
+        """Return True for a buffer of the net."""
+        return id(tensor) in self._paths
+
+    def expect(self, tensor: Tensor) -> None:
+        """Keep a copy of a buffer that a call is about to overwrite.
+
+        Raises:
+            NotSampleWise: If it is a parameter, or belongs to a neuron.
+        """
+        path = self._paths.get(id(tensor))
+        if path is None:
+            path = next(path for path, parameter in self._parameters.items() if parameter is tensor)
+            raise NotSampleWise(f"forward changes the parameter {path!r} while it runs")
+        owners = path.split(".")[:-1]
+        if any(isinstance(self._net.get_submodule(".".join(owners[:n])), Temporal) for n in range(len(owners) + 1)):
+            raise NotSampleWise(f"forward changes the buffer {path!r} while it runs")
+        self._before.setdefault(path, (tensor, tensor.clone()))
+
+    def of(self, written: Iterable[Tensor]) -> frozenset[str]:
+        """Return the paths of the buffers among the tensors that a call has overwritten."""
+        return frozenset(path for path in (self._paths.get(id(t)) for t in written) if path in self._before)
+
+    def counts_a_batch(self, func: Any, args: tuple[Any, ...]) -> bool:
+        """Return True for what a batch norm layer calls in training before it normalizes."""
+        if self._counting is not None:
+            return name_of(func) in READS and args[0] is self._counting.num_batches_tracked
+        owner, _, name = self._paths.get(id(args[0]) if args else 0, "").rpartition(".")
+        if func is not Tensor.add_ or name != "num_batches_tracked":
+            return False
+        module: Any = self._net.get_submodule(owner)
+        if way_of(module) != "sequence" or "forward" in vars(module) or not module.track_running_stats:
+            return False
+        self._counting = module
+        for buffer in module.buffers(recurse=False):
+            self.expect(buffer)
+        return True
+
+    def normalized_by(self, call: Call) -> Any:
+        """Return the batch norm layer that calls a function to normalize; None for any other call.
+
+        Raises:
+            NotSampleWise: If a layer has counted a batch, and does something else with it.
+        """
+        module, self._counting = self._counting, None
+        if module is None:
+            return None
+        names = ("running_mean", "running_var", "weight", "bias")
+        same = call.func is F.batch_norm and call.argument(5, "training") is True
+        same = same and all(call.argument(n, name) is getattr(module, name) for n, name in enumerate(names, 1))
+        momentum = call.argument(6, "momentum")
+        if not same or call.argument(7, "eps") != module.eps or momentum != (module.momentum or momentum):
+            raise NotSampleWise("forward changes the buffer 'num_batches_tracked' while it runs")
+        return module
+
+    def buffers_of(self, module: nn.Module) -> frozenset[str]:
+        """Return the paths of a module's own buffers."""
+        return frozenset(self._paths[id(buffer)] for buffer in module.buffers(recurse=False))
+
+    def before_drawing(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the states of torch's generators before a call that may draw random numbers."""
+        if self._numbers is None:
+            self._numbers = RandomStates()
+        if self._fingerprint is not None:  # something else may have drawn
+            self._moved |= self._fingerprint.has_drawn(self._expected)
+        return generator_states(tensors)
+
+    def has_drawn(self, states: list[Tensor], tensors: list[Tensor]) -> bool:
+        """Return True if a call has drawn numbers from torch's generators, whose states before it are given."""
+        if all(map(torch.equal, states, generator_states(tensors))):
+            return False
+        self._drew = True
+        if self._fingerprint is not None:
+            self._expected = RandomStates()
+        return True
+
+    def others(self) -> str:
+        """Describe a change that no recorded call has made; an empty string if there is none."""
+        if self._fingerprint is None:
+            return ""
+        names = {f"the buffer {path!r}" for path in self._before}
+        changed = self._fingerprint.change(but=names, drawn=self._expected)
+        return changed or ("draws random numbers" if self._moved else "")
+
+    def undo(self) -> None:
+        """Take back the changes of the recorded calls."""
+        with torch.no_grad():
+            for buffer, before in self._before.values():
+                buffer.copy_(before)
+        if self._drew and self._numbers is not None:
+            self._numbers.restore()

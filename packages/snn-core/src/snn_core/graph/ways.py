@@ -1,0 +1,77 @@
+"""The ways in which the calls of a step run over all steps, as far as they depend on other calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from snn_core.graph.steps import Named, Neuron, NotSampleWise, Place, Step, Way, flat
+
+
+def settled(steps: Sequence[Step]) -> list[Step]:
+    """Return the same calls, each in the way that the calls around it leave.
+
+    Raises:
+        NotSampleWise: If only the loop runs them in the right order.
+    """
+    calls = list(steps)
+    for path in sorted({path for step in calls for path in step.changes}):
+        _keep_in_time(calls, path)
+    if any(step.way == "ahead" for step in calls):
+        _draw_ahead(calls)
+    return calls
+
+
+def _keep_in_time(calls: list[Step], path: str) -> None:
+    """Let everything between the first and the last call that uses a changing buffer run on each step by itself."""
+    varying: set[int] = set()  # values of which only the buffer differs between steps
+    touching = []
+    for number, step in enumerate(calls):
+        is_reader = path in step.changes or any(isinstance(v, Named) and v.path == path for v in _values(step))
+        if not step.of_step and (is_reader or not varying.isdisjoint(_uses(step))):
+            varying.update(step.places)
+            is_reader = True
+        if is_reader or not varying.isdisjoint(_uses(step)):
+            touching.append(number)
+    if len(touching) == 1:
+        return
+    for number in range(touching[0], touching[-1] + 1):
+        step = calls[number]
+        if isinstance(step.compute, Neuron):
+            raise NotSampleWise(f"forward uses the buffer {path!r}, which it changes, before and after {step.path!r}")
+        if step.of_step or number in touching:
+            why = f"the buffer {path!r} changes in every step" if number in touching else step.why
+            calls[number] = _by_step(step, "each", why or f"it runs between uses of the buffer {path!r}")
+
+
+def _draw_ahead(calls: list[Step]) -> None:
+    """Let everything that random numbers depend on run before the sequence too."""
+    needed: set[int] = set()
+    for number in reversed(range(len(calls))):
+        step = calls[number]
+        if not step.of_step or not (step.way == "ahead" or not needed.isdisjoint(step.places)):
+            continue
+        if isinstance(step.compute, Neuron):
+            raise NotSampleWise(f"random numbers depend on the output of {step.path!r}")
+        calls[number] = _by_step(step, "ahead", step.why or "random numbers depend on it")
+        needed |= _uses(step)
+    ahead = {path for step in calls if step.way == "ahead" for path in step.changes}
+    later = [
+        step
+        for step in calls
+        if step.way != "ahead" and any(v.path in ahead for v in _values(step) if isinstance(v, Named))
+    ]
+    if later:
+        raise NotSampleWise(f"'{later[0].kind}' uses a buffer that changes before random numbers are drawn")
+
+
+def _by_step(step: Step, way: Way, why: str) -> Step:
+    return replace(step, way=way, why=why, of_step=True)
+
+
+def _values(step: Step) -> list[object]:
+    return flat((step.args, step.kwargs))
+
+
+def _uses(step: Step) -> set[int]:
+    return {value.number for value in _values(step) if isinstance(value, Place)}
