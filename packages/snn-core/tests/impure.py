@@ -410,7 +410,7 @@ def world_at_start() -> None:
 def left(net: Net) -> dict[str, Any]:
     """Return what a run leaves: states, buffers, gradients, counters and generators."""
     return {
-        "states": [s.detach() for m in (net.a, net.b) for s in m._kept or ()],
+        "states": [s.detach() for m in net.modules() if isinstance(m, snn.SpikingNeuron) for s in m._kept or ()],
         "buffers": [b.clone() for b in net.buffers()],
         "parameters": [p.detach().clone() for p in net.parameters()],
         "gradients": [torch.zeros_like(p) if p.grad is None else p.grad for p in net.parameters()],
@@ -438,16 +438,16 @@ def _content(own: Any) -> Any:
     return next(own) if hasattr(own, "__next__") else own and list(own)
 
 
-def outcome(net: Net, xs: Tensor, run: Callable[[nn.Module, Tensor], Any]) -> Any:
+def outcome(net: Net, xs: Tensor, run: Callable[[nn.Module, Tensor], Any], learns: bool = True) -> Any:
     """The outputs, what is left and the input with its gradient; or the type of the error."""
     world_at_start()
-    xs = xs.clone().requires_grad_()
+    xs = xs.clone().requires_grad_(learns)
     try:
         out = run(net, xs)
     except (ValueError, RuntimeError, IndexError) as error:
         return type(error)
     sum((o * torch.linspace(-1, 1, o.numel(), dtype=o.dtype).view(o.shape)).sum() for o in out).backward()
-    return out, left(net) | {"input": [xs.detach(), xs.grad]}
+    return out, left(net) | {"input": [xs.detach(), xs.grad if learns else xs.detach()]}
 
 
 def loop(net: nn.Module, xs: Tensor) -> Any:
