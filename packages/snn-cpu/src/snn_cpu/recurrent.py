@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from snn_core.engines import Layout
+from snn_core.engines import Arguments, Layout
 from snn_core.programs import X_OVER_STEPS, StepProgram
 from snn_cpu.feedback import Feedback
 from snn_cpu.lowering import BackwardCode, ForwardCode
@@ -49,9 +49,8 @@ class Recurrent:
         self._feedback = feedback
         self._codes = codes
 
-    def forward(
-        self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool, save: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        x, states, constants, trace = call
         values, layout = dict(zip(self._program.constants, constants, strict=True)), Layout(tuple(x.shape[1:]))
         graded, coefficients = self._coefficients(values, x.dtype, layout)
         spk, *others = map(layout.step, self._spikes_first(states))
@@ -72,17 +71,14 @@ class Recurrent:
 
     def backward(
         self,
+        call: Arguments,
         grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
         saved: Sequence[Tensor],
-        trace: bool,
         needs: Sequence[bool],
         sums_x: bool = False,
         overwrites: bool = False,
     ) -> tuple[Tensor | None, ...]:
-        feedback, names = self._feedback, self._program.constants
+        feedback, names, (x, states, constants, trace) = self._feedback, self._program.constants, call
         values, layout = dict(zip(names, constants, strict=True)), Layout(tuple(x.shape[1:]))
         needed = dict(zip(names, needs[1 + len(states) :], strict=True))
         need_weights = any(needed[path] for path in (feedback.connection.weight, feedback.connection.bias) if path)

@@ -56,7 +56,7 @@ def sequence(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, 
         return None
     constants = {path: _at(neuron, path) for path in _paths_of_constants(neuron)}
     dtype, sample = state[0].dtype, sample_of(neuron, xs, constants)
-    if unfit(neuron, xs, constants, dtype, sample) or not _has_options_as_traced(neuron):
+    if unfit(neuron, xs, constants, dtype) or not _has_options_as_traced(neuron):
         return None
     sizes = None if sample is None else tuple([int(size) for size in sample])
     text, paths = _text_and_paths(neuron, xs.dim() - 1, dtype, sizes, isinstance(state, neuron.State))
