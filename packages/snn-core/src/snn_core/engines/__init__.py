@@ -8,7 +8,17 @@ from snn_core.engines.dtypes import as_dtype, computing_dtype, is_autocast
 from snn_core.engines.fused import fits, unviewed
 from snn_core.engines.layout import Layout
 from snn_core.engines.products import Windows
-from snn_core.engines.registry import Arguments, Engine, Kernel, loop, register, serves_sequences, status, unregister
+from snn_core.engines.registry import (
+    Arguments,
+    Engine,
+    Kernel,
+    Upstream,
+    loop,
+    register,
+    serves_sequences,
+    status,
+    unregister,
+)
 
 __all__ = [
     "Arguments",
@@ -16,6 +26,7 @@ __all__ = [
     "Kernel",
     "Layout",
     "Moves",
+    "Upstream",
     "Windows",
     "as_dtype",
     "computing_dtype",

@@ -13,7 +13,7 @@ from torch.autograd import forward_ad
 from snn_core.engines.dtypes import as_dtype, is_autocast
 from snn_core.engines.layout import Layout
 from snn_core.engines.ownership import is_owned
-from snn_core.engines.registry import Arguments, Engine, Kernel
+from snn_core.engines.registry import Arguments, Engine, Kernel, Upstream
 from snn_core.programs.program import X_OVER_STEPS, StepProgram
 
 Steps = Callable[[Arguments], Sequence[Tensor]]
@@ -87,34 +87,14 @@ def forward(kernel: Kernel, call: Arguments, save: bool) -> tuple[tuple[Tensor, 
     return (unviewed(as_dtype(spikes, call.x.dtype)), *map(unviewed, after)), saved
 
 
-def backward(
-    kernel: Kernel,
-    call: Arguments,
-    grads: Sequence[Tensor | None],
-    saved: Sequence[Tensor],
-    needs: Sequence[bool],
-    repeats: bool = False,
-    owned: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """Run a kernel backward; the input and its gradient have the same dtype.
-
-    Args:
-        kernel: The kernel.
-        call: As in ``forward``.
-        grads: The gradients of what ``forward`` returned, None for zero.
-        saved: What ``forward`` saved.
-        needs: For x, each state and each constant, True if its gradient is needed; the others may be None.
-        repeats: True if all steps have the same input, so that its gradient is summed over them.
-        owned: True if nothing else reads the gradient of the spikes afterward.
-
-    Returns:
-        The gradients of x, each state and each constant.
-    """
+def backward(kernel: Kernel, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+    """Run a kernel backward; return the gradients, that of the input in its dtype."""
     taken = _taken(kernel, call)
     if taken is not call:
-        owned = False
-        grads = (None if grads[0] is None else grads[0].to(taken.x.dtype), *grads[1:])
-    of_x, *others = kernel.backward(taken, grads, saved, needs, repeats and needs[0], owned)
+        of_spikes, *others = upstream.grads
+        grads = (None if of_spikes is None else of_spikes.to(taken.x.dtype), *others)
+        upstream = upstream._replace(grads=grads, overwrites=False)
+    of_x, *others = kernel.backward(taken, upstream)
     return None if of_x is None else as_dtype(of_x, call.x.dtype), *others
 
 
@@ -147,20 +127,12 @@ class ProgramKernel:
         out, saved = self._engine.forward(self._program, call.x, call.states, coefficients, call.trace, save)
         return out, (*coefficients, *saved) if save else ()
 
-    def backward(
-        self,
-        call: Arguments,
-        grads: Sequence[Tensor | None],
-        saved: Sequence[Tensor],
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
         program, values, (x, states, _, trace) = self._program, self._values(call), call
+        grads, saved, (need_x, *_), sums_x, overwrites = upstream
         count = len(program.coefficients)
         coefficients, saved = saved[:count], saved[count:]
-        shape, need_x = program.shape_of_sums(values), needs[0]
-        sizes = shape
+        shape = sizes = program.shape_of_sums(values)
         if sums_x:
             program, need_x, sizes = program.summing_x, False, x.shape[1:]
         of_x, *out = self._engine.backward(
@@ -260,9 +232,9 @@ class _Fused(torch.autograd.Function):
             return None, *(next(computed) if needed else None for needed in needs)
         if call.x.stride() != settings.strides:  # a hook on saved tensors returned a copy with other strides
             call = call._replace(x=Layout.laid_out(call.x, settings.strides))
-        repeats = settings.repeats > 0
-        owned = needs[0] and not repeats and settings.kernel.overwrites and is_owned(grads)
-        gradients = backward(settings.kernel, call, grads, saved, needs, repeats, owned)
+        owned = needs[0] and not settings.repeats and settings.kernel.overwrites and is_owned(grads)
+        upstream = Upstream(grads, saved, needs, settings.repeats > 0 and needs[0], owned)
+        gradients = backward(settings.kernel, call, upstream)
         return None, *(g if needed else None for g, needed in zip(gradients, needs, strict=True))
 
 

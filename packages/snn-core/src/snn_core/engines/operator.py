@@ -14,7 +14,7 @@ from torch import Tensor
 
 from snn_core.engines import fused
 from snn_core.engines.reference import Reference
-from snn_core.engines.registry import Arguments, Kernel, first_of, offered
+from snn_core.engines.registry import Arguments, Kernel, Upstream, first_of, offered
 from snn_core.engines.stepped import kernel_of
 from snn_core.programs.program import StepProgram
 
@@ -85,7 +85,7 @@ def _gradient(
     kernel = _kernel(program, call)
     # the operator's outputs have no room for what the backward pass needs
     _, saved = fused.forward(kernel, call, save=True)
-    gradients = fused.backward(kernel, call, grads, saved, [True] * len(tensors))
+    gradients = fused.backward(kernel, call, Upstream(grads, saved, [True] * len(tensors)))
     return [torch.zeros_like(t) if g is None else g.clone() for t, g in zip(tensors, gradients, strict=True)]
 
 

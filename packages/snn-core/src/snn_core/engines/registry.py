@@ -31,6 +31,24 @@ class Arguments(NamedTuple):
     trace: bool
 
 
+class Upstream(NamedTuple):
+    """What a backward pass gets beside the arguments of its sequence.
+
+    Args:
+        grads: The gradients of what ``forward`` returned, None for zero.
+        saved: The tensors that ``forward`` saved.
+        needs: For x, each state and each constant, True if its gradient is needed.
+        sums_x: True for the gradient of x summed over the steps, where the input is the same in every step.
+        overwrites: True if nothing else reads the gradient of the spikes afterward, so that its memory may be used.
+    """
+
+    grads: Sequence[Tensor | None]
+    saved: Sequence[Tensor]
+    needs: Sequence[bool]
+    sums_x: bool = False
+    overwrites: bool = False
+
+
 class Kernel(Protocol):
     """An implementation of the sequences of one program; its attributes are those of the engine."""
 
@@ -44,25 +62,8 @@ class Kernel(Protocol):
         The outputs are the spikes ``[T, ...]`` before their graded factor, then each state, last or traced.
         """
 
-    def backward(
-        self,
-        call: Arguments,
-        grads: Sequence[Tensor | None],
-        saved: Sequence[Tensor],
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, each state and each constant.
-
-        Args:
-            call: As in ``forward``.
-            grads: The gradients of what ``forward`` returned, None for zero.
-            saved: The tensors that ``forward`` saved.
-            needs: For x, each state and each constant, True if its gradient is needed; the others may be None.
-            sums_x: True to return the gradient of x summed over the steps, where the input is the same in every step.
-            overwrites: True if nothing else reads the gradient of the spikes afterward, so that its memory may be used.
-        """
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, each state and each constant; those that are not needed may be None."""
 
 
 class Engine(ABC):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snn_core.engines.fused import ProgramKernel
 from snn_core.engines.products import for_all_steps, linear
-from snn_core.engines.registry import Arguments, Engine, Kernel
+from snn_core.engines.registry import Arguments, Engine, Kernel, Upstream
 from snn_core.programs.connections import Connection
 from snn_core.programs.program import StepProgram
 
@@ -59,16 +59,9 @@ class SteppedKernel(ProgramKernel):
         last = [torch.stack(each) for each in zip(*traced, strict=True)] if trace else state
         return (torch.cat(spikes), *last), tuple(saved) if save else ()
 
-    def backward(
-        self,
-        call: Arguments,
-        grads: Sequence[Tensor | None],
-        saved: Sequence[Tensor],
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
         program, values, (x, states, _, trace) = self._program, self._values(call), call
+        grads, saved, needs, sums_x, _ = upstream
         count = len(states)
         coefficients, shape = self._coefficients(values), program.shape_of_sums(values)
         fields, totals = program.states[:count], dict[str, Tensor]()
@@ -79,7 +72,7 @@ class SteppedKernel(ProgramKernel):
         by_step = [*zip(x.unbind(), there, back_again, strict=True)]
         of_state = [(k, c, for_all_steps(returned[k][0], values[c.weight].t())) for k, c in self._of_state]
         to_input: list[Tensor] = []
-        upstream = grads[0]
+        of_spikes = grads[0]
         carried: dict[str, Tensor | None] = dict(zip(fields, grads[1:], strict=True))
         if trace:
             carried = dict.fromkeys(fields)
@@ -90,7 +83,7 @@ class SteppedKernel(ProgramKernel):
             x_now, arrived_now, returned_now = by_step[t]
             state, kept = steps[t * each : t * each + count], steps[t * each + count : (t + 1) * each]
             drive, others = self._inputs(x_now, arrived_now)
-            ends = [None if upstream is None else upstream[t : t + 1], *map(carried.get, program.states)]
+            ends = [None if of_spikes is None else of_spikes[t : t + 1], *map(carried.get, program.states)]
             all_gradients = self._engine.backward(
                 program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
             )

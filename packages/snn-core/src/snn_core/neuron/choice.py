@@ -135,7 +135,7 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
         return loop(neuron.advance, xs, state, trace)
     form = _form(neuron, makeup, xs, state, engines)
     route, first = repertoire.routes.get(form), None
-    if route is None or (route.witness is not None and not route.witness.confirms(neuron, route.program)):
+    if route is None or not _is_open(route, neuron):
         route, first = _found(neuron, repertoire, makeup, xs, state, form)
         repertoire.keep(form, route)
     program = route.program
@@ -169,14 +169,20 @@ def _form(neuron: Any, makeup: Makeup, xs: Tensor, state: Any, engines: Iterable
     )
 
 
+def _is_open(route: Route, neuron: Any) -> bool:
+    """Return True if a sequence may take a route now: a user's code still does what the program does."""
+    return route.program is None or route.witness is None or route.witness.confirms(neuron, route.program)
+
+
 def _found(
     neuron: Any, repertoire: Repertoire, makeup: Makeup, xs: Tensor, state: Any, form: Form
 ) -> tuple[Route, Any]:
     """Return the route of sequences of a form, and the results of a first step, if that has run."""
     dtype, sample, first, witness = state[0].dtype, sample_of(neuron, xs, makeup.constants), None, None
-    known: Known = unfit(neuron, xs, makeup.constants, dtype)
-    if known:
-        return Route(None, known), None
+    why = unfit(neuron, xs, makeup.constants, dtype)
+    if why:
+        return Route(None, why), None
+    known: Known
     if makeup.ours:
         known = known_of_ours(neuron, makeup.options, xs.dim() - 1, dtype, sample, type(state))
     else:
