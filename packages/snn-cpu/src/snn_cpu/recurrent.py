@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from snn_core.engines import Layout
+from snn_core.engines import Arguments, Layout, Upstream
 from snn_core.programs import X_OVER_STEPS, StepProgram
 from snn_cpu.feedback import Feedback
 from snn_cpu.lowering import BackwardCode, ForwardCode
@@ -49,9 +49,8 @@ class Recurrent:
         self._feedback = feedback
         self._codes = codes
 
-    def forward(
-        self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool, save: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        x, states, constants, trace = call
         values, layout = dict(zip(self._program.constants, constants, strict=True)), Layout(tuple(x.shape[1:]))
         graded, coefficients = self._coefficients(values, x.dtype, layout)
         spk, *others = map(layout.step, self._spikes_first(states))
@@ -70,19 +69,9 @@ class Recurrent:
         saved = (graded, bits, checkpoints, *coefficients) if save else ()
         return (layout.sequence_back(spikes), *self._in_place(map(back, last))), saved
 
-    def backward(
-        self,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
-        feedback, names = self._feedback, self._program.constants
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+        feedback, names, (x, states, constants, trace) = self._feedback, self._program.constants, call
+        grads, saved, needs, sums_x, overwrites = upstream
         values, layout = dict(zip(names, constants, strict=True)), Layout(tuple(x.shape[1:]))
         needed = dict(zip(names, needs[1 + len(states) :], strict=True))
         need_weights = any(needed[path] for path in (feedback.connection.weight, feedback.connection.bias) if path)
@@ -90,18 +79,18 @@ class Recurrent:
         spk, *others = map(layout.step, self._spikes_first(states))
         graded, bits, checkpoints, *coefficients = saved
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
-        upstream = [
+        of_states = [
             _NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0))
             for g in self._spikes_first(grad_states)
         ]
         sent = _NONE if grad_spk is None else layout.sequence(grad_spk)
         over = overwrites and is_at_hand(sent, grad_spk)
-        arrives = tuple(g is not _NONE for g in upstream[1:])
+        arrives = tuple(g is not _NONE for g in of_states[1:])
         (drive, of_amplitude, *computed), returned = torch.ops.snn_cpu.recurrent_backward(
             *self._codes.backward_code(alone, True, arrives, trace, True),
             sent,
-            upstream[0],
-            upstream[1:],
+            of_states[0],
+            of_states[1:],
             layout.sequence(x),
             spk,
             others,

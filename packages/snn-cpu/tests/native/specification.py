@@ -14,8 +14,8 @@ from torch import Tensor
 import snn_core as snn
 from snn_core import kernels, surrogate
 from snn_core.engines import fused
-from snn_core.engines.kernel import kernel_of
-from snn_core.engines.registry import Kernel, first_of, offered
+from snn_core.engines.registry import Arguments, Kernel, first_of, offered
+from snn_core.engines.stepped import kernel_of
 from snn_core.kernels import StepProgram
 from snn_core.neuron.makeup import Makeup, with_constants
 from snn_core.neuron.repertoire import known_of_ours
@@ -151,13 +151,14 @@ class Case:
     def by_kernel(self) -> tuple[Tensor, ...]:
         program = self.program()
 
-        def steps(x: Tensor, states: Any, constants: Any, trace: bool) -> tuple[Tensor, ...]:
+        def steps(call: Arguments) -> tuple[Tensor, ...]:
             named = dict(zip(self.names, self.constants, strict=True)) | dict(
-                zip(program.constants, constants, strict=True)
+                zip(program.constants, call.constants, strict=True)
             )
-            return self.steps(x, states, [*named.values()], trace)
+            return self.steps(call.x, call.states, [*named.values()], call.trace)
 
-        return fused.call(self.kernel(), steps, self.x, self.states, self.in_order(program), self.trace)
+        arguments = Arguments(self.x, self.states, self.in_order(program), self.trace)
+        return fused.call(self.kernel(), steps, arguments)
 
 
 def case(

@@ -8,13 +8,25 @@ from snn_core.engines.dtypes import as_dtype, computing_dtype, is_autocast
 from snn_core.engines.fused import fits, unviewed
 from snn_core.engines.layout import Layout
 from snn_core.engines.products import Windows
-from snn_core.engines.registry import Engine, Kernel, loop, register, serves_sequences, status, unregister
+from snn_core.engines.registry import (
+    Arguments,
+    Engine,
+    Kernel,
+    Upstream,
+    loop,
+    register,
+    serves_sequences,
+    status,
+    unregister,
+)
 
 __all__ = [
+    "Arguments",
     "Engine",
     "Kernel",
     "Layout",
     "Moves",
+    "Upstream",
     "Windows",
     "as_dtype",
     "computing_dtype",

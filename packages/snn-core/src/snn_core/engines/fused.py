@@ -1,9 +1,9 @@
-"""Fused kernels as functions that autograd can differentiate."""
+"""Kernels: a step program and an engine, as a function that autograd can differentiate."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,15 +13,19 @@ from torch.autograd import forward_ad
 from snn_core.engines.dtypes import as_dtype, is_autocast
 from snn_core.engines.layout import Layout
 from snn_core.engines.ownership import is_owned
-from snn_core.engines.registry import Kernel
+from snn_core.engines.registry import Arguments, Engine, Kernel, Upstream
+from snn_core.programs.program import X_OVER_STEPS, StepProgram
 
-Steps = Callable[[Tensor, Sequence[Tensor], Sequence[Tensor], bool], Sequence[Tensor]]
+Steps = Callable[[Arguments], Sequence[Tensor]]
+"""A function that computes what a kernel does and can be differentiated twice."""
+
+_KINDS = Tensor, nn.Parameter, nn.Buffer
 
 
 def fits(*tensors: Tensor) -> bool:
     """Return True if a kernel may be called on these tensors: all are plain, and only autograd watches operations."""
     return (
-        all(type(t) in (Tensor, nn.Parameter, nn.Buffer) for t in tensors)
+        all(type(t) in _KINDS for t in tensors)
         and not torch._C._are_functorch_transforms_active()
         and not torch.jit.is_tracing()
         and forward_ad._current_level < 0
@@ -30,7 +34,8 @@ def fits(*tensors: Tensor) -> bool:
 
 def lie_together(*tensors: Tensor) -> bool:
     """Return True if a kernel may be called on these tensors, which are dense and on one device."""
-    return fits(*tensors) and all(t.layout == torch.strided and t.device == tensors[0].device for t in tensors)
+    device, dense = tensors[0].device, torch.strided
+    return fits(*tensors) and all(t.layout is dense and t.device == device for t in tensors)
 
 
 def is_plain(*tensors: Tensor) -> bool:
@@ -56,57 +61,97 @@ def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
-def call(
-    kernel: Kernel,
-    steps: Steps,
-    x: Tensor,
-    states: tuple[Tensor, ...],
-    constants: tuple[Tensor, ...],
-    trace: bool,
-) -> tuple[Tensor, ...]:
+def call(kernel: Kernel, steps: Steps, sequence: Arguments) -> tuple[Tensor, ...]:
     """Call a kernel, and save tensors for a backward pass only if there can be one.
 
     Args:
         kernel: The kernel of a program.
-        steps: Function ``(x, states, constants, trace)`` that computes the same and can be differentiated twice.
-        x: Input ``[T, ...]``.
-        states: The states before the first step, in the dtype of the computation.
-        constants: The constants that the program names, in its order.
-        trace: Return every step's states instead of the last ones.
+        steps: Function that computes the same.
+        sequence: The arguments of both.
 
     Returns:
-        Spikes ``[T, ...]`` in the dtype of ``x``, before their graded factor, then the states.
+        Spikes ``[T, ...]`` in the dtype of the input, before their graded factor, then the states.
     """
+    x, states, constants, trace = sequence
     tensors = (x, *states, *constants)
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         rows = _rows_of(x)
         settings = _Settings(kernel, steps, trace, len(states), 0 if rows is None else len(x), x.stride())
         return _Fused.apply(settings, x if rows is None else rows, *states, *constants)
-    return forward(kernel, x, states, constants, trace, save=False)[0]
+    return forward(kernel, sequence, save=False)[0]
 
 
-def forward(
-    kernel: Kernel,
-    x: Tensor,
-    states: Sequence[Tensor],
-    constants: Sequence[Tensor],
-    trace: bool,
-    save: bool,
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def forward(kernel: Kernel, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run a kernel forward; return its outputs, with the spikes in the dtype of the input, and what it saved."""
-    wide = x if _takes(kernel, x, states) else _widened(x, states[0].dtype)
-    (spikes, *after), saved = kernel.forward(wide, states, constants, trace, save)
-    return (unviewed(as_dtype(spikes, x.dtype)), *map(unviewed, after)), saved
+    (spikes, *after), saved = kernel.forward(_taken(kernel, call), save)
+    return (unviewed(as_dtype(spikes, call.x.dtype)), *map(unviewed, after)), saved
 
 
-def _takes(kernel: Kernel, x: Tensor, states: Sequence[Tensor]) -> bool:
-    """Return True if a kernel takes input of this dtype; otherwise it gets, and returns, that of the states."""
-    return x.dtype == states[0].dtype or kernel.widens
+def backward(kernel: Kernel, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+    """Run a kernel backward; return the gradients, that of the input in its dtype."""
+    taken = _taken(kernel, call)
+    if taken is not call:
+        of_spikes, *others = upstream.grads
+        grads = (None if of_spikes is None else of_spikes.to(taken.x.dtype), *others)
+        upstream = upstream._replace(grads=grads, overwrites=False)
+    of_x, *others = kernel.backward(taken, upstream)
+    return None if of_x is None else as_dtype(of_x, call.x.dtype), *others
 
 
-def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return an input in another dtype; if it is the same in all steps, convert only one step."""
-    return x.to(dtype) if len(x) == 1 or x.stride(0) else x[:1].to(dtype).expand(x.shape)
+def _taken(kernel: Kernel, call: Arguments) -> Arguments:
+    """Return arguments with the input in a dtype that a kernel takes: its own, or else that of the states."""
+    x, dtype = call.x, call.states[0].dtype
+    if x.dtype == dtype or kernel.widens:
+        return call
+    same = len(x) > 1 and not x.stride(0)  # in all steps, of which one is converted
+    return call._replace(x=x[:1].to(dtype).expand(x.shape) if same else x.to(dtype))
+
+
+class ProgramKernel:
+    """A kernel that runs whole sequences of a program.
+
+    Args:
+        engine: The engine.
+        program: The program, which computes gradients of all constants that may be learned.
+    """
+
+    def __init__(self, engine: Engine, program: StepProgram) -> None:
+        self._engine = engine
+        self._program = program
+        self.name: str = engine.name
+        self.widens: bool = engine.widens
+        self.overwrites: bool = engine.overwrites
+
+    def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        coefficients = self._coefficients(self._values(call))
+        out, saved = self._engine.forward(self._program, call.x, call.states, coefficients, call.trace, save)
+        return out, (*coefficients, *saved) if save else ()
+
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+        program, values, (x, states, _, trace) = self._program, self._values(call), call
+        grads, saved, (need_x, *_), sums_x, overwrites = upstream
+        count = len(program.coefficients)
+        coefficients, saved = saved[:count], saved[count:]
+        shape = sizes = program.shape_of_sums(values)
+        if sums_x:
+            program, need_x, sizes = program.summing_x, False, x.shape[1:]
+        of_x, *out = self._engine.backward(
+            program, grads, x, states, coefficients, saved, trace, need_x, sizes, overwrites
+        )
+        of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
+        sums = {name: total for name, total in totals if total is not None}  # in fact none of them is None
+        if sums_x:
+            of_x = sums.pop(X_OVER_STEPS).to(x.dtype)
+            sums = {name: total.sum_to_size(shape) for name, total in sums.items()}
+        return of_x, *of_states, *program.gradients(values, sums)
+
+    def _coefficients(self, values: Mapping[str, Tensor]) -> list[Tensor]:
+        with torch.no_grad():
+            return list(self._program.once.run(values).values())
+
+    def _values(self, call: Arguments) -> dict[str, Tensor]:
+        """Return the constants of a call by name."""
+        return dict(zip(self._program.constants, call.constants, strict=True))
 
 
 def unviewed(tensor: Tensor) -> Tensor:
@@ -156,14 +201,19 @@ class _Settings(NamedTuple):
     repeats: int
     strides: tuple[int, ...]  # of the input
 
+    def arguments(self, tensors: Sequence[Tensor]) -> Arguments:
+        """Return the arguments, given the tensors among them."""
+        x, end = tensors[0], 1 + self.count
+        x = x.expand(self.repeats, *x.shape) if self.repeats else x
+        return Arguments(x, tensors[1:end], tensors[end:], self.trace)
+
 
 class _Fused(torch.autograd.Function):
     """A kernel's call."""
 
     @staticmethod
     def forward(ctx: Any, settings: _Settings, *tensors: Tensor) -> tuple[Tensor, ...]:
-        x, states, constants = _arguments(settings, tensors)
-        out, saved = forward(settings.kernel, x, states, constants, settings.trace, save=True)
+        out, saved = forward(settings.kernel, settings.arguments(tensors), save=True)
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
         ctx.settings = settings
@@ -175,70 +225,17 @@ class _Fused(torch.autograd.Function):
         unpacked = ctx.saved_tensors  # read once: under a checkpoint, each access would compute it again
         needs = ctx.needs_input_grad[1:]
         tensors, saved = unpacked[: len(needs)], unpacked[len(needs) :]
-        x, states, constants = _arguments(settings, tensors)
+        call = settings.arguments(tensors)
         if torch.is_grad_enabled():  # the gradient itself will be differentiated, and only the steps allow that
-            out = settings.steps(x, states, constants, settings.trace)
             sources = [t for t, needed in zip(tensors, needs, strict=True) if needed]
-            computed = iter(_gradients(out, grads, sources))
+            computed = iter(_gradients(settings.steps(call), grads, sources))
             return None, *(next(computed) if needed else None for needed in needs)
-        if x.stride() != settings.strides:  # a hook on saved tensors returned a copy with other strides
-            x = _laid_out(x, settings.strides)
+        if call.x.stride() != settings.strides:  # a hook on saved tensors returned a copy with other strides
+            call = call._replace(x=Layout.laid_out(call.x, settings.strides))
         owned = needs[0] and not settings.repeats and settings.kernel.overwrites and is_owned(grads)
-        computed = backward(
-            settings.kernel, grads, x, states, constants, saved, settings.trace, needs, bool(settings.repeats), owned
-        )
-        return None, *(g if needed else None for g, needed in zip(computed, needs, strict=True))
-
-
-def backward(
-    kernel: Kernel,
-    grads: Sequence[Tensor | None],
-    x: Tensor,
-    states: Sequence[Tensor],
-    constants: Sequence[Tensor],
-    saved: Sequence[Tensor],
-    trace: bool,
-    needs: Sequence[bool],
-    repeats: bool = False,
-    owned: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """Run a kernel backward; the input and its gradient have the same dtype.
-
-    Args:
-        kernel: The kernel.
-        grads: The gradients of what ``forward`` returned, None for zero.
-        x: As in ``forward``.
-        states: As in ``forward``.
-        constants: As in ``forward``.
-        saved: What ``forward`` saved.
-        trace: As in ``forward``.
-        needs: For x, each state and each constant, True if its gradient is needed; the others may be None.
-        repeats: True if all steps have the same input, so that its gradient is summed over them.
-        owned: True if nothing else reads the gradient of the spikes afterward.
-
-    Returns:
-        The gradients of x, each state and each constant.
-    """
-    sums_x, wide = repeats and needs[0], x
-    if not _takes(kernel, x, states):
-        wide, owned = _widened(x, states[0].dtype), False
-        grads = (None if grads[0] is None else grads[0].to(wide.dtype), *grads[1:])
-    of_x, *others = kernel.backward(grads, wide, states, constants, saved, trace, needs, sums_x, owned)
-    return None if of_x is None else as_dtype(of_x, x.dtype), *others
-
-
-def _laid_out(x: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """Return the input with its steps laid out in memory as these strides say, like the tensors that a kernel saved."""
-    kept = x.detach() if strides[0] else x.detach()[:1]  # one step stands for all
-    layout = Layout.of(torch.empty_strided(kept.shape, strides, device="meta"))
-    return layout.sequence_back(layout.sequence(kept).clone(memory_format=torch.contiguous_format)).expand(x.shape)
-
-
-def _arguments(settings: _Settings, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
-    """Return the input, the states, and the constants."""
-    x, repeats = tensors[0], settings.repeats
-    end = 1 + settings.count
-    return x.expand(repeats, *x.shape) if repeats else x, tensors[1:end], tensors[end:]
+        upstream = Upstream(grads, saved, needs, settings.repeats > 0 and needs[0], owned)
+        gradients = backward(settings.kernel, call, upstream)
+        return None, *(g if needed else None for g, needed in zip(gradients, needs, strict=True))
 
 
 def _gradients(

@@ -36,6 +36,13 @@ class Layout:
         dense = x[0].permute(order).is_contiguous()
         return cls(shape, order if dense else None)
 
+    @staticmethod
+    def laid_out(x: Tensor, strides: tuple[int, ...]) -> Tensor:
+        """Return a sequence whose steps lie in memory as those with other strides do; one step may stand for all."""
+        kept = x.detach() if strides[0] else x.detach()[:1]
+        layout = Layout.of(torch.empty_strided(kept.shape, strides, device="meta"))
+        return layout.sequence_back(layout.sequence(kept).clone(memory_format=torch.contiguous_format)).expand(x.shape)
+
     def sequence(self, x: Tensor) -> Tensor:
         """Return ``x[T, ...]`` as ``[T, columns]``, dense in each step; a view if that is possible."""
         if self.order is not None:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from snn_core.engines import fused
-from snn_core.engines.kernel import kernel_of
 from snn_core.engines.reference import Reference
-from snn_core.engines.registry import Kernel, first_of, offered
+from snn_core.engines.registry import Arguments, Kernel, Upstream, first_of, offered
+from snn_core.engines.stepped import kernel_of
 from snn_core.programs.program import StepProgram
 
 _PROGRAMS: dict[str, StepProgram] = {}  # by their text; a compiled function may call the operator at any time
@@ -37,8 +37,9 @@ def _program(text: str) -> StepProgram:
     return _PROGRAMS[text]
 
 
-def _kernel(program: StepProgram, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor]) -> Kernel:
-    plain = fused.fits(x, *states, *constants)
+def _kernel(text: str, call: Arguments) -> Kernel:
+    x, states, constants, _ = call
+    program, plain = _program(text), fused.fits(x, *states, *constants)
     engine, _ = first_of(offered("program", x.device.type) if plain else [], program, states[0].dtype)
     return kernel_of(engine or _REFERENCE, program)
 
@@ -63,8 +64,8 @@ def sequence(
     Returns:
         Spikes ``[T, ...]`` before their graded factor, then the states.
     """
-    kernel = _kernel(_program(program), x, states, constants)
-    return [*fused.forward(kernel, x, states, constants, trace, save=False)[0]]
+    call = Arguments(x, states, constants, trace)
+    return [*fused.forward(_kernel(program, call), call, save=False)[0]]
 
 
 @torch.library.custom_op(
@@ -80,11 +81,11 @@ def _gradient(
     constants: Sequence[Tensor],
     trace: bool,
 ) -> list[Tensor]:
-    kernel = _kernel(_program(program), x, states, constants)
+    call, tensors = Arguments(x, states, constants, trace), (x, *states, *constants)
+    kernel = _kernel(program, call)
     # the operator's outputs have no room for what the backward pass needs
-    _, saved = fused.forward(kernel, x, states, constants, trace, save=True)
-    tensors = x, *states, *constants
-    gradients = fused.backward(kernel, grads, x, states, constants, saved, trace, [True] * len(tensors))
+    _, saved = fused.forward(kernel, call, save=True)
+    gradients = fused.backward(kernel, call, Upstream(grads, saved, [True] * len(tensors)))
     return [torch.zeros_like(t) if g is None else g.clone() for t, g in zip(tensors, gradients, strict=True)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,49 +15,55 @@ from snn_core.engines.dtypes import as_dtype
 from snn_core.programs.program import StepProgram
 
 
-class Kernel(Protocol):
-    """An implementation of the sequences of one program.
+class Arguments(NamedTuple):
+    """The arguments of a sequence of a program.
 
-    ``constants`` are those that the program names, in its order. The other attributes are those of the engine.
+    Args:
+        x: Input ``[T, ...]``.
+        states: The states before the first step, in the dtype of the computation.
+        constants: The constants that the program names, in its order.
+        trace: True to return every step's states instead of the last ones.
     """
+
+    x: Tensor
+    states: Sequence[Tensor]
+    constants: Sequence[Tensor]
+    trace: bool
+
+
+class Upstream(NamedTuple):
+    """What a backward pass gets beside the arguments of its sequence.
+
+    Args:
+        grads: The gradients of what ``forward`` returned, None for zero.
+        saved: The tensors that ``forward`` saved.
+        needs: For x, each state and each constant, True if its gradient is needed.
+        sums_x: True for the gradient of x summed over the steps, where the input is the same in every step.
+        overwrites: True if nothing else reads the gradient of the spikes afterward, so that its memory may be used.
+    """
+
+    grads: Sequence[Tensor | None]
+    saved: Sequence[Tensor]
+    needs: Sequence[bool]
+    sums_x: bool = False
+    overwrites: bool = False
+
+
+class Kernel(Protocol):
+    """An implementation of the sequences of one program; its attributes are those of the engine."""
 
     name: str
     widens: bool
     overwrites: bool
 
-    def forward(
-        self, x: Tensor, states: Sequence[Tensor], constants: Sequence[Tensor], trace: bool, save: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Return the outputs, and with ``save`` the tensors that ``backward`` will need.
 
         The outputs are the spikes ``[T, ...]`` before their graded factor, then each state, last or traced.
         """
 
-    def backward(
-        self,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, each state and each constant, given the outputs' gradients (None for zero).
-
-        Args:
-            grads: The gradients of what ``forward`` returned, None for zero.
-            x: As in ``forward``.
-            states: As in ``forward``.
-            constants: As in ``forward``.
-            saved: The tensors that ``forward`` saved.
-            trace: True if every step's states were returned.
-            needs: For x, each state and each constant, True if its gradient is needed; the others may be None.
-            sums_x: True to return the gradient of x summed over the steps, where the input is the same in every step.
-            overwrites: True if nothing else reads the gradient of the spikes afterward, so that its memory may be used.
-        """
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, each state and each constant; those that are not needed may be None."""
 
 
 class Engine(ABC):

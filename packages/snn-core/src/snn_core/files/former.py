@@ -9,7 +9,7 @@ _NEURONS = (
     "sconv2dlstm slstm stateleaky synaptic"
 )
 _PATHS = {name: f"neurons.{name}" for name in _NEURONS.split()}
-_PATHS |= {"recurrence": "neuron.recurrence", "reset": "neuron.firing"}
+_PATHS |= {"recurrence": "neuron.recurrence", "reset": "neuron.resetting"}
 _PATHS |= {"surrogate.stochastic": "surrogate.custom", "surrogate.applied": "surrogate"}
 
 

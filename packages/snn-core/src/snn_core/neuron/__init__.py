@@ -8,11 +8,10 @@ from snn_core.neuron.compiled import WRITES_OUT
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.hints import other_dtype, time_first
 from snn_core.neuron.kept import as_tensors, temporal_by_path
-from snn_core.neuron.kept_state import must_fit
+from snn_core.neuron.kept_state import complete, must_fit
 from snn_core.neuron.makeup import constants_of
 from snn_core.neuron.other_names import explains
 from snn_core.neuron.recurrence import OneToOne
-from snn_core.neuron.stepping import complete
 from snn_core.neuron.temporal import Temporal, as_floating, current, temporal, watched
 from snn_core.neuron.turns import Holding, States
 from snn_core.neuron.whole_sequence import WholeSequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ from torch import Tensor
 from snn_core.effects.copies import copied
 from snn_core.engines import fused
 from snn_core.engines.dtypes import computing_dtype, is_autocast
-from snn_core.engines.kernel import SteppedKernel, kernel_of
-from snn_core.engines.registry import Kernel, first_of, loop, offered
+from snn_core.engines.registry import Arguments, Engine, first_of, loop, offered
+from snn_core.engines.stepped import SteppedKernel, kernel_of
 from snn_core.neuron.makeup import Makeup, equation_of, hooked_part, with_constants
-from snn_core.neuron.repertoire import Known, Repertoire, Sample, known_of_ours, traced_apart
+from snn_core.neuron.repertoire import Form, Known, Repertoire, Route, Sample, known_of_ours, traced_apart
 from snn_core.programs.program import StepProgram
 from snn_core.programs.tracing import NoProgram
 
@@ -86,28 +86,26 @@ def choose(neuron: Any, xs: Tensor) -> Choice:
     own_step = neuron.own_step()
     if own_step:
         return Choice("reference", own_step)
-    device = xs.device.type
-    if not offered("program", device):
-        return Choice("reference", f"no engine for {device} is installed")
-    makeup, dtype = Makeup.of(neuron), computing_dtype(xs)
-    sample = sample_of(neuron, xs, makeup.constants)
-    why = _unfit(neuron, xs, (), makeup, dtype, sample)
+    engines = offered("program", xs.device.type)
+    if not engines:
+        return Choice("reference", f"no engine for {xs.device.type} is installed")
+    makeup = Makeup.of(neuron)
+    why = _watched(xs, (), makeup) or unfit(neuron, xs, makeup.constants, computing_dtype(xs))
     if why:
         return Choice("reference", why)
-    x = xs.detach()[:1].requires_grad_(xs.requires_grad)
-    state = neuron.State._make([x.new_zeros(neuron.state_shape(x[0]), dtype=dtype) for _ in neuron.State._fields])
-    if makeup.ours:
-        known = known_of_ours(neuron, makeup.options, x.dim() - 1, dtype, sample, type(state))
-    else:
+    repertoire = (neuron._programs or Repertoire()).apart()
+    if not makeup.ours:
         try:
-            twin = copied(neuron)
+            neuron = copied(neuron)
         except ValueError as error:
             return Choice("reference", str(error))
-        known, _ = Repertoire.of(neuron).apart().program(twin, Makeup.of(twin), x, state, sample)
-    kernel, why = _kernel(known, xs, state, dtype)
-    if kernel is None:
-        return Choice("reference", why)
-    return Choice(kernel.name, "runs its step program")
+    x, dtype = xs.detach()[0], computing_dtype(xs)
+    state = neuron.State._make([x.new_zeros(neuron.state_shape(x), dtype=dtype) for _ in neuron.State._fields])
+    xs = xs.detach().requires_grad_(xs.requires_grad)
+    route, _ = _found(neuron, repertoire, makeup, xs, state, _form(neuron, makeup, xs, state, engines))
+    return (
+        Choice("reference", route.why) if route.kernel is None else Choice(route.kernel.name, "runs its step program")
+    )
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
@@ -129,65 +127,100 @@ def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
     engines = offered("program", xs.device.type)
     if not engines:
         return loop(neuron.advance, xs, state, trace)
-    makeup, dtype = Makeup.of(neuron), state[0].dtype
-    sample = sample_of(neuron, xs, makeup.constants)
-    if _unfit(neuron, xs, state, makeup, dtype, sample):
+    repertoire = neuron._programs or Repertoire.of(neuron)
+    makeup = repertoire.makeup
+    if makeup is None or not makeup.is_of(neuron):
+        makeup = repertoire.makeup = Makeup.of(neuron)
+    if _watched(xs, state, makeup):
         return loop(neuron.advance, xs, state, trace)
-    known: Known
-    first = None
-    if makeup.ours:
-        known = known_of_ours(neuron, makeup.options, xs.dim() - 1, dtype, sample, type(state))
-    else:
-        known, first = Repertoire.of(neuron).program(neuron, makeup, xs, state, sample, engines)
-    kernel, _ = _kernel(known, xs, state, dtype)
-    if kernel is None or isinstance(known, str):
+    form = _form(neuron, makeup, xs, state, engines)
+    route, first = repertoire.routes.get(form), None
+    if route is None or not _is_open(route, neuron):
+        route, first = _found(neuron, repertoire, makeup, xs, state, form)
+        repertoire.keep(form, route)
+    program = route.program
+    if route.kernel is None or program is None:
         return loop(neuron.advance, xs, state, trace, first)
 
-    def steps(x: Tensor, states: Sequence[Tensor], values: Sequence[Tensor], trace: bool) -> tuple[Tensor, ...]:
-        twin = with_constants(neuron, dict(zip(known.constants, values, strict=True)))
-        spikes, last = loop(twin.advance, x, type(state)._make(states), trace)
+    def steps(call: Arguments) -> tuple[Tensor, ...]:
+        twin = with_constants(neuron, dict(zip(program.constants, call.constants, strict=True)))
+        spikes, last = loop(twin.advance, call.x, type(state)._make(call.states), call.trace)
         return spikes, *last
 
-    constants = tuple([makeup.constants[path] for path in known.constants])
-    spikes, *states = fused.call(kernel, steps, xs, tuple(state), constants, trace)
+    constants = tuple([makeup.constants[path] for path in program.constants])
+    spikes, *states = fused.call(route.kernel, steps, Arguments(xs, tuple(state), constants, trace))
     return spikes, type(state)._make(states)
 
 
-def _kernel(known: Known, xs: Tensor, state: Any, dtype: torch.dtype) -> tuple[Kernel | None, str]:
-    """Return the kernel that runs a program on an input, or None and the reason why none does."""
+def _form(neuron: Any, makeup: Makeup, xs: Tensor, state: Any, engines: Iterable[Engine]) -> Form:
+    """Return the form of a sequence."""
+    grad, device, tensors = torch.is_grad_enabled(), xs.device.type, (xs, *state, *makeup.constants.values())
+    autocast = is_autocast(device) and torch.get_autocast_dtype(device)
+    return Form(
+        makeup.options,
+        tuple(engines),
+        hooked_part(neuron),
+        len(xs) < LEAST_STEPS,
+        state._fields,
+        (xs.dtype, state[0].dtype),
+        (xs.shape[1:], state[0].shape, xs.stride()[1:], *[s.stride() for s in state]),
+        (xs.requires_grad, grad, torch.is_inference_mode_enabled(), autocast),
+        grad and any(t.requires_grad for t in tensors),
+    )
+
+
+def _is_open(route: Route, neuron: Any) -> bool:
+    """Return True if a sequence may take a route now: a user's code still does what the program does."""
+    return route.program is None or route.witness is None or route.witness.confirms(neuron, route.program)
+
+
+def _found(
+    neuron: Any, repertoire: Repertoire, makeup: Makeup, xs: Tensor, state: Any, form: Form
+) -> tuple[Route, Any]:
+    """Return the route of sequences of a form, and the results of a first step, if that has run."""
+    dtype, sample, first, witness = state[0].dtype, sample_of(neuron, xs, makeup.constants), None, None
+    why = unfit(neuron, xs, makeup.constants, dtype)
+    if why:
+        return Route(None, why), None
+    known: Known
+    if makeup.ours:
+        known = known_of_ours(neuron, makeup.options, xs.dim() - 1, dtype, sample, type(state))
+    else:
+        known, witness, first = repertoire.program(neuron, makeup, xs, state, sample, form.differentiates)
     if isinstance(known, str):
-        return None, known
-    engine, why = first_of(offered("program", xs.device.type), known, dtype)
+        return Route(None, known), first
+    engine, why = first_of(form.engines, known, dtype)
     if engine is None:
-        return None, why
+        return Route(None, why), first
     kernel = kernel_of(engine, known)
-    if isinstance(kernel, SteppedKernel) and (len(xs) < LEAST_STEPS or state[0].numel() < LEAST_NEURONS):
-        return None, (
+    if isinstance(kernel, SteppedKernel) and (form.is_short or state[0].numel() < LEAST_NEURONS):
+        why = (
             f"it has weights; a program is faster only with {LEAST_STEPS} or more steps and {LEAST_NEURONS} or "
             "more neurons in all samples"
         )
-    return kernel, ""
+        return Route(None, why), first
+    return Route(kernel, "", known, witness), first
 
 
-def _unfit(neuron: Any, xs: Tensor, state: Sequence[Tensor], makeup: Makeup, dtype: torch.dtype, sample: Sample) -> str:
-    """Return the reason why no engine runs programs on this input in a dtype, or an empty string."""
-    elsewhere = next((c.device for c in makeup.constants.values() if c.device != xs.device), None)
-    if elsewhere is not None:
-        return f"a constant is on {elsewhere}, and the input on {xs.device}"
+def _watched(xs: Tensor, state: Sequence[Tensor], makeup: Makeup) -> str:
+    """Return the reason why no kernel may be called on some tensors now, or an empty string."""
     plain = fused.lie_together if makeup.ours else fused.is_plain_by_element
     if not plain(xs, *state, *makeup.constants.values()):
+        elsewhere = next((c.device for c in makeup.constants.values() if c.device != xs.device), None)
+        if elsewhere is not None:
+            return f"a constant is on {elsewhere}, and the input on {xs.device}"
         return "something other than autograd watches what is computed"
     # a checkpoint's hooks count the saved tensors, whose number must be the same when it runs again
     if not makeup.ours and torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
         return "hooks on saved tensors, such as those of a checkpoint, expect the same calls each time"
-    return unfit(neuron, xs, makeup.constants, dtype, sample)
+    return ""
 
 
-def unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype, sample: Sample) -> str:
+def unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch.dtype) -> str:
     """Return the reason why a neuron's sequence on an input is not one of a program, or an empty string."""
     if not xs.is_floating_point():
         return "its input is not floating-point"
-    if sample is not None:
+    if sample_of(neuron, xs, constants) is not None:
         shape = neuron.state_shape(xs.detach()[0])
         weights = {name: c for name, c in constants.items() if not fused.broadcasts(c.shape, shape)}
         if not weights:

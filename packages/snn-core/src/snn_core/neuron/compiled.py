@@ -33,30 +33,20 @@ def _constant(function: Any) -> Any:
 
 
 def run(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any]:
-    """Run a neuron's whole sequence by the operator or, without it, by the loop, which is traced step by step.
-
-    The arguments and the result are those of :func:`sequence`.
-    """
+    """Run a neuron's whole sequence by the operator or, without it, by the loop, which is traced step by step."""
     return sequence(neuron, xs, state, trace) or loop(neuron.advance, xs, state, trace)
 
 
 def sequence(neuron: Any, xs: Tensor, state: Any, trace: bool) -> tuple[Tensor, Any] | None:
     """Run a neuron's whole sequence by the operator; None if it has no step program, or a file is written.
 
-    Args:
-        neuron: A :class:`~snn_core.SpikingNeuron`.
-        xs: Input ``[T, batch, ...]``, T >= 1.
-        state: A complete state of the neuron.
-        trace: Return every step's states, stacked on axis 0, instead of the last one.
-
-    Returns:
-        ``(spikes, state)``, the spikes ``[T, batch, ...]`` before their graded factor.
+    The arguments and the result are those of :func:`snn_core.neuron.choice.run`.
     """
     if _writes_out():
         return None
     constants = {path: _at(neuron, path) for path in _paths_of_constants(neuron)}
     dtype, sample = state[0].dtype, sample_of(neuron, xs, constants)
-    if unfit(neuron, xs, constants, dtype, sample) or not _has_options_as_traced(neuron):
+    if unfit(neuron, xs, constants, dtype) or not _has_options_as_traced(neuron):
         return None
     sizes = None if sample is None else tuple([int(size) for size in sample])
     text, paths = _text_and_paths(neuron, xs.dim() - 1, dtype, sizes, isinstance(state, neuron.State))

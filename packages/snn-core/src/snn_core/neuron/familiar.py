@@ -9,8 +9,9 @@ from typing import Any, ClassVar, NoReturn
 from torch import Tensor
 
 from snn_core.engines.dtypes import as_dtype
+from snn_core.neuron.firing import winner
 from snn_core.neuron.state_function import HOOKS, from_hooks, overridden_equation
-from snn_core.neuron.stepping import Stepping, winner
+from snn_core.neuron.stepping import Stepping
 from snn_core.neuron.whole_sequence import WholeSequence
 
 _PAGE = "docs/write-your-own-neuron.md"
@@ -83,6 +84,16 @@ class Familiar(Stepping):
         if any("integrate" in vars(base) for base in users):
             names -= hooks
         must_not_override(cls, names)
+
+    @OfInstance
+    def reset_hidden(self: Any) -> None:
+        """Go back to rest, like :meth:`reset_mem`."""
+        self.reset_mem()
+
+    @OfInstance
+    def detach_hidden(self: Any) -> None:
+        """Cut the kept states off the autograd graph, like ``utils.detach``."""
+        self.detach_kept()
 
     def mem_reset(self, mem: Tensor) -> Tensor:
         """Return 1 where a membrane potential is above the threshold, so that a reset follows, else 0; no gradient.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from snn_core.engines.dtypes import NARROW, as_dtype
 from snn_core.neuron.constant import Constant, HasConstants
 
 SpikeGrad = Callable[[Tensor], Tensor]
-ResetMechanism = Literal["subtract", "zero", "none"]
 
 
 class Firing(HasConstants):
@@ -102,51 +101,12 @@ class Firing(HasConstants):
         return as_dtype(self.spike_grad(mem - self.threshold), mem.dtype)
 
 
-class Reset:
-    """The effect of a spike on the state of its neuron.
-
-    A delayed reset (the default) acts with the spikes of the previous step, before or after the equation. An immediate
-    one acts after the equation, with the spikes of this step.
-    """
-
-    uses: tuple[str, ...] = ()  # the neuron's methods that define the effect of a spike; none if it has no effect
-
-    def comes_first(self, neuron: Any) -> bool:
-        """Return True if the delayed reset acts ahead of the equation."""
-        return False
-
-    def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        """Return a state in which the neurons that ``fired`` are reset."""
-        return state
-
-
-class Subtract(Reset):
-    """A reset that lowers the membrane by the threshold."""
-
-    uses: tuple[str, ...] = ("subtract",)
-
-    def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return neuron.subtract(state, fired * neuron.threshold)
-
-
-class Zero(Reset):
-    """A reset that clears the membrane, before the step's input arrives if the neuron ``clears_first``."""
-
-    uses: tuple[str, ...] = ("clear",)
-
-    def comes_first(self, neuron: Any) -> bool:
-        return neuron.clears_first and not neuron.zero_drops_input
-
-    def act(self, neuron: Any, state: Any, fired: Tensor) -> Any:
-        return neuron.clear(state, fired)
-
-
-class NoReset(Reset):
-    """A reset that does nothing."""
-
-
-RESETS: dict[ResetMechanism, Reset] = {
-    "subtract": Subtract(),
-    "zero": Zero(),
-    "none": NoReset(),
-}  # in the order of their codes
+def winner(shifted: Tensor) -> Tensor:
+    """Return True at the largest entry along axis 1, the axis of neurons."""
+    if shifted.dim() < 2:
+        raise ValueError(
+            f"inhibition needs input [batch, neurons, ...], got a state of shape {tuple(shifted.shape)}; "
+            "add a batch axis"
+        )
+    index = shifted.detach().argmax(dim=1, keepdim=True)
+    return torch.zeros_like(shifted, dtype=torch.bool).scatter(1, index, True)

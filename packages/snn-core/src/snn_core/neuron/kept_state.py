@@ -1,13 +1,14 @@
-"""The state that a module keeps: its fields as attributes, such as ``mem``, and whether it fits the next input."""
+"""The state before a step: completed by zeros, kept from the last call, and shown as attributes, such as ``mem``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from snn_core.engines.dtypes import computing_dtype
+from snn_core.engines.dtypes import as_dtype, computing_dtype
 from snn_core.neuron.state_function import shown
 
 
@@ -50,6 +51,46 @@ def must_fit(neuron: Any, kept: Any, x: Tensor) -> None:
                 f"{value.device}) from its last call, but this input takes {tuple(shape)} ({dtype}, {x.device}); "
                 f"call snn.utils.reset(net) before a new batch or sequence{remedy}"
             )
+
+
+def complete(neuron: Any, x: Tensor, state: Any) -> Any:
+    """Return a state in which every field is a tensor that fits one step's input ``x``; zeros mean at rest."""
+    fields = neuron.State._fields
+    if not fields:
+        raise TypeError(
+            f"{type(neuron).__name__} declares no State, so only its own forward can run a step: call the neuron, or "
+            "run all steps with snn.unroll(net, xs)"
+        )
+    if state is None:
+        state = (None,) * len(fields)
+    if not isinstance(state, tuple) or len(state) != len(fields):
+        raise TypeError(f"{type(neuron).__name__} takes a State({', '.join(fields)}) or None, got {state!r:.100}")
+    shape, dtype = neuron.state_shape(x), computing_dtype(x)
+    return neuron.State._make([_completed(neuron, n, v, x, shape, dtype) for n, v in zip(fields, state, strict=True)])
+
+
+def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+    if value is None or (isinstance(value, Tensor) and value.shape == (0,)):
+        return torch.zeros_like(x, dtype=dtype) if shape == x.shape else x.new_zeros(shape, dtype=dtype)
+    owner = type(neuron).__name__
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{owner}: the state {name!r} must be a tensor or None, got {type(value).__name__}")
+    if value.device != x.device:
+        raise ValueError(
+            f"{owner}: the state {name!r} is on {value.device} and the input on {x.device}; move one to the other"
+        )
+    if value.dtype not in (dtype, x.dtype):
+        raise TypeError(
+            f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({dtype})"
+        )
+    if value.numel() == 1 and value.shape != shape:
+        return as_dtype(value, dtype).reshape(()).expand(shape)
+    if value.shape != shape:
+        raise ValueError(
+            f"{owner}: the state {name!r} has shape {tuple(value.shape)}, but input of shape {tuple(x.shape)} takes "
+            f"{tuple(shape)}; pass None to start at rest"
+        )
+    return as_dtype(value, dtype)
 
 
 def each(fn: Callable[[Tensor], Any], kept: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import types
 import weakref
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,19 +24,52 @@ _PLAIN = frozenset({type(None), bool, int, float, complex, str, torch.dtype, tor
 _NONE: frozenset[str] = frozenset()
 
 
+class _Read(NamedTuple):
+    """What was read of a module or an option: names of attributes, and everything that they and its parts were.
+
+    Args:
+        owner: The module or option; None for the neuron itself, which its makeup must not keep alive.
+        names: The names of its attributes that are options.
+        values: What :func:`_values` returned.
+    """
+
+    owner: Any
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
+def _values(owner: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the attributes of an object by name, their number, and the class, parts and tensors of a module."""
+    state = vars(owner)
+    values = len(state), *map(state.get, names)
+    if not isinstance(owner, nn.Module):
+        return values
+    tensors = *state["_parameters"].values(), *state["_buffers"].values()
+    return *values, type(owner), *state["_modules"].values(), *tensors
+
+
+def _form(constant: Tensor) -> tuple[Any, ...]:
+    return constant.shape, constant.dtype, constant.device, constant.requires_grad
+
+
 @dataclass(frozen=True, slots=True)
 class Makeup:
     """Everything that a program of a neuron depends on, apart from the values of its constants.
 
     Args:
         constants: The tensors that its equation may read, by path.
-        options: The plain attributes of its modules, and the shapes, dtypes, devices and learning of its constants.
+        options: The plain attributes of its modules, the shapes, dtypes, devices and learning of its constants, and
+            ``ours``.
         ours: True if its step runs only code of these packages, which is known by its options.
+        forms: The shape, dtype, device and learning of each constant.
+        read: What was read of its modules and options; nothing if any of that may change without being replaced.
     """
 
     constants: Mapping[str, Tensor]
     options: Hashable
     ours: bool
+    forms: tuple[tuple[Any, ...], ...]
+    read: tuple[_Read, ...]
 
     @classmethod
     def of(cls, neuron: Any) -> Makeup:
@@ -51,7 +85,7 @@ class Makeup:
             >>> Makeup.of(lif).options == makeup.options
             False
         """
-        ours, options = True, list[Any]()
+        ours, plain, options, read = True, True, list[Any](), list[_Read]()
         parameters, buffers, seen = dict[str, Tensor](), dict[str, Tensor](), set[int]()
         for prefix, module in _parts(neuron, "", set(), getattr(neuron, "ahead", _NONE)):
             state = vars(module)
@@ -60,12 +94,13 @@ class Makeup:
                 kind = type_before_parametrizations(module)
             ours = ours and is_ours(kind)
             options.append(kind)
-            for name, value in state.items():
-                if name in NO_OPTIONS:
-                    continue
-                option = value if type(value) in _PLAIN else _option(value)
+            names = tuple([name for name in state if name not in NO_OPTIONS])
+            read.append(_Read(None if module is neuron else module, names, _values(module, names)))
+            for name in names:
+                value = state[name]
+                option = value if type(value) in _PLAIN else _option(value, read)
                 if option is None and value is not None:
-                    ours = False
+                    ours = plain = False
                 else:
                     options += name, type(value), option
             for named, of_module in (parameters, state["_parameters"]), (buffers, state["_buffers"]):
@@ -75,9 +110,17 @@ class Makeup:
                         if tensor.is_floating_point():
                             named[prefix + name] = tensor
         constants = parameters | buffers
-        for name, c in constants.items():
-            options += name, c.shape, c.dtype, c.device, c.requires_grad
-        return cls(constants, tuple(options), ours)
+        forms = tuple(map(_form, constants.values()))
+        options += zip(constants, forms, strict=True)
+        return cls(constants, (ours, *options), ours, forms, tuple(read) if plain else ())
+
+    def is_of(self, neuron: Any) -> bool:
+        """Return True if this is still the makeup of the neuron of which it was read; False if that is not known."""
+        for owner, names, values in self.read:
+            now = _values(neuron if owner is None else owner, names)
+            if len(now) != len(values) or not all(map(operator.is_, now, values)):
+                return False
+        return bool(self.read) and self.forms == tuple(map(_form, self.constants.values()))
 
 
 def hooked_part(neuron: nn.Module) -> str:
@@ -103,13 +146,16 @@ def _parts(
                 yield from _parts(part, f"{prefix}{name}.", seen)
 
 
-def _option(value: Any) -> Any:
-    """Return an attribute so that it can be compared, in which 1, 1.0 and True differ; None if that is not possible."""
+def _option(value: Any, read: list[_Read]) -> Any:
+    """Return an attribute so that it can be compared, in which 1, 1.0 and True differ; None if that is not possible.
+
+    What is read of the attributes of options is added to ``read``.
+    """
     kind = type(value)
     if kind in _PLAIN:
         return kind, value
     if kind is tuple:
-        options = tuple(map(_option, value))
+        options = tuple([_option(item, read) for item in value])
         return None if None in options else (kind, options)
     if isinstance(value, type):
         return (value,)
@@ -119,7 +165,10 @@ def _option(value: Any) -> Any:
         return (value,) if is_of_us else None
     if is_ours(kind) and hasattr(value, "__dict__") and not isinstance(value, nn.Module | Tensor):
         # a surrogate or a reset
-        options = tuple(_option(v) for v in vars(value).values())
+        names = tuple(vars(value))
+        if names:
+            read.append(_Read(value, names, _values(value, names)))
+        options = tuple([_option(item, read) for item in vars(value).values()])
         return None if None in options else (kind, options)
     return None
 
@@ -138,8 +187,7 @@ def is_ours(kind: type) -> bool:
 
 def constants_of(neuron: Any) -> dict[str, Tensor]:
     """Return the tensors of a neuron that its equation may read as constants, by path."""
-    named = *neuron.named_parameters(), *neuron.named_buffers()
-    return {n: t for n, t in named if t.is_floating_point() and n.partition(".")[0] not in neuron.ahead}
+    return dict(Makeup.of(neuron).constants)
 
 
 def with_constants(neuron: Any, constants: Mapping[str, Tensor]) -> Any:

@@ -1,8 +1,8 @@
-"""The programs that are known of a neuron, and which of them its code still is."""
+"""What is known of a neuron: how its sequences run, by their form, and the programs of its code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from torch import Tensor
 from snn_core.effects.copies import copied
 from snn_core.effects.fingerprint import Fingerprint
 from snn_core.effects.random_states import RandomStates
-from snn_core.engines.dtypes import as_dtype, is_autocast
-from snn_core.engines.registry import Engine, first_of
+from snn_core.engines.dtypes import as_dtype
+from snn_core.engines.registry import Engine, Kernel
 from snn_core.neuron.makeup import Makeup, equation_of
 from snn_core.neuron.witness import Witness
 from snn_core.programs.program import StepProgram
@@ -25,12 +25,43 @@ Sample = tuple[int, ...] | None  # the shape of one sample of the input, if a pr
 _MOST = 32  # programs and forms of sequences, so that a neuron which always changes does not fill the memory
 
 
+class Form(NamedTuple):
+    """Everything that decides how a neuron's sequence runs, besides values."""
+
+    options: Hashable
+    engines: tuple[Engine, ...]
+    hook: str
+    is_short: bool
+    fields: tuple[str, ...]
+    dtypes: tuple[torch.dtype, torch.dtype]
+    sizes: tuple[Any, ...]
+    modes: tuple[Hashable, ...]
+    differentiates: bool
+
+
+class Route(NamedTuple):
+    """How the sequences of one form run: by a kernel of their step program, or by the loop.
+
+    Args:
+        kernel: The kernel; None for the loop.
+        why: The reason for the loop.
+        program: The program.
+        witness: What must confirm the program ahead of each sequence, if a user's code takes part in a step.
+    """
+
+    kernel: Kernel | None
+    why: str = ""
+    program: StepProgram | None = None
+    witness: Witness | None = None
+
+
 class Repertoire:
-    """The programs of a neuron, and for each form of a sequence the one that runs it, or the reason why none does."""
+    """What is known of a neuron: its makeup, the routes of its sequences, and the programs of a user's code."""
 
     def __init__(self) -> None:
+        self.makeup: Makeup | None = None  # as it was last read
+        self.routes: dict[Form, Route] = {}
         self._programs: list[StepProgram] = []  # the one traced last first
-        self._by_form: dict[_Form, tuple[Known, Witness]] = {}
         self._impure: dict[bool, str] = {}  # by mode, as a step may change things in one mode only
         self._looked: set[Hashable] = set()  # options with which a step changed nothing
 
@@ -49,16 +80,16 @@ class Repertoire:
         twin._programs, twin._impure = [*self._programs], {**self._impure}
         return twin
 
+    def keep(self, form: Form, route: Route) -> None:
+        """Let later sequences of a form take a route."""
+        if len(self.routes) == _MOST and form not in self.routes:
+            self.routes.pop(next(iter(self.routes)), None)
+        self.routes[form] = route
+
     def program(
-        self,
-        neuron: Any,
-        makeup: Makeup,
-        xs: Tensor,
-        state: Any,
-        sample: Sample,
-        engines: Sequence[Engine] = (),
-    ) -> tuple[Known, Any]:
-        """Return the program of a sequence, or why there is none, and the results of its first step if it ran.
+        self, neuron: Any, makeup: Makeup, xs: Tensor, state: Any, sample: Sample, differentiates: bool
+    ) -> tuple[Known, Witness | None, Any]:
+        """Return the program of a user's code or why there is none, its witness, and results of its first step if any.
 
         Args:
             neuron: The neuron.
@@ -66,35 +97,25 @@ class Repertoire:
             xs: Input ``[T, batch, ...]``.
             state: The state before the first step.
             sample: The shape of one sample of the input, if a program may be valid only for that shape.
-            engines: The engines that may run the program; a known one that all refuse is returned as it is.
+            differentiates: True if there may be a backward pass.
         """
         if neuron.training in self._impure:
-            return self._impure[neuron.training], None
-        form = _form(makeup, xs, state, sample)
-        known, witness = self._by_form.get(form, (None, None))
-        if known is not None and witness is not None:
-            if isinstance(known, str) or first_of(engines, known, form.dtypes[1])[0] is None:
-                return known, None
-            if witness.confirms(neuron, known):
-                return known, None
+            return self._impure[neuron.training], None, None
         first = None
         x = as_dtype(xs.detach()[0], state[0].dtype).requires_grad_(xs.requires_grad)
-        witness = Witness(x, state, makeup.constants, form.differentiates)
+        witness = Witness(x, state, makeup.constants, differentiates)
         looked = makeup.options in self._looked
-        known = self._confirmed(neuron, witness, state) if looked else None
+        known: Known | None = self._confirmed(neuron, witness, state) if looked else None
         if known is None:
             first, change = _first_step(neuron, xs, state)
             if change:
                 self._impure[neuron.training] = f"a step {change}"
-                return self._impure[neuron.training], first
+                return self._impure[neuron.training], None, first
             self._looked = {makeup.options, *list(self._looked)[: _MOST - 1]}
             known = None if looked else self._confirmed(neuron, witness, state)
         if known is None:
             known = self._trace(neuron, witness, x, sample, type(state))
-        if len(self._by_form) == _MOST and form not in self._by_form:
-            self._by_form.pop(next(iter(self._by_form)), None)
-        self._by_form[form] = known, witness
-        return known, first
+        return known, witness, first
 
     def _confirmed(self, neuron: Any, witness: Witness, state: Any) -> StepProgram | None:
         """Return the known program that does what a neuron's step does from a state like this one."""
@@ -117,27 +138,6 @@ def _first_step(neuron: Any, xs: Tensor, state: Any) -> tuple[Any, str]:
     """Run the first step of a sequence in the neuron's own code; return its results, and what else it changed."""
     before = Fingerprint(neuron, whole=True)
     return neuron.advance(as_dtype(xs.unbind(0)[0], state[0].dtype), state, None), before.change()
-
-
-class _Form(NamedTuple):
-    """Everything that a step in a user's code may depend on besides values."""
-
-    options: Hashable
-    sample: Sample | int
-    dtypes: tuple[torch.dtype, torch.dtype]
-    differentiates: bool
-    modes: tuple[Hashable, ...]
-    sizes: tuple[Any, ...]
-
-
-def _form(makeup: Makeup, xs: Tensor, state: Any, sample: Sample) -> _Form:
-    tensors = xs, *state, *makeup.constants.values()
-    grad, device = torch.is_grad_enabled(), xs.device.type
-    autocast = is_autocast(device) and torch.get_autocast_dtype(device)
-    modes = xs.requires_grad, state._fields, grad, torch.is_inference_mode_enabled(), autocast
-    sizes = xs.shape[1:], xs.stride()[1:], *(s.stride() for s in state)
-    differentiates = grad and any(t.requires_grad for t in tensors)
-    return _Form(makeup.options, sample or xs.dim(), (xs.dtype, state[0].dtype), differentiates, modes, sizes)
 
 
 _OF_OURS: dict[Hashable, Known] = {}

@@ -18,7 +18,8 @@ from inspect import Parameter
 from typing import Any, TypedDict, TypeVar, cast
 
 from snn_core.neuron.constant import Constant, Learn
-from snn_core.neuron.firing import ResetMechanism, SpikeGrad
+from snn_core.neuron.firing import SpikeGrad
+from snn_core.neuron.resetting import ResetMechanism
 
 ORDER = (
     "V all_to_all linear_features conv2d_channels kernel_size threshold spike_grad surrogate_disable init_hidden "

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from snn_core import peer
-from snn_core.engines.dtypes import as_dtype, computing_dtype
+from snn_core.engines.dtypes import as_dtype
 from snn_core.engines.registry import loop, serves_sequences
 from snn_core.neuron import choice, compiled
-from snn_core.neuron.carrying import Carrying, is_at_rest
 from snn_core.neuron.constant import may_be_differentiated
-from snn_core.neuron.firing import RESETS, ResetMechanism
+from snn_core.neuron.firing import winner
 from snn_core.neuron.hints import must_broadcast
+from snn_core.neuron.kept_state import complete
+from snn_core.neuron.resetting import ResetMechanism, Resetting, is_at_rest
 from snn_core.neuron.temporal import as_floating
 from snn_core.surrogate import Surrogate
 from snn_core.surrogate.step import above, is_watched
@@ -31,19 +32,12 @@ class HasState(Protocol[S]):
     def State(self) -> Callable[..., S]: ...
 
 
-class Stepping(Carrying):
+class Stepping(Resetting):
     """A neuron as a pure function of input and state; :class:`~snn_core.SpikingNeuron` documents what it does."""
 
-    clears_first: ClassVar[bool] = True  # reset "zero": clear the membrane, then integrate the step's input
-    peer_clears_last: ClassVar[bool] = False  # True if snnTorch clears it after the input, which is then lost
     ceiling: ClassVar[float] = math.inf  # no membrane reaches it, whatever the input; set by the class of integrate
-    resets: ClassVar[bool] = True  # False for neurons whose equation has no reset
     ahead: ClassVar[frozenset[str]] = frozenset()  # parts that only ``driven`` calls, ahead of the steps
     remembers: ClassVar[bool] = False  # True if the emitted spikes are part of the state
-    reset_dict: ClassVar[dict[str, int]] = {name: code for code, name in enumerate(RESETS)}  # of reset_mechanism_val
-
-    reset_mechanism_val: Tensor
-    zero_drops_input: bool = False  # snnTorch's rule, if it was on when the neuron was made
 
     def __init__(
         self,
@@ -92,14 +86,6 @@ class Stepping(Carrying):
         if may_be_differentiated(self.threshold):
             return True
         return torch.is_grad_enabled() and may_be_differentiated(self.membrane(state))
-
-    def subtract(self, state: Any, amount: Tensor) -> Any:
-        """Return ``state`` with its membrane lowered by ``amount``."""
-        return state._replace(mem=state.mem - amount)
-
-    def clear(self, state: Any, fired: Tensor) -> Any:
-        """Return ``state`` with its membrane at 0 where ``fired`` is 1."""
-        return state._replace(mem=state.mem * (1 - fired))
 
     def emit(self, state: Any, fired: Tensor) -> Tensor:
         """Return the spikes that are sent on, before their graded factor: ``fired`` unless the neuron pools."""
@@ -281,21 +267,6 @@ class Stepping(Carrying):
         own = kind.step is not Stepping.step and _overrides(kind, "step", than="unroll")
         return f"{kind.__name__} has a step of its own" if own else ""
 
-    @property
-    def reset_mechanism(self) -> ResetMechanism:
-        """``"subtract"``, ``"zero"`` or ``"none"``; setting it changes what the next step does."""
-        return self._reset_mechanism
-
-    @reset_mechanism.setter
-    def reset_mechanism(self, name: ResetMechanism) -> None:
-        if name not in RESETS:
-            raise ValueError(f"{type(self).__name__}: reset_mechanism must be one of {', '.join(RESETS)}, got {name!r}")
-        reset = RESETS[name if self.resets else "none"]
-        self._must_read_its_state(name, ("membrane", *reset.uses))
-        self._reset_mechanism = name
-        self._reset = reset
-        self.reset_mechanism_val.fill_(self.reset_dict[name])
-
     def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
         """Raise if a method of the base class would look for a state ``mem`` that does not exist."""
         inherited = [
@@ -307,80 +278,11 @@ class Stepping(Carrying):
                 f"reset_mechanism={reset!r} it must define {' and '.join(methods)}"
             )
 
-    @property
-    def reset_name(self) -> ResetMechanism:
-        """The reset that acts: ``reset_mechanism``, or ``"none"`` where the equation has no reset."""
-        return self._reset_mechanism if self.resets else "none"
-
-    @property
-    def drops_input(self) -> bool:
-        """True if a reset to zero also clears the input of its step, as in snnTorch; see :mod:`snn_core.peer`."""
-        return self.zero_drops_input and self.reset_delay and self.reset_name == "zero"
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        if prefix + "reset_mechanism_val" in state_dict:
-            code = int(state_dict[prefix + "reset_mechanism_val"])
-            if not 0 <= code < len(RESETS):
-                raise ValueError(f"{prefix}reset_mechanism_val must be 0, 1 or 2, got {code} in this state_dict")
-            self.reset_mechanism = list(RESETS)[code]
-
-
-def winner(shifted: Tensor) -> Tensor:
-    """Return True at the largest entry along axis 1, the axis of neurons."""
-    if shifted.dim() < 2:
-        raise ValueError(
-            f"inhibition needs input [batch, neurons, ...], got a state of shape {tuple(shifted.shape)}; "
-            "add a batch axis"
-        )
-    index = shifted.detach().argmax(dim=1, keepdim=True)
-    return torch.zeros_like(shifted, dtype=torch.bool).scatter(1, index, True)
-
 
 def _overrides(neuron: type, method: str, *, than: str) -> bool:
     """Return True if a subclass overrides ``method`` below the class that defines ``than``."""
     definers = [next(i for i, c in enumerate(neuron.__mro__) if name in vars(c)) for name in (method, than)]
     return definers[0] < definers[1]
-
-
-def complete(neuron: Any, x: Tensor, state: Any) -> Any:
-    """Return a state in which every field is a tensor that fits one step's input ``x``; zeros mean at rest."""
-    fields = neuron.State._fields
-    if not fields:
-        raise TypeError(
-            f"{type(neuron).__name__} declares no State, so only its own forward can run a step: call the neuron, or "
-            "run all steps with snn.unroll(net, xs)"
-        )
-    if state is None:
-        state = (None,) * len(fields)
-    if not isinstance(state, tuple) or len(state) != len(fields):
-        raise TypeError(f"{type(neuron).__name__} takes a State({', '.join(fields)}) or None, got {state!r:.100}")
-    shape, dtype = neuron.state_shape(x), computing_dtype(x)
-    return neuron.State._make([_completed(neuron, n, v, x, shape, dtype) for n, v in zip(fields, state, strict=True)])
-
-
-def _completed(neuron: Any, name: str, value: Any, x: Tensor, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    if value is None or (isinstance(value, Tensor) and value.shape == (0,)):
-        return torch.zeros_like(x, dtype=dtype) if shape == x.shape else x.new_zeros(shape, dtype=dtype)
-    owner = type(neuron).__name__
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{owner}: the state {name!r} must be a tensor or None, got {type(value).__name__}")
-    if value.device != x.device:
-        raise ValueError(
-            f"{owner}: the state {name!r} is on {value.device} and the input on {x.device}; move one to the other"
-        )
-    if value.dtype not in (dtype, x.dtype):
-        raise TypeError(
-            f"{owner}: the state {name!r} is {value.dtype} and the input {x.dtype}; pass {name}.to({dtype})"
-        )
-    if value.numel() == 1 and value.shape != shape:
-        return as_dtype(value, dtype).reshape(()).expand(shape)
-    if value.shape != shape:
-        raise ValueError(
-            f"{owner}: the state {name!r} has shape {tuple(value.shape)}, but input of shape {tuple(x.shape)} takes "
-            f"{tuple(shape)}; pass None to start at rest"
-        )
-    return as_dtype(value, dtype)
 
 
 def integrated(neuron: Any, x: Tensor, state: Any) -> Any:

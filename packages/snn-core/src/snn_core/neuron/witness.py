@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from snn_core.engines import fused
-from snn_core.engines.kernel import kernel_of
 from snn_core.engines.reference import Reference
+from snn_core.engines.registry import Arguments
+from snn_core.engines.stepped import kernel_of
 from snn_core.neuron.makeup import with_constants
 from snn_core.programs.program import StepProgram
 
@@ -114,11 +115,12 @@ def _by_code(neuron: Any, inputs: _Inputs) -> Sequence[Tensor]:
 
 def _by_program(program: StepProgram, inputs: _Inputs) -> Sequence[Tensor]:
     kernel, constants = kernel_of(_REFERENCE, program), tuple([inputs.constants[name] for name in program.constants])
-    emitted, *after = fused.call(kernel, _no_steps, inputs.x.unsqueeze(0), tuple(inputs.state), constants, trace=False)
+    call = Arguments(inputs.x.unsqueeze(0), tuple(inputs.state), constants, trace=False)
+    emitted, *after = fused.call(kernel, _no_steps, call)
     return emitted.squeeze(0), *after
 
 
-def _no_steps(*_: Any) -> Sequence[Tensor]:
+def _no_steps(_: Arguments) -> Sequence[Tensor]:
     raise RuntimeError("the gradients of a witness are not differentiated again")
 
 

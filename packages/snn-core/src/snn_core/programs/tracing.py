@@ -16,7 +16,8 @@ from torch.overrides import TorchFunctionMode
 from snn_core.effects.reads import READS, name_of
 from snn_core.programs.connections import Connection
 from snn_core.programs.program import StepProgram, broadcast_shape
-from snn_core.programs.recording import Kind, NoProgram, Recording
+from snn_core.programs.recording import Recording
+from snn_core.programs.registers import Kind, NoProgram
 
 # lengths of axes along which no constant differs: no two are equal by chance, and all differ the second time
 _LENGTHS = (3, 5, 7, 9, 11, 13, 15, 17, 19, 21), (4, 6, 8, 10, 12, 14, 16, 18, 20, 22)

@@ -1,17 +1,18 @@
-"""Kernels that combine an engine and a step program."""
+"""Kernels of programs with connections, which run step by step."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from snn_core.engines.fused import ProgramKernel
 from snn_core.engines.products import for_all_steps, linear
-from snn_core.engines.registry import Engine, Kernel
+from snn_core.engines.registry import Arguments, Engine, Kernel, Upstream
 from snn_core.programs.connections import Connection
-from snn_core.programs.program import X_OVER_STEPS, StepProgram
+from snn_core.programs.program import StepProgram
 
 
 def kernel_of(engine: Engine, program: StepProgram) -> Kernel:
@@ -19,63 +20,6 @@ def kernel_of(engine: Engine, program: StepProgram) -> Kernel:
     if not program.connections:
         return ProgramKernel(engine, program)
     return engine.recurrent(program) or SteppedKernel(engine, program)
-
-
-class ProgramKernel:
-    """A kernel that runs whole sequences of a program.
-
-    Args:
-        engine: The engine.
-        program: The program, which computes gradients of all constants that may be learned.
-    """
-
-    def __init__(self, engine: Engine, program: StepProgram) -> None:
-        self._engine = engine
-        self._program = program
-        self.name: str = engine.name
-        self.widens: bool = engine.widens
-        self.overwrites: bool = engine.overwrites
-
-    def forward(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        trace: bool,
-        save: bool,
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        coefficients = _coefficients(self._program, dict(zip(self._program.constants, constants, strict=True)))
-        out, saved = self._engine.forward(self._program, x, states, coefficients, trace, save)
-        return out, (*coefficients, *saved) if save else ()
-
-    def backward(
-        self,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
-        program, values = self._program, dict(zip(self._program.constants, constants, strict=True))
-        count = len(program.coefficients)
-        coefficients, saved = saved[:count], saved[count:]
-        shape, need_x = program.shape_of_sums(values), needs[0]
-        sizes = shape
-        if sums_x:
-            program, need_x, sizes = program.summing_x, False, x.shape[1:]
-        of_x, *out = self._engine.backward(
-            program, grads, x, states, coefficients, saved, trace, need_x, sizes, overwrites
-        )
-        of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
-        sums = {name: total for name, total in totals if total is not None}  # in fact none of them is None
-        if sums_x:
-            of_x = sums.pop(X_OVER_STEPS).to(x.dtype)
-            sums = {name: total.sum_to_size(shape) for name, total in sums.items()}
-        return of_x, *of_states, *program.gradients(values, sums)
 
 
 class SteppedKernel(ProgramKernel):
@@ -90,16 +34,9 @@ class SteppedKernel(ProgramKernel):
         arriving = enumerate(program.arriving.values())
         self._of_state = [(k, c) for k, connections in arriving for c in connections if not c.of_input]
 
-    def forward(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        trace: bool,
-        save: bool,
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        program, values = self._program, dict(zip(self._program.constants, constants, strict=True))
-        coefficients, fields = _coefficients(program, values), program.states[: len(states)]
+    def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        program, values, (x, states, _, trace) = self._program, self._values(call), call
+        coefficients, fields = self._coefficients(values), program.states[: len(states)]
         arriving = {
             inputs: self._ahead(connections, x, states, values) for inputs, connections in program.arriving.items()
         }
@@ -122,20 +59,11 @@ class SteppedKernel(ProgramKernel):
         last = [torch.stack(each) for each in zip(*traced, strict=True)] if trace else state
         return (torch.cat(spikes), *last), tuple(saved) if save else ()
 
-    def backward(
-        self,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        constants: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        needs: Sequence[bool],
-        sums_x: bool = False,
-        overwrites: bool = False,
-    ) -> tuple[Tensor | None, ...]:
-        program, values, count = self._program, dict(zip(self._program.constants, constants, strict=True)), len(states)
-        coefficients, shape = _coefficients(program, values), program.shape_of_sums(values)
+    def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
+        program, values, (x, states, _, trace) = self._program, self._values(call), call
+        grads, saved, needs, sums_x, _ = upstream
+        count = len(states)
+        coefficients, shape = self._coefficients(values), program.shape_of_sums(values)
         fields, totals = program.states[:count], dict[str, Tensor]()
         arrived, steps = saved[: len(program.arriving)], saved[len(program.arriving) :]
         each = len(steps) // len(x)
@@ -144,7 +72,7 @@ class SteppedKernel(ProgramKernel):
         by_step = [*zip(x.unbind(), there, back_again, strict=True)]
         of_state = [(k, c, for_all_steps(returned[k][0], values[c.weight].t())) for k, c in self._of_state]
         to_input: list[Tensor] = []
-        upstream = grads[0]
+        of_spikes = grads[0]
         carried: dict[str, Tensor | None] = dict(zip(fields, grads[1:], strict=True))
         if trace:
             carried = dict.fromkeys(fields)
@@ -155,7 +83,7 @@ class SteppedKernel(ProgramKernel):
             x_now, arrived_now, returned_now = by_step[t]
             state, kept = steps[t * each : t * each + count], steps[t * each + count : (t + 1) * each]
             drive, others = self._inputs(x_now, arrived_now)
-            ends = [None if upstream is None else upstream[t : t + 1], *map(carried.get, program.states)]
+            ends = [None if of_spikes is None else of_spikes[t : t + 1], *map(carried.get, program.states)]
             all_gradients = self._engine.backward(
                 program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
             )
@@ -178,19 +106,30 @@ class SteppedKernel(ProgramKernel):
                 to_input.append(before)
         of_x = torch.stack(to_input[::-1]) if to_input else None
         of_constants = dict(zip(program.constants, program.gradients(values, totals), strict=True))
+        if needs[0]:
+            for c, grad in self._layers(returned):
+                of_x = _sum(of_x, linear(grad, values[c.weight].t())[0]) if c.of_input else of_x
         learn = dict(zip(program.constants, needs[1 + count :], strict=True))
-        sources = {"x": x, "input": x}
-        for c, grad in ((c, grad) for cs, grad in zip(program.arriving.values(), returned, strict=True) for c in cs):
-            if c.of_input and needs[0]:
-                of_x = _sum(of_x, linear(grad, values[c.weight].t())[0])
-            if learn[c.weight] or (c.bias is not None and learn[c.bias]):
-                read = [(k, field) for k, field in enumerate(fields) if field in c.sources]
-                source = c.source(sources | {field: torch.stack([*steps[k::each]]) for k, field in read})
-                for path, gradient in c.to_constants(grad, source, _linear).items():
-                    of_constants[path] = _sum(of_constants[path], gradient)
+        past = {field: steps[k::each] for k, field in enumerate(fields)}
+        for path, gradient in self._of_weights(x, past, returned, learn):
+            of_constants[path] = _sum(of_constants[path], gradient)
         if sums_x and of_x is not None:
             of_x = of_x.sum(0)
         return of_x, *map(carried.get, fields), *of_constants.values()
+
+    def _layers(self, returned: Sequence[Tensor]) -> Iterator[tuple[Connection, Tensor]]:
+        """Yield each connection and the gradient of its output in all steps."""
+        for connections, grad in zip(self._program.arriving.values(), returned, strict=True):
+            yield from ((c, grad) for c in connections)
+
+    def _of_weights(
+        self, x: Tensor, past: Mapping[str, Sequence[Tensor]], returned: Sequence[Tensor], learn: Mapping[str, bool]
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Yield the gradients of weights and biases that learn, given the states before each step by field."""
+        for c, grad in self._layers(returned):
+            if learn[c.weight] or (c.bias is not None and learn[c.bias]):
+                states = {field: torch.stack([*past[field]]) for field in c.sources if field in past}
+                yield from c.to_constants(grad, c.source({"x": x, "input": x, **states}), _linear).items()
 
     def _ahead(
         self, connections: Sequence[Connection], x: Tensor, states: Sequence[Tensor], values: Mapping[str, Tensor]
@@ -217,8 +156,3 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return b if a is None else a if b is None else a + b
-
-
-def _coefficients(program: StepProgram, constants: Mapping[str, Tensor]) -> list[Tensor]:
-    with torch.no_grad():
-        return list(program.once.run(constants).values())
