@@ -101,5 +101,6 @@ def _track(module: Any, means: Tensor, variances: Tensor) -> None:
     for t in reversed(range(steps)):
         shares[t], kept = factors[t] * kept, (1 - factors[t]) * kept
     by_step = means.new_tensor(shares).unsqueeze(1)
-    module.running_mean.mul_(kept).add_((by_step * means).sum(0))
-    module.running_var.mul_(kept).add_((by_step * variances).sum(0))
+    # as torch does it: a graph that has saved the buffers does not see that they change
+    module.running_mean.data.mul_(kept).add_((by_step * means).sum(0))
+    module.running_var.data.mul_(kept).add_((by_step * variances).sum(0))

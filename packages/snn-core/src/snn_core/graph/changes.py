@@ -33,6 +33,7 @@ class Changes:
         buffers = list(net.named_buffers(remove_duplicate=False))
         self._paths = {id(buffer): path for path, buffer in reversed(buffers)}
         self._before: dict[str, tuple[Tensor, Tensor]] = {}  # buffers by path, with a copy
+        self._awaited: set[str] = set()  # those of the next call
         self._numbers: RandomStates | None = None  # before the first call that may have drawn
         self._expected: RandomStates | None = None  # after the last call that drew
         self._drew = self._moved = False
@@ -55,11 +56,22 @@ class Changes:
         owners = path.split(".")[:-1]
         if any(isinstance(self._net.get_submodule(".".join(owners[:n])), Temporal) for n in range(len(owners) + 1)):
             raise NotSampleWise(f"forward changes the buffer {path!r} while it runs")
+        self._awaited.add(path)
         self._before.setdefault(path, (tensor, tensor.clone()))
 
-    def of(self, written: Iterable[Tensor]) -> frozenset[str]:
-        """Return the paths of the buffers among the tensors that a call has overwritten."""
-        return frozenset(path for path in (self._paths.get(id(t)) for t in written) if path in self._before)
+    def expected(self, written: Iterable[Tensor]) -> frozenset[str]:
+        """Return the paths of the buffers that the call since then has overwritten, and forget them.
+
+        Args:
+            written: The arguments whose versions say that they were; batch norm overwrites its statistics unseen.
+
+        Raises:
+            NotSampleWise: If another buffer was overwritten.
+        """
+        changed, self._awaited = frozenset(self._awaited), set()
+        for path in {self._paths[id(tensor)] for tensor in written if id(tensor) in self._paths} - changed:
+            raise NotSampleWise(f"forward changes the buffer {path!r} while it runs")
+        return changed
 
     def counts_a_batch(self, func: Any, args: tuple[Any, ...]) -> bool:
         """Return True for what a batch norm layer calls in training before it normalizes."""
@@ -93,10 +105,6 @@ class Changes:
             raise NotSampleWise("forward changes the buffer 'num_batches_tracked' while it runs")
         return module
 
-    def buffers_of(self, module: nn.Module) -> frozenset[str]:
-        """Return the paths of a module's own buffers."""
-        return frozenset(self._paths[id(buffer)] for buffer in module.buffers(recurse=False))
-
     def before_drawing(self, tensors: list[Tensor]) -> list[Tensor]:
         """Return the states of torch's generators before a call that may draw random numbers."""
         if self._numbers is None:
@@ -124,8 +132,7 @@ class Changes:
 
     def undo(self) -> None:
         """Take back the changes of the recorded calls."""
-        with torch.no_grad():
-            for buffer, before in self._before.values():
-                buffer.copy_(before)
+        for buffer, before in self._before.values():
+            buffer.data.copy_(before)  # as batch norm changes it: a graph that has saved the buffer does not see it
         if self._drew and self._numbers is not None:
             self._numbers.restore()

@@ -21,7 +21,7 @@ MASKS = frozenset({F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, torch.dropo
 _FILLS = "bernoulli_ uniform_ normal_ exponential_ geometric_ log_normal_ cauchy_ random_"
 _FREE = "rand_like randn_like randint_like " + _FILLS
 # as many numbers are drawn as the form of the arguments says, whatever their values
-_BY_FORM = "bernoulli normal rrelu alpha_dropout feature_alpha_dropout scaled_dot_product_attention gumbel_softmax"
+_BY_FORM = "bernoulli normal alpha_dropout feature_alpha_dropout scaled_dot_product_attention gumbel_softmax"
 _BY_FORM += " multi_head_attention_forward lstm gru rnn_tanh rnn_relu fractional_max_pool2d fractional_max_pool3d"
 _BY_FORM += " fractional_max_pool2d_with_indices fractional_max_pool3d_with_indices"
 FREE, BY_FORM = frozenset(_FREE.split()), frozenset(_BY_FORM.split())

@@ -289,10 +289,9 @@ class Record(Watch, TorchFunctionMode):
         if target is not None:
             self._facts[self._places[id(call.args[0])]].grad_fn = call.args[0].grad_fn
         module = self.changes.normalized_by(call)
-        changes = self.changes.of(written)
+        changes = self.changes.expected(written)
         if module is not None:
-            changed = self.changes.buffers_of(module)
-            self._append(Normalization(), call, (call.args[0],), {}, "sequence", NORMALIZES, changed, module=module)
+            self._append(Normalization(), call, (call.args[0],), {}, "sequence", NORMALIZES, changes, module=module)
         elif written and not changes and target is None:
             raise NotSampleWise(f"{call.name} overwrites a tensor")
         elif drew:
@@ -315,8 +314,9 @@ class Record(Watch, TorchFunctionMode):
             way, why = "each", f"{call.name} overwrites a tensor"
         elif any(map(self._is_of_step, call.tensors)) or tells_rows((args, kwargs)):
             try:
-                compute = computed_by(replace(call, func=target or call.func))
+                rows = computed_by(replace(call, func=target or call.func))
                 self._must_keep_rows(call)
+                compute = rows
             except NotSampleWise as reason:
                 way, why = "each", str(reason)
                 if self.asserted:
@@ -345,12 +345,14 @@ class Record(Watch, TorchFunctionMode):
         kwargs = {**call.kwargs, "inplace": False} if call.kwargs.get("inplace") else call.kwargs
         why = DRAWS
         if draws.is_mask(call):
-            x = call.tensors[0]
-            place = Place(self._add(None, replace(self._facts[self._places[id(x)]], after_neuron=False)))
+            x, is_of_step = call.tensors[0], bool(of_step)
+            by_sample = is_of_step and self._facts[self._places[id(x)]].by_sample
+            place = Place(self._add(None, _Fact(of_step=True, own=False, by_sample=by_sample, after_neuron=False)))
             path, kind = self._named_caller(call)
-            mask = self._form(x), *draws.mask_options(call)
+            mask = Ones.like(x, by_sample), *draws.mask_options(call)
             self.steps.append(Step(compute, path, kind, mask, {}, (place.number,), way="ahead", why=why))
-            self._append(Function(torch.mul), call, (x, place), {}, "rows" if x.dim() else "each", "")
+            way: Way = "rows" if is_of_step and x.dim() else "each"
+            self._append(Function(torch.mul), call, (x, place), {}, way, "" if way == "rows" else why)
         elif draws.is_free(call.func, call.args, call.kwargs):
             args, kwargs = self._forms(call.args), {name: self._forms(value) for name, value in kwargs.items()}
             self._append(compute, call, args, kwargs, "ahead", why, after_neuron=False)
@@ -403,7 +405,7 @@ class Record(Watch, TorchFunctionMode):
         outs = tree_leaves(call.out)
         self._outs(call)
         encoded, named = self._encoded(args, way), {key: self._encoded(value, way) for key, value in kwargs.items()}
-        by_sample = all(fact.by_sample for fact in facts)
+        by_sample = bool(facts) and all(fact.by_sample for fact in facts)
         after = any(fact.after_neuron for fact in facts) if after_neuron is None else after_neuron
         keeps = way in ("rows", "sequence") or call.name.strip("'") in draws.ELEMENTWISE
         fact = _Fact(of_step, own=True, by_sample=by_sample and keeps, after_neuron=after)
@@ -414,7 +416,7 @@ class Record(Watch, TorchFunctionMode):
         else:
             path, kind = self._named_caller(call, (*encoded, *named.values()))
         several = not isinstance(call.out, Tensor)
-        step = Step(compute, path, kind, encoded, named, places, several, of_step, way, why, changes, not by_sample)
+        step = Step(compute, path, kind, encoded, named, places, several, of_step, way, why, changes, of_step and not by_sample)
         self.steps.append(replace(step, grad=self._mode()))
 
     def _named_caller(self, call: Call, values: tuple[Any, ...] = ()) -> tuple[str, str]:
