@@ -203,7 +203,7 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
     if schedule == "layers":
         return None if how is None or how.kind == "steps" else how
     few = min(len(xs), chunk or len(xs))
-    if how is None and few <= FEW:
+    if how is None and few <= FEW and not any(isinstance(module, WholeSequence) for module in net.modules()):
         return Schedule("steps", f"{few} steps are as fast one by one")
     return how
 
