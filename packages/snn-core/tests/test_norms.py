@@ -223,11 +223,11 @@ def test_errors_are_those_of_the_layer(norm: nn.Module, shape: tuple[int, ...]) 
 
 def test_a_function_transform_gets_the_same_numbers() -> None:
     norm, xs = randomized(nn.BatchNorm1d(3, track_running_stats=False)), torch.randn(4, 5, 3, dtype=torch.float64)
-    ours, theirs = (
+    ours, expected = (
         torch.func.grad(lambda xs, f=f: (f(xs, norm) ** 3).sum())(xs)  # type: ignore[misc]
         for f in (batch_norm_of_steps, loop)
     )
-    close(ours, theirs)
+    close(ours, expected)
 
 
 def test_a_compiler_takes_it_as_a_whole() -> None:
