@@ -30,7 +30,8 @@ def test_every_neuron_has_an_equation_a_picture_and_a_source():
         for name, thing in public.items()
         if inspect.isclass(thing) and issubclass(thing, SpikingNeuron | WholeSequence) and thing is not SpikingNeuron
     }
-    around = {"Recurrent", "Refractory"}  # they are added to other neurons, and in the table below these
+    # they are added to neurons, and in the table below these
+    around = {"Recurrent", "Refractory", "BatchNormOverTime1d", "BatchNormOverTime2d"}
     assert sorted(headings(page)) == sorted(classes - around)
     for section in page.split("\n### ")[1:]:
         assert section.count("$$") >= 2
@@ -40,7 +41,8 @@ def test_every_neuron_has_an_equation_a_picture_and_a_source():
 
 def test_every_layer_around_neurons_is_in_the_table():
     table = NEURONS.read_text(encoding="utf-8").partition("## Around neurons")[2]
-    for name in ("Recurrent", "Refractory", "AxonalDelay", "DelayedLinear", "DelayedConv2d", "GradedSpikes", "bounded"):
+    layers = "Recurrent Refractory AxonalDelay DelayedLinear DelayedConv2d GradedSpikes bounded BatchNormOverTime1d"
+    for name in layers.split():
         assert f"`{name}" in table
         assert name in snn_core.__all__
 

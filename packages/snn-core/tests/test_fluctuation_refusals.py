@@ -57,6 +57,10 @@ def eager() -> nn.Sequential:
 NETS = {
     "none": (lambda: nn.Linear(6, 4), "this Linear has no spiking neuron; add one"),
     "read-out": (lambda: nn.Sequential(nn.Linear(6, 4), lif(threshold=math.inf)), "that has a finite threshold"),
+    "whole sequences": (
+        lambda: nn.Sequential(nn.Linear(6, 4), snn.BatchNormOverTime1d(4), lif()),
+        "'1' (BatchNormOverTime1d) takes whole sequences, and the rates of neurons are measured step by step; call",
+    ),
     "no weights": (lambda: nn.Sequential(lif(), nn.Linear(6, 4), lif()), "no weights come before '0' (Leaky)"),
     "no weights after": (
         lambda: nn.Sequential(nn.Linear(6, 4), lif(), nn.ReLU(), lif()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
@@ -19,6 +20,16 @@ from snn_core.engines.norms import batch_norm_of_steps
 from .zoo import close
 
 KINDS = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d, 4: nn.BatchNorm3d}  # by axes without the batch
+SMALL, LARGE = 2**13, 0  # the largest step that is joined with others
+
+
+@pytest.fixture(autouse=True, scope="module", params=[SMALL, LARGE], ids=["small steps", "large steps"])
+def largest(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Every step of these tests counts as small, or as large."""
+    with patch.object(norms, "_WORTH_A_COPY", request.param):
+        yield request.param
+
+
 MOMENTA = st.sampled_from([0.1, 0.3, 0.0, 1.0, None])
 
 
@@ -82,31 +93,37 @@ def test_outputs_gradients_and_statistics_are_those_of_the_loop(
     torch.testing.assert_close(results[0], results[1], rtol=1e-12, atol=1e-12)
 
 
-def test_small_steps_in_training_take_one_call() -> None:
-    xs = torch.randn(7, 5, 3)
-    assert [calls_of(xs, nn.BatchNorm1d(3, track_running_stats=tracks))[1] for tracks in (True, False)] == [1, 1]
-    assert calls_of(torch.randn(7, 5, 3, 2, 2), nn.BatchNorm2d(3))[1] == 1
+def test_small_steps_take_one_call_and_large_ones_no_call_of_the_layer(largest: int) -> None:
+    expected = 1 if largest == SMALL else 0
+    layers = nn.BatchNorm1d(3), nn.BatchNorm1d(3, track_running_stats=False), nn.BatchNorm1d(3).train()
+    assert [calls_of(torch.randn(7, 5, 3), layer)[1] for layer in layers] == 3 * [expected]
+    assert calls_of(torch.randn(7, 5, 3, 2, 2), nn.BatchNorm2d(3))[1] == expected
 
 
-def test_large_steps_take_a_call_each() -> None:
-    xs = torch.randn(3, 2, 4, 9, 7)
-    with patch.object(norms, "_WORTH_A_COPY", xs[0].numel() - 1):
-        out, count = calls_of(xs, nn.BatchNorm2d(4))
-    assert count == 3
-    torch.testing.assert_close(out, loop(xs, nn.BatchNorm2d(4)))
-
-
-@pytest.mark.parametrize("limit", [2**13, 0], ids=["one call", "a call each"])
 @pytest.mark.parametrize("dim", [4, 5])
-def test_channels_last_images_stay_channels_last(dim: int, limit: int) -> None:
+def test_channels_last_images_stay_channels_last(dim: int) -> None:
     form = {4: torch.channels_last, 5: torch.channels_last_3d}[dim]
     rows = torch.randn(6, 3, *[5, 7, 2][: dim - 2]).to(memory_format=form)
+    xs = rows.unflatten(0, (2, 3))
     norm = randomized(KINDS[dim - 1](3)).float()
-    with patch.object(norms, "_WORTH_A_COPY", limit):
-        out = batch_norm_of_steps(rows.unflatten(0, (2, 3)), norm)
+    twin = copy.deepcopy(norm)
+    out = batch_norm_of_steps(xs, norm)
     assert out[1].is_contiguous(memory_format=form)
     assert out.flatten(0, 1).data_ptr() == out.data_ptr()
-    close(out.double(), loop(rows.unflatten(0, (2, 3)), copy.deepcopy(norm)).double())
+    torch.testing.assert_close(out, loop(xs, twin))
+    torch.testing.assert_close(dict(norm.named_buffers()), dict(twin.named_buffers()))
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1, 3), (1, 3, 0, 2), (0, 1, 3, 2)], ids=str)
+def test_the_layout_of_the_input_does_not_matter(order: tuple[int, ...]) -> None:
+    stored = torch.randn([(4, 5, 3, 2)[axis] for axis in order], dtype=torch.float64)
+    xs = stored.permute([order.index(axis) for axis in range(4)])
+    assert xs.shape == (4, 5, 3, 2)
+    norm = randomized(nn.BatchNorm1d(3))
+    twin = copy.deepcopy(norm)
+    close(batch_norm_of_steps(xs, norm), loop(xs, twin))
+    close(batch_norm_of_steps(xs[:, ::2], norm), loop(xs[:, ::2], twin))
+    close(dict(norm.named_buffers()), dict(twin.named_buffers()))
 
 
 def test_the_gradient_of_the_gradient_is_right() -> None:
@@ -223,11 +240,11 @@ def test_errors_are_those_of_the_layer(norm: nn.Module, shape: tuple[int, ...]) 
 
 def test_a_function_transform_gets_the_same_numbers() -> None:
     norm, xs = randomized(nn.BatchNorm1d(3, track_running_stats=False)), torch.randn(4, 5, 3, dtype=torch.float64)
-    ours, theirs = (
+    ours, expected = (
         torch.func.grad(lambda xs, f=f: (f(xs, norm) ** 3).sum())(xs)  # type: ignore[misc]
         for f in (batch_norm_of_steps, loop)
     )
-    close(ours, theirs)
+    close(ours, expected)
 
 
 def test_a_compiler_takes_it_as_a_whole() -> None:

@@ -111,3 +111,19 @@ def test_under_unroll_it_gives_what_a_call_gives() -> None:
 def test_a_misfit_is_an_error_that_names_it(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Added(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.spike = nn.Linear(3, 3), snn.PSN(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.spike(self.linear(x) + x)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_a_forward_of_the_user_gives_it_all_steps_even_if_they_are_few(steps: int) -> None:
+    torch.manual_seed(0)
+    net, xs = Added(), 3 * torch.randn(steps, 4, 3)
+    torch.testing.assert_close(snn.unroll(net, xs), net.spike(net.linear(xs) + xs))

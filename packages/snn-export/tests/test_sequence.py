@@ -90,6 +90,20 @@ def test_a_normalization_that_counts_its_steps_is_exported_by_their_number() -> 
     torch.testing.assert_close(program(xs)[0], looped(net, [xs])[0])
 
 
+@pytest.mark.parametrize("over", ["step", "sequence"])
+def test_a_normalization_over_time_is_exported_as_in_evaluation(over: str) -> None:
+    net = nn.Sequential(nn.Linear(5, 4), snn.BatchNormOverTime1d(4), snn.Leaky(beta=0.9, init_hidden=True))
+    xs = torch.rand(6, 3, 5)
+    with pytest.raises(ValueError, match=r"^export: '1' \(BatchNormOverTime1d\) is in training mode"):
+        export(net, xs, format="torch", over=over)
+    snn.unroll(net, xs)
+    program = export(net.eval(), xs[0] if over == "step" else xs, format="torch", over=over).module()
+    state = (torch.zeros(3, 4),) if over == "step" else ()
+    torch.testing.assert_close(
+        program(xs[0] if over == "step" else xs, *state)[0], snn.unroll(net, xs)[0 if over == "step" else slice(None)]
+    )
+
+
 def test_no_program_has_an_operator_of_ours() -> None:
     net, inputs = net_and_inputs("nested")
     for over, dynamic in (("step", ("batch",)), ("sequence", ("batch",)), ("sequence", ("time",))):

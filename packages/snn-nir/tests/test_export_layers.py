@@ -127,6 +127,8 @@ def fitted(norm: nn.Module) -> nn.Module:
         (nn.Linear(4, 3, bias=False), nn.BatchNorm1d(3), (4,)),
         (nn.Conv1d(2, 3, 2), nn.BatchNorm1d(3), (2, 5)),
         (nn.Conv2d(2, 4, 3, groups=2, bias=False), nn.BatchNorm2d(4), (2, 5, 4)),
+        (nn.Linear(4, 3), snn.BatchNormOverTime1d(3), (4,)),
+        (nn.Conv2d(2, 4, 3), snn.BatchNormOverTime2d(4), (2, 5, 4)),
     ],
 )
 def test_batch_norm_goes_into_the_layer_before(before, norm, shape):

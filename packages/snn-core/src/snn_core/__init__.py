@@ -20,6 +20,7 @@ from snn_core.neurons.alif import ALIF
 from snn_core.neurons.alpha import Alpha
 from snn_core.neurons.associative import AssociativeLeaky
 from snn_core.neurons.axonaldelay import AxonalDelay, SynapticDelay
+from snn_core.neurons.batchnormovertime import BatchNormOverTime1d, BatchNormOverTime2d
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.neurons.delayed import DelayedConv2d, DelayedLinear
 from snn_core.neurons.deltaleaky import DeltaLeaky
@@ -59,6 +60,8 @@ __all__ = [
     "Alpha",
     "AssociativeLeaky",
     "AxonalDelay",
+    "BatchNormOverTime1d",
+    "BatchNormOverTime2d",
     "BatchNormTT1d",
     "BatchNormTT2d",
     "DelayedConv2d",

@@ -97,7 +97,7 @@ def sequence_program(
             f"export: over='sequence' takes [T, batch, ...] with T >= 1 and the same T and batch; got {shapes}"
         )
     must_be_evaluating(net)
-    whole = any(isinstance(module, WholeSequence) for module in net.modules())
+    whole = any(isinstance(module, WholeSequence) and not module.may_be_cut for module in net.modules())
     run = _in_one_call if whole else _step_by_step
     with torch.no_grad(), at_rest(net):
         outputs, states = run(net, inputs, called)

@@ -76,7 +76,7 @@ def two_steps(
     """
     must_be_evaluating(net)
     for path, module in net.named_modules():
-        if isinstance(module, WholeSequence):
+        if isinstance(module, WholeSequence) and not module.may_be_cut:
             raise ValueError(
                 f"export: {path!r} ({type(module).__name__}) takes the whole sequence at once and has no step; pass "
                 "over='sequence' and the whole sequence"

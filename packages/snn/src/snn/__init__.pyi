@@ -26,6 +26,8 @@ from snn_core import AdLIF as AdLIF
 from snn_core import Alpha as Alpha
 from snn_core import AssociativeLeaky as AssociativeLeaky
 from snn_core import AxonalDelay as AxonalDelay
+from snn_core import BatchNormOverTime1d as BatchNormOverTime1d
+from snn_core import BatchNormOverTime2d as BatchNormOverTime2d
 from snn_core import BatchNormTT1d as BatchNormTT1d
 from snn_core import BatchNormTT2d as BatchNormTT2d
 from snn_core import CSiLIF as CSiLIF
@@ -83,6 +85,8 @@ __all__ = [
     "Alpha",
     "AssociativeLeaky",
     "AxonalDelay",
+    "BatchNormOverTime1d",
+    "BatchNormOverTime2d",
     "BatchNormTT1d",
     "BatchNormTT2d",
     "DelayedConv2d",

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from snn_core.effects.attributes import HOOKS
 from snn_core.engines.dtypes import NARROW
-from snn_core.engines.fused import fits
+from snn_core.engines.fused import fits, is_plain_by_element
 from snn_core.engines.products import is_compiled
 
 # numbers in a step; with more, the time that two copies take is more than what a call for each step costs
@@ -21,26 +21,38 @@ def batch_norm_of_steps(xs: Tensor, module: nn.Module) -> Tensor:
     """Compute what a batch normalization returns for one step after another, each with statistics of its own.
 
     In training, the running statistics are updated as often as there are steps, in their order. If a step is small,
-    all steps are computed in one call, as further channels; numbers may differ by rounding.
+    all steps are computed in one call, as further channels, and numbers may differ by rounding. On a CPU, larger steps
+    are computed one by one into the memory of the result.
 
     Args:
         xs: Steps ``[T, batch, channels, ...]``, T >= 1.
         module: The layer; a subclass of torch's, or a layer with hooks, is called for each step.
 
     Returns:
-        The normalized steps, of the same shape; each step has the layout in memory that the layer returns.
+        The normalized steps, of the same shape; channels-last images stay so.
 
     Raises:
         ValueError: As the layer does, for a wrong number of axes or a single value per channel.
         RuntimeError: As the layer does, for a wrong number of channels.
     """
-    if not 0 < xs[0].numel() <= _WORTH_A_COPY or not _takes(module) or not _fits(module, xs):
-        return torch.cat([module(x) for x in xs.unbind(0)]).unflatten(0, xs.shape[:2])
+    if not xs[0].numel() or not _takes(module) or not _fits(module, xs):
+        return _by_calls(xs, module)
+    if xs[0].numel() > _WORTH_A_COPY:
+        if not _is_native(xs, module):
+            return _by_calls(xs, module)
+        out: Tensor = _Steps.apply(module, xs, module.weight, module.bias)
+        return out
+    if module.running_mean is not None and module.running_mean.dtype in NARROW:  # they round what each step adds
+        return _by_calls(xs, module)
     if xs.dim() > 3 and not xs[0].is_contiguous():  # as with channels-last images, whose pixels may count as samples
         pixels = xs.movedim(2, -1)
-        rows = _of_all_steps(pixels.flatten(1, -2), module)
+        rows = _in_one_call(pixels.flatten(1, -2), module)
         return rows.unflatten(1, pixels.shape[1:-1]).movedim(-1, 2)
-    return _of_all_steps(xs, module)
+    return _in_one_call(xs, module)
+
+
+def _by_calls(xs: Tensor, module: nn.Module) -> Tensor:
+    return torch.cat([module(x) for x in xs.unbind(0)]).unflatten(0, xs.shape[:2])
 
 
 def _takes(module: Any) -> bool:
@@ -60,25 +72,53 @@ _FORWARDS = {kind: kind.forward for kind in _AXES}  # as they are at import, bef
 
 
 def _fits(module: Any, xs: Tensor) -> bool:
-    """Return True if one call may stand for all, and the layer raises no error that names a shape."""
-    running, channels = module.running_mean, module.num_features
-    tensors = [t for t in (module.weight, module.bias, running, module.running_var) if t is not None]
+    """Return True if other calls may replace the layer's, which would raise no error that names a shape."""
+    channels, tensors = module.num_features, _tensors(module)
     return (
         xs.dim() - 1 in _AXES[type(module)]
         and xs.shape[2] == channels
         and all(t.shape == (channels,) for t in tensors)
         and xs[0].numel() > channels
-        and (running is None or running.dtype not in NARROW)  # which round what each step adds
         and (torch.compiler.is_compiling() or fits(xs, *tensors))
     )
 
 
-def _of_all_steps(xs: Tensor, module: Any) -> Tensor:
+def _tensors(module: Any) -> list[Tensor]:
+    tensors = module.weight, module.bias, module.running_mean, module.running_var
+    return [tensor for tensor in tensors if tensor is not None]
+
+
+def _is_native(xs: Tensor, module: Any) -> bool:
+    """Return True if the layer would call torch's own code for a CPU, in one dtype and a layout that this can write."""
+    tensors = xs, *_tensors(module)
+    return (
+        xs.device.type == "cpu"
+        and xs.dtype in (torch.float32, torch.float64)
+        and all(tensor.dtype == xs.dtype for tensor in tensors)
+        and (xs[0].is_contiguous() or (xs.dim() > 4 and xs[0].movedim(1, -1).is_contiguous()))
+        and is_plain_by_element(*tensors)
+    )
+
+
+def _tracks(module: Any) -> bool:
+    return bool(module.training and module.track_running_stats)
+
+
+def _factors(module: Any, steps: int) -> list[float]:
+    """Return the weight of each step in the update of the running statistics, and count the steps."""
+    if not _tracks(module):
+        return [0.0] * steps
+    momentum, count = module.momentum, module.num_batches_tracked
+    factors = [1 / (int(count) + t) for t in range(1, steps + 1)] if momentum is None else [momentum] * steps
+    count.add_(steps)
+    return factors
+
+
+def _in_one_call(xs: Tensor, module: Any) -> Tensor:
     """Return the normalized steps ``[T, batch, channels, ...]``, computed as ``[batch, T * channels, ...]``."""
     steps, channels = xs.shape[0], xs.shape[2]
-    tracks = module.training and module.track_running_stats
-    mean = module.running_mean.new_zeros(steps * channels) if tracks else None
-    var = module.running_var.new_ones(steps * channels) if tracks else None
+    mean = module.running_mean.new_zeros(steps * channels) if _tracks(module) else None
+    var = module.running_var.new_ones(steps * channels) if _tracks(module) else None
     weight, bias = (None if p is None else p.repeat(steps) for p in (module.weight, module.bias))
     # with a momentum of 1, the running statistics become those of the batch
     out = F.batch_norm(xs.transpose(0, 1).flatten(1, 2), mean, var, weight, bias, True, 1.0, module.eps)
@@ -90,17 +130,43 @@ def _of_all_steps(xs: Tensor, module: Any) -> Tensor:
 @torch.no_grad()
 def _track(module: Any, means: Tensor, variances: Tensor) -> None:
     """Update the running statistics by those of each step ``[T, channels]``, as T calls of the layer do."""
-    steps = len(means)
-    if module.momentum is None:
-        before = int(module.num_batches_tracked)
-        factors = [1 / (before + t) for t in range(1, steps + 1)]
-    else:
-        factors = [module.momentum] * steps
-    module.num_batches_tracked.add_(steps)
-    shares, kept = [0.0] * steps, 1.0  # of each step, and of the statistics before, in the result
-    for t in reversed(range(steps)):
+    factors = _factors(module, len(means))
+    shares, kept = [0.0] * len(means), 1.0  # of each step, and of the statistics before, in the result
+    for t in reversed(range(len(means))):
         shares[t], kept = factors[t] * kept, (1 - factors[t]) * kept
     by_step = means.new_tensor(shares).unsqueeze(1)
     # as torch does it: a graph that has saved the buffers does not see that they change
     module.running_mean.data.mul_(kept).add_((by_step * means).sum(0))
     module.running_var.data.mul_(kept).add_((by_step * variances).sum(0))
+
+
+class _Steps(torch.autograd.Function):
+    """The calls of torch's batch normalization for each step, which write into the memory of all steps."""
+
+    @staticmethod
+    def forward(ctx: Any, module: Any, xs: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        out = torch.empty_like(xs)
+        means, scales = xs.new_empty(2, len(xs), xs.shape[2])
+        running = (module.running_mean, module.running_var) if _tracks(module) else (None, None)
+        for t, factor in enumerate(_factors(module, len(xs))):
+            results = {"out": out[t], "save_mean": means[t], "save_invstd": scales[t]}
+            torch.ops.aten.native_batch_norm(xs[t], weight, bias, *running, True, factor, module.eps, **results)
+        ctx.save_for_backward(xs, weight, means, scales)
+        ctx.eps = module.eps
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        (grad,), (xs, weight, means, scales), (_, *needs) = grads, ctx.saved_tensors, ctx.needs_input_grad
+        of_xs, others = torch.empty_like(xs), []
+        for t in range(len(xs)):
+            saved = grad[t], xs[t], weight, None, None, means[t], scales[t]
+            of_step, *of_parameters = torch.ops.aten.native_batch_norm_backward(*saved, True, ctx.eps, needs)
+            if needs[0]:
+                of_xs[t].copy_(of_step)
+            others.append(of_parameters)
+        summed = [
+            torch.stack(of).sum(0) if needed else None
+            for needed, of in zip(needs[1:], zip(*others, strict=True), strict=True)
+        ]
+        return None, of_xs if needs[0] else None, *summed

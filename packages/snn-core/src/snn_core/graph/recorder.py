@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from snn_core.effects.contents import version_of
 from snn_core.effects.fingerprint import Fingerprint
@@ -224,7 +224,7 @@ class Record(Watch, TorchFunctionMode):
         place = None if self.reason else self._tried(self._input, module, x, args, kwargs)
         self._called.add(module)
         if isinstance(module, WholeSequence) and isinstance(x, Tensor):
-            out = tree_map(lambda tensor: tensor[0], forward(module, x.unsqueeze(0)))  # a sequence of one step
+            out = module.of_one_step(forward, x)
         else:
             out = forward(module, *args, **kwargs)
         if not self.reason:

@@ -245,10 +245,12 @@ def _check(net: Any, xs: Any, numbers: dict[str, Any]) -> None:
             what = "a share of the rate" if name == "tolerance" else "spikes per step"
             raise ValueError(f"fluctuation_: {name} must be {what} between 0 and 1, both excluded, got {value!r}")
     for path, module in net.named_modules():
-        if isinstance(module, WholeSequence) and isinstance(module, Firing):
+        if isinstance(module, WholeSequence) and (isinstance(module, Firing) or not module.may_be_cut):
+            fires = isinstance(module, Firing)
+            remedy = "scale a net of Leaky(reset_mechanism='none') instead" if fires else module.instead
             raise ValueError(
                 f"fluctuation_: {path!r} ({type(module).__name__}) takes whole sequences, and the rates of neurons are "
-                "measured step by step; scale a net of Leaky(reset_mechanism='none') instead"
+                f"measured step by step; {remedy}"
             )
     if not any(isinstance(module, SpikingNeuron) for module in net.modules()):
         raise ValueError(

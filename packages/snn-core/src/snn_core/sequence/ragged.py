@@ -14,6 +14,7 @@ from snn_core.neuron.choice import choose
 from snn_core.neuron.kept_state import each
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal
+from snn_core.neuron.whole_sequence import WholeSequence
 
 
 def run_ragged(module: Temporal, rows: Tensor, kept: Any, folding: Folding) -> tuple[Any, Any]:
@@ -22,6 +23,8 @@ def run_ragged(module: Temporal, rows: Tensor, kept: Any, folding: Folding) -> t
     Returns:
         The outputs as rows, and the state of each sample after its last step.
     """
+    if isinstance(module, WholeSequence) and module.mixes_samples:
+        return module.of_rows(rows, folding.running or ()), None
     if module.may_run_on or _gains_from_padding(module, rows, folding):
         out, last = _padded(module, rows, kept, folding)
         # the gradient of unused steps after an overflow would be NaN instead of zero

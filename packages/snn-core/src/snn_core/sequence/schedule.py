@@ -183,7 +183,9 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
         x = xs.new_zeros(xs.shape[1:])
         for _, module in chain:
             inputs.append(x)
-            if isinstance(module, WholeSequence | History):
+            if isinstance(module, WholeSequence):
+                x = module.of_one_step(type(module).sequence, x)
+            elif isinstance(module, History):
                 x = module.sequence(x.unsqueeze(0))[0]
             elif isinstance(module, SpikingNeuron):
                 twin: Any = copied(module)  # as its own code may change it

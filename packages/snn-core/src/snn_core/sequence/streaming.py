@@ -175,10 +175,10 @@ def _check(net: Any) -> None:
     if not isinstance(net, nn.Module):
         raise TypeError(f"stream takes a net (nn.Module), got {type(net).__name__}")
     for path, module in net.named_modules():
-        if isinstance(module, WholeSequence):
+        if isinstance(module, WholeSequence) and not module.may_be_cut:
             raise ValueError(
                 f"stream: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot go step by "
-                "step; use Leaky(reset_mechanism='none') for a leaky membrane that can"
+                f"step; {module.instead}"
             )
         if getattr(module, "State", None) is NoState:
             raise ValueError(

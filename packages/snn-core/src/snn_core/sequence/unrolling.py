@@ -203,7 +203,7 @@ def _ahead(net: nn.Module, xs: Tensor, schedule: str | Schedule, chunk: int | No
     if schedule == "layers":
         return None if how is None or how.kind == "steps" else how
     few = min(len(xs), chunk or len(xs))
-    if how is None and few <= FEW:
+    if how is None and few <= FEW and not any(isinstance(m, WholeSequence) and not m.may_be_cut for m in net.modules()):
         return Schedule("steps", f"{few} steps are as fast one by one")
     return how
 
@@ -316,10 +316,10 @@ def _check_whole_sequences(net: nn.Module, how: Schedule, cuts: dict[str, bool])
     if cause is None or how is _ONE_STEP:
         return
     for path, module in net.named_modules():
-        if isinstance(module, WholeSequence):
+        if isinstance(module, WholeSequence) and not module.may_be_cut:
             raise ValueError(
                 f"unroll: {path!r} ({type(module).__name__}) takes the whole sequence at once and cannot be cut "
-                f"({cause}); use Leaky(reset_mechanism='none') for a leaky membrane that can"
+                f"({cause}); {module.instead}"
             )
 
 

@@ -82,7 +82,7 @@ class Lowering:
     def _temporal(self, step: Step, module: Any) -> None:
         x = self._views[step.args[0].number]
         if isinstance(module, WholeSequence):
-            raise Refusal("it takes a whole sequence at once; use Leaky(reset_mechanism='none') for a leaky membrane")
+            raise Refusal(f"it takes a whole sequence at once; {module.instead}")
         if isinstance(module, SpikingNeuron):
             self._neuron(step, module, x)
         elif isinstance(module, AxonalDelay):

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from snn_core import AxonalDelay, GradedSpikes
+from snn_core import AxonalDelay, BatchNormOverTime1d, BatchNormOverTime2d, GradedSpikes
 from snn_core.neuron import Temporal
 from snn_nir.codes import refusal
 from snn_nir.exporting import layers
@@ -28,7 +28,7 @@ _LAYERS: dict[type, Callable[..., Any]] = {
     nn.Flatten: layers.draw_flatten,
     GradedSpikes: layers.draw_graded,
 }
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, BatchNormOverTime1d, BatchNormOverTime2d)
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _AXES = {nn.Conv1d: 2, nn.Conv2d: 3, nn.AvgPool2d: 3, nn.AdaptiveAvgPool2d: 3}  # of a sample
