@@ -67,12 +67,15 @@ def images(*blocks: nn.Module, width: int) -> list[nn.Module]:
 
 
 class Residual(nn.Module):
-    """A block of a residual net of vectors, with batch norm and dropout."""
+    """A block of a residual net of vectors, with batch norm and dropout.
+
+    Its ``eps`` keeps a neuron that is silent in all samples from amplifying rounding errors of gradients.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.fc1, self.bn1, self.lif1 = nn.Linear(width, width), nn.BatchNorm1d(width), lif()
-        self.fc2, self.bn2, self.lif2 = nn.Linear(width, width), nn.BatchNorm1d(width), synaptic()
+        self.fc1, self.bn1, self.lif1 = nn.Linear(width, width), nn.BatchNorm1d(width, eps=0.1), lif()
+        self.fc2, self.bn2, self.lif2 = nn.Linear(width, width), nn.BatchNorm1d(width, eps=0.1), synaptic()
         self.drop = nn.Dropout(0.2)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -60,8 +60,9 @@ from .blocks import (
 class Form:
     """A net and its input.
 
-    ``how`` is the kind of its schedule in training: "layers"; "steps" where random numbers depend on the steps before;
-    or empty where none is promised, as Python reads a value or keeps one. ``classes`` is the number of values of an
+    ``how`` is the kind of its schedule in training: "layers"; "steps" where as many random numbers are drawn as values
+    of neurons say, a step leaves a tensor for the next, or a gradient is defined by code; or empty where none is
+    promised, as Python reads a value or keeps one. ``classes`` is the number of values of an
     input of integers.
     """
 
@@ -107,8 +108,8 @@ VECTORS = {
         lambda: between(lambda m, x: F.linear(x, F.dropout(m.weight, 0.3, m.training)), 4, weight=learned(4, 6))
     ),
     "alpha dropout": Form(lambda: [nn.Linear(5, 6), nn.SELU(), nn.AlphaDropout(0.3), lif(), *head(6)]),
-    "residual": Form(lambda: [nn.Linear(5, 6), lif(), Residual(6), Residual(6), *head(6)]),
-    "drop path": Form(lambda: [nn.Linear(5, 6), synaptic(), Deep(), *head(6)], batch=4),
+    "residual": Form(lambda: [nn.Linear(5, 6), lif(), Residual(6), Residual(6), *head(6)], batch=4),
+    "drop path": Form(lambda: [nn.Linear(5, 6), synaptic(), Deep(), *head(6)], batch=6),
     "noise": Form(lambda: before(lambda m, x: x + 0.1 * torch.randn_like(x))),
     "noise on a neuron's output": Form(lambda: between(lambda m, x: x + 0.1 * torch.randn_like(x))),
     "noise by a size": Form(lambda: before(lambda m, x: x * torch.rand(x.shape[0], 1, dtype=x.dtype))),
@@ -126,9 +127,7 @@ VECTORS = {
     "bernoulli of the input": Form(lambda: before(lambda m, x: torch.bernoulli(x))),
     "rate code of the input": Form(lambda: before(lambda m, x: (torch.rand_like(x) < x).to(x.dtype))),
     "poisson of the input": Form(lambda: before(lambda m, x: torch.poisson(2 * x))),
-    "bernoulli of a neuron's output": Form(  # the numbers depend on spikes, and so on the steps before
-        lambda: between(lambda m, x: torch.bernoulli(0.4 + 0.5 * x)), how="steps"
-    ),
+    "bernoulli of a neuron's output": Form(lambda: between(lambda m, x: torch.bernoulli(0.4 + 0.5 * x))),
     "random leaky relu": Form(lambda: before(lambda m, x: m.relu(x - 0.4), relu=nn.RReLU())),
     "random leaky relu behind a neuron": Form(  # draws for what is not positive only, so as many as there are
         lambda: between(lambda m, x: m.relu(m.fc(x)), relu=nn.RReLU(), fc=nn.Linear(6, 6)), how="steps"
@@ -141,11 +140,11 @@ VECTORS = {
     "rolled samples": Form(lambda: between(lambda m, x: x + torch.roll(x, 1, dims=0)), batch=4),
     "over the number of all spikes": Form(lambda: between(lambda m, x: x / (x.sum() + 1))),
     "running mean": Form(lambda: [nn.Linear(5, 6), Average(6), lif(), Average(6), *head(6)]),
-    "running mean replaced": Form(lambda: [nn.Linear(5, 6), Average(6, False), lif(), Average(6, False), *head(6)]),
+    "running mean replaced": Form(lambda: [nn.Linear(5, 6), Average(6, False), lif(), Average(6, False), *head(6)], how="steps"),
     "running mean called twice": Form(
         lambda: between(twice, part=Average(6), first=nn.Linear(6, 6), second=nn.Linear(6, 6))
     ),
-    "fast weights": Form(lambda: [nn.Linear(5, 6), lif(), FastWeights(6), lif(), *head(6)]),
+    "fast weights": Form(lambda: [nn.Linear(5, 6), lif(), FastWeights(6), lif(), *head(6)], how="steps"),
     "spectral norm": Form(
         lambda: [parametrizations.spectral_norm(nn.Linear(5, 6)), lif(), nn.Dropout(0.2), *head(6)], batch=4
     ),
@@ -159,7 +158,9 @@ VECTORS = {
     "a branch on the number of samples": Form(
         lambda: between(lambda m, x: x - x.mean(0) if x.shape[0] > 1 else 2 * x), how=""
     ),
-    "rounding with its own gradient": Form(lambda: between(lambda m, x: Rounded.apply(m.fc(x)), fc=nn.Linear(6, 6))),
+    "rounding with its own gradient": Form(
+        lambda: between(lambda m, x: Rounded.apply(m.fc(x)), fc=nn.Linear(6, 6)), how="steps"
+    ),
     "rounded weights": Form(
         lambda: between(
             lambda m, x: F.linear(x, m.weight + (m.weight.sign() - m.weight).detach()), 4, weight=learned(4, 6)

@@ -55,7 +55,7 @@ _SIZES = {Tensor.size, Tensor.__len__, Tensor.numel, Tensor.nelement, *_getters(
 _TOLD = {
     *(Tensor.dim, Tensor.ndimension, Tensor.is_floating_point, Tensor.is_complex, Tensor.element_size),
     *(Tensor.is_contiguous, Tensor.get_device, torch.is_floating_point, torch.is_complex),
-    *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize", "requires_grad"),
+    *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize", "requires_grad", "is_nested"),
 }
 
 
@@ -349,7 +349,7 @@ class Record(Watch, TorchFunctionMode):
             by_sample = is_of_step and self._facts[self._places[id(x)]].by_sample
             place = Place(self._add(None, _Fact(of_step=True, own=False, by_sample=by_sample, after_neuron=False)))
             path, kind = self._named_caller(call)
-            mask = Ones.like(x, by_sample), *draws.mask_options(call)
+            mask = Ones.like(x, by_sample, is_of_step), *draws.mask_options(call)
             self.steps.append(Step(compute, path, kind, mask, {}, (place.number,), way="ahead", why=why))
             way: Way = "rows" if is_of_step and x.dim() else "each"
             self._append(Function(torch.mul), call, (x, place), {}, way, "" if way == "rows" else why)

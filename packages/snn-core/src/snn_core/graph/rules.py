@@ -185,7 +185,7 @@ class New(plans.Function):
 _ACTIVATIONS = "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign logsigmoid hardtanh hardsigmoid"
 _ACTIVATIONS += " hardswish hardshrink softshrink tanhshrink sigmoid tanh threshold"
 _ELEMENTWISE = "relu sigmoid tanh abs neg exp square sqrt clamp clamp_min clamp_max sign log log1p expm1 sin cos"
-_ELEMENTWISE += " reciprocal rsqrt floor ceil round logical_not zeros_like ones_like detach contiguous clone nan_to_num"
+_ELEMENTWISE += " reciprocal rsqrt floor ceil round logical_not zeros_like ones_like empty_like full_like detach contiguous clone nan_to_num"
 _ELEMENTWISE += " add sub mul div true_divide pow maximum minimum where lerp addcmul rsub subtract multiply masked_fill"
 _ELEMENTWISE += (
     " gt ge lt le eq ne logical_and logical_or logical_xor __abs__ __neg__ __invert__ erf atan tan sinh cosh"

@@ -40,19 +40,21 @@ class Ones:
         order: The axes, from the one with the largest stride to the one with the smallest.
         dtype: The dtype.
         device: The device.
+        is_sure: False if the first number may be that of the samples all the same.
     """
 
     shape: tuple[int | None, ...]
     order: tuple[int, ...]
     dtype: torch.dtype
     device: torch.device
+    is_sure: bool = True
 
     @classmethod
-    def like(cls, value: Tensor, by_sample: bool) -> Ones:
-        """Return the form of a value of one step; ``by_sample`` says if it has one row per sample."""
+    def like(cls, value: Tensor, by_sample: bool, of_step: bool = True) -> Ones:
+        """Return the form of a value; ``by_sample`` says if it is known to have one row per sample."""
         order = sorted(range(value.dim()), key=lambda axis: -value.stride(axis))
         shape = (None, *value.shape[1:]) if by_sample else tuple(value.shape)
-        return cls(shape, tuple(order), value.dtype, value.device)
+        return cls(shape, tuple(order), value.dtype, value.device, by_sample or not of_step)
 
     def tensor(self, samples: int) -> Tensor:
         """Return the tensor for a number of samples."""

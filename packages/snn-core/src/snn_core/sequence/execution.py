@@ -63,12 +63,14 @@ class Plan:
     def __init__(self, steps: Sequence[Step], outputs: Any, net: nn.Module) -> None:
         places, self._spec = tree_flatten(outputs)
         self._outputs = [place.number for place in places]
-        self.steps: tuple[Step, ...] = _with_uses(steps, self._outputs)
+        # first what is the same in all steps, then random numbers, so that other calls on each step stay together
+        ordered = sorted(steps, key=lambda step: (step.of_step, step.way != "ahead"))
+        self.steps: tuple[Step, ...] = _with_uses(ordered, self._outputs)
         self._fixed: frozenset[int] = frozenset(n for step in steps if not step.of_step for n in step.places)
-        self._ahead: list[Step] = [step for step in self.steps if step.way == "ahead"]
-        self.draws: bool = bool(self._ahead)
+        self.draws: bool = any(step.way == "ahead" for step in self.steps)
         self._groups, self._of_samples = _groups(self.steps, unsure=False), _groups(self.steps, unsure=True)
-        values = (v for s in self.steps for v in flat((s.args, s.kwargs)))
+        values = [v for s in self.steps for v in flat((s.args, s.kwargs))]
+        self.fits_lengths: bool = all(value.is_sure for value in values if isinstance(value, Ones))
         self.held: dict[int, Tensor] = {id(v.tensor): v.tensor for v in values if isinstance(v, Held)}
         self.holds_results: bool = any(tensor.grad_fn is not None for tensor in self.held.values())
         # A large matrix product gains from all steps at once. A convolution does not, and would write all its output to
@@ -135,15 +137,10 @@ class Plan:
         """Run some steps from the states, which become those after them."""
         watch = None if torch.compiler.is_compiling() else WATCH.get()
         values = Values(xs, folding, unchanging, self._fixed, watch is not None)
-        for step in self.steps if self._ahead else ():
-            if not step.of_step and step.uses <= self._fixed:
-                values.add(step, "rows", computed(step, call, values.rows_of(step.uses))[1])
-        if self._ahead:
-            _run_each(self._ahead, call, values, watch)
         for group in self._groups if folding.order is None else self._of_samples:
             if isinstance(group, list):
                 _run_each(group, call, values, watch)
-            elif not (unchanging and group.places[0] in unchanging) and not values.has(group):
+            elif not (unchanging and group.places[0] in unchanging):
                 args, out = _run(group, call, values, states)
                 if watch is not None:
                     watch.ran(call.modules[group.path], group, args, out, folding)
@@ -211,8 +208,8 @@ def _normalize(step: Step, module: Any, values: Values) -> tuple[list[Any], Any]
             out = batch_norm_of_steps(values.sequence(place.number), module)
             out = values.add(step, "sequence", out)
         else:
-            out = torch.cat([BATCH_NORM(module, x) for x in values.steps(place.number)])
-            values.add(step, "rows", out)
+            out = [BATCH_NORM(module, x) for x in values.steps(place.number)]
+            values.add_steps(step.places[0], out)
     return [values.seen(place.number)], out
 
 
@@ -240,22 +237,22 @@ def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]], forms: Ma
 
 
 def _groups(steps: Sequence[Step], unsure: bool) -> list[Step | list[Step]]:
-    """Return the calls in order, with calls in a row that run on each step by itself in a list.
+    """Return the calls in order, with calls in a row that run on each step by themselves in a list.
 
     With ``unsure``, calls on rows that may not be those of samples are among them.
     """
     groups: list[Step | list[Step]] = []
+    way = ""  # of the last group
     for step in steps:
-        if step.way == "ahead":
-            continue
-        if step.way == "each" or (unsure and step.unsure and step.of_step and step.way == "rows"):
-            last = groups[-1] if groups else None
-            if isinstance(last, list):
-                last.append(step)
-                continue
-            groups.append([step])
+        by_step = step.of_step and step.way in ("each", "ahead")
+        by_step |= unsure and step.unsure and step.way == "rows" and not isinstance(step.compute, Neuron)
+        now = "ahead" if step.way == "ahead" else "each" if by_step else ""
+        last = groups[-1] if groups else None
+        if now and now == way and isinstance(last, list):
+            last.append(step)
         else:
-            groups.append(step)
+            groups.append([step] if now else step)
+        way = now
     return groups
 
 

@@ -45,10 +45,6 @@ class Values:
         elif not unchanging:
             self._sequences[0] = xs
 
-    def has(self, step: Step) -> bool:
-        """Return True if the results of a call are there."""
-        return not step.of_step and all(number in self._rows for number in step.places)
-
     def rows_of(self, numbers: Iterable[int]) -> dict[int, Any]:
         """Return values as rows; a value that is the same in every step is expanded."""
         for number in numbers:
