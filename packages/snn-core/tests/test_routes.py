@@ -1,4 +1,4 @@
-"""What is decided once for all sequences of one form, and what is decided anew once a neuron has changed."""
+"""Tests of what is decided once for all sequences of one form, and anew after a neuron has changed."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Arguments(NamedTuple):
 
 
 class Upstream(NamedTuple):
-    """What a backward pass gets beside the arguments of its sequence.
+    """The arguments of a backward pass beside those of its sequence.
 
     Args:
         grads: The gradients of what ``forward`` returned, None for zero.

@@ -25,7 +25,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 class _Read(NamedTuple):
-    """What was read of a module or an option: names of attributes, and everything that they and its parts were.
+    """A reading of a module or an option: the names of its attributes, and the objects that they were.
 
     Args:
         owner: The module or option; None for the neuron itself, which its makeup must not keep alive.

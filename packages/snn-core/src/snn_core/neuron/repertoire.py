@@ -1,4 +1,4 @@
-"""What is known of a neuron: how its sequences run, by their form, and the programs of its code."""
+"""The repertoire of a neuron: the routes of its sequences, by their form, and the programs of a user's code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Form(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How the sequences of one form run: by a kernel of their step program, or by the loop.
+    """A decision about the sequences of one form: they run by a kernel of their step program, or by the loop.
 
     Args:
         kernel: The kernel; None for the loop.
@@ -56,7 +56,7 @@ class Route(NamedTuple):
 
 
 class Repertoire:
-    """What is known of a neuron: its makeup, the routes of its sequences, and the programs of a user's code."""
+    """The makeup of a neuron as it was last read, the routes of its sequences, and the programs of a user's code."""
 
     def __init__(self) -> None:
         self.makeup: Makeup | None = None  # as it was last read
