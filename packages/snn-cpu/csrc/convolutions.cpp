@@ -6,7 +6,6 @@
 #include <torch/csrc/stable/ops.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <optional>
 #include <tuple>
@@ -23,13 +22,11 @@ SNN_DECLARE(SparseConvolution, sparse_convolution)
 
 namespace {
 
-using torch::headeronly::ScalarType;
 using torch::stable::parallel_for;
 using torch::stable::Tensor;
 using Sizes = std::vector<int64_t>;
 
 constexpr char kWhat[] = "convolutions of spikes";
-constexpr int64_t kRows = 64;         // rows that are packed in one go
 constexpr int64_t kImages = 4;        // the fewest images of a task
 constexpr int64_t kParts = 64, kFewestParts = 8;  // of the images, each with its own gradient of the weights,
 constexpr int64_t kTables = 4 << 20;              // which together take about this many bytes
@@ -40,24 +37,27 @@ constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 
 template <class T>
 Convolution convolution(const Sizes& size, int64_t channels, int64_t out_channels, const Sizes& kernel,
-                        const Sizes& padding) {
-  STD_TORCH_CHECK(size.size() == 2 && kernel.size() == 2 && padding.size() == 2,
-                  "snn_cpu: images, kernel and padding must have two sizes each");
+                        const Sizes& stride, const Sizes& padding) {
+  STD_TORCH_CHECK(size.size() == 2 && kernel.size() == 2 && stride.size() == 2 && padding.size() == 2,
+                  "snn_cpu: images, kernel, stride and padding must have two sizes each");
   Convolution c{};
   c.height = size[0], c.width = size[1], c.channels = channels, c.out_channels = out_channels;
   c.words = (c.width * channels + 63) / 64;
   int64_t out[2];
   for (size_t a = 0; a < 2; ++a) {
-    out[a] = size[a] + 2 * padding[a] - kernel[a] + 1;
-    c.kernel[a] = kernel[a], c.padding[a] = padding[a];
-    STD_TORCH_CHECK(size[a] > 0 && kernel[a] > 0 && padding[a] >= 0 && out[a] > 0, "snn_cpu: no window of ", kernel[a],
+    const int64_t space = size[a] + 2 * padding[a] - kernel[a];
+    STD_TORCH_CHECK(size[a] > 0 && kernel[a] > 0 && padding[a] >= 0 && space >= 0, "snn_cpu: no window of ", kernel[a],
                     " with padding ", padding[a], " fits into an image of ", size[a]);
+    STD_TORCH_CHECK(stride[a] > 0 && stride[a] <= kernel[a], "snn_cpu: stride must be in 1..kernel, got ", stride[a],
+                    " for a kernel of ", kernel[a]);
+    out[a] = space / stride[a] + 1;
+    c.kernel[a] = kernel[a], c.stride[a] = stride[a], c.padding[a] = padding[a];
   }
   STD_TORCH_CHECK(channels > 0 && out_channels > 0, "snn_cpu: images must have channels");
   c.out_height = out[0], c.out_width = out[1];
   c.group = 1;
   c.block = std::clamp<int64_t>(kBlock / (padded_image<T>(c) * int64_t(sizeof(T))), 1, kBlockImages);
-  STD_TORCH_CHECK(c.height * c.width * channels * c.block < kMost && padded_image<T>(c) * c.block < kMost,
+  STD_TORCH_CHECK(listed(c) < kMost && padded_image<T>(c) * c.block < kMost,
                   "snn_cpu: images of ", c.height, " x ", c.width, " are too large");
   return c;
 }
@@ -73,7 +73,8 @@ int64_t best_group(const Convolution& c, double rate) {
   for (int64_t group = 1; group <= c.out_width; ++group) {
     const int64_t lines = whole_lines<T>(group * c.out_channels) / kLine<T>;
     if (group > 1 && lines > kLines) break;
-    const double cost = (begun + met * static_cast<double>(c.kernel[1] + group - 1) * (1.5 + 0.5 * lines)) / group;
+    const double columns = static_cast<double>(c.kernel[1] + c.stride[1] * (group - 1));
+    const double cost = (begun + met * columns * (1.5 + 0.5 * lines)) / group;
     if (cost < least) least = cost, best = group;
   }
   return best;
@@ -87,65 +88,39 @@ struct Lent {
   Workspace<T> space;
 
   Lent(const Convolution& c, bool weighted, bool gradient) {
-    const int64_t features = c.width * c.channels, images = gradient ? c.block : 1;
-    const int64_t listed = images * c.height * features;
-    const int64_t firsts = gradient ? images * (c.height + 1) * c.channels : c.height * (c.width + 1);
-    const int64_t padded = gradient ? images * padded_image<T>(c) + kLine<T> : 0;
-    numbers.resize(static_cast<size_t>(2 * features + listed + firsts));
-    values.resize(static_cast<size_t>(kLine<T> + padded + (gradient ? c.out_channels : 0) + (weighted ? listed : 0)));
+    const int64_t features = c.width * c.channels, most = gradient ? listed(c) : c.height * features;
+    const int64_t firsts = gradient ? c.block * (c.height + c.stride[0]) * c.stride[1] * c.channels
+                                    : c.height * (c.width + 1);
+    const int64_t padded = gradient ? c.block * padded_image<T>(c) + kLine<T> : 0;
+    numbers.resize(static_cast<size_t>(2 * features + most + firsts));
+    values.resize(static_cast<size_t>(kLine<T> + padded + (gradient ? c.out_channels : 0) + (weighted ? most : 0)));
     T* aligned = values.data();
     while (reinterpret_cast<uintptr_t>(aligned) % 64 != 0) ++aligned;
     space.of_value = numbers.data();
     space.rows = space.of_value + 2 * features;
-    space.first = space.rows + listed;
+    space.first = space.rows + most;
     space.padded = aligned;
     space.sums = aligned + padded;
     space.values = weighted ? space.sums + (gradient ? c.out_channels : 0) : nullptr;
   }
 };
 
-// Calls f with the place of a weight in [out, in, rows, columns] and in [in, rows, row of the table], where columns lie
-// from right to left after `others` further columns, and the output channels side by side.
+// Calls f with the place of a weight in [out, in, rows, columns] and in [in, rows, phases, row of the table], where the
+// columns of a phase lie from right to left after `others` further columns, and the output channels side by side.
 template <class F>
 void over_weights(const Convolution& c, int64_t row, int64_t others, const F& f) {
   constexpr int64_t kTogether = 16;  // a line of the table, and as many streams of weights
   for (int64_t first = 0; first < c.out_channels; first += kTogether) {
     for (int64_t k = 0; k < c.channels * c.kernel[0]; ++k) {
       for (int64_t q = 0; q < c.kernel[1]; ++q) {
+        const int64_t phase = q % c.stride[1], column = others + columns_of(c, phase) - 1 - q / c.stride[1];
         for (int64_t o = first; o < std::min(first + kTogether, c.out_channels); ++o) {
           f((o * c.channels * c.kernel[0] + k) * c.kernel[1] + q,
-            k * row + (others + c.kernel[1] - 1 - q) * c.out_channels + o);
+            (k * c.stride[1] + phase) * row + column * c.out_channels + o);
         }
       }
     }
   }
-}
-
-// The bits of the nonzero values in x[rows, features], the number of set bits, and true if all these values are one; no
-// bits and -1 if there are more than `most` or a value is not finite. The search ends as soon as that is seen.
-std::tuple<Tensor, int64_t, bool> pack_active(const Tensor& x, int64_t most) {
-  check_axes(x, 2, "x");
-  const int64_t rows = x.size(0), features = x.size(1), words = (features + 63) / 64;
-  return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t, bool> {
-    using T = decltype(type);
-    Tensor bits = pooled_empty({rows, words}, ScalarType::Long);
-    uint64_t* to = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
-    const T* from = read<T>(x);
-    const auto pack = SNN_BEST(sparse_convolution<T>()).pack;
-    std::atomic<int64_t> left{most};
-    std::atomic<bool> binary{true};
-    parallel_for(0, rows, kRows, [&](int64_t begin, int64_t end) {
-      bool ones = true;
-      for (int64_t top = begin; top < end && left.load(std::memory_order_relaxed) >= 0; top += kRows) {
-        const int64_t count = std::min(kRows, end - top);
-        const int64_t active = pack(from + top * features, count, features, to + top * words, &ones);
-        left -= active < 0 ? most + 1 : active;
-      }
-      if (!ones) binary = false;
-    });
-    if (left < 0) return {pooled_empty({0, words}, ScalarType::Long), -1, false};
-    return {bits, most - left, binary};
-  });
 }
 
 template <class T>
@@ -163,18 +138,18 @@ const T* values_of(const Convolution& c, const Tensor& bits, const std::optional
 // values; false and no result if a weight is not finite, which a product spreads over every sum and these sums do not.
 std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optional<Tensor>& values, int64_t active,
                                             const Tensor& weight, const std::optional<Tensor>& bias, Sizes size,
-                                            Sizes padding) {
+                                            Sizes stride, Sizes padding) {
   check_axes(weight, 4, "weight");
   return by_type(weight, kWhat, [&](auto type) -> std::tuple<Tensor, bool> {
     using T = decltype(type);
     if (!all_finite(read<T>(weight), weight.numel())) return {pooled_empty({0}, weight.scalar_type()), false};
     Convolution c =
-        convolution<T>(size, weight.size(1), weight.size(0), {weight.size(2), weight.size(3)}, padding);
+        convolution<T>(size, weight.size(1), weight.size(0), {weight.size(2), weight.size(3)}, stride, padding);
     const T* from = values_of<T>(c, bits, values);
     const int64_t images = bits.size(0) / c.height, image = c.height * c.width * c.channels;
     c.group = best_group<T>(c, static_cast<double>(active) / static_cast<double>(std::max<int64_t>(images * image, 1)));
     const int64_t row = table_columns(c) * c.out_channels, sums = whole_lines<T>(c.group * c.out_channels);
-    const int64_t numel = c.channels * c.kernel[0] * row;
+    const int64_t numel = c.channels * c.kernel[0] * c.stride[1] * row;
     STD_TORCH_CHECK(numel < kMost, "snn_cpu: a kernel of ", weight.numel(), " weights is too large");
     std::vector<T> memory(static_cast<size_t>(numel + sums + 2 * kLine<T>));
     T* start = memory.data();
@@ -202,17 +177,18 @@ std::tuple<Tensor, bool> sparse_convolution(const Tensor& bits, const std::optio
 // as above.
 std::tuple<Tensor, Tensor, bool> sparse_convolution_gradient(const Tensor& bits, const std::optional<Tensor>& values,
                                                              const Tensor& grad, int64_t channels, Sizes size,
-                                                             Sizes kernel, Sizes padding) {
+                                                             Sizes kernel, Sizes stride, Sizes padding) {
   check_axes(grad, 4, "grad");
   return by_type(grad, kWhat, [&](auto type) -> std::tuple<Tensor, Tensor, bool> {
     using T = decltype(type);
-    const Convolution c = convolution<T>(size, channels, grad.size(3), kernel, padding);
+    const Convolution c = convolution<T>(size, channels, grad.size(3), kernel, stride, padding);
     const T* from = values_of<T>(c, bits, values);
     const int64_t images = grad.size(0), image = c.height * c.width * c.channels;
     STD_TORCH_CHECK(bits.size(0) == images * c.height && grad.size(1) == c.out_height && grad.size(2) == c.out_width,
                     "snn_cpu: grad must have ", bits.size(0) / c.height, " images of ", c.out_height, " x ",
                     c.out_width, ", got ", images, " of ", grad.size(1), " x ", grad.size(2));
-    const int64_t row = whole_lines<T>(c.kernel[1] * c.out_channels), numel = c.channels * c.kernel[0] * row;
+    const int64_t row = whole_lines<T>(columns_of(c, 0) * c.out_channels);
+    const int64_t numel = c.channels * c.kernel[0] * c.stride[1] * row;
     const int64_t most = std::clamp<int64_t>(kTables / (numel * int64_t(sizeof(T))), kFewestParts, kParts);
     const int64_t part = std::max<int64_t>((images + most - 1) / most, 1);
     const int64_t parts = std::max<int64_t>((images + part - 1) / part, 1);
@@ -252,17 +228,15 @@ std::tuple<Tensor, Tensor, bool> sparse_convolution_gradient(const Tensor& bits,
 }  // namespace snn
 
 STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
-  m.def("pack_active(Tensor x, int most) -> (Tensor, int, bool)");
   m.def(
       "sparse_convolution(Tensor bits, Tensor? values, int active, Tensor weight, Tensor? bias, int[] size, "
-      "int[] padding) -> (Tensor, bool)");
+      "int[] stride, int[] padding) -> (Tensor, bool)");
   m.def(
       "sparse_convolution_gradient(Tensor bits, Tensor? values, Tensor grad, int channels, int[] size, int[] kernel, "
-      "int[] padding) -> (Tensor, Tensor, bool)");
+      "int[] stride, int[] padding) -> (Tensor, Tensor, bool)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
-  m.impl("pack_active", TORCH_BOX(&snn::pack_active));
   m.impl("sparse_convolution", TORCH_BOX(&snn::sparse_convolution));
   m.impl("sparse_convolution_gradient", TORCH_BOX(&snn::sparse_convolution_gradient));
 }

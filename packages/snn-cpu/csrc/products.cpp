@@ -48,35 +48,41 @@ void sum(const RowSums<T>& given, int64_t rows, int64_t rows_of_task) {
   });
 }
 
-// The bits of x[rows, features] and the number of set bits; no bits and -1 if a value is neither 0 nor 1, or more than
-// `most` are set. The search ends as soon as that is seen.
-std::tuple<Tensor, int64_t> pack_spikes(const Tensor& x, int64_t most) {
-  STD_TORCH_CHECK(x.dim() == 2 && x.stride(1) == 1, "snn_cpu: x must have 2 axes and rows that are contiguous");
+// The bits of the nonzero values in x[rows, features], the number of set bits, and true if all these values are one; no
+// bits and -1 if there are more than `most`, a value is not finite or, with `spikes`, neither 0 nor 1. The search ends as
+// soon as that is seen.
+std::tuple<Tensor, int64_t, bool> pack(const Tensor& x, int64_t most, bool spikes) {
+  STD_TORCH_CHECK(x.dim() == 2 && (x.size(1) <= 1 || x.stride(1) == 1),
+                  "snn_cpu: x must have 2 axes and rows that are contiguous");
   const int64_t rows = x.size(0), features = x.size(1), stride = x.stride(0);
-  return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t> {
+  return by_type(x, kWhat, [&](auto type) -> std::tuple<Tensor, int64_t, bool> {
     using T = decltype(type);
     const auto pack = SNN_BEST(spike_products<T>()).pack;
-    // most inputs that are not binary show it at once, before anything is allocated
-    uint64_t probe;
-    if (rows > 0 && pack(read<T>(x), 1, std::min(features, kTile), &probe) < 0) {
-      return {pooled_empty({0, words(features)}, ScalarType::Long), -1};
-    }
-    Tensor bits = pooled_empty({rows, words(features)}, ScalarType::Long);
-    uint64_t* to = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
     const T* from = read<T>(x);
     std::atomic<int64_t> left{most};
-    parallel_for(0, rows, kTile, [&](int64_t begin, int64_t end) {
+    std::atomic<bool> binary{true};
+    const auto pack_row = [&](int64_t row, int64_t count, uint64_t* to) {
+      bool ones;
+      const int64_t active = pack(from + row * stride, 1, count, to, &ones);
+      if (!ones) binary.store(false, std::memory_order_relaxed);
+      return active < 0 || (spikes && !ones) ? most + 1 : active;
+    };
+    // most inputs that are not binary show it at once, before anything is allocated
+    uint64_t probe;
+    if (rows > 0 && pack_row(0, std::min(features, kTile), &probe) > most) left = -1;
+    Tensor bits = pooled_empty({left < 0 ? 0 : rows, words(features)}, ScalarType::Long);
+    uint64_t* to = reinterpret_cast<uint64_t*>(write<int64_t>(bits));
+    parallel_for(0, left < 0 ? 0 : rows, kTile, [&](int64_t begin, int64_t end) {
       for (int64_t top = begin; top < end && left.load(std::memory_order_relaxed) >= 0; top += kTile) {
         int64_t found = 0;
         for (int64_t row = top; row < std::min(top + kTile, end); ++row) {
-          const int64_t ones = pack(from + row * stride, 1, features, to + row * words(features));
-          found += ones < 0 ? most + 1 : ones;
+          found += pack_row(row, features, to + row * words(features));
         }
         left -= found;
       }
     });
-    if (left < 0) return {pooled_empty({0, words(features)}, ScalarType::Long), -1};
-    return {bits, most - left};
+    if (left < 0) return {pooled_empty({0, words(features)}, ScalarType::Long), -1, false};
+    return {bits, most - left, binary};
   });
 }
 
@@ -186,14 +192,14 @@ std::tuple<Tensor, Tensor, bool> spike_product_gradient(const Tensor& bits, cons
 }  // namespace snn
 
 STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
-  m.def("pack_spikes(Tensor x, int most) -> (Tensor, int)");
+  m.def("pack(Tensor x, int most, bool spikes) -> (Tensor, int, bool)");
   m.def("unpack_spikes(Tensor bits, int features, Tensor like) -> Tensor");
   m.def("spike_product(Tensor bits, Tensor weight, Tensor? bias) -> (Tensor, bool)");
   m.def("spike_product_gradient(Tensor bits, Tensor grad, int features) -> (Tensor, Tensor, bool)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(snn_cpu, CPU, m) {
-  m.impl("pack_spikes", TORCH_BOX(&snn::pack_spikes));
+  m.impl("pack", TORCH_BOX(&snn::pack));
   m.impl("unpack_spikes", TORCH_BOX(&snn::unpack_spikes));
   m.impl("spike_product", TORCH_BOX(&snn::spike_product));
   m.impl("spike_product_gradient", TORCH_BOX(&snn::spike_product_gradient));

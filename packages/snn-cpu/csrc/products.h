@@ -21,9 +21,9 @@ struct RowSums {
 // One instruction set's kernels.
 template <class T>
 struct SpikeProducts {
-  // Writes the bits of rows of x, which are [features] each; returns the number of ones, or -1 if a value is neither 0
-  // nor 1.
-  int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits);
+  // Writes the bits of the nonzero values in x[rows, features]; returns their number, or -1 if one is not finite; sets
+  // binary to whether all of them are one.
+  int64_t (*pack)(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary);
   // Writes sums of the rows `first` to `last` - 1 in the columns `from` to `to` - 1, and `all` only together with row
   // 0.
   void (*sum)(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int64_t to);

@@ -9,10 +9,8 @@
 
 #include <type_traits>
 
-#include "bits.h"
 #include "lanes.h"
 #include "../convolutions.h"
-#include "../finite.h"
 #include "../instruction_set.h"
 
 // a loop over registers, which lie in an array until it is unrolled
@@ -105,25 +103,28 @@ void forward(const Convolution& c, const uint64_t* bits, const T* values, int64_
              const T* start, const Workspace<T>& lent, T* out) {
   using V = Unaligned<T>;
   constexpr int64_t lanes = kLanes<T>;
-  const int64_t row = table_columns(c) * c.out_channels;
+  const int64_t columns = table_columns(c), row = c.stride[1] * columns * c.out_channels;
   for (int64_t x = 0; x < c.width; ++x) {
+    // the column in the table, of its weight for output 0
+    const int64_t phase = (x + c.padding[1]) % c.stride[1], number = (x + c.padding[1]) / c.stride[1];
+    const int64_t column = phase * columns + columns_of(c, phase) + c.group - 2 - number;
     for (int64_t channel = 0; channel < c.channels; ++channel) {
       lent.of_value[x * c.channels + channel] =
-          static_cast<int32_t>(channel * c.kernel[0] * row + (c.width - x) * c.out_channels);
+          static_cast<int32_t>(channel * c.kernel[0] * row + column * c.out_channels);
     }
   }
   const T* listed = values == nullptr ? nullptr : lent.values;
   for (int64_t i = 0; i < images; ++i, bits += c.height * c.words) {
     list(c, bits, values == nullptr ? nullptr : values + i * c.height * c.width * c.channels, lent);
     for (int64_t y = 0; y < c.out_height; ++y, out += c.out_width * c.out_channels) {
-      const int64_t top = y - c.padding[0];
+      const int64_t top = y * c.stride[0] - c.padding[0];
       const int64_t above = top < 0 ? 0 : top, below = top + c.kernel[0] < c.height ? top + c.kernel[0] : c.height;
       for (int64_t x = 0; x < c.out_width; x += c.group) {
-        const int64_t left = x - c.padding[1], right = left + c.kernel[1] + c.group - 1;
+        const int64_t left = x * c.stride[1] - c.padding[1];
+        const int64_t right = left + c.kernel[1] + c.stride[1] * (c.group - 1);
         const int64_t from = left < 0 ? 0 : left < c.width ? left : c.width;
         const int64_t to = right < 0 ? 0 : right < c.width ? right : c.width;
-        // the leftmost output's weight for column 0 of the image
-        const T* corner = table + (c.kernel[1] + c.group - 2 + left - c.width) * c.out_channels;
+        const T* corner = table + x * c.out_channels;
         const int64_t count = (c.out_width - x < c.group ? c.out_width - x : c.group) * c.out_channels;
         over_vectors((count + lanes - 1) / lanes, [&](auto n, int64_t v) {
           constexpr int N = decltype(n)::value;
@@ -149,7 +150,7 @@ void forward(const Convolution& c, const uint64_t* bits, const T* values, int64_
 template <class T>
 void pad(const Convolution& c, const T* grad, const Workspace<T>& lent, T* padded, double* biases) {
   const int64_t size = c.out_width * c.out_channels;
-  padded += (c.kernel[1] - 1) * c.out_channels;
+  padded += (columns_of(c, 0) - 1) * c.out_channels;
   for (int64_t y = 0; y < c.out_height; ++y, grad += size, padded += padded_row(c)) {
     memcpy(padded, grad, static_cast<size_t>(size) * sizeof(T));
     memcpy(lent.sums, grad, static_cast<size_t>(c.out_channels) * sizeof(T));
@@ -160,27 +161,35 @@ void pad(const Convolution& c, const T* grad, const Workspace<T>& lent, T* padde
   }
 }
 
-// Lists the nonzero values of image number b of a block, channel by channel: the place of the gradient that meets each
-// value at the rightmost column of the kernel's topmost row, and for each row and channel the number of the channel's
-// values before it.
+// Lists the nonzero values of image number b of a block, by their phases and channels: the place of the gradient that
+// meets each value at the rightmost column of the kernel's topmost row, and for each row, phase of columns and channel
+// the number of values before it that are in the same phase of rows, too.
 template <class T>
 void list_by_channel(const Convolution& c, int64_t b, const uint64_t* bits, const T* values, const Workspace<T>& lent) {
-  const int64_t features = c.width * c.channels, plane = c.height * c.width;
-  const int32_t *column_of = lent.of_value, *channel_of = lent.of_value + features;
-  int32_t* first = lent.first + b * (c.height + 1) * c.channels;
-  int32_t* next = first + c.height * c.channels;
-  for (int64_t channel = 0; channel < c.channels; ++channel) {
-    next[channel] = static_cast<int32_t>((b * c.channels + channel) * plane);
+  const int64_t features = c.width * c.channels, lists = c.stride[1] * c.channels;
+  const int32_t *column_of = lent.of_value, *list_of = lent.of_value + features;
+  int32_t* first = lent.first + b * (c.height + c.stride[0]) * lists;
+  const int64_t each = listed(c) / (c.block * c.stride[0] * lists);
+  for (int64_t k = 0; k < c.stride[0] * lists; ++k) {
+    first[k] = static_cast<int32_t>((b * c.stride[0] * lists + k) * each);
   }
-  for (int64_t y = 0; y < c.height; ++y, bits += c.words) {
-    memcpy(first + y * c.channels, next, static_cast<size_t>(c.channels) * sizeof(int32_t));
-    const int32_t row = static_cast<int32_t>(b * padded_image<T>(c) + (y + c.padding[0]) * padded_row(c));
+  for (int64_t y = 0; y < c.height; ++y, bits += c.words, first += lists) {
+    int32_t* next = first + c.stride[0] * lists;  // of the phase's next row
+    memcpy(next, first, static_cast<size_t>(lists) * sizeof(int32_t));
+    const int64_t number = (y + c.padding[0]) / c.stride[0];
+    const int32_t row = static_cast<int32_t>(b * padded_image<T>(c) + number * padded_row(c));
     over_active(bits, c.words, [&](int64_t at) {
-      const int32_t n = next[channel_of[at]]++;
+      const int32_t n = next[list_of[at]]++;
       lent.rows[n] = row + column_of[at];
       if (values != nullptr) lent.values[n] = values[y * features + at];
     });
   }
+}
+
+// The first row that is not above row y and in its phase; below the image, the phase's end.
+inline int64_t row_in_image(const Convolution& c, int64_t y) {
+  if (y < 0) return y + ceil_div(-y, c.stride[0]) * c.stride[0];
+  return y < c.height ? y : y - (y - c.height) / c.stride[0] * c.stride[0];
 }
 
 template <class T>
@@ -189,10 +198,12 @@ void gradient(const Convolution& c, const uint64_t* bits, const T* values, int64
   using V = Unaligned<T>;
   constexpr int64_t lanes = kLanes<T>;
   const int64_t image = c.height * c.width * c.channels, out_image = c.out_height * c.out_width * c.out_channels;
-  const int64_t row = whole_lines<T>(c.kernel[1] * c.out_channels);
+  const int64_t row = whole_lines<T>(columns_of(c, 0) * c.out_channels), lists = c.stride[1] * c.channels;
   for (int64_t at = 0; at < c.width * c.channels; ++at) {
-    lent.of_value[at] = static_cast<int32_t>((at / c.channels + c.padding[1]) * c.out_channels);
-    lent.of_value[c.width * c.channels + at] = static_cast<int32_t>(at % c.channels);
+    const int64_t x = at / c.channels + c.padding[1], phase = x % c.stride[1];
+    const int64_t column = x / c.stride[1] + columns_of(c, 0) - columns_of(c, phase);
+    lent.of_value[at] = static_cast<int32_t>(column * c.out_channels);
+    lent.of_value[c.width * c.channels + at] = static_cast<int32_t>(phase * c.channels + at % c.channels);
   }
   const T* listed = values == nullptr ? nullptr : lent.values;
   for (int64_t top = 0; top < images; top += c.block) {
@@ -202,48 +213,33 @@ void gradient(const Convolution& c, const uint64_t* bits, const T* values, int64
       list_by_channel(c, b, bits + (top + b) * c.height * c.words,
                       values == nullptr ? nullptr : values + (top + b) * image, lent);
     }
-    over_vectors(row / lanes, [&](auto n, int64_t v) {
-      constexpr int N = decltype(n)::value;
-      for (int64_t channel = 0; channel < c.channels; ++channel) {
-        for (int64_t r = 0; r < c.kernel[0]; ++r) {
-          // the rows of the image that row r of the kernel meets
-          const int64_t above = r - c.padding[0], below = above + c.out_height;
-          const int64_t from = above < 0 ? 0 : above < c.height ? above : c.height;
-          const int64_t to = below < 0 ? 0 : below < c.height ? below : c.height;
-          V sum[N];
-          SNN_UNROLL for (int k = 0; k < N; ++k) sum[k] = V{};
-          for (int64_t b = 0; b < block; ++b) {
-            const int32_t* first = lent.first + b * (c.height + 1) * c.channels + channel;
-            sum_rows<N>(lent.padded - r * padded_row(c) + v * lanes, lent.rows, listed, first[from * c.channels],
-                        first[to * c.channels], sum);
+    for (int64_t phase = 0; phase < c.stride[1]; ++phase) {
+      over_vectors(whole_lines<T>(columns_of(c, phase) * c.out_channels) / lanes, [&](auto n, int64_t v) {
+        constexpr int N = decltype(n)::value;
+        for (int64_t channel = 0; channel < c.channels; ++channel) {
+          for (int64_t r = 0; r < c.kernel[0]; ++r) {
+            // the rows of the image that row r of the kernel meets
+            const int64_t above = r - c.padding[0], below = above + c.out_height * c.stride[0];
+            const int64_t from = row_in_image(c, above) * lists, to = row_in_image(c, below) * lists;
+            V sum[N];
+            SNN_UNROLL for (int k = 0; k < N; ++k) sum[k] = V{};
+            for (int64_t b = 0; b < block; ++b) {
+              const int32_t* first = lent.first + b * (c.height + c.stride[0]) * lists + phase * c.channels + channel;
+              sum_rows<N>(lent.padded - r / c.stride[0] * padded_row(c) + v * lanes, lent.rows, listed, first[from],
+                          first[to], sum);
+            }
+            T* weights = table + ((channel * c.kernel[0] + r) * c.stride[1] + phase) * row + v * lanes;
+            SNN_UNROLL for (int k = 0; k < N; ++k) *reinterpret_cast<V*>(weights + k * lanes) += sum[k];
           }
-          T* weights = table + (channel * c.kernel[0] + r) * row + v * lanes;
-          SNN_UNROLL for (int k = 0; k < N; ++k) *reinterpret_cast<V*>(weights + k * lanes) += sum[k];
         }
-      }
-    });
-  }
-}
-
-template <class T>
-int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary) {
-  int64_t active = 0;
-  for (int64_t row = 0; row < rows; ++row, x += features) {
-    bool ones = true;
-    for (int64_t i = 0; i < features; i += 64, ++bits) {
-      // a loop with a known number of iterations is unrolled
-      ones &= features - i < 64 ? pack_word(x + i, static_cast<int>(features - i), bits) : pack_word(x + i, 64, bits);
-      active += __builtin_popcountll(*bits);
+      });
     }
-    if (!ones && !all_finite(x, features)) return -1;
-    *binary &= ones;
   }
-  return active;
 }
 
 }  // namespace
 
-SNN_DEFINE(SparseConvolution, sparse_convolution, pack<T>, forward<T>, gradient<T>)
+SNN_DEFINE(SparseConvolution, sparse_convolution, forward<T>, gradient<T>)
 
 }  // namespace SNN_ARCH
 }  // namespace snn

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "lanes.h"
+#include "../finite.h"
 #include "../instruction_set.h"
 #include "../products.h"
 #include "../scratch.h"
@@ -235,18 +236,19 @@ void sum(const RowSums<T>& given, int64_t first, int64_t last, int64_t from, int
 }
 
 template <class T>
-int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits) {
-  int64_t ones = 0;
-  for (int64_t row = 0; row < rows; ++row, x += features) {
-    int64_t i = 0;
-    bool binary = true;
-    for (; i + 64 <= features; i += 64) binary &= pack_word(x + i, 64, bits + i / 64);
-    if (i < features) binary &= pack_word(x + i, static_cast<int>(features - i), bits + i / 64);
-    if (!binary) return -1;
-    for (int64_t w = 0; w < (features + 63) / 64; ++w) ones += __builtin_popcountll(bits[w]);
-    bits += (features + 63) / 64;
+int64_t pack(const T* x, int64_t rows, int64_t features, uint64_t* bits, bool* binary) {
+  int64_t active = 0;
+  bool ones = true;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t i = 0; i < features; i += 64, ++bits) {
+      // a loop with a known number of iterations is unrolled
+      const T* from = x + row * features + i;
+      ones &= features - i < 64 ? pack_word(from, static_cast<int>(features - i), bits) : pack_word(from, 64, bits);
+      active += __builtin_popcountll(*bits);
+    }
   }
-  return ones;
+  *binary = ones;
+  return ones || all_finite(x, rows * features) ? active : -1;
 }
 
 }  // namespace

@@ -105,7 +105,8 @@ class ForwardLink {
   void fired(int64_t t, const T* spk) const {
     const Recurrence<T>& net = block_.net;
     const bool last = t + 1 == net.sequence.steps;
-    if (!last || net.bits_stride) spike_products<T>().pack(spk, block_.count, block_.n, block_.bits(t + 1));
+    bool binary;
+    if (!last || net.bits_stride) spike_products<T>().pack(spk, block_.count, block_.n, block_.bits(t + 1), &binary);
     if (!out_.steps.trace && !last) return;
     T* to = out_.returned + (out_.steps.trace ? t * net.sequence.columns : 0) + block_.begin;
     for (int64_t r = 0; r < block_.count; ++r) {

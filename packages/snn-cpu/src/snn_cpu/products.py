@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from snn_cpu.dense import by_onednn, product, product_over_rows
 from snn_cpu.gradients import Computed, Gradients
 
-__all__ = ["SpikeAware", "highest_rate"]
+__all__ = ["SpikeAware", "highest_rate", "linear_of_spikes"]
 
 _SMALLEST = 10_000_000  # multiplications; with fewer, examining the input costs more than it gains
 _SMALLEST_OF_FEW = 2_000_000  # the same for up to `_FEW` columns
@@ -76,12 +76,15 @@ class SpikeAware:
             if spikes is None and few and not by_onednn(x.dtype):
                 return F.linear(x, weight, bias), how
             out = product(*plain)
-        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
-            bits, ones = (None, 0) if spikes is None else spikes
-            by_kernels = partial(_by_kernels, weight.shape[0] <= _FEW or ones <= _MOST * x.numel())
-            gradients = Gradients(_by_torch, by_kernels, bits is None, None if bits is None else _unpacked)
-            out, _ = _Linear.apply(rows, weight, bias, bits, gradients, [out])
+        out = _differentiable(rows, weight, bias, spikes, out)
         return out.unflatten(0, x.shape[:-1]) if x.dim() > 2 else out, how
+
+
+def linear_of_spikes(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor | None, str]:
+    """Return ``linear(x[rows, features], weight, bias)`` if it is computed by sums over set bits; and a note on how."""
+    plain = x.detach(), weight.detach(), None if bias is None else bias.detach()
+    out, spikes, how = _sums(*plain, keep=False)
+    return None if out is None else _differentiable(x, weight, bias, spikes, out), how
 
 
 _Spikes = tuple[Tensor, int]  # bits and the number of ones
@@ -97,7 +100,7 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
     if x.stride(1) != 1 or not (highest or keep):
         return None, None, small
     most = int(highest * x.numel())
-    bits, ones = torch.ops.snn_cpu.pack_spikes(x, x.numel() if keep else most)
+    bits, ones, _ = torch.ops.snn_cpu.pack(x, x.numel() if keep else most, True)
     spikes = None if ones < 0 else (bits, ones)
     if not highest:
         return None, spikes, small
@@ -109,6 +112,16 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
     if not finite:
         return None, spikes, f"{dense}, as a weight is not finite"
     return out, spikes, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
+
+
+def _differentiable(x: Tensor, weight: Tensor, bias: Tensor | None, spikes: _Spikes | None, out: Tensor) -> Tensor:
+    """Return the output with a gradient, by the bits of the input if there are any."""
+    if not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias))):
+        return out
+    bits, ones = (None, 0) if spikes is None else spikes
+    by_kernels = partial(_by_kernels, weight.shape[0] <= _FEW or ones <= _MOST * x.numel())
+    gradients = Gradients(_by_torch, by_kernels, bits is None, None if bits is None else _unpacked)
+    return _Linear.apply(x, weight, bias, bits, gradients, [out])[0]
 
 
 class _Linear(Computed):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 import snn_core as snn
 from snn_core.engines import convolutions as core
 from snn_core.engines.convolutions import Moves
-from snn_cpu import convolutions
+from snn_cpu import convolutions, products
 from snn_cpu.convolutions import SpikeAwareConvolution
 
 from .specification import near
@@ -27,7 +27,8 @@ DTYPES = [torch.float32, torch.float64]
 @pytest.fixture(params=[1.0, -1.0], ids=["sparse gradients", "dense gradients"])
 def always(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Sums are taken of every input, and for the gradient of every input or of none."""
-    monkeypatch.setattr(convolutions, "highest_share", lambda shape: 1.0)
+    monkeypatch.setattr(convolutions, "highest_share", lambda shape, moves: 1.0)
+    monkeypatch.setattr(products, "highest_rate", lambda rows, columns: 1.0)
     monkeypatch.setattr(convolutions, "_HIGHEST_GRADIENT", request.param)
 
 
@@ -45,46 +46,62 @@ def dyadic(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randint(-64, 65, shape).to(dtype) / 64
 
 
-def ours(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int] = (0, 0)) -> tuple[Tensor, str]:
-    return SpikeAwareConvolution().conv2d(x, weight, bias, Moves(padding=padding))
+Pair = tuple[int, int]
+
+
+def ours(
+    x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair = (0, 0), stride: Pair = (1, 1)
+) -> tuple[Tensor, str]:
+    return SpikeAwareConvolution().conv2d(x, weight, bias, Moves(stride, padding))
 
 
 def both(
-    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int] = (0, 0)
+    x: Tensor, weight: Tensor, bias: Tensor | None, padding: Pair = (0, 0), stride: Pair = (1, 1)
 ) -> tuple[list[Tensor], list[Tensor], str]:
     """Output and gradients of x, weight and bias: ours, torch's; and how ours was computed."""
     inputs = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
-    out, reason = ours(x, weight, bias, padding)
-    expected = F.conv2d(x, weight, bias, padding=padding)
+    out, reason = ours(x, weight, bias, padding, stride)
+    expected = F.conv2d(x, weight, bias, stride, padding)
     g = dyadic(*expected.shape, dtype=x.dtype)
     gradients = torch.autograd.grad(out, inputs, g), torch.autograd.grad(expected, inputs, g)
     return [out, *gradients[0]], [expected, *gradients[1]], reason
 
 
-# images, channels, height, width; out, rows, columns; padding
+# images, channels, height, width; out, rows, columns; padding; stride
 SIZES = [
-    ((1, 1, 1, 1), (1, 1, 1), (0, 0)),
-    ((2, 1, 3, 5), (3, 3, 2), (0, 0)),
-    ((3, 5, 7, 4), (2, 1, 1), (0, 0)),
-    ((2, 3, 5, 9), (7, 3, 5), (1, 2)),
-    ((5, 2, 9, 6), (17, 5, 3), (4, 2)),
-    ((2, 7, 1, 40), (5, 1, 7), (0, 3)),
-    ((2, 3, 11, 1), (5, 4, 1), (2, 0)),
-    ((2, 4, 2, 3), (6, 2, 2), (3, 4)),  # windows that lie outside of the image altogether
-    ((70, 12, 7, 7), (64, 5, 5), (0, 0)),
-    ((3, 65, 6, 5), (33, 3, 3), (1, 1)),
+    ((1, 1, 1, 1), (1, 1, 1), (0, 0), (1, 1)),
+    ((2, 1, 3, 5), (3, 3, 2), (0, 0), (1, 1)),
+    ((3, 5, 7, 4), (2, 1, 1), (0, 0), (1, 1)),
+    ((2, 3, 5, 9), (7, 3, 5), (1, 2), (1, 1)),
+    ((5, 2, 9, 6), (17, 5, 3), (4, 2), (1, 1)),
+    ((2, 7, 1, 40), (5, 1, 7), (0, 3), (1, 1)),
+    ((2, 3, 11, 1), (5, 4, 1), (2, 0), (1, 1)),
+    ((2, 4, 2, 3), (6, 2, 2), (3, 4), (1, 1)),  # windows that lie outside of the image altogether
+    ((70, 12, 7, 7), (64, 5, 5), (0, 0), (1, 1)),
+    ((3, 65, 6, 5), (33, 3, 3), (1, 1), (1, 1)),
+    ((3, 65, 6, 5), (33, 3, 3), (1, 1), (2, 2)),
+    ((70, 12, 8, 7), (64, 3, 3), (1, 1), (2, 2)),
+    ((2, 5, 9, 8), (7, 2, 2), (0, 0), (2, 2)),  # a last row that no window reaches
+    ((2, 4, 2, 3), (6, 3, 4), (3, 4), (3, 2)),
+    ((2, 3, 5, 11), (40, 4, 7), (2, 3), (1, 3)),
+    ((3, 5, 7, 9), (9, 1, 1), (0, 0), (2, 2)),
+    ((3, 5, 7, 9), (9, 1, 1), (0, 0), (3, 1)),
+    ((3, 1, 7, 9), (9, 1, 1), (0, 0), (4, 5)),
+    ((3, 5, 7, 9), (9, 1, 3), (0, 1), (1, 2)),
+    ((3, 5, 7, 9), (9, 1, 1), (1, 2), (1, 1)),
 ]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
-@pytest.mark.parametrize(("shape", "kernel", "padding"), SIZES)
+@pytest.mark.parametrize(("shape", "kernel", "padding", "stride"), SIZES)
 @pytest.mark.usefixtures("always")
 def test_values_and_gradients_are_those_of_torch(
     shape: tuple[int, ...],
     kernel: tuple[int, ...],
-    padding: tuple[int, int],
+    padding: Pair,
+    stride: Pair,
     graded: bool,
     bias: bool,
     dtype: torch.dtype,
@@ -92,20 +109,21 @@ def test_values_and_gradients_are_those_of_torch(
     x = spikes(*shape, dtype=dtype)
     x = x * torch.randn_like(x) if graded else x
     weight, bias_ = layer(kernel[0], shape[1], *kernel[1:], bias=bias, dtype=dtype)
-    result, expected, reason = both(x.requires_grad_(), weight, bias_, padding)
+    result, expected, reason = both(x.requires_grad_(), weight, bias_, padding, stride)
     near(result, expected)
-    assert reason.endswith("sums over them")
+    assert reason.endswith(("sums over them", "sums over set bits"))
     assert reason.startswith("nonzero values at " if graded and x.any() else "spikes at ")
 
 
 @pytest.mark.parametrize("out", [*range(1, 34), 47, 48, 64, 100, 128])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)], ids=["side by side", "strided"])
 @pytest.mark.usefixtures("always")
-def test_every_number_of_channels_is_exact_where_nothing_is_rounded(out: int, dtype: torch.dtype) -> None:
+def test_every_number_of_channels_is_exact_where_nothing_is_rounded(out: int, stride: Pair, dtype: torch.dtype) -> None:
     x = spikes(6, 5, 9, 8, dtype=dtype).requires_grad_()
     weight = dyadic(out, 5, 3, 4, dtype=dtype).requires_grad_()
     bias = dyadic(out, dtype=dtype).requires_grad_()
-    result, expected, _ = both(x, weight, bias, (1, 2))
+    result, expected, _ = both(x, weight, bias, (1, 2), stride)
     for left, right in zip(result, expected, strict=True):
         assert torch.equal(left, right)
 
@@ -116,6 +134,7 @@ def test_every_number_of_channels_is_exact_where_nothing_is_rounded(out: int, dt
     out=st.integers(1, 130),
     size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     kernel=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    stride=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
     rate=st.sampled_from([0.0, 0.01, 0.3, 1.0]),
     graded=st.booleans(),
@@ -126,9 +145,10 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
     images: int,
     channels: int,
     out: int,
-    size: tuple[int, int],
-    kernel: tuple[int, int],
-    padding: tuple[int, int],
+    size: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
     rate: float,
     graded: bool,
     threads: int,
@@ -137,23 +157,25 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     kernel = tuple(min(k, s + 2 * p) for k, s, p in zip(kernel, size, padding, strict=True))
+    stride = tuple(min(s, k) for s, k in zip(stride, kernel, strict=True))
     x = spikes(images, channels, *size, rate=rate, dtype=torch.float32)
     x = x * torch.randint(-3, 4, x.shape) if graded else x
     weight, bias = dyadic(out, channels, *kernel), dyadic(out)
     rows = x.permute(0, 2, 3, 1).reshape(images * size[0], size[1] * channels).contiguous()
-    bits, active, binary = ops.pack_active(rows, rows.numel())
+    bits, active, binary = ops.pack(rows, rows.numel(), False)
     assert active == (x != 0).sum()
     assert binary == bool(((x == 0) | (x == 1)).all())
     values = None if binary else rows
-    y, finite = ops.sparse_convolution(bits, values, active, weight, bias, size, padding)
+    y, finite = ops.sparse_convolution(bits, values, active, weight, bias, size, stride, padding)
     assert finite
     g = dyadic(*y.shape)
-    of_weight, of_bias, finite = ops.sparse_convolution_gradient(bits, values, g, channels, size, kernel, padding)
+    sizes = channels, size, kernel, stride, padding
+    of_weight, of_bias, finite = ops.sparse_convolution_gradient(bits, values, g, *sizes)
     assert finite
     if images:  # of none, torch 2.13 gives no convolution
-        assert torch.equal(y.permute(0, 3, 1, 2), F.conv2d(x, weight, bias, padding=padding))
+        assert torch.equal(y.permute(0, 3, 1, 2), F.conv2d(x, weight, bias, stride, padding))
         images_first = g.permute(0, 3, 1, 2)
-        expected = torch.nn.grad.conv2d_weight(x, weight.shape, images_first, padding=padding)
+        expected = torch.nn.grad.conv2d_weight(x, weight.shape, images_first, stride, padding)
         assert torch.equal(of_weight, expected)
     else:
         assert y.shape[0] == 0
@@ -163,17 +185,21 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
-def test_the_number_of_threads_changes_no_bit(graded: bool, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3)], ids=["side by side", "strided"])
+def test_the_number_of_threads_changes_no_bit(graded: bool, stride: Pair, dtype: torch.dtype) -> None:
     x = spikes(150 * 11, 10 * 6, dtype=dtype)
     x = x * torch.randn_like(x) if graded else x
     weight, g = torch.randn(33, 6, 3, 3, dtype=dtype), torch.randn(150, 11, 10, 33, dtype=dtype)
-    sizes, runs = ((11, 10), (1, 1)), []
+    runs: list[list[Tensor]] = []
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
-        bits, active, _ = ops.pack_active(x, x.numel())
+        bits, active, _ = ops.pack(x, x.numel(), False)
         values = x if graded else None
-        out, _ = ops.sparse_convolution(bits, values, active, weight, None, *sizes)
-        back = ops.sparse_convolution_gradient(bits, values, g, 6, (11, 10), (3, 3), (1, 1))
+        out, _ = ops.sparse_convolution(bits, values, active, weight, None, (11, 10), stride, (1, 1))
+        sizes = (11, 10), (3, 3), stride, (1, 1)
+        back = ops.sparse_convolution_gradient(
+            bits, values, g[:, : out.shape[1], : out.shape[2]].contiguous(), 6, *sizes
+        )
         runs.append([bits, out, *back[:2]])
     for run in runs[1:]:
         assert all(torch.equal(left, right) for left, right in zip(run, runs[0], strict=True))
@@ -182,8 +208,8 @@ def test_the_number_of_threads_changes_no_bit(graded: bool, dtype: torch.dtype) 
 def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
     images, size = 4000, (10, 10)
     x, g = torch.ones(images * 10, 10), torch.full((images, *size, 3), 0.1)
-    bits, _, _ = ops.pack_active(x, x.numel())
-    of_weight, of_bias, _ = ops.sparse_convolution_gradient(bits, None, g, 1, size, (1, 1), (0, 0))
+    bits, _, _ = ops.pack(x, x.numel(), False)
+    of_weight, of_bias, _ = ops.sparse_convolution_gradient(bits, None, g, 1, size, (1, 1), (1, 1), (0, 0))
     expected = 0.1 * g[..., 0].numel()
     torch.testing.assert_close(of_bias, torch.full((3,), expected), rtol=1e-5, atol=0)
     torch.testing.assert_close(of_weight.flatten(), torch.full((3,), expected), rtol=5e-5, atol=0)
@@ -193,17 +219,17 @@ def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
 @pytest.mark.parametrize("at", [(0, 0), (129, 69), (64, 3)])
 def test_a_value_that_is_not_finite_makes_the_convolution_dense(value: float, at: tuple[int, int]) -> None:
     x = spikes(130, 70, dtype=torch.float32)
-    assert ops.pack_active(x, x.numel())[1] == x.sum()
+    assert ops.pack(x, x.numel(), False)[1] == x.sum()
     x[at] = value
-    assert ops.pack_active(x, x.numel())[1:] == (-1, False)
+    assert ops.pack(x, x.numel(), False)[1:] == (-1, False)
 
 
 @pytest.mark.parametrize("value", [0.5, 2.0, -1.0, 1e-45, 1.0000001])
 def test_values_that_are_not_one_are_noticed(value: float) -> None:
     x = spikes(130, 70, dtype=torch.float32)
-    assert ops.pack_active(x, x.numel())[2]
+    assert ops.pack(x, x.numel(), False)[2]
     x[129, 69] = value
-    assert ops.pack_active(x, x.numel())[1:] == ((x != 0).sum(), False)
+    assert ops.pack(x, x.numel(), False)[1:] == ((x != 0).sum(), False)
 
 
 @pytest.mark.usefixtures("always")
@@ -217,9 +243,9 @@ def test_negative_zero_is_zero() -> None:
 def test_looking_ends_at_the_rate_from_which_it_would_not_gain() -> None:
     x = spikes(400, 100, rate=0.5)
     active = int(x.sum())
-    assert ops.pack_active(x, active)[1] == active
-    assert ops.pack_active(x, active - 1)[1] == -1
-    assert ops.pack_active(torch.zeros(400, 100), 0)[1] == 0
+    assert ops.pack(x, active, False)[1] == active
+    assert ops.pack(x, active - 1, False)[1] == -1
+    assert ops.pack(torch.zeros(400, 100), 0, False)[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -296,16 +322,20 @@ def test_only_what_is_asked_for_is_computed(needs: tuple[int, int, int], graded:
 
 
 @pytest.mark.parametrize("graded", [True, False], ids=["graded", "spikes"])
+@pytest.mark.parametrize(
+    ("kernel", "padding", "stride"),
+    [((2, 2), (1, 0), (1, 1)), ((3, 2), (1, 0), (2, 2)), ((1, 1), (0, 0), (3, 2)), ((1, 1), (0, 0), (1, 1))],
+)
 @pytest.mark.usefixtures("always")
-def test_gradients_may_be_differentiated_again(graded: bool) -> None:
-    x = (spikes(4, 3, 6, 6) * (0.5 if graded else 1)).requires_grad_()
-    inputs = [x, *layer(5, 3, 2, 2)]
+def test_gradients_may_be_differentiated_again(graded: bool, kernel: Pair, padding: Pair, stride: Pair) -> None:
+    x = (spikes(4, 3, 6, 7) * (0.5 if graded else 1)).requires_grad_()
+    inputs = [x, *layer(5, 3, *kernel)]
 
     def second(out: Tensor) -> list[Tensor]:
         first = torch.autograd.grad(out.tanh().sum(), inputs, create_graph=True)
         return list(torch.autograd.grad(sum(f.square().sum() for f in first), inputs))
 
-    near(second(ours(*inputs, (1, 0))[0]), second(F.conv2d(*inputs, padding=(1, 0))))
+    near(second(ours(*inputs, padding, stride)[0]), second(F.conv2d(*inputs, stride, padding)))
 
 
 @pytest.mark.usefixtures("always")
@@ -316,12 +346,13 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradgradcheck(lambda w, b: ours(x, w, b, (1, 1))[0].tanh(), (weight, bias))
     x = torch.rand(2, 2, 4, 5, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda *args: ours(*args, (0, 2))[0], (x, weight, bias))
+    assert torch.autograd.gradcheck(lambda *args: ours(*args, (0, 2), (2, 3))[0], (x, weight, bias))
 
 
 @pytest.mark.parametrize("needs", [(1, b, c) for b in (0, 1) for c in (0, 1)])
 @pytest.mark.usefixtures("always")
 def test_dense_input_with_gradients(needs: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolutions, "highest_share", lambda shape: 0.0)
+    monkeypatch.setattr(convolutions, "highest_share", lambda shape, moves: 0.0)
     numbers = torch.randn(4, 3, 6, 7, dtype=torch.float64), *layer(5, 3, 2, 3)
     leaves = [t.detach().requires_grad_(bool(n)) for t, n in zip(numbers, needs, strict=True)]
     inputs = [t for t in leaves if t.requires_grad]
@@ -336,28 +367,29 @@ def test_dense_input_with_gradients(needs: tuple[int, int, int], monkeypatch: py
     near(*(list(torch.autograd.grad(sum(f.square().sum() for f in gradients), inputs)) for gradients in first))
 
 
+@pytest.mark.parametrize(("size", "stride"), [(2, (1, 1)), (2, (2, 2)), (1, (1, 1)), (1, (2, 3))])
 @pytest.mark.usefixtures("always")
-def test_a_batch_of_gradients_at_once() -> None:
-    inputs = [spikes(4, 3, 6, 6).requires_grad_(), *layer(5, 3, 2, 2)]
-    g = torch.randn(3, 4, 5, 5, 5, dtype=torch.float64)
-    result, expected = (
-        torch.autograd.grad(out, inputs, g, is_grads_batched=True) for out in (ours(*inputs)[0], F.conv2d(*inputs))
-    )
-    near(list(result), list(expected))
+def test_a_batch_of_gradients_at_once(size: int, stride: Pair) -> None:
+    inputs = [spikes(4, 3, 6, 6).requires_grad_(), *layer(5, 3, size, size)]
+    expected = F.conv2d(*inputs, stride)
+    g = torch.randn(3, *expected.shape, dtype=torch.float64)
+    outs = ours(*inputs, stride=stride)[0], expected
+    near(*(list(torch.autograd.grad(out, inputs, g, is_grads_batched=True)) for out in outs))
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [((3, 3), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (1, 1)), ((1, 1), (2, 2))])
 @pytest.mark.usefixtures("always")
-def test_spikes_are_kept_as_bits() -> None:
-    x, (weight, bias) = spikes(64, 8, 16, 16, dtype=torch.float32), layer(4, 8, 3, 3, dtype=torch.float32)
+def test_spikes_are_kept_as_bits(kernel: Pair, stride: Pair) -> None:
+    x, (weight, bias) = spikes(64, 64, 16, 16, dtype=torch.float32), layer(4, 64, *kernel, dtype=torch.float32)
     sizes: list[int] = []
 
     def pack(tensor: Tensor) -> Tensor:
-        if tensor is not weight:
+        if tensor.numel() != weight.numel():
             sizes.append(tensor.untyped_storage().nbytes())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        ours(x, weight, bias)
+        ours(x, weight, bias, stride=stride)
     assert sum(sizes) <= x.nbytes // 32 + 16
     with torch.no_grad():
         assert ours(x, weight, bias)[0].grad_fn is None
@@ -376,10 +408,14 @@ def test_a_change_before_the_backward_pass_is_an_error(graded: bool) -> None:
             out.sum().backward()
 
 
+@pytest.mark.parametrize("size", [1, 2])
 @pytest.mark.usefixtures("always")
-def test_the_output_may_be_changed_in_place_and_the_graph_used_twice() -> None:
-    x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, 2, 2)
+def test_the_output_may_be_changed_in_place_and_the_graph_used_twice(size: int) -> None:
+    x, (weight, bias) = spikes(4, 3, 6, 6), layer(5, 3, size, size)
     out, expected = F.relu_(ours(x, weight, bias)[0]), F.relu(F.conv2d(x, weight, bias))
+    with torch.no_grad():
+        untracked, _ = ours(x, weight, bias)
+    near([F.relu_(untracked)], [expected])
     inputs = [weight, bias]
     first = torch.autograd.grad(out.sum(), inputs, retain_graph=True)
     near([out, *first], [expected, *torch.autograd.grad(expected.sum(), inputs)])
@@ -408,10 +444,18 @@ def test_the_rates_up_to_which_sums_are_taken() -> None:
     assert ours(x, weight, bias)[1].startswith("spikes at 14.9 %")
     assert ours(1 - x, weight, bias)[1] == "dense convolution, as more than 25 % of its input is nonzero"
     near([ours(1 - x, weight, bias)[0]], [F.conv2d(1 - x, weight, bias)])
-    assert ours(x, weight[..., :1, :1], bias)[1] == "dense convolution, as more than 10 % of its input is nonzero"
+    single = weight[..., :1, :1]
+    assert ours(x, single, bias)[1] == "spikes at 14.9 %: sums over set bits"
+    dense = "dense convolution, as more than 10 % of its input is nonzero, and not as spikes at a rate of up to 96 %"
+    assert ours(0.5 * x, single, bias)[1] == dense
+    assert ours(0.5 * x[:, :, ::2] * spikes(12, rate=0.5), single, bias)[1].startswith("nonzero values at ")
     x, (weight, bias) = spikes(40, 8, 12, 12, rate=0.34), layer(32, 8, 3, 3)
     assert ours(x, weight, bias)[1].startswith("spikes at 33.9 %")
     assert ours(1 - x, weight, bias)[1] == "dense convolution, as more than 35 % of its input is nonzero"
+    strided = ours(x, weight, bias, stride=(2, 1))[1]
+    assert strided == "dense convolution, as more than 30 % of its input is nonzero"
+    strided = ours(x, weight[:8], bias[:8], stride=(2, 2))[1]
+    assert strided == "dense convolution, as more than 15 % of its input is nonzero"
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.9], ids=["spikes", "dense"])
@@ -443,7 +487,30 @@ ONES = torch.ones(9, 3, 8, 8)
     [
         (ONES, torch.ones(2, 3, 3, 3), None, Moves(), "too little work for a gain"),
         (ONES[:0], torch.ones(2, 3, 3, 3), None, Moves(), "too little work for a gain"),
-        (ONES, torch.ones(2, 3, 3, 3), None, Moves(stride=(1, 2)), "stride 1 x 2; it takes 1 x 1"),
+        (ONES, torch.ones(2, 3, 3, 3), None, Moves(stride=(2, 3)), "too little work for a gain"),
+        (ONES, torch.ones(2, 3, 1, 1), None, Moves(stride=(8, 9)), "too little work for a gain"),
+        (
+            ONES,
+            torch.ones(2, 3, 2, 3),
+            None,
+            Moves(stride=(3, 3)),
+            "stride 3 x 3; it takes strides of up to the size of the kernel",
+        ),
+        (
+            ONES,
+            torch.ones(2, 3, 1, 1),
+            None,
+            Moves((1, 2), padding=(1, 1)),
+            "stride 1 x 2; it takes strides of up to the size of the kernel",
+        ),
+        (
+            torch.ones(1).expand(64, 16, 64, 64),
+            torch.ones(15, 16, 2, 2),
+            None,
+            Moves((2, 1)),
+            "too little work for a gain",
+        ),
+        (ONES, torch.ones(2, 3, 3, 3), None, Moves(stride=(0, 1)), "not images into which the kernel fits"),
         (ONES, torch.ones(2, 3, 3, 3), None, Moves(dilation=(2, 2)), "dilation 2 x 2; it takes 1 x 1"),
         (ONES, torch.ones(3, 1, 3, 3), None, Moves(groups=3), "3 groups of channels; it takes one"),
         (ONES[0], torch.ones(2, 3, 3, 3), None, Moves(), "not images into which the kernel fits"),
@@ -473,10 +540,10 @@ def test_refusals(x: Tensor, weight: Tensor, bias: Tensor | None, moves: Moves, 
 
 def test_the_library_refuses_what_does_not_fit_together() -> None:
     x, weight = torch.ones(16, 40), torch.ones(3, 5, 3, 3)  # 2 images of 8 x 8 x 5
-    bits, active, _ = ops.pack_active(x, 1000)
-    sizes = (8, 8), (0, 0)
+    bits, active, _ = ops.pack(x, 1000, False)
+    sizes = (8, 8), (1, 1), (0, 0)
     with pytest.raises(RuntimeError, match="images of 8 x 30 x 5 take 8 rows of 3 words of bits, got 16 x 1"):
-        ops.sparse_convolution(bits, None, active, weight, None, (8, 30), (0, 0))
+        ops.sparse_convolution(bits, None, active, weight, None, (8, 30), (1, 1), (0, 0))
     with pytest.raises(RuntimeError, match="bias must be contiguous, of the dtype of x, and have 3 elements; it has 2"):
         ops.sparse_convolution(bits, None, active, weight, torch.ones(2), *sizes)
     with pytest.raises(RuntimeError, match="values must be contiguous, of the dtype of x, and have 640 elements"):
@@ -484,11 +551,13 @@ def test_the_library_refuses_what_does_not_fit_together() -> None:
     with pytest.raises(RuntimeError, match="no window of 9 with padding 0 fits into an image of 8"):
         ops.sparse_convolution(bits, None, active, torch.ones(3, 5, 9, 3), None, *sizes)
     with pytest.raises(RuntimeError, match="grad must have 2 images of 6 x 6, got 2 of 5 x 6"):
-        ops.sparse_convolution_gradient(bits, None, torch.ones(2, 5, 6, 3), 5, (8, 8), (3, 3), (0, 0))
-    with pytest.raises(RuntimeError, match="x must be contiguous with 2 axes"):
-        ops.pack_active(torch.ones(4, 4).t()[:, ::2], 10)
+        ops.sparse_convolution_gradient(bits, None, torch.ones(2, 5, 6, 3), 5, (8, 8), (3, 3), (1, 1), (0, 0))
+    with pytest.raises(RuntimeError, match=r"stride must be in 1\.\.kernel, got 4 for a kernel of 3"):
+        ops.sparse_convolution(bits, None, active, weight, None, (8, 8), (1, 4), (0, 0))
+    with pytest.raises(RuntimeError, match="x must have 2 axes and rows that are contiguous"):
+        ops.pack(torch.ones(4, 4).t()[:, ::2], 10, False)
     with pytest.raises(RuntimeError, match="float32 and float64"):
-        ops.pack_active(torch.ones(4, 4).half(), 10)
+        ops.pack(torch.ones(4, 4).half(), 10, False)
 
 
 def lif() -> snn.Leaky:
@@ -530,8 +599,10 @@ def test_unroll_takes_sums_where_a_convolution_is_fed_by_little_and_says_so() ->
     assert "nonzero values at " in how_of(module, 0.5 * xs)[0]
     dense = "all steps at once; dense convolution, as more than 25 % of its input is nonzero (snn-cpu)"
     assert how_of(module, torch.rand(xs.shape))[0] == dense
-    strided = nn.Sequential(nn.Conv2d(2, 8, 5, stride=2), lif())
-    assert how_of(strided, xs)[0] == "all steps at once; dense convolution (snn-cpu: stride 2 x 2; it takes 1 x 1)"
+    strided = nn.Sequential(nn.Conv2d(2, 32, 5, stride=2), lif())
+    assert how_of(strided, xs)[0].endswith("%: sums over them (snn-cpu)")
+    apart = nn.Sequential(nn.Conv2d(2, 8, 5, dilation=2), lif())
+    assert how_of(apart, xs)[0] == "all steps at once; dense convolution (snn-cpu: dilation 2 x 2; it takes 1 x 1)"
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -59,18 +59,18 @@ for dtype in (torch.float32, torch.float64):
         out, place = ops.max_pool2d((spread(5, 8, 9, channels) - 0.5).to(dtype), *windows)
         back = ops.max_pool2d_gradient(spread(*out.shape).to(dtype), place, 8, 9, *windows)
         found[f"{dtype} max_pool2d {channels}"] = [digest([out, place]), digest([back])]
-    for channels, outputs, binary in itertools.product((1, 3, 20), (1, 5, 16, 39), (True, False)):
+    for channels, outputs, stride, binary in itertools.product((1, 3, 20), (1, 5, 16, 39), (1, 2), (True, False)):
         x = spread(5 * 8, 9 * channels).to(dtype)
         x = torch.where(x < 0.3, 1 if binary else x - 0.2, 0).to(dtype)
-        bits, active, _ = ops.pack_active(x, x.numel())
-        values, moves = None if binary else x, ((8, 9), (1, 2))
+        bits, active, _ = ops.pack(x, x.numel(), False)
+        values, moves = None if binary else x, ((stride, stride), (1, 2))
         weight = (spread(outputs, channels, 3, 4) - 0.5).to(dtype)
-        out, _ = ops.sparse_convolution(bits, values, active, weight, spread(outputs).to(dtype), *moves)
-        grad, sizes = (spread(*out.shape) - 0.5).to(dtype), (channels, (8, 9), (3, 4), (1, 2))
+        out, _ = ops.sparse_convolution(bits, values, active, weight, spread(outputs).to(dtype), (8, 9), *moves)
+        grad, sizes = (spread(*out.shape) - 0.5).to(dtype), (channels, (8, 9), (3, 4), *moves)
         back = ops.sparse_convolution_gradient(bits, values, grad, *sizes)[:2]
-        found[f"{dtype} convolution {channels} {outputs} {binary}"] = [digest([bits, out]), digest(back)]
+        found[f"{dtype} convolution {channels} {outputs} {stride} {binary}"] = [digest([bits, out]), digest(back)]
     for columns in (1, 3, 10, 16, 17, 70):
-        bits, _ = ops.pack_spikes((spread(67, 300) < 0.3).to(dtype), 67 * 300)
+        bits, _, _ = ops.pack((spread(67, 300) < 0.3).to(dtype), 67 * 300, True)
         out, _ = ops.spike_product(bits, (spread(columns, 300) - 0.5).to(dtype), spread(columns).to(dtype))
         back = ops.spike_product_gradient(bits, (spread(67, columns) - 0.5).to(dtype), 300)[:2]
         found[f"{dtype} product {columns}"] = [digest([bits, out]), digest(back)]

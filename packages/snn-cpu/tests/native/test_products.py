@@ -99,7 +99,7 @@ def test_any_size_and_rate_is_exact_where_nothing_is_rounded(
     torch.set_num_threads(threads)
     x, weight, g = spikes(rows, features, rate, torch.float32), dyadic(columns, features), dyadic(rows, columns)
     start = dyadic(columns) if bias else None
-    bits, ones = ops.pack_spikes(x, x.numel())
+    bits, ones, _ = ops.pack(x, x.numel(), True)
     assert ones == x.sum()
     assert torch.equal(ops.unpack_spikes(bits, features, x), x)
     out, finite = ops.spike_product(bits, weight, start)
@@ -119,7 +119,7 @@ def test_the_number_of_threads_changes_no_bit(columns: int, dtype: torch.dtype) 
     runs = []
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
-        bits, _ = ops.pack_spikes(x, x.numel())
+        bits, _, _ = ops.pack(x, x.numel(), True)
         runs.append([bits, ops.spike_product(bits, weight, None)[0], *ops.spike_product_gradient(bits, g, 333)[:2]])
     for run in runs[1:]:
         assert all(torch.equal(left, right) for left, right in zip(run, runs[0], strict=True))
@@ -128,7 +128,7 @@ def test_the_number_of_threads_changes_no_bit(columns: int, dtype: torch.dtype) 
 def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
     rows = 400_000
     x, g = torch.ones(rows, 2), torch.full((rows, 3), 0.1)
-    bits, _ = ops.pack_spikes(x, x.numel())
+    bits, _, _ = ops.pack(x, x.numel(), True)
     of_weight, of_bias, _ = ops.spike_product_gradient(bits, g, 2)
     expected = 0.1 * rows
     torch.testing.assert_close(of_bias, torch.full((3,), expected), rtol=1e-5, atol=0)
@@ -139,9 +139,9 @@ def test_a_sum_of_very_many_equal_gradients_stays_accurate() -> None:
 @pytest.mark.parametrize("at", [(0, 0), (0, 69), (129, 64), (64, 3)])
 def test_one_value_that_is_not_a_spike_makes_the_product_dense(wrong: float, at: tuple[int, int]) -> None:
     x = spikes(130, 70, dtype=torch.float32)
-    assert ops.pack_spikes(x, x.numel())[1] == x.sum()
+    assert ops.pack(x, x.numel(), True)[1] == x.sum()
     x[at] = wrong
-    assert ops.pack_spikes(x, x.numel())[1] == -1
+    assert ops.pack(x, x.numel(), True)[1] == -1
 
 
 @pytest.mark.usefixtures("always")
@@ -155,9 +155,9 @@ def test_negative_zero_is_not_a_spike_and_true_ones_are() -> None:
 def test_looking_ends_at_the_rate_from_which_it_would_not_gain() -> None:
     x = spikes(400, 100, 0.5)
     ones = int(x.sum())
-    assert ops.pack_spikes(x, ones)[1] == ones
-    assert ops.pack_spikes(x, ones - 1)[1] == -1
-    assert ops.pack_spikes(torch.zeros(400, 100), 0)[1] == 0
+    assert ops.pack(x, ones, True)[1] == ones
+    assert ops.pack(x, ones - 1, True)[1] == -1
+    assert ops.pack(torch.zeros(400, 100), 0, True)[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_refusals(x: Tensor, weight: Tensor, bias: Tensor | None, reason: str) -
 
 
 def test_the_library_refuses_what_does_not_fit_together() -> None:
-    bits, _ = ops.pack_spikes(torch.ones(4, 65), 1000)
+    bits, _, _ = ops.pack(torch.ones(4, 65), 1000, True)
     with pytest.raises(RuntimeError, match="weight 3 x 200 takes 4 words of bits, got 2"):
         ops.spike_product(bits, torch.ones(3, 200), None)
     with pytest.raises(RuntimeError, match="3 outputs need as many biases, got 2"):
@@ -403,9 +403,9 @@ def test_the_library_refuses_what_does_not_fit_together() -> None:
     with pytest.raises(RuntimeError, match="200 features take 4 words of bits, got 2"):
         ops.unpack_spikes(bits, 200, torch.ones(1))
     with pytest.raises(RuntimeError, match="rows that are contiguous"):
-        ops.pack_spikes(torch.ones(4, 4).t()[:, ::2], 10)
+        ops.pack(torch.ones(4, 4).t()[:, ::2], 10, True)
     with pytest.raises(RuntimeError, match="float32 and float64"):
-        ops.pack_spikes(torch.ones(4, 4).half(), 10)
+        ops.pack(torch.ones(4, 4).half(), 10, True)
 
 
 def net() -> nn.Sequential:
