@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ _SMALLEST_OF_FEW = 2_000_000  # the same for up to `_FEW` columns
 _POOLED = 2**20  # bytes above which new memory costs one page fault after another
 _KEPT = 2**20  # size of the smallest input whose bits are kept for the backward pass even if the product is dense
 _FEW = 16  # the most columns of which the library sums groups of rows, so that no rate costs more than another
+_FIRST = 16  # rows that show whether the input has one number besides zero
 _MOST = 0.5  # the largest share of ones for which the gradient of the weights of more columns is sums over set bits
 
 
@@ -45,8 +47,8 @@ def highest_rate(rows: int, columns: int) -> float:
 class SpikeAware:
     """An implementation of ``torch.nn.functional.linear`` that examines its input.
 
-    Input of only zeros and ones is packed into bits, which suffice for the backward pass, even if the product itself is
-    dense. Infinite weights or gradients make it dense again, as a product spreads them to places where no bit is set.
+    Input of only zeros and ones, or of zeros and one other number, as dropout makes it of spikes, is packed into bits,
+    which suffice for the backward pass, even if the product itself is dense. Infinite weights or gradients make it dense again, as a product spreads them to places where no bit is set.
     """
 
     name = "snn-cpu"
@@ -87,7 +89,12 @@ def linear_of_spikes(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Te
     return None if out is None else _differentiable(x, weight, bias, spikes, out), how
 
 
-_Spikes = tuple[Tensor, int]  # bits and the number of ones
+class _Spikes(NamedTuple):
+    """Input of zeros and one other number: where this is, as bits, how often, and the number."""
+
+    bits: Tensor
+    ones: int
+    unit: float
 
 
 def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[Tensor | None, _Spikes | None, str]:
@@ -100,27 +107,46 @@ def _sums(x: Tensor, weight: Tensor, bias: Tensor | None, keep: bool) -> tuple[T
     if x.stride(1) != 1 or not (highest or keep):
         return None, None, small
     most = int(highest * x.numel())
-    bits, ones, _ = torch.ops.snn_cpu.pack(x, x.numel() if keep else most, True)
-    spikes = None if ones < 0 else (bits, ones)
+    spikes = _packed(x, x.numel() if keep else most)
     if not highest:
         return None, spikes, small
-    if spikes is None or ones > most:
+    if spikes is None or spikes.ones > most:
         return None, spikes, f"{dense}, as its input is not spikes at a rate of up to {100 * highest:.0f} %"
     out, finite = torch.ops.snn_cpu.spike_product(
-        bits, weight.contiguous(), None if bias is None else bias.contiguous()
+        spikes.bits, _scaled(weight, spikes.unit).contiguous(), None if bias is None else bias.contiguous()
     )
     if not finite:
         return None, spikes, f"{dense}, as a weight is not finite"
-    return out, spikes, f"spikes at {100 * ones / x.numel():.1f} %: sums over set bits"
+    return out, spikes, f"spikes at {100 * spikes.ones / x.numel():.1f} %: sums over set bits"
+
+
+def _packed(x: Tensor, most: int) -> _Spikes | None:
+    """Return input of zeros and ones, or of zeros and another number as behind dropout, as bits; None for other input.
+
+    With more than ``most`` ones, None is returned, too.
+    """
+    bits, ones, _ = torch.ops.snn_cpu.pack(x, most, True)
+    if ones >= 0:
+        return _Spikes(bits, ones, 1.0)
+    first = x[:_FIRST]
+    unit = first.max().item()
+    if unit in (0.0, 1.0) or not isfinite(unit) or not ((first == 0) | (first == unit)).all():
+        return None
+    bits, ones, _ = torch.ops.snn_cpu.pack(x / unit, most, True)
+    return None if ones < 0 else _Spikes(bits, ones, unit)
+
+
+def _scaled(tensor: Tensor, unit: float) -> Tensor:
+    return tensor if unit == 1 else tensor * unit
 
 
 def _differentiable(x: Tensor, weight: Tensor, bias: Tensor | None, spikes: _Spikes | None, out: Tensor) -> Tensor:
     """Return the output with a gradient, by the bits of the input if there are any."""
     if not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias))):
         return out
-    bits, ones = (None, 0) if spikes is None else spikes
-    by_kernels = partial(_by_kernels, weight.shape[0] <= _FEW or ones <= _MOST * x.numel())
-    gradients = Gradients(_by_torch, by_kernels, bits is None, None if bits is None else _unpacked)
+    bits, ones, unit = (None, 0, 1.0) if spikes is None else spikes
+    by_kernels = partial(_by_kernels, weight.shape[0] <= _FEW or ones <= _MOST * x.numel(), unit)
+    gradients = Gradients(_by_torch, by_kernels, bits is None, None if bits is None else partial(_unpacked, unit))
     return _Linear.apply(x, weight, bias, bits, gradients, [out])[0]
 
 
@@ -133,23 +159,23 @@ def _by_torch(g: Tensor, x: Tensor, weight: Tensor, bits: Any, needs: Sequence[b
 
 
 def _by_kernels(
-    sums: bool, g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, needs: Sequence[bool]
+    sums: bool, unit: float, g: Tensor, x: Tensor, weight: Tensor, bits: Tensor | None, needs: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
     g = g.contiguous()
-    of_weight, of_bias = _of_parameters(g, x, bits, sums) if needs[1] else (None, g.sum(0) if needs[2] else None)
+    of_weight, of_bias = _of_parameters(g, x, bits, sums, unit) if needs[1] else (None, g.sum(0) if needs[2] else None)
     return product(g, weight.t()) if needs[0] else None, of_weight, of_bias if needs[2] else None
 
 
-def _of_parameters(g: Tensor, x: Tensor, bits: Tensor | None, sums: bool) -> tuple[Tensor, Tensor]:
+def _of_parameters(g: Tensor, x: Tensor, bits: Tensor | None, sums: bool, unit: float) -> tuple[Tensor, Tensor]:
     """Return the gradients of weight and bias; the memory of unpacked spikes is freed when it returns."""
     if bits is not None:
         if sums:
             of_weight, of_bias, finite = torch.ops.snn_cpu.spike_product_gradient(bits, g, x.shape[1])
             if finite:
-                return of_weight, of_bias
-        x = _unpacked(x, bits)
+                return _scaled(of_weight, unit), of_bias
+        x = _unpacked(unit, x, bits)
     return product_over_rows(g, x), g.sum(0)
 
 
-def _unpacked(like: Tensor, bits: Tensor) -> Tensor:
-    return torch.ops.snn_cpu.unpack_spikes(bits, like.shape[1], like)
+def _unpacked(unit: float, like: Tensor, bits: Tensor) -> Tensor:
+    return _scaled(torch.ops.snn_cpu.unpack_spikes(bits, like.shape[1], like), unit)

@@ -69,6 +69,27 @@ def test_values_and_gradients_are_those_of_torch(
     assert reason.endswith("sums over set bits")
 
 
+@pytest.mark.parametrize("unit", [4 / 3, 2.0, 0.25, 1e-30])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("columns", [3, 16, 130])
+@pytest.mark.usefixtures("always")
+def test_spikes_of_another_size_are_added_up_too(columns: int, dtype: torch.dtype, unit: float) -> None:
+    x = (unit * spikes(400, 70, dtype=dtype)).requires_grad_()
+    result, expected, reason = both(x, *layer(70, columns, True, dtype), torch.randn(400, columns, dtype=dtype))
+    near(result, expected)
+    assert reason.endswith("sums over set bits")
+
+
+@pytest.mark.parametrize("other", [1.0, 4 / 3 + 1e-7, -4 / 3, float("nan"), float("inf")])
+@pytest.mark.usefixtures("always")
+def test_spikes_of_two_sizes_are_not_added_up(other: float) -> None:
+    x = 4 / 3 * spikes(400, 70, dtype=torch.float32)
+    x[300, 5] = other
+    result, expected, reason = both(x, *layer(70, 20, True, torch.float32), torch.randn(400, 20))
+    assert "is not spikes" in reason
+    near([r.nan_to_num() for r in result], [e.nan_to_num() for e in expected])
+
+
 @pytest.mark.parametrize("columns", range(1, 131))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.usefixtures("always")
