@@ -140,7 +140,9 @@ VECTORS = {
     "rolled samples": Form(lambda: between(lambda m, x: x + torch.roll(x, 1, dims=0)), batch=4),
     "over the number of all spikes": Form(lambda: between(lambda m, x: x / (x.sum() + 1))),
     "running mean": Form(lambda: [nn.Linear(5, 6), Average(6), lif(), Average(6), *head(6)]),
-    "running mean replaced": Form(lambda: [nn.Linear(5, 6), Average(6, False), lif(), Average(6, False), *head(6)], how="steps"),
+    "running mean replaced": Form(
+        lambda: [nn.Linear(5, 6), Average(6, False), lif(), Average(6, False), *head(6)], how="steps"
+    ),
     "running mean called twice": Form(
         lambda: between(twice, part=Average(6), first=nn.Linear(6, 6), second=nn.Linear(6, 6))
     ),

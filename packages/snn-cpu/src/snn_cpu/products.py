@@ -47,8 +47,9 @@ def highest_rate(rows: int, columns: int) -> float:
 class SpikeAware:
     """An implementation of ``torch.nn.functional.linear`` that examines its input.
 
-    Input of only zeros and ones, or of zeros and one other number, as dropout makes it of spikes, is packed into bits,
-    which suffice for the backward pass, even if the product itself is dense. Infinite weights or gradients make it dense again, as a product spreads them to places where no bit is set.
+    Input of only zeros and ones is packed into bits, which suffice for the backward pass, even if the product itself is
+    dense. So is input of zeros and one other number, as dropout makes it of spikes. Infinite weights or gradients make
+    it dense again, as a product spreads them to places where no bit is set.
     """
 
     name = "snn-cpu"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,17 +17,15 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 from snn_core.effects.contents import version_of
 from snn_core.effects.fingerprint import Fingerprint
 from snn_core.effects.reads import READS, name_of
-from snn_core.effects.separation import memory_of
 from snn_core.graph import calls, draws
-from snn_core.graph.calls import Call, Rows, in_place_of, tells_rows, tensors_in
+from snn_core.graph.calls import Call, in_place_of, tells_rows, tensors_in
 from snn_core.graph.changes import Changes
+from snn_core.graph.observed import Fact, Observed
 from snn_core.graph.rules import computed_by
 from snn_core.graph.steps import (
     DRAWS,
     NORMALIZES,
-    ROWS,
     Function,
-    Held,
     Named,
     Neuron,
     Normalization,
@@ -57,17 +55,6 @@ _TOLD = {
     *(Tensor.is_contiguous, Tensor.get_device, torch.is_floating_point, torch.is_complex),
     *_getters("ndim", "dtype", "device", "is_cuda", "is_meta", "layout", "itemsize", "requires_grad", "is_nested"),
 }
-
-
-@dataclass
-class _Fact:
-    """What is known of a value of one step."""
-
-    of_step: bool  # it is computed again in every step
-    own: bool  # only this step has the tensor, so that it may be overwritten
-    by_sample: bool  # axis 0 is that of the samples
-    after_neuron: bool  # it depends on what a neuron emits in this step
-    grad_fn: Any = None
 
 
 class Record(Watch, TorchFunctionMode):
@@ -100,7 +87,6 @@ class Record(Watch, TorchFunctionMode):
         self.reason: str = "" if x.dim() else "the input has no axis but time"
         self.trusted: str = ""  # the first function that was assumed to act on each sample alone
         self.steps: list[Step] = []
-        self.values: list[Any] = []  # by number; kept alive, so that no other tensor is mistaken for one of them
         self.outputs: Any = None
         self.rows: int = len(x) if x.dim() else 1
         self._net = net
@@ -109,18 +95,12 @@ class Record(Watch, TorchFunctionMode):
         self._with_grad = torch.is_grad_enabled()
         self._inside = 0  # calls of neurons, whose own functions are not recorded
         self._depth = 0  # the number of function modes, up to this one
-        self._places: dict[int, int] = {}  # of tensors, by their identity
-        self._facts: list[_Fact] = []  # by number
         self._unknown: dict[int, Tensor] = {}  # values that do not have one row per sample
         self._called: set[Any] = set()
-        self._sizes: list[Rows] = []  # numbers of samples that the code has read
-        self._counts = False  # the code has computed with one of them
-        self._fingerprint = Fingerprint(net) if known is None else None
-        self._known = known or {}
-        named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
-        self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
-        self.changes: Changes = Changes(net, self._fingerprint)
-        self._add(x, _Fact(of_step=True, own=False, by_sample=True, after_neuron=False))
+        fingerprint = Fingerprint(net) if known is None else None
+        self._observed = Observed(net, x, fingerprint, known)
+        self.values: list[Any] = self._observed.tensors  # by number
+        self.changes: Changes = Changes(net, fingerprint)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -146,11 +126,11 @@ class Record(Watch, TorchFunctionMode):
 
         Code not written in Python, such as ``str``, ``range`` or ``len``, reads a number without leaving a trace.
         """
-        return not self.asserted and (self._counts or not all(size.used for size in self._sizes))
+        return not self.asserted and self._observed.may_count()
 
     def is_of_step(self, number: int) -> bool:
         """Return True for a value that is computed again in every step."""
-        return self._facts[number].of_step
+        return self._observed.fact(number).of_step
 
     def inputs(self) -> list[Tensor | None]:
         """Return the input of each call."""
@@ -171,7 +151,7 @@ class Record(Watch, TorchFunctionMode):
             return func(*args, **kwargs)
         args, kwargs = calls.first_by_position(args, kwargs)
         if func in _SIZES:
-            return self._size(func, args, kwargs)
+            return self._observed.size(func, args, kwargs)
         if self.changes.counts_a_batch(func, args):
             return func(*args, **kwargs)
         target = self._tried(self._target, func, args, kwargs)
@@ -183,14 +163,9 @@ class Record(Watch, TorchFunctionMode):
         if not self.reason:
             drew = may_draw and self.changes.has_drawn(numbers, tensors)
             written = [t for t, version in zip(tensors, versions, strict=True) if version_of(t) != version]
-            out_ = args[0] if target is not None else out  # __setitem__ returns nothing
-            self._tried(
-                self._record,
-                Call(func, args, kwargs, tensors, out_, self.rows, self._is_of_step),
-                target,
-                drew,
-                written,
-            )
+            result = args[0] if target is not None else out  # __setitem__ returns nothing
+            call = Call(func, args, kwargs, tensors, result, self.rows, self._observed.is_of_step)
+            self._tried(self._record, call, target, drew, written)
         return out
 
     def _tried(self, work: Callable[..., Any], func: Any, *others: Any) -> Any:
@@ -228,9 +203,8 @@ class Record(Watch, TorchFunctionMode):
         else:
             out = forward(module, *args, **kwargs)
         if not self.reason:
-            of_input = self._facts[place.number]
-            fact = _Fact(of_step=True, own=False, by_sample=of_input.by_sample, after_neuron=True)
-            places = tuple(self._add(tensor, fact) for tensor in tree_leaves(out))
+            fact = replace(self._observed.fact(place.number), own=False, after_neuron=True)
+            places = tuple(self._observed.add(tensor, fact) for tensor in tree_leaves(out))
             path, kind, several = self.paths[module], type(module).__name__, isinstance(out, tuple)
             self.steps.append(Step(Neuron(), path, kind, (place,), {}, places, several, grad=self._mode()))
         return out
@@ -254,27 +228,6 @@ class Record(Watch, TorchFunctionMode):
             frame = frame.f_back
         return "", ""
 
-    def _size(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        out = func(*args, **kwargs)
-        tensor = args[0]
-        number = self._places.get(id(tensor))
-        if number is None or not self._facts[number].of_step:
-            return out
-        dim = args[1] if len(args) > 1 else kwargs.get("dim")
-        if not self._facts[number].by_sample or func in (Tensor.numel, Tensor.nelement):
-            self._counts = True
-            return out
-        if isinstance(out, torch.Size):
-            return torch.Size((self._rows(out[0]), *out[1:])) if out else out
-        return self._rows(out) if dim is None or dim % tensor.dim() == 0 else out
-
-    def _rows(self, count: int) -> Rows:
-        def report() -> None:
-            self._counts = True
-
-        self._sizes.append(Rows(count, report))
-        return self._sizes[-1]
-
     def _record(self, call: Call, target: Any, drew: bool, written: list[Tensor]) -> None:
         if call.func is torch._C._set_grad_enabled:
             return  # each step of the plan sets its own mode
@@ -287,7 +240,7 @@ class Record(Watch, TorchFunctionMode):
             self._unknown.update((id(tensor), tensor) for tensor in tensors_in(call.out))
             return
         if target is not None:
-            self._facts[self._places[id(call.args[0])]].grad_fn = call.args[0].grad_fn
+            self._observed.overwritten(call.args[0])
         module = self.changes.normalized_by(call)
         changes = self.changes.expected(written)
         if module is not None:
@@ -304,15 +257,16 @@ class Record(Watch, TorchFunctionMode):
 
     def _call(self, call: Call, target: Any) -> None:
         """Record a call that draws no random numbers and changes no buffer."""
-        if target is None and isinstance(call.out, Tensor) and id(call.out) in self._places:
+        if target is None and isinstance(call.out, Tensor) and self._observed.has(call.out):
             return  # it returns its argument itself
         compute: Any = target if isinstance(target, Overwriting) else Function(target or call.func)
-        args, kwargs, way, why = call.args, call.kwargs, "rows", ""
+        args, kwargs, why = call.args, call.kwargs, ""
+        way: Way = "rows"
         if kwargs.get("inplace"):
             kwargs = {**kwargs, "inplace": False}
         if isinstance(target, Overwriting):
             way, why = "each", f"{call.name} overwrites a tensor"
-        elif any(map(self._is_of_step, call.tensors)) or tells_rows((args, kwargs)):
+        elif any(map(call.is_of_step, call.tensors)) or tells_rows((args, kwargs)):
             try:
                 rows = computed_by(replace(call, func=target or call.func))
                 self._must_keep_rows(call)
@@ -320,18 +274,15 @@ class Record(Watch, TorchFunctionMode):
             except NotSampleWise as reason:
                 way, why = "each", str(reason)
                 if self.asserted:
-                    self.trusted = self.trusted or name_of(call.func)
-                    way = "rows"
+                    self.trusted, way = self.trusted or name_of(call.func), "rows"
                     if not all(tensor.dim() and len(tensor) == self.rows for tensor in self._outs(call)):
-                        self._unknown.update(
-                            (id(tensor), tensor) for tensor in self._outs(call)
-                        )  # the code may only read it
-                        return
+                        self._unknown.update((id(tensor), tensor) for tensor in self._outs(call))
+                        return  # the code may only read it
         self._append(compute, call, args, kwargs, way, why)
 
     def _must_keep_rows(self, call: Call) -> None:
         """Refuse a call on all rows at once unless its arguments and results have equally many rows."""
-        sizes = {tensor.shape[:1] for tensor in call.tensors if self._is_of_step(tensor)}
+        sizes = {tensor.shape[:1] for tensor in call.tensors if call.is_of_step(tensor)}
         sizes |= {tensor.shape[:1] for tensor in self._outs(call)}
         if len(sizes) != 1 or not next(iter(sizes)):
             raise NotSampleWise(f"{call.name} does not return one row per sample")
@@ -341,42 +292,32 @@ class Record(Watch, TorchFunctionMode):
         if call.kwargs.get("generator") is not None:
             raise NotSampleWise(f"{call.name} draws random numbers from a generator of its own")
         compute: Any = target if isinstance(target, Overwriting) else Function(call.func)
-        of_step = [tensor for tensor in call.tensors if self._is_of_step(tensor)]
+        of_step = [tensor for tensor in call.tensors if call.is_of_step(tensor)]
         kwargs = {**call.kwargs, "inplace": False} if call.kwargs.get("inplace") else call.kwargs
-        why = DRAWS
+        observed, fact = self._observed, Fact(of_step=True, own=False, by_sample=False, after_neuron=False)
+        path, kind = self._named_caller(call)
         if draws.is_mask(call):
             x, is_of_step = call.tensors[0], bool(of_step)
-            by_sample = is_of_step and self._facts[self._places[id(x)]].by_sample
-            place = Place(self._add(None, _Fact(of_step=True, own=False, by_sample=by_sample, after_neuron=False)))
-            path, kind = self._named_caller(call)
+            by_sample = is_of_step and observed.fact(x).by_sample
+            place = Place(observed.add(None, replace(fact, by_sample=by_sample)))
             mask = Ones.like(x, by_sample, is_of_step), *draws.mask_options(call)
-            self.steps.append(Step(compute, path, kind, mask, {}, (place.number,), way="ahead", why=why))
+            self.steps.append(Step(compute, path, kind, mask, {}, (place.number,), way="ahead", why=DRAWS))
             way: Way = "rows" if is_of_step and x.dim() else "each"
-            self._append(Function(torch.mul), call, (x, place), {}, way, "" if way == "rows" else why)
+            self._append(Function(torch.mul), call, (x, place), {}, way, "" if way == "rows" else DRAWS)
         elif draws.is_free(call.func, call.args, call.kwargs):
-            args, kwargs = self._forms(call.args), {name: self._forms(value) for name, value in kwargs.items()}
-            self._append(compute, call, args, kwargs, "ahead", why, after_neuron=False)
-        elif not any(self._facts[self._places[id(tensor)]].after_neuron for tensor in of_step):
-            self._append(compute, call, call.args, kwargs, "ahead", why)
+            args, forms = observed.forms(call.args), {name: observed.forms(value) for name, value in kwargs.items()}
+            self._append(compute, call, args, forms, "ahead", DRAWS, after_neuron=False)
+        elif not any(observed.fact(tensor).after_neuron for tensor in of_step):
+            self._append(compute, call, call.args, kwargs, "ahead", DRAWS)
         elif draws.draws_by_form(call.func):
-            place = Place(self._add(None, _Fact(of_step=True, own=False, by_sample=False, after_neuron=False)))
-            path, kind = self._named_caller(call)
-            args = (self._encoded(self._forms(call.args), "ahead"),)
-            forms = {name: self._encoded(self._forms(value), "ahead") for name, value in kwargs.items()}
+            place = Place(observed.add(None, fact))
+            args = observed.encoded(observed.forms(call.args), "ahead")
+            forms = {name: observed.encoded(observed.forms(value), "ahead") for name, value in kwargs.items()}
             before = draws.StateBefore(compute)
-            self.steps.append(Step(before, path, kind, args[0], forms, (place.number,), way="ahead", why=why))
-            self._append(draws.Replayed(compute), call, (place, *call.args), kwargs, "each", why)
+            self.steps.append(Step(before, path, kind, args, forms, (place.number,), way="ahead", why=DRAWS))
+            self._append(draws.Replayed(compute), call, (place, *call.args), kwargs, "each", DRAWS)
         else:
             raise NotSampleWise(f"{call.name} draws random numbers that depend on the output of a neuron")
-
-    def _forms(self, value: Any) -> Any:
-        """Return an argument with the forms of values of this step in their place."""
-        if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-            return type(value)(map(self._forms, value))
-        return self._form(value) if isinstance(value, Tensor) and self._is_of_step(value) else value
-
-    def _form(self, value: Tensor) -> Ones:
-        return Ones.like(value, self._facts[self._places[id(value)]].by_sample)
 
     def _outs(self, call: Call) -> list[Tensor]:
         leaves = tree_leaves(call.out)
@@ -399,24 +340,24 @@ class Record(Watch, TorchFunctionMode):
         """Record a call that runs in some way."""
         if name_of(call.func) in calls.BY_VALUES or calls.picks_by_values(call):
             raise NotSampleWise(f"{call.name} returns a tensor whose shape depends on values")
-        facts = [self._facts[self._places[id(t)]] for t in call.tensors if id(t) in self._places]
-        facts = [fact for fact in facts if fact.of_step]
+        observed = self._observed
+        facts = [observed.fact(tensor) for tensor in call.tensors if observed.is_of_step(tensor)]
         of_step = way != "rows" or bool(facts) or tells_rows((call.args, call.kwargs))
-        outs = tree_leaves(call.out)
         self._outs(call)
-        encoded, named = self._encoded(args, way), {key: self._encoded(value, way) for key, value in kwargs.items()}
+        encoded = observed.encoded(args, way)
+        named = {key: observed.encoded(value, way) for key, value in kwargs.items()}
         by_sample = bool(facts) and all(fact.by_sample for fact in facts)
         after = any(fact.after_neuron for fact in facts) if after_neuron is None else after_neuron
-        keeps = way in ("rows", "sequence") or call.name.strip("'") in draws.ELEMENTWISE
-        fact = _Fact(of_step, own=True, by_sample=by_sample and keeps, after_neuron=after)
-        in_buffer = bool(changes) and module is None and isinstance(call.out, Tensor) and id(call.out) in self._named
-        places = () if in_buffer else tuple(self._add(tensor, fact) for tensor in outs)
+        keeps = way in ("rows", "sequence") or name_of(call.func) in draws.ELEMENTWISE
+        fact = Fact(of_step, own=True, by_sample=by_sample and keeps, after_neuron=after)
+        in_buffer = bool(changes) and module is None and observed.is_named(call.out)
+        places = () if in_buffer else tuple(observed.add(tensor, fact) for tensor in tree_leaves(call.out))
         if module is not None:
             path, kind = self.paths[module], type(module).__name__
         else:
             path, kind = self._named_caller(call, (*encoded, *named.values()))
-        several = not isinstance(call.out, Tensor)
-        step = Step(compute, path, kind, encoded, named, places, several, of_step, way, why, changes, of_step and not by_sample)
+        several, unsure = not isinstance(call.out, Tensor), of_step and not by_sample
+        step = Step(compute, path, kind, encoded, named, places, several, of_step, way, why, changes, unsure)
         self.steps.append(replace(step, grad=self._mode()))
 
     def _named_caller(self, call: Call, values: tuple[Any, ...] = ()) -> tuple[str, str]:
@@ -443,16 +384,12 @@ class Record(Watch, TorchFunctionMode):
         if function is None:
             return None
         tensor = args[0] if kwargs.get("out") is None else kwargs["out"]
-        if isinstance(tensor, Tensor) and id(tensor) in self._named:
+        if self._observed.is_named(tensor):
             self.changes.expect(tensor)
             return None
-        number = self._places.get(id(tensor))
-        memory = None if number is None else memory_of(tensor)
-        others = sum(memory_of(value) == memory for value in self.values)
-        free = number is not None and self._facts[number].own and memory and others == 1 and tensor is args[0]
-        if not free or self._mode() is not None:
+        if tensor is not args[0] or self._mode() is not None:
             raise NotSampleWise(f"'{name_of(func)}' overwrites a tensor")
-        self.values[number] = tensor.detach().clone()  # as it was; the tensor itself gets another number
+        self._observed.overwrite(tensor, name_of(func))
         return function
 
     def _input(self, module: Any, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Place:
@@ -464,55 +401,16 @@ class Record(Watch, TorchFunctionMode):
             raise NotSampleWise(f"{name} is called twice in one step")
         if isinstance(module, SpikingNeuron) and not (module.init_hidden or isinstance(module, WholeSequence)):
             raise NotSampleWise(f"{name} has init_hidden=False")
-        if len(args) + len(kwargs) != 1 or not self._is_of_step(x):
+        if len(args) + len(kwargs) != 1 or not self._observed.is_of_step(x):
             raise NotSampleWise(f"{name} is called with something other than the single output of a layer")
-        return self._place(x)
-
-    def _is_of_step(self, value: Any) -> bool:
-        number = self._places.get(id(value))
-        return number is not None and self._facts[number].of_step
-
-    def _place(self, tensor: Any) -> Place:
-        number = self._places[id(tensor)]
-        if tensor.grad_fn is not self._facts[number].grad_fn:
-            raise NotSampleWise("forward calls a function that defines its own gradient")
-        return Place(number)
-
-    def _add(self, tensor: Any, fact: _Fact) -> int:
-        number = len(self.values)
-        self.values.append(tensor)
-        if tensor is None:
-            self._facts.append(fact)
-        else:
-            self._places[id(tensor)] = number
-            self._facts.append(replace(fact, grad_fn=tensor.grad_fn))
-        return number
-
-    def _encoded(self, value: Any, way: Way) -> Any:
-        if isinstance(value, Tensor):
-            if id(value) in self._places:
-                return self._place(value)
-            if id(value) in self._named:
-                return Named(self._named[id(value)][0])
-            if self._known.get(id(value)) is value or (self._fingerprint and self._fingerprint.holds(value)):
-                return Held(value)
-            raise NotSampleWise("forward uses a tensor that is neither the net's nor computed by torch's functions")
-        if isinstance(value, Rows):
-            if way == "rows":
-                return "rows"  # the computation of the call does not use it
-            value.used = True
-            return ROWS
-        if isinstance(value, list | tuple):
-            kind = tuple if isinstance(value, torch.Size) else type(value)
-            return kind(self._encoded(part, way) for part in value)
-        return value
+        return self._observed.place(x)
 
     def _output(self, leaf: Any) -> Place:
         if not isinstance(leaf, Tensor):
             raise NotSampleWise(f"the net returns a {type(leaf).__name__}")
-        if not self._is_of_step(leaf):
+        if not self._observed.is_of_step(leaf):
             raise NotSampleWise("the net returns a tensor that has no batch axis")
-        return self._place(leaf)
+        return self._observed.place(leaf)
 
 
 _NORMALIZING = (F.batch_norm, F.instance_norm)

@@ -52,15 +52,20 @@ class Ones:
     @classmethod
     def like(cls, value: Tensor, by_sample: bool, of_step: bool = True) -> Ones:
         """Return the form of a value; ``by_sample`` says if it is known to have one row per sample."""
-        order = sorted(range(value.dim()), key=lambda axis: -value.stride(axis))
         shape = (None, *value.shape[1:]) if by_sample else tuple(value.shape)
-        return cls(shape, tuple(order), value.dtype, value.device, by_sample or not of_step)
+        return cls(shape, order_of(value), value.dtype, value.device, by_sample or not of_step)
 
     def tensor(self, samples: int) -> Tensor:
         """Return the tensor for a number of samples."""
         shape = [samples if size is None else size for size in self.shape]
         inner = torch.ones([shape[axis] for axis in self.order], dtype=self.dtype, device=self.device)
         return inner.permute([self.order.index(axis) for axis in range(len(shape))])
+
+
+def order_of(tensor: Tensor) -> tuple[int, ...]:
+    """Return the axes of a tensor, from the one with the largest stride to the one with the smallest."""
+    strides = tensor.stride()
+    return tuple(sorted(range(tensor.dim()), key=lambda axis: -strides[axis]))
 
 
 @dataclass(frozen=True)

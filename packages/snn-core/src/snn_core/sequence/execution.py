@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from snn_core.engines.convolutions import ChannelsLast
 from snn_core.engines.norms import batch_norm_of_steps
@@ -166,7 +166,7 @@ def _run_each(steps: Sequence[Step], call: Pass, values: Values, watch: Any) -> 
     """Run some calls on each step by itself, step after step."""
     inside = {number for step in steps for number in step.places}
     uses = {number for step in steps for number in step.uses} - inside
-    after = {number for number in inside} - {number for step in steps for number in step.drops}
+    after = set(inside) - {number for step in steps for number in step.drops}
     inputs = {number: values.steps(number) for number in uses}
     outs: dict[int, list[Any]] = {number: [] for number in after}
     for time, samples in enumerate(values.folding.samples(values.batch)):
@@ -208,8 +208,8 @@ def _normalize(step: Step, module: Any, values: Values) -> tuple[list[Any], Any]
             out = batch_norm_of_steps(values.sequence(place.number), module)
             out = values.add(step, "sequence", out)
         else:
-            out = [BATCH_NORM(module, x) for x in values.steps(place.number)]
-            values.add_steps(step.places[0], out)
+            values.add_steps(step.places[0], [BATCH_NORM(module, x) for x in values.steps(place.number)])
+            out = values.seen(step.places[0])
     return [values.seen(place.number)], out
 
 

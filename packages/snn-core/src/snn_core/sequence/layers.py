@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from snn_core.engines.products import is_compiled
 from snn_core.graph.rules import KNOWN, axes_after, way_of
-from snn_core.graph.steps import NotSampleWise, Ones, Way, hooked
+from snn_core.graph.steps import NotSampleWise, Ones, Way, hooked, order_of
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import REPORTING, Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.execution import Plan, in_order
+from snn_core.sequence.execution import Plan
 from snn_core.sequence.schedule import Layer, Schedule, autocast_of, described, inputs_of_chain
 
 LAYERS = "every node acts on each sample alone or is a neuron"
@@ -73,11 +73,12 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
 
 
 def reason_of(plan: Plan) -> str:
-    """Return the reason why a net runs layer by layer, with the number of calls that do not see all steps at once."""
+    """Return the reason why a net runs layer by layer, with the numbers of calls that do not see all steps at once."""
     ways = Counter(step.way for step in plan.steps)
-    notes = [f"{ways['each']} run step by step"] if ways["each"] else []
-    notes += [f"{ways['ahead']} before the others, for random numbers"] if ways["ahead"] else []
-    return f"{', '.join(notes)}; every other node acts on each sample alone or is a neuron" if notes else LAYERS
+    each, ahead = ways["each"], ways["ahead"]
+    notes = [f"{each} {'call runs' if each == 1 else 'calls run'} step by step"] if each else []
+    notes += [f"{ahead} {'draws' if ahead == 1 else 'draw'} random numbers ahead"] if ahead else []
+    return f"{' and '.join(notes)}; all others see all steps at once" if notes else LAYERS
 
 
 class _Chain:
@@ -176,7 +177,7 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], xs: Tensor | None, ax
             raise NotSampleWise("compiled code draws random numbers in the order of the loop only step by step")
         return in_order(net, chain, {})
     if draws:
-        form = (form if xs is None else _form(xs)), [_order(p) for p in net.parameters()]
+        form = (form if xs is None else _form(xs)), [order_of(p) for p in net.parameters()]
     known = _PLANS.get(net)
     if known is None or not _is_of(known, chain) or known.ways != ways or (draws and known.form != form):
         forms = _forms(chain, ways, xs) if draws else {}
@@ -189,11 +190,7 @@ def _plan_of(net: nn.Module, chain: list[tuple[str, Any]], xs: Tensor | None, ax
 
 def _form(xs: Tensor) -> Any:
     """Return everything about an input that the forms of a chain's values depend on, but for its batch."""
-    return xs.shape[2:], _order(xs[0]), xs.dtype, xs.device, autocast_of(xs)
-
-
-def _order(tensor: Tensor) -> list[int]:
-    return sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
+    return xs.shape[2:], order_of(xs[0]), xs.dtype, xs.device, autocast_of(xs)
 
 
 def _forms(chain: list[tuple[str, Any]], ways: list[Way], xs: Tensor | None) -> dict[str, Ones] | None:

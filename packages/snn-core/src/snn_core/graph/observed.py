@@ -1,0 +1,151 @@
+"""The values of one recorded step, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snn_core.effects.fingerprint import Fingerprint
+from snn_core.effects.separation import memory_of
+from snn_core.graph.calls import Rows
+from snn_core.graph.steps import ROWS, Held, Named, NotSampleWise, Ones, Place, Way
+
+
+@dataclass
+class Fact:
+    """What is known of a value of one step."""
+
+    of_step: bool  # it is computed again in every step
+    own: bool  # only this step has the tensor, so that it may be overwritten
+    by_sample: bool  # axis 0 is that of the samples
+    after_neuron: bool  # it depends on what a neuron emits in this step
+    grad_fn: Any = None
+
+
+class Observed:
+    """The values of a step by number, 0 being its input, and the arguments of calls that name them.
+
+    Args:
+        net: The net.
+        x: The input of the step.
+        fingerprint: What the code of the net reached before the step; None if it is not looked at.
+        known: The tensors that earlier records of the net hold, by identity.
+    """
+
+    def __init__(
+        self, net: nn.Module, x: Tensor, fingerprint: Fingerprint | None, known: Mapping[int, Tensor] | None
+    ) -> None:
+        self.tensors: list[Any] = []  # kept alive, so that no other tensor is mistaken for one of them
+        self.counts = False  # True if the code has computed with a number of samples
+        self._places: dict[int, int] = {}  # of tensors, by their identity
+        self._facts: list[Fact] = []
+        self._sizes: list[Rows] = []  # numbers of samples that the code has read
+        self._fingerprint, self._known = fingerprint, known or {}
+        named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
+        self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
+        self.add(x, Fact(of_step=True, own=False, by_sample=True, after_neuron=False))
+
+    def add(self, tensor: Any, fact: Fact) -> int:
+        """Add a value, or None for one that is not there, and return its number."""
+        number = len(self.tensors)
+        self.tensors.append(tensor)
+        if tensor is not None:
+            self._places[id(tensor)] = number
+        self._facts.append(replace(fact, grad_fn=None if tensor is None else tensor.grad_fn))
+        return number
+
+    def has(self, value: Any) -> bool:
+        """Return True for a tensor that the step has computed."""
+        return id(value) in self._places
+
+    def is_named(self, value: Any) -> bool:
+        """Return True for a parameter or buffer."""
+        return isinstance(value, Tensor) and id(value) in self._named
+
+    def is_of_step(self, value: Any) -> bool:
+        """Return True for a tensor that is computed again in every step."""
+        number = self._places.get(id(value))
+        return number is not None and self._facts[number].of_step
+
+    def fact(self, value: int | Tensor) -> Fact:
+        """Return what is known of a value, given itself or its number."""
+        return self._facts[value if isinstance(value, int) else self._places[id(value)]]
+
+    def place(self, tensor: Any) -> Place:
+        """Return a value as an argument."""
+        number = self._places[id(tensor)]
+        if tensor.grad_fn is not self._facts[number].grad_fn:
+            raise NotSampleWise("forward calls a function that defines its own gradient")
+        return Place(number)
+
+    def overwrite(self, tensor: Any, name: str) -> None:
+        """Keep a tensor as it is before a function overwrites it.
+
+        Raises:
+            NotSampleWise: If others may see the change, as it does not belong to this step alone.
+        """
+        number = self._places.get(id(tensor))
+        memory = 0 if number is None else memory_of(tensor)
+        others = sum(memory_of(value) == memory for value in self.tensors)
+        if number is None or not self._facts[number].own or not memory or others > 1:
+            raise NotSampleWise(f"'{name}' overwrites a tensor")
+        self.tensors[number] = tensor.detach().clone()  # the tensor itself gets another number
+
+    def overwritten(self, tensor: Any) -> None:
+        """Take note that a tensor was overwritten, which changes its place in the graph."""
+        self._facts[self._places[id(tensor)]].grad_fn = tensor.grad_fn
+
+    def size(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Return what a function says of the size of a tensor, in which the number of samples reports its use."""
+        out, tensor = func(*args, **kwargs), args[0]
+        if not self.is_of_step(tensor):
+            return out
+        if not self.fact(tensor).by_sample or func in (Tensor.numel, Tensor.nelement):
+            self.counts = True
+            return out
+        if isinstance(out, torch.Size):
+            return torch.Size((self._rows(out[0]), *out[1:])) if out else out
+        dim = args[1] if len(args) > 1 else kwargs.get("dim")
+        return self._rows(out) if dim is None or dim % tensor.dim() == 0 else out
+
+    def _rows(self, count: int) -> Rows:
+        def report() -> None:
+            self.counts = True
+
+        self._sizes.append(Rows(count, report))
+        return self._sizes[-1]
+
+    def may_count(self) -> bool:
+        """Return True if the code may have computed with the number of samples."""
+        return self.counts or not all(size.used for size in self._sizes)
+
+    def encoded(self, value: Any, way: Way) -> Any:
+        """Return an argument of a call that runs in some way, with names in place of tensors."""
+        if isinstance(value, Tensor):
+            if id(value) in self._places:
+                return self.place(value)
+            if id(value) in self._named:
+                return Named(self._named[id(value)][0])
+            if self._known.get(id(value)) is value or (self._fingerprint and self._fingerprint.holds(value)):
+                return Held(value)
+            raise NotSampleWise("forward uses a tensor that is neither the net's nor computed by torch's functions")
+        if isinstance(value, Rows):
+            if way == "rows":
+                return "rows"  # the computation of the call does not use it
+            value.used = True
+            return ROWS
+        if isinstance(value, list | tuple):
+            kind = tuple if isinstance(value, torch.Size) else type(value)
+            return kind(self.encoded(part, way) for part in value)
+        return value
+
+    def forms(self, value: Any) -> Any:
+        """Return an argument with the forms of values of this step in their place."""
+        if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
+            return type(value)(map(self.forms, value))
+        of_step = isinstance(value, Tensor) and self.is_of_step(value)
+        return Ones.like(value, self.fact(value).by_sample) if of_step else value
