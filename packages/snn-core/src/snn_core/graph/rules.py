@@ -185,11 +185,10 @@ class New(plans.Function):
 _ACTIVATIONS = "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign logsigmoid hardtanh hardsigmoid"
 _ACTIVATIONS += " hardswish hardshrink softshrink tanhshrink sigmoid tanh threshold"
 _ELEMENTWISE = "relu sigmoid tanh abs neg exp square sqrt clamp clamp_min clamp_max sign log log1p expm1 sin cos"
-_ELEMENTWISE += " reciprocal rsqrt floor ceil round logical_not zeros_like ones_like empty_like full_like detach contiguous clone nan_to_num"
+_ELEMENTWISE += " reciprocal rsqrt floor ceil round logical_not zeros_like ones_like detach contiguous clone nan_to_num"
 _ELEMENTWISE += " add sub mul div true_divide pow maximum minimum where lerp addcmul rsub subtract multiply masked_fill"
-_ELEMENTWISE += (
-    " gt ge lt le eq ne logical_and logical_or logical_xor __abs__ __neg__ __invert__ erf atan tan sinh cosh"
-)
+_ELEMENTWISE += " gt ge lt le eq ne logical_and logical_or logical_xor __abs__ __neg__ __invert__ empty_like full_like"
+_ELEMENTWISE += " erf atan tan sinh cosh"
 _ELEMENTWISE += " trunc frac fmod remainder heaviside isnan isfinite addcdiv float_power"
 _OPERATORS = " ".join(f"__{r}{name}__" for name in "add sub mul div truediv pow and or".split() for r in ("", "r"))
 

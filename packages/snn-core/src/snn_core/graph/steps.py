@@ -89,7 +89,7 @@ class Held:
 
 
 Value = Any
-"""An argument: a :class:`Place`, :class:`Named`, :class:`Held` or :class:`Ones`, a constant, or containers of these."""
+"""An argument: a :class:`Place`, :class:`Named`, :class:`Held` or :class:`Ones`, a constant, or these in containers."""
 
 Way = Literal["rows", "sequence", "each", "ahead"]
 """How a call runs over all steps: on the rows of all steps at once, on the whole sequence, on each step by itself, or on

@@ -15,7 +15,7 @@ from snn_core.graph.steps import NotSampleWise, Ones, Way, hooked, order_of
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import REPORTING, Temporal
 from snn_core.neuron.whole_sequence import WholeSequence
-from snn_core.sequence.execution import Plan
+from snn_core.sequence.execution import Plan, in_order
 from snn_core.sequence.schedule import Layer, Schedule, autocast_of, described, inputs_of_chain
 
 LAYERS = "every node acts on each sample alone or is a neuron"
