@@ -202,9 +202,7 @@ def test_explain_says_how_a_net_will_run_and_leaves_it_alone() -> None:
     assert model[1].mem.shape == (0,)
     assert "Linear" in str(schedule)
     assert "Leaky" in str(schedule)
-    drawn = backends.explain(nn.Sequential(nn.Dropout(), model), xs)
-    assert "0      Dropout: before the sequence, one step after another (draws random numbers)" in str(drawn) or str(
-        drawn
-    )
+    schedule = backends.explain(nn.Sequential(nn.Dropout(), model), xs)
+    assert "Dropout: before the sequence, one step after another (draws random numbers)" in str(schedule)
     with pytest.raises(TypeError, match="explain"):
         backends.explain(print, xs)  # type: ignore[arg-type]

@@ -31,6 +31,8 @@ ALONE: dict[str, Callable[[Tensor], Tensor]] = {
     "linear, by name": lambda x: functional.linear(weight=BIAS, input=x),
     "matmul, by name": lambda x: torch.matmul(other=BIAS.t(), input=x),
     "mm, by name": lambda x: x.mm(mat2=BIAS.t()),
+    "elu in place, by position": lambda x: functional.elu(2 * x, 1.0, True),
+    "hardtanh in place, by position": lambda x: functional.hardtanh(2 * x, -1.0, 0.5, True),
     "relu in place, by name": lambda x: torch.relu_(input=x),
     "clamp, by name": lambda x: torch.clamp(max=0.5, input=x),
     "where, by name": lambda x: torch.where(other=-x, input=x, condition=x > 0.5),
@@ -209,8 +211,8 @@ def test_rows_that_are_counted_by_torch_are_samples_or_made_in_each_step(feature
         return
     plan = snn.backends.explain(net, xs)
     assert plan.kind == "layers"
-    made = f"'reshape' makes rows of {features} numbers from samples of 4; use x.flatten(1)"
-    assert (made in str(plan)) == (features != 4)
+    reason = f"'reshape' makes rows of {features} numbers from samples of 4; use x.flatten(1)"
+    assert (reason in str(plan)) == (features != 4)
     assert net.spike.mem.shape == (0,)
     close(snn.unroll(net, xs), call_loop(net, xs))
 

@@ -351,12 +351,12 @@ def test_a_call_that_is_not_of_single_samples_runs_in_the_order_of_the_loop(make
     for k in range(2):  # the second time by the plan of the first
         xs = 2 * torch.randn(shape, dtype=torch.float64)
         results = []
-        for one in (twin, net):
+        for module in (twin, net):
             here = xs.clone().requires_grad_()
             torch.manual_seed(3 + k)
-            out, plan = (call_loop(one, here), None) if one is twin else snn.unroll(one, here, explain=True)
-            inputs = [here, *one.parameters()]
-            results.append([out, gradients([out], inputs), [*one.buffers()], torch.rand(3)])
+            out, plan = (call_loop(module, here), None) if module is twin else snn.unroll(module, here, explain=True)
+            inputs = [here, *module.parameters()]
+            results.append([out, gradients([out], inputs), [*module.buffers()], torch.rand(3)])
         close(results[1], results[0])
         assert plan.kind == "layers"
         assert how in str(plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -109,8 +111,8 @@ def in_place_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     Raises:
         NotSampleWise: If the function overwrites a tensor in a way of its own.
     """
-    name = name_of(func)
-    if kwargs.get("inplace") or (name.startswith(("dropout", "alpha_dropout")) and len(args) > 3 and args[3]):
+    name, place = name_of(func), _place_of_inplace(func)
+    if kwargs.get("inplace") or (place is not None and len(args) > place and args[place]):
         return func
     if name in ("requires_grad_", "set_", "resize_", "data"):
         raise NotSampleWise(f"'{name}' overwrites a tensor")
@@ -120,6 +122,22 @@ def in_place_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     if twin is None or name == "__setitem__" or kwargs.get("out") is not None or is_random(func):
         return Overwriting(func)
     return twin
+
+
+def without_inplace(call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with ``inplace=False``, if it has this argument."""
+    place = _place_of_inplace(call.func)
+    args = tuple(False if number == place else value for number, value in enumerate(call.args))
+    return args, {name: False if name == "inplace" else value for name, value in call.kwargs.items()}
+
+
+@functools.cache
+def _place_of_inplace(func: Any) -> int | None:
+    """Return the position of the argument ``inplace`` of a function; None if it has none."""
+    try:
+        return [*inspect.signature(func).parameters].index("inplace")
+    except (TypeError, ValueError):  # such as a function in C, which has no signature
+        return None
 
 
 def is_random(func: Any) -> bool:

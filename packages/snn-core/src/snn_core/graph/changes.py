@@ -1,8 +1,8 @@
-"""What a recorded step changes besides states: buffers and random numbers, which a plan changes in the loop's order."""
+"""Changes of a recorded step besides states: buffers and random numbers, which a plan changes in the loop's order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,13 +24,12 @@ class Changes:
 
     Args:
         net: The net.
+        buffers: Its buffers, with their paths.
         fingerprint: What the code of the net reached before the step; None if it is not looked at.
     """
 
-    def __init__(self, net: nn.Module, fingerprint: Fingerprint | None) -> None:
+    def __init__(self, net: nn.Module, buffers: Sequence[tuple[str, Tensor]], fingerprint: Fingerprint | None) -> None:
         self._net, self._fingerprint = net, fingerprint
-        self._parameters = dict(net.named_parameters(remove_duplicate=False))
-        buffers = list(net.named_buffers(remove_duplicate=False))
         self._paths = {id(buffer): path for path, buffer in reversed(buffers)}
         self._before: dict[str, tuple[Tensor, Tensor]] = {}  # buffers by path, with a copy
         self._awaited: set[str] = set()  # those of the next call
@@ -51,7 +50,7 @@ class Changes:
         """
         path = self._paths.get(id(tensor))
         if path is None:
-            path = next(path for path, parameter in self._parameters.items() if parameter is tensor)
+            path = next(path for path, parameter in self._net.named_parameters() if parameter is tensor)
             raise NotSampleWise(f"forward changes the parameter {path!r} while it runs")
         owners = path.split(".")[:-1]
         if any(isinstance(self._net.get_submodule(".".join(owners[:n])), Temporal) for n in range(len(owners) + 1)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ ELEMENTWISE = frozenset([*_FREE.split(), "bernoulli", "poisson", "normal", "rrel
 """Functions whose result has the form of their input."""
 
 
+@functools.cache
 def may_draw(func: Any) -> bool:
     """Return True for a function that may draw random numbers."""
     return func in MASKS or is_random(func) or not is_known(func)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from snn_core.effects.fingerprint import Fingerprint
 from snn_core.effects.separation import memory_of
@@ -17,7 +17,7 @@ from snn_core.graph.steps import ROWS, Held, Named, NotSampleWise, Ones, Place, 
 
 @dataclass
 class Fact:
-    """What is known of a value of one step."""
+    """Facts about a value of one step."""
 
     of_step: bool  # it is computed again in every step
     own: bool  # only this step has the tensor, so that it may be overwritten
@@ -30,14 +30,18 @@ class Observed:
     """The values of a step by number, 0 being its input, and the arguments of calls that name them.
 
     Args:
-        net: The net.
+        named: The parameters and buffers of the net, with their paths.
         x: The input of the step.
         fingerprint: What the code of the net reached before the step; None if it is not looked at.
         known: The tensors that earlier records of the net hold, by identity.
     """
 
     def __init__(
-        self, net: nn.Module, x: Tensor, fingerprint: Fingerprint | None, known: Mapping[int, Tensor] | None
+        self,
+        named: Sequence[tuple[str, Tensor]],
+        x: Tensor,
+        fingerprint: Fingerprint | None,
+        known: Mapping[int, Tensor] | None,
     ) -> None:
         self.tensors: list[Any] = []  # kept alive, so that no other tensor is mistaken for one of them
         self.counts = False  # True if the code has computed with a number of samples
@@ -45,7 +49,6 @@ class Observed:
         self._facts: list[Fact] = []
         self._sizes: list[Rows] = []  # numbers of samples that the code has read
         self._fingerprint, self._known = fingerprint, known or {}
-        named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
         self._named = {id(tensor): (path, tensor) for path, tensor in reversed(named)}
         self.add(x, Fact(of_step=True, own=False, by_sample=True, after_neuron=False))
 
@@ -55,7 +58,8 @@ class Observed:
         self.tensors.append(tensor)
         if tensor is not None:
             self._places[id(tensor)] = number
-        self._facts.append(replace(fact, grad_fn=None if tensor is None else tensor.grad_fn))
+        grad_fn = None if tensor is None else tensor.grad_fn
+        self._facts.append(Fact(fact.of_step, fact.own, fact.by_sample, fact.after_neuron, grad_fn))
         return number
 
     def has(self, value: Any) -> bool:

@@ -21,7 +21,7 @@ from snn_core.graph import calls, draws
 from snn_core.graph.calls import Call, in_place_of, tells_rows, tensors_in
 from snn_core.graph.changes import Changes
 from snn_core.graph.observed import Fact, Observed
-from snn_core.graph.rules import computed_by
+from snn_core.graph.rules import computed_by, is_known
 from snn_core.graph.steps import (
     DRAWS,
     NORMALIZES,
@@ -98,9 +98,11 @@ class Record(Watch, TorchFunctionMode):
         self._unknown: dict[int, Tensor] = {}  # values that do not have one row per sample
         self._called: set[Any] = set()
         fingerprint = Fingerprint(net) if known is None else None
-        self._observed = Observed(net, x, fingerprint, known)
+        parameters = list(net.named_parameters(remove_duplicate=False))
+        buffers = list(net.named_buffers(remove_duplicate=False))
+        self._observed = Observed([*parameters, *buffers], x, fingerprint, known)
         self.values: list[Any] = self._observed.tensors  # by number
-        self.changes: Changes = Changes(net, fingerprint)
+        self.changes: Changes = Changes(net, buffers, fingerprint)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -156,13 +158,13 @@ class Record(Watch, TorchFunctionMode):
             return func(*args, **kwargs)
         target = self._tried(self._target, func, args, kwargs)
         tensors = tensors_in((args, kwargs))
-        may_draw = draws.may_draw(func)
+        may_draw, is_pure = draws.may_draw(func), is_known(func) and target is None
         numbers = self.changes.before_drawing(tensors) if may_draw else []
-        versions = list(map(version_of, tensors))
+        versions = [] if is_pure else list(map(version_of, tensors))
         out = func(*args, **kwargs)
         if not self.reason:
             drew = may_draw and self.changes.has_drawn(numbers, tensors)
-            written = [t for t, version in zip(tensors, versions, strict=True) if version_of(t) != version]
+            written = [t for t, version in zip(tensors, versions, strict=False) if version_of(t) != version]
             result = args[0] if target is not None else out  # __setitem__ returns nothing
             call = Call(func, args, kwargs, tensors, result, self.rows, self._observed.is_of_step)
             self._tried(self._record, call, target, drew, written)
@@ -202,7 +204,7 @@ class Record(Watch, TorchFunctionMode):
             out = module.of_one_step(forward, x)
         else:
             out = forward(module, *args, **kwargs)
-        if not self.reason:
+        if isinstance(place, Place) and not self.reason:
             fact = replace(self._observed.fact(place.number), own=False, after_neuron=True)
             places = tuple(self._observed.add(tensor, fact) for tensor in tree_leaves(out))
             path, kind, several = self.paths[module], type(module).__name__, isinstance(out, tuple)
@@ -260,10 +262,8 @@ class Record(Watch, TorchFunctionMode):
         if target is None and isinstance(call.out, Tensor) and self._observed.has(call.out):
             return  # it returns its argument itself
         compute: Any = target if isinstance(target, Overwriting) else Function(target or call.func)
-        args, kwargs, why = call.args, call.kwargs, ""
+        (args, kwargs), why = calls.without_inplace(call), ""
         way: Way = "rows"
-        if kwargs.get("inplace"):
-            kwargs = {**kwargs, "inplace": False}
         if isinstance(target, Overwriting):
             way, why = "each", f"{call.name} overwrites a tensor"
         elif any(map(call.is_of_step, call.tensors)) or tells_rows((args, kwargs)):
@@ -282,9 +282,8 @@ class Record(Watch, TorchFunctionMode):
 
     def _must_keep_rows(self, call: Call) -> None:
         """Refuse a call on all rows at once unless its arguments and results have equally many rows."""
-        sizes = {tensor.shape[:1] for tensor in call.tensors if call.is_of_step(tensor)}
-        sizes |= {tensor.shape[:1] for tensor in self._outs(call)}
-        if len(sizes) != 1 or not next(iter(sizes)):
+        tensors = [tensor for tensor in call.tensors if call.is_of_step(tensor)] + self._outs(call)
+        if not all(tensor.dim() and tensor.shape[0] == len(tensors[0]) for tensor in tensors):
             raise NotSampleWise(f"{call.name} does not return one row per sample")
 
     def _draw(self, call: Call, target: Any) -> None:
@@ -293,7 +292,7 @@ class Record(Watch, TorchFunctionMode):
             raise NotSampleWise(f"{call.name} draws random numbers from a generator of its own")
         compute: Any = target if isinstance(target, Overwriting) else Function(call.func)
         of_step = [tensor for tensor in call.tensors if call.is_of_step(tensor)]
-        kwargs = {**call.kwargs, "inplace": False} if call.kwargs.get("inplace") else call.kwargs
+        args, kwargs = calls.without_inplace(call)
         observed, fact = self._observed, Fact(of_step=True, own=False, by_sample=False, after_neuron=False)
         path, kind = self._named_caller(call)
         if draws.is_mask(call):
@@ -305,17 +304,17 @@ class Record(Watch, TorchFunctionMode):
             way: Way = "rows" if is_of_step and x.dim() else "each"
             self._append(Function(torch.mul), call, (x, place), {}, way, "" if way == "rows" else DRAWS)
         elif draws.is_free(call.func, call.args, call.kwargs):
-            args, forms = observed.forms(call.args), {name: observed.forms(value) for name, value in kwargs.items()}
-            self._append(compute, call, args, forms, "ahead", DRAWS, after_neuron=False)
+            forms = {name: observed.forms(value) for name, value in kwargs.items()}
+            self._append(compute, call, observed.forms(args), forms, "ahead", DRAWS, after_neuron=False)
         elif not any(observed.fact(tensor).after_neuron for tensor in of_step):
-            self._append(compute, call, call.args, kwargs, "ahead", DRAWS)
+            self._append(compute, call, args, kwargs, "ahead", DRAWS)
         elif draws.draws_by_form(call.func):
             place = Place(observed.add(None, fact))
-            args = observed.encoded(observed.forms(call.args), "ahead")
+            ones = observed.encoded(observed.forms(args), "ahead")
             forms = {name: observed.encoded(observed.forms(value), "ahead") for name, value in kwargs.items()}
             before = draws.StateBefore(compute)
-            self.steps.append(Step(before, path, kind, args, forms, (place.number,), way="ahead", why=DRAWS))
-            self._append(draws.Replayed(compute), call, (place, *call.args), kwargs, "each", DRAWS)
+            self.steps.append(Step(before, path, kind, ones, forms, (place.number,), way="ahead", why=DRAWS))
+            self._append(draws.Replayed(compute), call, (place, *args), kwargs, "each", DRAWS)
         else:
             raise NotSampleWise(f"{call.name} draws random numbers that depend on the output of a neuron")
 
@@ -357,8 +356,8 @@ class Record(Watch, TorchFunctionMode):
         else:
             path, kind = self._named_caller(call, (*encoded, *named.values()))
         several, unsure = not isinstance(call.out, Tensor), of_step and not by_sample
-        step = Step(compute, path, kind, encoded, named, places, several, of_step, way, why, changes, unsure)
-        self.steps.append(replace(step, grad=self._mode()))
+        step = compute, path, kind, encoded, named, places, several, of_step, way, why, changes, unsure, self._mode()
+        self.steps.append(Step(*step))
 
     def _named_caller(self, call: Call, values: tuple[Any, ...] = ()) -> tuple[str, str]:
         """Return the path of the module that makes a call, or owns its tensors, and the name of the function."""

@@ -34,7 +34,8 @@ def computed_by(call: Call) -> plans.Function:
     if not told_rows and calls.tells_rows((call.args, call.kwargs)):
         raise NotSampleWise(f"{call.name} computes with the batch size")
     check(call)
-    return compute(call.func, tuple(call.out.shape[1:])) if told_rows else compute(call.func)
+    sizes = (tuple(call.out.shape[1:]),) if told_rows else ()
+    return compute(call.func, *sizes)
 
 
 def is_known(func: Any) -> bool:

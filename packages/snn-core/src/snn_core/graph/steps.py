@@ -89,11 +89,10 @@ class Held:
 
 
 Value = Any
-"""An argument: a :class:`Place`, :class:`Named`, :class:`Held` or :class:`Ones`, a constant, or these in containers."""
+"""An argument: one of the classes above, a constant, or a container of them."""
 
 Way = Literal["rows", "sequence", "each", "ahead"]
-"""How a call runs over all steps: on the rows of all steps at once, on the whole sequence, on each step by itself, or on
-each step before the run."""
+"""How a call runs: on the rows of all steps, on the whole sequence, on each step alone, or on each before the run."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
@@ -81,7 +80,6 @@ class Resetting(Firing):
 
     reset_delay: bool
     reset_mechanism_val: Tensor
-    _must_read_its_state: Callable[[str, tuple[str, ...]], None]  # defined beside the step
     zero_drops_input: bool = False  # snnTorch's rule, if it was on when the neuron was made
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -120,6 +118,10 @@ class Resetting(Firing):
         self._reset_mechanism = name
         self._reset = reset
         self.reset_mechanism_val.fill_(self.reset_dict[name])
+
+    def _must_read_its_state(self, reset: str, methods: tuple[str, ...]) -> None:
+        """Raise if a method would look for a state that does not exist."""
+        raise NotImplementedError
 
     @property
     def reset_name(self) -> ResetMechanism:
