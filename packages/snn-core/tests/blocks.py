@@ -216,7 +216,7 @@ class Deep(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(6) for _ in range(3))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(6, eps=0.1) for _ in range(3))  # as in Residual
         self.spikes = nn.ModuleList(lif() for _ in range(3))
         self.path = DropPath(0.7)
 

@@ -109,7 +109,7 @@ VECTORS = {
     ),
     "alpha dropout": Form(lambda: [nn.Linear(5, 6), nn.SELU(), nn.AlphaDropout(0.3), lif(), *head(6)]),
     "residual": Form(lambda: [nn.Linear(5, 6), lif(), Residual(6), Residual(6), *head(6)], batch=4),
-    "drop path": Form(lambda: [nn.Linear(5, 6), synaptic(), Deep(), *head(6)], batch=6),
+    "drop path": Form(lambda: [nn.Linear(5, 6), synaptic(), Deep(), *head(6)], batch=4),
     "noise": Form(lambda: before(lambda m, x: x + 0.1 * torch.randn_like(x))),
     "noise on a neuron's output": Form(lambda: between(lambda m, x: x + 0.1 * torch.randn_like(x))),
     "noise by a size": Form(lambda: before(lambda m, x: x * torch.rand(x.shape[0], 1, dtype=x.dtype))),

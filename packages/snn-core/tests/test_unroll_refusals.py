@@ -420,9 +420,9 @@ def test_chunks_recompute_the_same_random_numbers() -> None:
 
 
 def test_chunks_update_running_statistics_once_a_step() -> None:
-    nets = [nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()) for _ in range(2)]
+    nets = [nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), lif()).double() for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
-    xs = torch.randn(7, 3, 5)
+    xs = torch.randn(7, 3, 5, dtype=torch.float64)
     snn.unroll(nets[0], xs).sum().backward()
     snn.unroll(nets[1], xs, chunk=3).sum().backward()
     assert nets[1][1].num_batches_tracked.item() == 7

@@ -99,7 +99,7 @@ class _BatchNormOverTime(WholeSequence):
         x = as_floating(input_, type(self).__name__)
         if x.dim() != self._axes.count(",") + 2 or not self.may_be_cut:
             return self.sequence(x)
-        return self.of_rows(x, (len(x),))
+        return self.of_rows(x, (x.shape[0],))  # len(x) would fix it for a compiler
 
     def sequence(self, xs: Tensor) -> Tensor:
         """Return the normalized steps ``[T, batch, features, ...]`` of an input of the same shape."""

@@ -69,7 +69,8 @@ def known_ahead(net: nn.Module, xs: Tensor, describe: bool = True) -> Schedule |
     if describe:
         inputs = dict(zip((path for path, _ in chain), inputs_of_chain(chain, xs), strict=True))
         layers = described(plan.steps, net, [inputs[step.path] for step in plan.steps], len(xs))
-    return Schedule("layers", reason_of(plan), layers, plan.gains_from_blocks, plan=plan, basis=_Chain(xs[:1]))
+    basis = None if torch.compiler.is_compiling() else _Chain(xs)
+    return Schedule("layers", reason_of(plan), layers, plan.gains_from_blocks, plan=plan, basis=basis)
 
 
 def reason_of(plan: Plan) -> str:

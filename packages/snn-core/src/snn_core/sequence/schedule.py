@@ -98,7 +98,7 @@ class Schedule:
         """
 
         def ran(layer: Layer) -> Layer:
-            steps = "one step, as its input is the same in all" if layer.path in once else "all steps at once"
+            steps = "one step, as its input is the same in all" if layer.path in once else layer.how.partition("; ")[0]
             product = [how[layer.path]] if layer.path in how else []
             return replace(layer, how="; ".join([steps, *product])) if product or layer.path in once else layer
 
@@ -131,7 +131,7 @@ def described(calls: Iterable[Step], net: nn.Module, inputs: list[Tensor | None]
         row = Layer(step.path, step.kind, f"{how} ({step.why})" if step.why else how)
         if not rows or (rows[-1].path, rows[-1].kind) != (row.path, row.kind):
             rows.append(row)
-        elif step.why:  # what keeps a layer of several calls from seeing all steps at once
+        elif step.why and rows[-1].how.startswith("all steps"):  # what keeps a layer of several calls from all steps
             rows[-1] = row
     return tuple(rows)
 

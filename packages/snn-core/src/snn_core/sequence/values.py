@@ -37,6 +37,7 @@ class Values:
         self._sequences: dict[int, Any] = {}
         self._steps: dict[int, Sequence[Any]] = {}
         self._unchanging, self._fixed = unchanging, fixed
+        self._are_seen = are_seen
         self._by_rows = are_seen or folding.order is not None
         self._count: int | None = None  # of rows, where samples have different lengths
         if self._by_rows:
@@ -106,8 +107,8 @@ class Values:
         self._steps[number] = steps
 
     def seen(self, number: int) -> Any:
-        """Return a value as rows if it is there in this form, for those who watch."""
-        return self.rows_of((number,))[number] if self._by_rows else None
+        """Return a value as rows for those who watch, if any do."""
+        return self.rows_of((number,))[number] if self._are_seen else None
 
     def drop(self, number: int) -> None:
         """Forget a value that nothing needs any more."""
