@@ -1,4 +1,4 @@
-"""What people put between the neurons of a net: blocks, layers and functions of one time step."""
+"""Blocks, layers and functions of one time step that people put between the neurons of a net."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def head(width: int) -> list[nn.Module]:
 
 
 def between(function: Callable[[Any, Tensor], Tensor], width: int = 6, **parts: Any) -> list[nn.Module]:
-    """What maps spikes [B, 6] to [B, width], between a first and a last layer."""
+    """Put a function from spikes [B, 6] to [B, width] between a first and a last layer."""
     return [nn.Linear(5, 6), lif(), Of(function, **parts), *head(width)]
 
 
 def before(function: Callable[[Any, Tensor], Tensor], width: int = 5, **parts: Any) -> list[nn.Module]:
-    """What maps the input [B, 5] to [B, width], in front of two layers."""
+    """Put a function from the input [B, 5] to [B, width] in front of two layers."""
     return [Of(function, **parts), nn.Linear(width, 6), synaptic(), *head(6)]
 
 
@@ -321,8 +321,8 @@ class Losers(nn.Module):
     """Lateral inhibition: keeps the largest inputs of each sample only."""
 
     def forward(self, x: Tensor) -> Tensor:
-        kept = torch.zeros_like(x).scatter_(1, x.topk(2, dim=1).indices, 1.0)
-        return x * kept
+        winners = torch.zeros_like(x).scatter_(1, x.topk(2, dim=1).indices, 1.0)
+        return x * winners
 
 
 class Tokens(nn.Module):

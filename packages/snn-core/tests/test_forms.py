@@ -119,15 +119,15 @@ def left(net: nn.Module, life: Life, form: Form, run: Run) -> dict[str, Any]:
     """Return all that a life of a net leaves: outputs, gradients, buffers, states and the generator of torch."""
     torch.manual_seed(5)
     xs, outs = life(net, form, run)
-    outputs, kept = tree_leaves(outs), states(net)
+    outputs, last = tree_leaves(outs), states(net)
     if any(o.requires_grad for o in outputs):
-        projection([*outputs, *kept]).backward()
+        projection([*outputs, *last]).backward()
     return {
         "outputs": outputs,
         "gradient of the input": xs.grad,
         "gradients": {name: p.grad for name, p in net.named_parameters()},
         "buffers": dict(net.named_buffers()),
-        "states": kept,
+        "states": last,
         "numbers": torch.rand(3),
     }
 
@@ -205,6 +205,6 @@ def test_a_schedule_is_kept(learns: bool, form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", [f for f in FORMS.values() if f.how], ids=[name for name, f in FORMS.items() if f.how])
-def test_how_it_runs(form: Form) -> None:
+def test_a_form_runs_layer_by_layer_where_it_can(form: Form) -> None:
     plan = snn.unroll(form.net(), leaf(form), explain=True)[1]
     assert plan.kind == form.how, plan.reason
