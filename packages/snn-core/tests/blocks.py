@@ -1,4 +1,4 @@
-"""Parts that people put between the neurons of a net: blocks, layers and functions of one time step."""
+"""Blocks, layers and functions of one time step that people put between the neurons of a net."""
 
 from __future__ import annotations
 

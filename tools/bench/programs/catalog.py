@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bench.peers.registry import LAST
 from bench.programs import nets
+from bench.programs.contestants import BASE, CONTESTANTS, OWN
 from bench.programs.kit import Kit
 from bench.programs.losses import Counts
 
@@ -40,6 +42,7 @@ class Program:
     numbers: int | None = None  # how many numbers are the target of each sample; None for labels
     classes: int = 10  # number of labels
     rate: float = 1e-4  # learning rate of the optimizer, Adam: small, so that the net hardly changes while it is timed
+    contestants: tuple[str, ...] = tuple(CONTESTANTS)  # the libraries that run it
 
     def data(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw input and targets.
@@ -82,6 +85,8 @@ def _rate(kit: Kit, outputs: Outputs) -> Tensor:
 def _counts(kit: Kit, outputs: Outputs, shares: Counts) -> Tensor:
     return kit.losses.counts(outputs.spk, outputs.targets, shares)
 
+
+_FEW = (BASE, OWN, LAST)
 
 PROGRAMS = {
     program.name: program
@@ -169,6 +174,57 @@ PROGRAMS = {
             nets.residual,
             _rate,
             (2.6, 4.1, 2.7, 4.1, 2.2, 2.2, 7.5),
+        ),
+        Program(
+            "speech-norm",
+            "spikes of 700 channels, 380-380-20, batch norm and dropout, T=100, batch 64; cross entropy of the mean "
+            "membrane",
+            100,
+            64,
+            (700,),
+            nets.normed,
+            _mean_membrane,
+            (0.8, 0.8, 3.5),
+            density=0.03,
+            classes=20,
+            contestants=_FEW,
+        ),
+        Program(
+            "events-norm",
+            "events 2 x 34 x 34, Conv 12-Conv 32-Linear with batch norm and dropout, T=10, batch 32; cross entropy of "
+            "spikes",
+            10,
+            32,
+            (2, 34, 34),
+            nets.normed_events,
+            _rate,
+            (0.8, 0.8, 1.8),
+            density=0.05,
+            contestants=_FEW,
+        ),
+        Program(
+            "residual-norm",
+            "3 x 32 x 32, Conv 16, blocks of 16 and 32 channels with batch norm that add spikes, T=4, batch 16; cross "
+            "entropy of spikes",
+            4,
+            16,
+            (3, 32, 32),
+            nets.normed_residual,
+            _rate,
+            (0.7, 0.75, 0.8, 0.8, 0.8, 0.8, 5.0),
+            contestants=(*_FEW, "spikingjelly"),
+        ),
+        Program(
+            "transformer",
+            "3 x 32 x 32, 64 tokens of 64 channels, two blocks of spiking self-attention with batch norm, T=4, batch "
+            "16; cross entropy of spikes",
+            4,
+            16,
+            (3, 32, 32),
+            nets.transformer,
+            _rate,
+            (0.4, 0.4, *(0.8,) * 12, 2.0),
+            contestants=(*_FEW, "spikingjelly"),
         ),
     ]
 }

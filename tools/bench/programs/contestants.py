@@ -48,7 +48,7 @@ CONTESTANTS = {
             "spikingjelly",
             "SpikingJelly `m`",
             "spikingjelly_sequences",
-            differs="its neurons reset at once, before the decay",
+            differs="its neurons reset at once, before the decay, and its batch norm takes all steps together",
             note="whole sequences on its torch backend; losses in plain PyTorch; its fast sigmoid is `SoftSign`",
         ),
         Contestant(

@@ -47,7 +47,10 @@ def measured(
     able = [name for name, contestant in known.items() if "reason" not in contestant]
     return {
         "contestants": known,
-        "programs": {name: _program(name, able, pythons, plan, sizes) for name in programs},
+        "programs": {
+            program: _program(program, [n for n in able if n in PROGRAMS[program].contestants], pythons, plan, sizes)
+            for program in programs
+        },
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from torch import Tensor, nn
 
 from bench.programs.kit import Kit, Leaky
@@ -73,8 +75,130 @@ class _Block(nn.Module):
         return self.after(self.second(self.spiking(self.first(x))) + self.past(x))
 
 
+def normed(kit: Kit) -> nn.Module:
+    """Make two hidden layers with batch norm before their neurons and dropout behind them, and an output layer."""
+    spiking = Leaky(0.6)
+    return nn.Sequential(
+        kit.lift(nn.Sequential(nn.Linear(700, 380), nn.BatchNorm1d(380))),
+        kit.neurons(spiking),
+        kit.lift(nn.Sequential(nn.Dropout(0.25), nn.Linear(380, 380), nn.BatchNorm1d(380))),
+        kit.neurons(spiking),
+        kit.lift(nn.Sequential(nn.Dropout(0.25), nn.Linear(380, 20))),
+        kit.neurons(Leaky(0.6, output=True)),
+    )
+
+
+def normed_events(kit: Kit) -> nn.Module:
+    """Make two convolutions of frames of 34 by 34 pixels with batch norm, spikes that are dropped, and an output."""
+    spiking = Leaky(0.5, _SLOPE)
+    return nn.Sequential(
+        kit.lift(nn.Sequential(nn.Conv2d(2, 12, 5), nn.BatchNorm2d(12))),
+        kit.neurons(spiking),
+        kit.lift(nn.Sequential(nn.MaxPool2d(2), nn.Dropout(0.1), nn.Conv2d(12, 32, 5), nn.BatchNorm2d(32))),
+        kit.neurons(spiking),
+        kit.lift(nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.25), nn.Linear(800, 10))),
+        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+    )
+
+
+def normed_residual(kit: Kit) -> nn.Module:
+    """Make a convolution of color images of 32 by 32 pixels, two blocks that add up spikes, and an output layer."""
+    return nn.Sequential(
+        kit.lift(nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))),
+        kit.neurons(Leaky(0.5, _SLOPE)),
+        _SpikeBlock(kit, 16, 16, 1),
+        _SpikeBlock(kit, 16, 32, 2),
+        kit.lift(nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Dropout(0.25), nn.Linear(512, 10))),
+        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+    )
+
+
+class _SpikeBlock(nn.Module):
+    """Two convolutions with batch norm and neurons, whose spikes are added to those of the input."""
+
+    def __init__(self, kit: Kit, channels: int, out: int, stride: int) -> None:
+        super().__init__()
+        same = (channels, 1) == (out, stride)
+        self.first = _normed_convolution(kit, channels, out, 3, stride)
+        self.second = _normed_convolution(kit, out, out, 3)
+        self.past = nn.Identity() if same else _normed_convolution(kit, channels, out, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x)) + self.past(x)
+
+
+def _normed_convolution(kit: Kit, channels: int, out: int, size: int, stride: int = 1) -> nn.Module:
+    convolution = nn.Conv2d(channels, out, size, stride, padding=size // 2, bias=False)
+    return nn.Sequential(kit.lift(nn.Sequential(convolution, nn.BatchNorm2d(out))), kit.neurons(Leaky(0.5, _SLOPE)))
+
+
+def transformer(kit: Kit, width: int = 64, depth: int = 2) -> nn.Module:
+    """Make patches of color images of 32 by 32 pixels, blocks of spiking self-attention, and an output layer."""
+    spiking, half = Leaky(0.5, _SLOPE), width // 2
+    return nn.Sequential(
+        kit.lift(nn.Sequential(nn.Conv2d(3, half, 3, padding=1), nn.BatchNorm2d(half), nn.MaxPool2d(2))),
+        kit.neurons(spiking),
+        kit.lift(nn.Sequential(nn.Conv2d(half, width, 3, padding=1), nn.BatchNorm2d(width), nn.MaxPool2d(2))),
+        kit.neurons(spiking),
+        kit.lift(_Tokens()),
+        *(_AttentionBlock(kit, width) for _ in range(depth)),
+        kit.lift(nn.Sequential(_MeanToken(), nn.Dropout(0.1), nn.Linear(width, 10))),
+        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+    )
+
+
+class _Tokens(nn.Module):
+    """The pixels of an image as tokens ``[batch, pixels, channels]``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).transpose(-1, -2)
+
+
+class _MeanToken(nn.Module):
+    """The mean over the tokens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(-2)
+
+
+class _NormedLinear(nn.Module):
+    """A linear layer of tokens with batch norm."""
+
+    def __init__(self, inputs: int, out: int) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(inputs, out), nn.BatchNorm1d(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.linear(x).transpose(-1, -2)).transpose(-1, -2)
+
+
+class _AttentionBlock(nn.Module):
+    """Spiking self-attention with four heads and without a softmax, and two layers; each adds spikes to its input."""
+
+    def __init__(self, kit: Kit, width: int) -> None:
+        super().__init__()
+
+        def layer(inputs: int, out: int) -> nn.Module:
+            return nn.Sequential(kit.lift(_NormedLinear(inputs, out)), kit.neurons(Leaky(0.5, _SLOPE)))
+
+        self.query, self.key, self.value, self.out = (layer(width, width) for _ in range(4))
+        self.spiking = kit.neurons(Leaky(0.5, _SLOPE))
+        self.mixing = nn.Sequential(layer(width, 2 * width), layer(2 * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # axes are counted from the end, so that the same lines take a step or a whole sequence
+        query, key, value = (
+            layer(x).unflatten(-1, (4, -1)).transpose(-3, -2) for layer in (self.query, self.key, self.value)
+        )
+        attended = (query @ key.transpose(-2, -1) @ value * 0.25).transpose(-3, -2).flatten(-2)
+        x = x + self.out(self.spiking(attended))
+        return x + self.mixing(x)
+
+
 def gained(net: nn.Module, gains: tuple[float, ...]) -> nn.Module:
     """Scale weights and biases in place, by a factor for each linear layer and convolution in their order in the net.
+
+    Where batch norm follows, whose results do not depend on the scale before it, its weights are scaled instead.
 
     Example:
         >>> import torch
@@ -83,8 +207,10 @@ def gained(net: nn.Module, gains: tuple[float, ...]) -> nn.Module:
         >>> bool((gained(layer, (3.0,)).weight == 3 * before).all())
         True
     """
-    layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    for layer, gain in zip(layers, gains, strict=True):
+    norms = nn.BatchNorm1d, nn.BatchNorm2d
+    layers = [layer for layer in net.modules() if isinstance(layer, (nn.Linear, nn.Conv2d, *norms))]
+    scaled = [layer for layer, after in zip_longest(layers, layers[1:]) if not isinstance(after, norms)]
+    for layer, gain in zip(scaled, gains, strict=True):
         for parameter in layer.parameters():
             parameter.data *= gain
     return net

@@ -17,9 +17,10 @@ One run wrote these tables:
 `{command}`
 
 A training step is forward, loss, backward and Adam. The nets are those of snnTorch's tutorials, a recurrent net over
-250 steps and a small residual one. Each is written for each library as its users would write it, with the same number
-of parameters and the same initial weights; one neuron in ten fires in a step. "One image" means that the input is the
-same in each of the T steps. The batch is 128 unless stated otherwise.
+250 steps, a small residual one, and four with batch norm and dropout, which fewer libraries run. Each is written for
+each library as its users would write it, with the same number of parameters and the same initial weights; one neuron in
+ten fires in a step. "One image" means that the input is the same in each of the T steps. The batch is 128 unless stated
+otherwise.
 
 Each library runs each program in its own process. The first step measures the memory and checks the numbers: a library
 whose loss and gradient should equal ours, but do not, is not timed. They are the same if both differ by at most 1e-5,

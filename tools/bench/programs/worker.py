@@ -52,6 +52,7 @@ class Training:
         self.xs, self.targets = program.data(torch.Generator().manual_seed(0))
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=program.rate)
         self.loss: float = math.nan
+        torch.manual_seed(0)  # for dropout, however many numbers the weights took
 
     def step(self) -> float:
         """Train for one step; return its loss."""

@@ -44,7 +44,7 @@ class Observed:
         known: Mapping[int, Tensor] | None,
     ) -> None:
         self.tensors: list[Any] = []  # kept alive, so that no other tensor is mistaken for one of them
-        self.counts = False  # True if the code has computed with a number of samples
+        self.counts: bool = False  # True if the code has computed with a number of samples
         self._places: dict[int, int] = {}  # of tensors, by their identity
         self._facts: list[Fact] = []
         self._sizes: list[Rows] = []  # numbers of samples that the code has read
