@@ -15,15 +15,18 @@ def settled(steps: Sequence[Step]) -> list[Step]:
         NotSampleWise: If only the loop runs them in the right order.
     """
     calls = list(steps)
-    for path in sorted({path for step in calls for path in step.changes}):
-        _keep_in_time(calls, path)
+    together = [_kept_in_time(calls, path) for path in sorted({path for step in calls for path in step.changes})]
     if any(step.way == "ahead" for step in calls):
-        _draw_ahead(calls)
+        _draw_ahead(calls, together)
     return calls
 
 
-def _keep_in_time(calls: list[Step], path: str) -> None:
-    """Let everything between the first and the last call that uses a changing buffer run on each step by itself."""
+def _kept_in_time(calls: list[Step], path: str) -> list[int]:
+    """Let everything between the first and the last call that uses a changing buffer run on each step by itself.
+
+    Returns:
+        The numbers of the calls that use it.
+    """
     varying: set[int] = set()  # values of which only the buffer differs between steps
     touching = []
     for number, step in enumerate(calls):
@@ -34,35 +37,40 @@ def _keep_in_time(calls: list[Step], path: str) -> None:
         if is_reader or not varying.isdisjoint(_uses(step)):
             touching.append(number)
     if len(touching) == 1:
-        return
+        return touching
     for number in range(touching[0], touching[-1] + 1):
         step = calls[number]
         if isinstance(step.compute, Neuron):
             raise NotSampleWise(f"forward uses the buffer {path!r}, which it changes, before and after {step.path!r}")
         if step.of_step or number in touching:
             why = f"the buffer {path!r} changes in every step" if number in touching else step.why
-            calls[number] = _by_step(step, "each", why or f"it runs between uses of the buffer {path!r}")
+            way: Way = "ahead" if step.way == "ahead" else "each"
+            calls[number] = _by_step(step, way, why or f"it runs between uses of the buffer {path!r}")
+    return touching
 
 
-def _draw_ahead(calls: list[Step]) -> None:
-    """Let everything that random numbers depend on run before the sequence too."""
-    needed: set[int] = set()
-    for number in reversed(range(len(calls))):
-        step = calls[number]
-        if not step.of_step or not (step.way == "ahead" or not needed.isdisjoint(step.places)):
-            continue
-        if isinstance(step.compute, Neuron):
-            raise NotSampleWise(f"random numbers depend on the output of {step.path!r}")
-        calls[number] = _by_step(step, "ahead", step.why or "random numbers depend on it")
-        needed |= _uses(step)
-    ahead = {path for step in calls if step.way == "ahead" for path in step.changes}
-    later = [
-        step
-        for step in calls
-        if step.way != "ahead" and any(v.path in ahead for v in _values(step) if isinstance(v, Named))
-    ]
-    if later:
-        raise NotSampleWise(f"'{later[0].kind}' uses a buffer that changes before random numbers are drawn")
+def _draw_ahead(calls: list[Step], together: list[list[int]]) -> None:
+    """Let everything that random numbers depend on run before the sequence too.
+
+    If this is so for one call that uses a changing buffer, it is so for all that use it, which are ``together``.
+    """
+    ahead: set[int] = {number for number, step in enumerate(calls) if step.way == "ahead"}
+    while True:
+        needed: set[int] = set()
+        for number in reversed(range(len(calls))):
+            step = calls[number]
+            if not step.of_step or not (number in ahead or not needed.isdisjoint(step.places)):
+                continue
+            if isinstance(step.compute, Neuron):
+                raise NotSampleWise(f"random numbers depend on the output of {step.path!r}")
+            ahead.add(number)
+            needed |= _uses(step)
+        more = {number for numbers in together if not ahead.isdisjoint(numbers) for number in numbers} - ahead
+        if not more:
+            break
+        ahead |= more
+    for number in ahead:
+        calls[number] = _by_step(calls[number], "ahead", calls[number].why or "random numbers depend on it")
 
 
 def _by_step(step: Step, way: Way, why: str) -> Step:

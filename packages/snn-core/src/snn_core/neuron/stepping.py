@@ -58,7 +58,7 @@ class Stepping(Resetting):
         self.state_quant = state_quant
         self.reset_delay = reset_delay
         if self.peer_clears_last:
-            self.zero_drops_input = peer.rules.zero_reset_drops_input
+            self.zero_drops_input: bool = peer.rules.zero_reset_drops_input
         self.register_buffer("reset_mechanism_val", torch.tensor(0))
         self.reset_mechanism = reset_mechanism
 
