@@ -123,12 +123,12 @@ class ProgramKernel:
         self.overwrites: bool = engine.overwrites
 
     def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        coefficients = self._coefficients(self._values(call))
+        coefficients = self._coefficients(self._by_name(call))
         out, saved = self._engine.forward(self._program, call.x, call.states, coefficients, call.trace, save)
         return out, (*coefficients, *saved) if save else ()
 
     def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
-        program, values, (x, states, _, trace) = self._program, self._values(call), call
+        program, values, (x, states, _, trace) = self._program, self._by_name(call), call
         grads, saved, (need_x, *_), sums_x, overwrites = upstream
         count = len(program.coefficients)
         coefficients, saved = saved[:count], saved[count:]
@@ -149,7 +149,7 @@ class ProgramKernel:
         with torch.no_grad():
             return list(self._program.once.run(values).values())
 
-    def _values(self, call: Arguments) -> dict[str, Tensor]:
+    def _by_name(self, call: Arguments) -> dict[str, Tensor]:
         """Return the constants of a call by name."""
         return dict(zip(self._program.constants, call.constants, strict=True))
 

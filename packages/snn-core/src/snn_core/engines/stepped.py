@@ -35,7 +35,7 @@ class SteppedKernel(ProgramKernel):
         self._of_state = [(k, c) for k, connections in arriving for c in connections if not c.of_input]
 
     def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        program, values, (x, states, _, trace) = self._program, self._values(call), call
+        program, values, (x, states, _, trace) = self._program, self._by_name(call), call
         coefficients, fields = self._coefficients(values), program.states[: len(states)]
         arriving = {
             inputs: self._ahead(connections, x, states, values) for inputs, connections in program.arriving.items()
@@ -60,7 +60,7 @@ class SteppedKernel(ProgramKernel):
         return (torch.cat(spikes), *last), tuple(saved) if save else ()
 
     def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
-        program, values, (x, states, _, trace) = self._program, self._values(call), call
+        program, values, (x, states, _, trace) = self._program, self._by_name(call), call
         grads, saved, needs, sums_x, _ = upstream
         count = len(states)
         coefficients, shape = self._coefficients(values), program.shape_of_sums(values)
