@@ -401,9 +401,9 @@ def sampled(m: Any, x: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def attended(m: Any, x: Tensor) -> Tensor:
+def attended(m: Any, x: Tensor, p: float = 0.0) -> Tensor:
     q, k, v = m.qkv(x).reshape(x.shape[0], 3, 3, 2, 2).permute(2, 0, 3, 1, 4)
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+    return F.scaled_dot_product_attention(q, k, v, dropout_p=p).transpose(1, 2).reshape(x.shape)
 
 
 def norms(**options: Any) -> list[nn.Module]:

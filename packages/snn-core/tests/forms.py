@@ -230,6 +230,9 @@ TOKENS = {
         SEQUENCE,
     ),
     "scaled dot product attention": Form(lambda: tokens(Of(attended, qkv=nn.Linear(4, 12))), SEQUENCE),
+    "scaled dot product attention with dropout": Form(
+        lambda: tokens(Of(lambda m, x: attended(m, x, 0.3 * m.training), qkv=nn.Linear(4, 12))), SEQUENCE
+    ),
     "multihead attention": Form(
         lambda: tokens(
             Of(

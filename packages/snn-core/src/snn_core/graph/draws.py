@@ -35,7 +35,7 @@ ELEMENTWISE = frozenset([*_FREE.split(), "bernoulli", "poisson", "normal", "rrel
 @functools.cache
 def may_draw(func: Any) -> bool:
     """Return True for a function that may draw random numbers."""
-    return func in MASKS or is_random(func) or not is_known(func)
+    return func in MASKS or name_of(func) in BY_FORM or is_random(func) or not is_known(func)
 
 
 def is_free(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

@@ -233,6 +233,8 @@ class Record(Watch, TorchFunctionMode):
     def _record(self, call: Call, target: Any, drew: bool, written: list[Tensor]) -> None:
         if name_of(call.func) == "_set_grad_enabled":
             return  # each step of the plan sets its own mode
+        if isinstance(call.out, torch.dtype | torch.device):
+            return  # it tells nothing of values
         if name_of(call.func) in READS:
             if not self.asserted:
                 raise NotSampleWise(f"forward reads a value into Python ({name_of(call.func)})")
@@ -386,7 +388,8 @@ class Record(Watch, TorchFunctionMode):
         if self._observed.is_named(tensor):
             self.changes.expect(tensor)
             return None
-        if tensor is not args[0] or self._mode() is not None:
+        # without gradients, the tensor keeps its place in the graph, which another one would not have
+        if tensor is not args[0] or (tensor.requires_grad and self._mode() is not None):
             raise NotSampleWise(f"'{name_of(func)}' overwrites a tensor")
         self._observed.overwrite(tensor, name_of(func))
         return function
