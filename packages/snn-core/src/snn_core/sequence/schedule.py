@@ -99,7 +99,8 @@ class Schedule:
 
         def ran(layer: Layer) -> Layer:
             steps = "one step, as its input is the same in all" if layer.path in once else layer.how.partition("; ")[0]
-            product = [how[layer.path]] if layer.path in how else []
+            is_product = layer.path in how and layer.how.startswith("all steps")
+            product = [how[layer.path]] if is_product else []
             return replace(layer, how="; ".join([steps, *product])) if product or layer.path in once else layer
 
         return replace(self, layers=tuple(map(ran, self.layers)))

@@ -84,7 +84,7 @@ class Values:
         if number in self._steps:
             return self._steps[number]
         if number in self._fixed:
-            return [self._rows[number]] * self.folding.steps
+            return [self.rows_of((number,))[number]] * self.folding.steps
         if number in self._sequences:
             return self._sequences[number].unbind(0)
         return self.folding.each(self.rows_of((number,))[number])
