@@ -114,6 +114,23 @@ def test_channels_last_images_stay_channels_last(dim: int) -> None:
     torch.testing.assert_close(dict(norm.named_buffers()), dict(twin.named_buffers()))
 
 
+@pytest.mark.parametrize("channels", [1, 3, 12, 15, 16, 17])
+@pytest.mark.parametrize("pixels", [(4, 2), (3, 5), (2, 3)], ids=str)
+@pytest.mark.parametrize("affine", [True, False], ids=["weights", "no weights"])
+def test_gradients_of_channels_last_images_are_those_of_the_loop(
+    channels: int, pixels: tuple[int, int], affine: bool
+) -> None:
+    rows = torch.randn(2 * 3, channels, *pixels, dtype=torch.float64).to(memory_format=torch.channels_last)
+    norm = randomized(nn.BatchNorm2d(channels, affine=affine))
+    of_out = torch.randn(2, 3, channels, *pixels, dtype=torch.float64)
+    results = []
+    for run in (batch_norm_of_steps, loop):
+        xs = (5 + rows).unflatten(0, (2, 3)).requires_grad_()
+        inputs = [xs, *norm.parameters()]
+        results.append(torch.autograd.grad(run(xs, norm), inputs, of_out))
+    close(results[0], results[1])
+
+
 @pytest.mark.parametrize("order", [(2, 0, 1, 3), (1, 3, 0, 2), (0, 1, 3, 2)], ids=str)
 def test_the_layout_of_the_input_does_not_matter(order: tuple[int, ...]) -> None:
     stored = torch.randn([(4, 5, 3, 2)[axis] for axis in order], dtype=torch.float64)

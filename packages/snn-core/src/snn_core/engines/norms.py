@@ -159,9 +159,15 @@ class _Steps(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         (grad,), (xs, weight, means, scales), (_, *needs) = grads, ctx.saved_tensors, ctx.needs_input_grad
         of_xs, others = torch.empty_like(xs), []
+        # torch's own is made of vectors of channels, and slow if these are few
+        few = xs.dim() > 4 and xs.shape[2] < _FEW and not xs[0].is_contiguous()
+        by_pixels = few and not torch.is_grad_enabled()
         for t in range(len(xs)):
-            saved = grad[t], xs[t], weight, None, None, means[t], scales[t]
-            of_step, *of_parameters = torch.ops.aten.native_batch_norm_backward(*saved, True, ctx.eps, needs)
+            if by_pixels:
+                of_step, *of_parameters = _gradients_of_pixels(grad[t], xs[t], weight, means[t], scales[t])
+            else:
+                saved = grad[t], xs[t], weight, None, None, means[t], scales[t]
+                of_step, *of_parameters = torch.ops.aten.native_batch_norm_backward(*saved, True, ctx.eps, needs)
             if needs[0]:
                 of_xs[t].copy_(of_step)
             others.append(of_parameters)
@@ -170,3 +176,31 @@ class _Steps(torch.autograd.Function):
             for needed, of in zip(needs[1:], zip(*others, strict=True), strict=True)
         ]
         return None, of_xs if needs[0] else None, *summed
+
+
+_FEW = 16  # channels
+
+
+def _gradients_of_pixels(
+    grad: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor, scale: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of input, weight and bias of one step that has the channels last in memory.
+
+    Args:
+        grad: The gradient of the output ``[batch, channels, ...]``.
+        x: The input.
+        weight: The weight ``[channels]``; None for ones.
+        mean: The mean of each channel.
+        scale: One over the standard deviation of each channel.
+    """
+    pixels = x.movedim(1, -1)
+    count, channels = x.numel() // x.shape[1], x.shape[1]
+    together = next((n for n in (8, 4, 2) if count % n == 0), 1)  # pixels side by side, so that a row is long
+    g = grad.movedim(1, -1).reshape(-1, together * channels)
+    centered = pixels.reshape(-1, together * channels) - mean.repeat(together)
+    of_bias = g.sum(0).view(together, channels).sum(0)
+    of_weight = scale * (g * centered).sum(0).view(together, channels).sum(0)
+    factor = scale if weight is None else weight * scale
+    slope, shift = -factor * scale * of_weight / count, -factor * of_bias / count
+    of_x = centered.mul_(slope.repeat(together)).add_(shift.repeat(together)).addcmul_(g, factor.repeat(together))
+    return of_x.view(pixels.shape).movedim(-1, 1), of_weight, of_bias
