@@ -85,16 +85,6 @@ class Familiar(Stepping):
             names -= hooks
         must_not_override(cls, names)
 
-    @OfInstance
-    def reset_hidden(self: Any) -> None:
-        """Go back to rest, like :meth:`reset_mem`."""
-        self.reset_mem()
-
-    @OfInstance
-    def detach_hidden(self: Any) -> None:
-        """Cut the kept states off the autograd graph, like ``utils.detach``."""
-        self.detach_kept()
-
     def mem_reset(self, mem: Tensor) -> Tensor:
         """Return 1 where a membrane potential is above the threshold, so that a reset follows, else 0; no gradient.
 

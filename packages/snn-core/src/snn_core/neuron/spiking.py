@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.neuron.constant import Constant, Learn, clamped, warn
-from snn_core.neuron.familiar import GONE, Familiar, must_not_override
+from snn_core.neuron.familiar import GONE, Familiar, OfInstance, must_not_override
 from snn_core.neuron.hints import OUTPUT, must_not_pass_on
 from snn_core.neuron.kept_state import kept_field, must_fit
 from snn_core.neuron.own_forward import NoState, OwnForward
@@ -255,6 +255,16 @@ class SpikingNeuron(Familiar, OwnForward):
         self._goes_on = True
         empty = tuple(self._at_rest())
         return empty if len(empty) > 1 else empty[0]
+
+    @OfInstance
+    def reset_hidden(self) -> None:
+        """Go back to rest, like :meth:`reset_mem`."""
+        self.reset_mem()
+
+    @OfInstance
+    def detach_hidden(self) -> None:
+        """Cut the kept states off the autograd graph, like ``utils.detach``."""
+        self.detach_kept()
 
     def empty_state(self) -> Tensor:
         """Return a state at rest, for any shape of input."""
