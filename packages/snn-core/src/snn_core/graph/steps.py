@@ -92,7 +92,7 @@ Value = Any
 """An argument: one of the classes above, a constant, or a container of them."""
 
 Way = Literal["rows", "sequence", "each", "ahead"]
-"""How a call runs: on the rows of all steps, on the whole sequence, on each step alone, or on each before the run."""
+"""How a call runs: on the rows of all steps at once, on the whole sequence, step by step, or ahead of the run."""
 
 
 @dataclass(frozen=True)
