@@ -126,8 +126,9 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         >>> import torch
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Dropout(), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> print(explain(net, torch.zeros(5, 1, 3)))
-        step by step: '0': Dropout draws new numbers in every step while training
+        >>> print(*str(explain(net, torch.zeros(5, 1, 3))).splitlines()[:2], sep="\\n")
+        layer by layer: 1 draws random numbers ahead; all others see all steps at once
+          0  Dropout: before the sequence, one step after another (draws random numbers)
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"explain takes a net (nn.Module), got {type(net).__name__}")
