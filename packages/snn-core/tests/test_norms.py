@@ -177,7 +177,11 @@ def test_in_other_dtypes_numbers_are_those_of_the_loop_up_to_rounding(dtype: tor
         results.append((out, xs.grad, [p.grad for p in layer.parameters()], dict(layer.named_buffers())))
     assert results[0][0].dtype == results[1][0].dtype
     rounding = 4 * torch.finfo(dtype).eps
-    torch.testing.assert_close(results[0], results[1], rtol=rounding, atol=rounding)
+    # the gradient of the input is a difference of terms of this size
+    spread = xs.detach().double().var(1, correction=0).add(norm.eps).sqrt()
+    term = float(norm.weight.detach().abs().max() / spread.min() * (2 * out).detach().abs().max())
+    for index, largest in enumerate([1.0, term, 1.0, 1.0]):
+        torch.testing.assert_close(results[0][index], results[1][index], rtol=rounding, atol=rounding * largest)
 
 
 def test_under_autocast_outputs_are_those_of_the_loop() -> None:
