@@ -138,6 +138,22 @@ def test_one_sample_is_enough_if_it_has_several_steps(make) -> None:
         built()(xs[:1])
 
 
+@NETS
+@pytest.mark.parametrize("options", [{"lengths": [7, 2]}, {"schedule": "steps", "lengths": [7, 2]}], ids=str)
+def test_an_error_of_a_single_sample_in_a_step_names_it(make, options) -> None:
+    net, xs = make(nn.BatchNorm1d(5).double()), sequence()[:, :2]
+    with pytest.raises(ValueError, match="more than 1 value per channel") as error:
+        snn.unroll(net, xs, **options)
+    (path,) = [path for path, module in net.named_modules() if isinstance(module, nn.BatchNorm1d)]
+    (note,) = error.value.__notes__
+    assert note == (
+        f"{path!r} (BatchNorm1d) normalizes over the samples of each step, and some step has only one; "
+        "snn_core.BatchNormOverTime1d normalizes over all steps of all samples"
+    )
+    over_time = make(built())
+    snn.unroll(over_time, xs, lengths=options["lengths"])
+
+
 @DIMENSIONS
 def test_in_evaluation_it_is_an_affine_function_of_each_step(images: bool) -> None:
     norm, xs = built(images).eval(), sequence(images)

@@ -106,7 +106,7 @@ def _say(error: Exception) -> str:
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
-    """Return the schedule that ``unroll(net, xs)`` follows and the kernel of each layer, with the reasons.
+    r"""Return the schedule that ``unroll(net, xs)`` follows and the kernel of each layer, with the reasons.
 
     The net does not change. A step of zeros runs through its layers, to see what each neuron will receive; if the net
     has a ``forward`` of its own, a copy of the net runs the first steps instead.
@@ -126,7 +126,7 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         >>> import torch
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Dropout(), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> print(*str(explain(net, torch.zeros(5, 1, 3))).splitlines()[:2], sep="\\n")
+        >>> print(*str(explain(net, torch.zeros(5, 1, 3))).splitlines()[:2], sep="\n")
         layer by layer: 1 draws random numbers ahead; all others see all steps at once
           0  Dropout: before the sequence, one step after another (draws random numbers)
     """

@@ -1,4 +1,4 @@
-"""Hints for errors in which torch says what it got but not where it came from: tuples, integers, devices, constants."""
+"""Hints for errors in which torch says what it got but not where it came from, such as tuples, integers and devices."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from snn_core.neuron.temporal import Temporal
 
 _SEQUENTIAL = nn.Sequential.forward.__code__
 _AXES = {nn.Linear: 2, nn.Conv1d: 3, nn.Conv2d: 4, nn.Conv3d: 5}  # of a batch of a layer's input
+_OVER_TIME = {nn.BatchNorm1d: "BatchNormOverTime1d", nn.BatchNorm2d: "BatchNormOverTime2d"}
 OUTPUT = "output=True", "output=True is for the last neuron"  # the reason why a neuron returns a tuple, and the remedy
 
 
@@ -96,6 +97,19 @@ def point_out(error: Exception, net: nn.Module, xs: Tensor) -> None:
         for note in (other_dtype(net, xs) if "type" in str(error) else "", _other_axes(net, xs)):
             if note:
                 error.add_note(note)
+    elif isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
+        error.add_note(_single_sample(net))
+
+
+def _single_sample(net: nn.Module) -> str:
+    """Return a note on batch normalization of the samples in one step, if only one sample runs in it."""
+    norms = [(path, m) for path, m in net.named_modules() if m.training and not isinstance(m, Temporal)]
+    of_kind = ((path, m, name) for path, m in norms for kind, name in _OVER_TIME.items() if isinstance(m, kind))
+    path, norm, over_time = next(of_kind, ("", net, "BatchNormOverTime1d"))
+    return (
+        f"{path!r} ({type(norm).__name__}) normalizes over the samples of each step, and some step has only one; "
+        f"snn_core.{over_time} normalizes over all steps of all samples"
+    )
 
 
 def other_dtype(net: nn.Module, xs: Tensor) -> str:

@@ -175,7 +175,7 @@ def unroll(
             else:
                 way, start = _run(how), (net, xs, folding, states)
                 ran = way(*start) if chunk is None else in_chunks(way, *start, chunk, truncate)
-        except (TypeError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             point_out(error, net, xs)
             raise
         out, states = apart(ran.out, ran.states, xs)
