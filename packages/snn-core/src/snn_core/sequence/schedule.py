@@ -24,6 +24,7 @@ from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
 from snn_core.sequence.execution import Plan
 from snn_core.sequence.memory_plan import MemoryPlan
+from snn_core.sequence.remedies import remedy_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Basis(Protocol):
 @dataclass(frozen=True)
 class Schedule:
     """The way in which a net runs over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
+
+    Printed, a net that runs step by step also says what to change so that it runs layer by layer.
 
     With ``blocks``, the layers see only as many steps at a time as run fast together. ``memory`` tells how the sequence
     was cut to fit into a budget, if there is one. ``plan`` is the plan that runs it, and ``basis`` is what it depends
@@ -109,7 +112,9 @@ class Schedule:
         head = {"layers": "layer by layer", "steps": "step by step"}[self.kind]
         width = max((len(layer.path) for layer in self.layers), default=0)
         rows = [f"  {layer.path:<{width}}  {layer.kind}: {layer.how}" for layer in self.layers]
-        note = ["  a block of steps at a time, for its convolutions"] if self.blocks else []
+        remedy = remedy_of(self.reason) if self.kind == "steps" else ""
+        note = [f"  to run layer by layer, {remedy}"] if remedy else []
+        note += ["  a block of steps at a time, for its convolutions"] if self.blocks else []
         note += [f"  {self.memory}"] if self.memory else []
         return "\n".join([f"{head}: {self.reason}", *note, *rows])
 
