@@ -127,9 +127,11 @@ def test_a_call_of_0_5_transforms_the_present_samples_and_says_what_to_write(tmp
     assert files(tmp_path) == []
 
 
-def test_a_key_that_is_not_a_text_is_refused(tmp_path):
+def test_a_key_that_is_not_a_text_or_not_the_only_one_is_refused(tmp_path):
     with pytest.raises(TypeError, match="cached needs a text as key, got 7"):
         cached(Recordings(), frames, key=7, folder=tmp_path)
+    with pytest.raises(TypeError, match="put 'archive' into key, which names the data too"):
+        cached(Recordings(), frames, key="7 bins", dataset_key="archive", folder=tmp_path)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])

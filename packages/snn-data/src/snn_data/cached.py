@@ -121,13 +121,13 @@ def cached(
             of the transform. Required; a call without it, as in 0.5, keeps nothing on disk and is deprecated.
         target_transform: Applied to ``target`` once.
         folder: Folder of the files; ``samples`` in `data_folder` if None. It may be deleted at any time.
-        dataset_key: Deprecated, and has no effect: `key` names the data set too.
+        dataset_key: Deprecated, and without effect: `key` names the data set too.
 
     Returns:
         A data set of the same length.
 
     Raises:
-        TypeError: If `key` is not a text; at access, if a sample cannot be stored.
+        TypeError: If `key` is not a text, or there is a `dataset_key` too; at access, if a sample cannot be stored.
         ValueError: At access, if a transform overwrites a sample of the data set; nothing is stored.
 
     Example:
@@ -143,6 +143,10 @@ def cached(
     """
     if not isinstance(key, str | None):
         raise TypeError(f"cached needs a text as key, got {key!r:.100}")
-    if key is None or dataset_key is not None:
+    if key is not None and dataset_key is not None:
+        raise TypeError(
+            f"cached got a key and a dataset_key: put {dataset_key!r:.100} into key, which names the data too"
+        )
+    if key is None:
         warnings.warn(f"cached(): {UNKEYED}", DeprecationWarning, stacklevel=2)
     return CachedDataset(dataset, transform, target_transform, samples_folder(folder), key)

@@ -52,7 +52,8 @@ def event_split(
 
     whole, last = part(train, "train"), part(test, "test")
     if isinstance(valid, SplitIndices):
-        return EventSplit(*(Subset(whole, indices.tolist()) for indices in valid), last)
+        train, valid = (Subset(whole, indices.tolist()) for indices in valid)
+        return EventSplit(train, valid, last)
     return EventSplit(whole, part(valid, "valid"), last)
 
 
