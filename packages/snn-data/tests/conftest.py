@@ -1,4 +1,4 @@
-"""A server on this machine, which can break off, ignore ranges and count what it is asked."""
+"""A server on this machine, which can break off, leave out lengths and count what it is asked."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Loopback:
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
-        self.ranges = True
+        self.lengths = True
         self.breaks: list[int] = []
-        self.requests: list[tuple[str, str | None]] = []
+        self.requests: list[str] = []
 
         loopback = self
 
@@ -32,23 +32,16 @@ class Loopback:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def answer(self, handler):
-        byte_range = handler.headers.get("Range")
-        self.requests.append((handler.path, byte_range))
+        self.requests.append(handler.path)
         body = self.files.get(handler.path.lstrip("/"))
         if body is None:
             handler.send_error(404)
             return
-        start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range and self.ranges else 0
-        if byte_range and self.ranges and start >= len(body):
-            handler.send_error(416)
-            return
-        handler.send_response(206 if byte_range and self.ranges else 200)
-        if byte_range and self.ranges:
-            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        handler.send_header("Content-Length", str(len(body) - start))
+        handler.send_response(200)
+        if self.lengths:
+            handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        part = body[start:]
-        handler.wfile.write(part[: self.breaks.pop(0)] if self.breaks else part)
+        handler.wfile.write(body[: self.breaks.pop(0)] if self.breaks else body)
 
     def close(self):
         self.server.shutdown()

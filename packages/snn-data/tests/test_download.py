@@ -1,9 +1,11 @@
-"""download: resumed, checked, and in place only when right."""
+"""download: checked, and in place only when right."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -40,60 +42,40 @@ def test_an_existing_file_is_not_requested_again(server, tmp_path):
     assert len(server.requests) == 1
 
 
-def test_a_broken_download_resumes_where_it_stopped(server, tmp_path):
-    server.breaks = [1000, 500]
-    path = download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
+@pytest.mark.parametrize("checksum", [SHA256, None])
+def test_a_broken_download_begins_anew(server, tmp_path, checksum):
+    server.breaks = [1000, 0]
+    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=checksum).read_bytes() == BODY
+    assert len(server.requests) == 3
+    server.breaks = [700] * 2
+    with pytest.raises(OSError, match=r"broke off in try 2 of 2.* call again"):
+        download(f"{server.url}/set.zip", tmp_path / "other", checksum=checksum, tries=2)
+    assert list(tmp_path.iterdir()) == [tmp_path / "set.zip"]
+    assert download(f"{server.url}/set.zip", tmp_path / "other", checksum=checksum).read_bytes() == BODY
+
+
+def test_a_killed_download_is_not_taken_for_the_file(server, tmp_path):
+    program = (
+        "import os, sys, snn_data\n"
+        "stop = lambda done, total: done and os.kill(os.getpid(), 9)\n"
+        "snn_data.download(sys.argv[1], sys.argv[2], checksum=None, progress=stop)"
+    )
+    url, path = f"{server.url}/set.zip", tmp_path / "set.zip"
+    assert subprocess.run([sys.executable, "-c", program, url, path], check=False).returncode == -9
+    assert not path.exists()
+    assert download(url, path, checksum=SHA256).read_bytes() == BODY
+
+
+def test_a_server_that_states_no_length_is_read_to_its_end(server, tmp_path):
+    server.lengths = False
+    reports = []
+    path = download(
+        f"{server.url}/set.zip", tmp_path / "x", checksum=SHA256, progress=lambda *report: reports.append(report)
+    )
     assert path.read_bytes() == BODY
-    assert [byte_range for _, byte_range in server.requests] == [None, "bytes=1000-", "bytes=1500-"]
-
-
-def test_a_later_call_resumes_an_earlier_one(server, tmp_path):
-    server.breaks = [700]
-    with pytest.raises(OSError, match=r"broke off in try 1 of 1.*700 of 1024256 bytes arrived.*call again to continue"):
-        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=1)
-    assert not (tmp_path / "set.zip").exists()
-    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
-    assert server.requests[-1][1] == "bytes=700-"
-
-
-def test_a_complete_part_needs_no_more_bytes(server, tmp_path):
-    (tmp_path / "set.zip.part").write_bytes(BODY)
-    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
-
-
-def test_a_server_that_ignores_ranges_sends_the_file_from_its_start(server, tmp_path):
-    server.ranges = False
-    (tmp_path / "set.zip.part").write_bytes(b"old")
-    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
-
-
-def test_a_download_without_a_checksum_starts_again(server, tmp_path):
-    (tmp_path / "set.zip.part").write_bytes(b"of another file")
-    server.breaks = [1000]
-    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=None).read_bytes() == BODY
-    assert [byte_range for _, byte_range in server.requests] == [None, None]
-
-
-@pytest.mark.parametrize("checksum", [SHA256, MD5, None])
-@pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize("received", [0, 700, len(BODY)])
-def test_a_file_that_another_call_finishes_in_the_meantime_is_right(server, tmp_path, checksum, place, received):
-    path, others = tmp_path / "set.zip", []
-    (tmp_path / "set.zip.part").write_bytes(BODY[:received])
-
-    def report(done, total):
-        report.calls += 1
-        if report.calls == place + 1:
-            others.append(download(f"{server.url}/set.zip", path, checksum=checksum, progress=False))
-            assert path.read_bytes() == BODY
-
-    report.calls = 0
-    assert download(f"{server.url}/set.zip", path, checksum=checksum, progress=report) == path
-    # with all bytes there already, nothing is received, so nothing is reported
-    assert others == [] if checksum and received == len(BODY) else [path]
-    assert path.read_bytes() == BODY
-    parts = [file for file in tmp_path.iterdir() if file != path]
-    assert parts == ([] if checksum else [tmp_path / "set.zip.part"])
+    assert {total for _, total in reports} == {None}
+    with pytest.raises(ValueError, match=r"bytes or more, but max_bytes is 1000"):
+        download(f"{server.url}/set.zip", tmp_path / "y", checksum=None, max_bytes=1000)
 
 
 @pytest.mark.parametrize("checksum", [SHA256, None])
@@ -126,14 +108,6 @@ def test_a_file_is_whole_although_another_call_has_only_half_of_it(server, tmp_p
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_part_that_another_call_has_deleted_is_an_error_of_its_own(server, tmp_path):
-    def delete(done, total):
-        (tmp_path / "set.zip.part").unlink(missing_ok=True)
-
-    with pytest.raises(OSError, match=r"another process deleted .*set\.zip\.part, .* call again"):
-        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, progress=delete)
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_interrupted_download_without_a_checksum_leaves_nothing(server, tmp_path, error):
     def interrupt(done, total):
@@ -153,13 +127,6 @@ def test_a_wrong_checksum_is_refused_and_leaves_nothing(server, tmp_path, algori
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_of_another_file_is_detected_and_discarded(server, tmp_path):
-    (tmp_path / "set.zip.part").write_bytes(b"x" * 100)
-    with pytest.raises(ChecksumError):
-        download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256)
-    assert download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256).read_bytes() == BODY
-
-
 def test_another_file_in_that_place_is_not_overwritten(server, tmp_path):
     (tmp_path / "set.zip").write_bytes(b"mine")
     with pytest.raises(ChecksumError, match="damaged or a different file"):
@@ -176,7 +143,6 @@ def test_more_bytes_than_allowed_are_refused(server, tmp_path):
 
 def test_progress_ends_with_all_bytes(server, tmp_path):
     reports = []
-    server.breaks = [1000]
     download(
         f"{server.url}/set.zip",
         tmp_path / "set.zip",
@@ -228,11 +194,8 @@ def test_an_absent_server_is_an_error_after_all_tries(loopback, tmp_path):
     ],
 )
 def test_a_number_of_tries_is_a_whole_number_of_at_least_1(server, tmp_path, tries, error, message):
-    part = tmp_path / "set.zip.part"
-    part.write_bytes(BODY[:700])
     with pytest.raises(error, match=message):
         download(f"{server.url}/set.zip", tmp_path / "set.zip", checksum=SHA256, tries=tries)
-    assert part.read_bytes() == BODY[:700]
     assert not server.requests
 
 

@@ -132,7 +132,7 @@ def test_nmnist_has_a_stratified_validation_part_and_frames_of_10_ms(tmp_path, s
 
 
 def test_dvs_gesture_has_nobody_in_two_parts(tmp_path, served_gestures):
-    events = dvs_gesture(**places(tmp_path), valid_share=0.3, transform=lambda events: events)
+    events = dvs_gesture(**places(tmp_path), valid_share=0.3, transform=lambda events: events, key="events")
     assert (len(events.train), len(events.valid), len(events.test)) == (10, 4, 4)
 
     def users(part):
@@ -195,6 +195,22 @@ def test_existing_files_are_neither_downloaded_nor_computed_again(tmp_path, serv
     assert file_times() == before
     assert len(list(shd(**places(tmp_path), dt=0.02).train)) == len(first)
     assert len(file_times()) == 2 * len(first)
+
+
+def test_an_own_transform_keeps_its_samples_under_its_key_only(tmp_path, served_shd):
+    for key in ("counts", "other counts"):
+        train, _, test = shd(**places(tmp_path), transform=len, key=key)
+        assert [count for count, _ in train] == [
+            len(events) for events, _ in (train.dataset.dataset[i] for i in train.indices)
+        ]
+        assert len(list(test)) == 3
+    stored = list((tmp_path / "cache").rglob("*.npz"))
+    assert len(stored) == 2 * (len(train) + 3)
+    with pytest.warns(DeprecationWarning, match="not kept on disk: pass key=") as warned:
+        again = shd(**places(tmp_path), transform=len, download=False)
+    assert warned[0].filename == __file__
+    assert list(again.test) == list(test)
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == len(stored)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -19,3 +19,8 @@ def test_a_former_name_gives_the_new_class_with_a_warning(name):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'snn_data' has no attribute 'digitz'"):
         _ = snn_data.digitz
+
+
+def test_the_error_of_a_name_that_is_gone_says_what_to_write():
+    with pytest.raises(AttributeError, match=r"fingerprint, .* is gone: cached\(\.\.\., key=\.\.\.\) takes"):
+        _ = snn_data.fingerprint

@@ -15,7 +15,6 @@ from snn_data.dvs_gesture import dvs_gesture
 from snn_data.event_split import EventSplit
 from snn_data.events_to_frames import events_to_frames
 from snn_data.extract import ArchiveError, extract
-from snn_data.fingerprint import fingerprint
 from snn_data.folders import data_folder
 from snn_data.group_split import group_split
 from snn_data.heidelberg import HeidelbergSpikes
@@ -59,7 +58,6 @@ __all__ = [
     "dvs_gesture",
     "events_to_frames",
     "extract",
-    "fingerprint",
     "group_split",
     "mnist5k",
     "mnist_rows",

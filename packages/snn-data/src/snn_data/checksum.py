@@ -31,12 +31,12 @@ def parsed_checksum(checksum: str) -> tuple[str, str]:
     return algorithm, digits
 
 
-def check_file(path: Path, checksum: str) -> None:
-    """Raise unless a file has this checksum."""
+def check_file(path: Path, checksum: str, name: str | None = None) -> None:
+    """Raise unless a file has this checksum; the message calls it by its path, or by another name."""
     algorithm, expected = parsed_checksum(checksum)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     if digest != expected:
         raise ChecksumError(
-            f"{path} has the {algorithm} {digest}, expected {expected}: it is damaged or a different file"
+            f"{name or path} has the {algorithm} {digest}, expected {expected}: it is damaged or a different file"
         )

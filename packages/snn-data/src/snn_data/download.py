@@ -1,26 +1,24 @@
-"""Downloads that resume where they broke off, are checked, and appear only once they are complete and correct."""
+"""Downloads that are checked, and appear only once they are complete and correct."""
 
 from __future__ import annotations
 
-import functools
-import http.client
-import os
-import re
-import secrets
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from snn_data.checksum import ChecksumError, check_file, parsed_checksum
+from pooch import HTTPDownloader
+
+from snn_data.atomic import atomic_file
+from snn_data.checksum import check_file, parsed_checksum
 from snn_data.whole import integer
 
 __all__ = ["download"]
 
 CHUNK = 1 << 18
+HEADERS = {"User-Agent": "snn-data", "Accept-Encoding": "identity"}
 Progress = Callable[[int, int | None], None]
 """A function of the bytes received so far and the total number of bytes, or None if the server does not state it."""
 
@@ -37,10 +35,8 @@ def download(
 ) -> Path:
     """Download a file, unless it exists already.
 
-    Bytes go to ``<path>.part``, which gets its final name when the checksum is right. A download that broke off, in
-    this call or an earlier one, continues where it stopped. Without a checksum nothing would detect that the file has
-    changed in the meantime, so then each call starts again, with a separate part that it deletes after an error. A
-    finished file with a different checksum is deleted. Several processes may download the same path at once.
+    Bytes go to a file of another name, which gets its final name when the checksum is right, and is deleted after an
+    error. Several processes may download the same path at once.
 
     Args:
         url: Address, ``http`` or ``https``.
@@ -49,15 +45,14 @@ def download(
         progress: True for a line on a terminal, or a function of the bytes done and the total (or None).
         max_bytes: Largest accepted number of bytes.
         timeout: Seconds without an answer after which a connection counts as broken.
-        tries: Number of connections to try, at least 1; each goes on where the one before broke off.
+        tries: Number of connections to try, at least 1; each begins anew.
 
     Returns:
         `path`.
 
     Raises:
         ChecksumError: If the file, downloaded or already there, is a different one.
-        OSError: If the server cannot be reached, refuses, or breaks off in every try; with a checksum, the received
-            bytes stay for the next call.
+        OSError: If the server cannot be reached, refuses, or breaks off in every try.
         TypeError: If `tries` is not an integer.
         ValueError: If `url` or `checksum` does not have the required form, `tries` is less than 1, or the file is
             larger than `max_bytes`.
@@ -68,8 +63,6 @@ def download(
         >>> path.touch()
         >>> download("https://example.org/empty", path, checksum="md5:d41d8cd98f00b204e9800998ecf8427e") == path
         True
-
-    Source: range requests, RFC 9110 section 14.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"download needs an http or https address, got {url!r}")
@@ -83,30 +76,65 @@ def download(
         if checksum is not None:
             check_file(target, checksum)
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     report = _line(target.name) if progress is True else progress or (lambda done, total: None)
-    receive = functools.partial(_receive, url, report, max_bytes, timeout, tries)
-    if checksum is None:
-        part = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
+    for attempt in range(1, tries + 1):
         try:
-            receive(part, resume=False)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        return target
-    part = target.with_name(f"{target.name}.part")
-    receive(part, resume=True)
-    try:
-        check_file(part, checksum)
-        os.replace(part, target)
-    except ChecksumError as error:
-        part.unlink(missing_ok=True)
-        raise ChecksumError(f"{url}: {error}") from None
-    except FileNotFoundError as error:
-        if not target.exists():
-            raise OSError(f"{url}: another process deleted {part}, which was damaged; call again") from error
-        check_file(target, checksum)  # another process has finished it
+            with atomic_file(target) as file:
+                _fetch(url, file, report, max_bytes, timeout)
+                if checksum is not None:
+                    check_file(Path(file.name), checksum, url)
+            break
+        except OSError as error:
+            answer = getattr(error, "response", None)
+            if answer is not None:
+                raise OSError(f"{url}: the server answered {answer.status_code} {answer.reason}") from None
+            if attempt == tries:
+                raise OSError(f"{url}: broke off in try {attempt} of {tries} ({error!r}); call again") from error
     return target
+
+
+def _fetch(url: str, file: BinaryIO, progress: Progress, max_bytes: int | None, timeout: float) -> None:
+    received = _Received(url, file, progress, max_bytes)
+    HTTPDownloader(received, CHUNK, timeout=timeout, headers=HEADERS)(url, file, None)
+    if file.tell() < received.total:
+        raise ConnectionError(f"only {file.tell()} of {received.total} bytes arrived")
+    file.flush()
+
+
+class _Received:
+    """The bytes in a file, reported and limited; pooch takes it for a progress bar."""
+
+    def __init__(self, url: str, file: BinaryIO, report: Progress, max_bytes: int | None) -> None:
+        self.url = url
+        self.file = file
+        self.report = report
+        self.max_bytes = max_bytes
+        self.done = -1
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        """Number of bytes that the server states; 0 if it does not."""
+        return self._total
+
+    @total.setter
+    def total(self, size: int) -> None:
+        self._total = size
+        self.update(0)
+
+    def update(self, _: int) -> None:
+        """Look at the file: pooch passes the size of a chunk, which may be larger than what came."""
+        done = self.file.tell()
+        if self.max_bytes is not None and max(done, self.total) > self.max_bytes:
+            raise ValueError(f"{self.url}: {max(done, self.total)} bytes or more, but max_bytes is {self.max_bytes}")
+        if done != self.done:
+            self.done = done
+            self.report(done, self.total or None)
+
+    def reset(self) -> None:
+        """Do nothing: what is in the file stays in it."""
+
+    close = reset
 
 
 def _line(name: str) -> Progress:
@@ -124,64 +152,3 @@ def _line(name: str) -> Progress:
         print(f"\r{name}:{share}", end="\n" if complete else "", file=sys.stderr, flush=True)
 
     return report
-
-
-def _receive(
-    url: str, progress: Progress, max_bytes: int | None, timeout: float, tries: int, part: Path, *, resume: bool
-) -> None:
-    """Fetch a file in a number of tries, each from where the one before broke off or from the beginning."""
-    for attempt in range(1, tries + 1):
-        try:
-            _fetch(url, part, progress, max_bytes, timeout)
-            return
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise OSError(f"{url}: the server answered {error.code} {error.reason}") from None
-        except (OSError, http.client.HTTPException) as error:
-            if attempt == tries:
-                raise OSError(
-                    f"{url}: broke off in try {attempt} of {tries} ({error!r}); call again to continue"
-                ) from error
-            if not resume:
-                part.unlink(missing_ok=True)
-
-
-def _fetch(url: str, part: Path, progress: Progress, max_bytes: int | None, timeout: float) -> None:
-    """Write the missing bytes of the file to their places; a server that ignores the range sends all of them again."""
-    there = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "snn-data", "Accept-Encoding": "identity"})
-    if there:
-        request.add_header("Range", f"bytes={there}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        if error.code != 416 or not there:
-            raise
-        error.close()  # nothing is missing, or the file is a different one, which the checksum detects
-        return
-    with response:
-        if response.status != 206:
-            there = 0
-        elif not re.match(rf"bytes {there}-", response.headers.get("Content-Range", "")):
-            raise ValueError(f"{url}: asked for bytes from {there} on, got {response.headers.get('Content-Range')!r}")
-        length = response.headers.get("Content-Length")
-        total = there + int(length) if length else None
-        _check_size(url, total or 0, max_bytes)
-        part.touch()
-        # by place, not appended: another process that writes to this file writes the same bytes to the same places
-        with part.open("r+b") as file:
-            file.seek(there)
-            progress(there, total)
-            while chunk := response.read(CHUNK):
-                there += len(chunk)
-                _check_size(url, there, max_bytes)
-                file.write(chunk)
-                progress(there, total)
-            if total is not None and there < total:
-                raise ConnectionError(f"only {there} of {total} bytes arrived")
-            file.truncate()
-
-
-def _check_size(url: str, size: int, max_bytes: int | None) -> None:
-    if max_bytes is not None and size > max_bytes:
-        raise ValueError(f"{url}: {size} bytes or more, but max_bytes is {max_bytes}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
+import errno
 import lzma
 import os
 import shutil
@@ -14,16 +12,16 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 __all__ = ["ArchiveError", "extract"]
 
-# tarfile reads files in pieces of 16 KiB; only a header that lies about its size asks for more than this at once.
-LARGEST_READ = 1 << 20
-COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+LARGEST_HEADER = 1 << 20  # tarfile reads a header of any size into memory
+COMPRESSED = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError, OSError)
+
+NO_FAULT_OF_SYSTEM = None, errno.EINVAL  # gzip and bz2 give no number; zipfile moves to where a damaged header says
 
 
 class ArchiveError(ValueError):
@@ -42,7 +40,7 @@ def extract(
 
     It refuses names that lead out of the folder or have a special meaning on some system (absolute, ``..``, drives,
     backslashes), links, devices, duplicate names, names that exist in the folder already, and more bytes or files than
-    allowed, counted while they are unpacked. Tar archives also pass Python's ``filter="data"``.
+    allowed. Tar archives also pass Python's ``filter="data"``.
 
     Args:
         archive: The file.
@@ -68,125 +66,88 @@ def extract(
     Source: PEP 706 for tar; zip archives are checked by the same rules.
     """
     source, target = Path(archive).expanduser(), Path(folder).expanduser()
+    with source.open("rb") as file:
+        head = file.read(512)
     target.mkdir(parents=True, exist_ok=True)
-    limits = _Limits(source.name, max_bytes, max_files)
     # in the destination, so that files are moved without a copy
     unpacked = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target))
     try:
-        with source.open("rb") as file:
-            unpack = _unpack_zip if not _begins_as_tar(file) and zipfile.is_zipfile(file) else _unpack_tar
-            file.seek(0)
-            try:
-                unpack(file, unpacked, limits)
-            except DAMAGE as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise  # an error of the system; those of gzip and bz2 have no number
-                raise ArchiveError(f"{source.name} is damaged, or not a zip or tar archive: {error}") from error
-        entries = sorted(unpacked.iterdir())
-        for entry in entries:
-            if (target / entry.name).exists():
+        try:
+            # a tar archive may end with a zip archive, and so look like one
+            if not (head[257:262] == b"ustar" or head.startswith(COMPRESSED)) and zipfile.is_zipfile(source):
+                with zipfile.ZipFile(source) as as_zip:
+                    as_zip.extractall(unpacked, _checked(source.name, _of_zip(as_zip), max_bytes, max_files))
+            else:
+                with tarfile.open(source, tarinfo=_TarEntry) as as_tar:
+                    entries = _checked(source.name, _of_tar(as_tar), max_bytes, max_files)
+                    as_tar.extractall(unpacked, entries, filter="data")
+        except DAMAGE as error:
+            if isinstance(error, OSError) and error.errno not in NO_FAULT_OF_SYSTEM:
+                raise
+            why = str(error).partition("\n")[0]
+            raise ArchiveError(f"{source.name} is damaged, or not a zip or tar archive: {why}") from error
+        tops = sorted(unpacked.iterdir())
+        for top in tops:
+            if (target / top.name).exists():
                 raise FileExistsError(
-                    f"{target / entry.name} exists, so {source.name} is not unpacked: move it away to unpack again"
+                    f"{target / top.name} exists, so {source.name} is not unpacked: move it away to unpack again"
                 )
-        for entry in entries:
-            os.replace(entry, target / entry.name)
+        for top in tops:
+            os.replace(top, target / top.name)
     finally:
         shutil.rmtree(unpacked)
     return target
 
 
-class _Limits:
-    """The limits of an archive's content, and the content so far."""
+Entry = tuple[Any, str, str, int]
+"""An entry, its name as stored, its kind ("file", "folder" or "other"), and the number of its bytes."""
 
-    def __init__(self, archive: str, max_bytes: int, max_files: int) -> None:
-        self.archive = archive
-        self.max_bytes = max_bytes
-        self.max_files = max_files
-        self.bytes = 0
-        self.entries = 0
-        self.files: set[tuple[str, ...]] = set()
-        self.folders: set[tuple[str, ...]] = set()
 
-    def refuse(self, name: str, why: str) -> ArchiveError:
-        return ArchiveError(f"{self.archive} is refused: {name[:200]!r} {why}")
+def _of_zip(packed: zipfile.ZipFile) -> Iterator[Entry]:
+    for entry in packed.infolist():
+        plain = stat.S_IFMT(entry.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+        kind = "other" if not plain else "folder" if entry.is_dir() else "file"
+        # zipfile writes no more than the size that an entry states
+        yield entry, entry.orig_filename, kind, entry.file_size
 
-    def enter(self, name: str, *, plain: bool, folder: bool, size: int) -> None:
-        """Check one entry before anything of it is written."""
+
+def _of_tar(packed: tarfile.TarFile) -> Iterator[Entry]:
+    for entry in packed:
+        yield entry, entry.name, "file" if entry.isfile() else "folder" if entry.isdir() else "other", entry.size
+
+
+def _checked(archive: str, entries: Iterator[Entry], max_bytes: int, max_files: int) -> Iterator[Any]:
+    """Yield the entries of an archive, each once it is found to be harmless."""
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = set()
+    total = 0
+    for count, (entry, name, kind, size) in enumerate(entries, start=1):
         parts = tuple(part for part in name.rstrip("/").split("/") if part != ".")
         above = {parts[:depth] for depth in range(1, len(parts))}
-        if "\\" in name or "\0" in name or ":" in name:
-            raise self.refuse(name, "means something else on another system")
-        if name.startswith("/") or ".." in parts or "" in parts:
-            raise self.refuse(name, "leads out of the folder")
-        if not (plain or folder):
-            raise self.refuse(name, "is a link or a device; only files and folders are unpacked")
-        if parts in self.files or (parts in self.folders and not folder) or not self.files.isdisjoint(above):
-            raise self.refuse(name, "appears twice")
-        (self.folders if folder else self.files).add(parts)
-        self.folders |= above
-        self.entries += 1
-        if self.entries > self.max_files:
-            raise self.refuse(name, f"exceeds max_files={self.max_files}")
-        if size < 0:
-            raise self.refuse(name, f"has a size of {size}")
-        self.write(name, size)
-
-    def write(self, name: str, size: int) -> None:
-        self.bytes += size
-        if self.bytes > self.max_bytes:
-            raise self.refuse(name, f"exceeds max_bytes={self.max_bytes}")
-
-
-def _begins_as_tar(file: BinaryIO) -> bool:
-    """Return True if a file begins as a tar archive, which may end with a zip and so look like one."""
-    head = file.read(512)
-    return head[257:262] == b"ustar" or head.startswith(tuple(COMPRESSIONS))
-
-
-def _unpack_zip(file: BinaryIO, folder: Path, limits: _Limits) -> None:
-    with zipfile.ZipFile(file) as packed:
-        for entry in packed.infolist():
-            plain = stat.S_IFMT(entry.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
-            limits.enter(entry.orig_filename, plain=plain, folder=plain and entry.is_dir(), size=0)
-            place = folder / entry.filename
-            if entry.is_dir():
-                place.mkdir(parents=True, exist_ok=True)
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with packed.open(entry) as stored, place.open("xb") as out:
-                while chunk := stored.read(1 << 18):
-                    limits.write(entry.filename, len(chunk))
-                    out.write(chunk)
-
-
-def _unpack_tar(file: BinaryIO, folder: Path, limits: _Limits) -> None:
-    start = file.read(6)
-    file.seek(0)
-    opener = next((opener for magic, opener in COMPRESSIONS.items() if start.startswith(magic)), nullcontext)
-    with opener(file) as content, tarfile.open(fileobj=_Guarded(content, limits), mode="r:") as packed:
-        packed.extractall(folder, members=_checked(packed, limits), filter="data")
-
-
-def _checked(packed: tarfile.TarFile, limits: _Limits) -> Iterator[tarfile.TarInfo]:
-    for entry in packed:
-        limits.enter(entry.name, plain=entry.isfile(), folder=entry.isdir(), size=entry.size)
+        total += max(size, 0)
+        faults = {
+            "means something else on another system": "\\" in name or "\0" in name or ":" in name,
+            "leads out of the folder": name.startswith("/") or ".." in parts or "" in parts,
+            "is a link or a device; only files and folders are unpacked": kind == "other",
+            "appears twice": parts in files or (parts in folders and kind != "folder") or not files.isdisjoint(above),
+            f"exceeds max_files={max_files}": count > max_files,
+            f"has a size of {size}": size < 0,
+            f"exceeds max_bytes={max_bytes}": total > max_bytes,
+        }
+        for fault, holds in faults.items():
+            if holds:
+                raise ArchiveError(f"{archive} is refused: {name[:200]!r} {fault}")
+        (folders if kind == "folder" else files).add(parts)
+        folders |= above
         yield entry
 
 
-class _Guarded(io.RawIOBase):
-    """The bytes of a tar archive, for a reader that keeps in memory as many bytes as a header asks for."""
+class _TarEntry(tarfile.TarInfo):
+    """An entry of a tar archive; one that is a header for the next is refused if it is too long to be one."""
 
-    def __init__(self, content: Any, limits: _Limits) -> None:
-        self._content = content
-        self._limits = limits
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= LARGEST_READ:
-            raise self._limits.refuse("a header", f"asks for {size} bytes at once")
-        return self._content.read(size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._content.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._content.tell()
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type not in tarfile.REGULAR_TYPES and entry.size > LARGEST_HEADER:
+            raise tarfile.TarError(f"a header asks for {entry.size} bytes at once")
+        return entry

@@ -14,6 +14,11 @@ FORMER = {"DigitsSplit": Split, "VowelsSplit": Split}
 
 def former_name(name: str) -> Any:
     """Look up a name that the package used to have, with a warning."""
+    if name == "fingerprint":
+        raise AttributeError(
+            "snn_data.fingerprint, which named cached samples up to 0.5, is gone: cached(..., key=...) takes a name of "
+            "your own; the digest of an array is hashlib.sha256(array.tobytes()).hexdigest()"
+        )
     if name not in FORMER:
         raise AttributeError(f"module 'snn_data' has no attribute {name!r}")
     warnings.warn(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from snn_data.event_split import EventSplit, event_split
+from snn_data.event_split import EventSplit, cache_key, event_split
 from snn_data.events_to_frames import events_to_frames
 from snn_data.split import stratified_split
 from snn_data.tonic_source import recordings, tonic_class
@@ -20,6 +20,7 @@ def nmnist(
     *,
     dt: float = 0.01,
     transform: Callable[[Any], Any] | None = None,
+    key: str | None = None,
     valid_share: float = 0.1,
     split_seed: int = 0,
     cache_folder: str | Path | None = None,
@@ -33,6 +34,8 @@ def nmnist(
         folder: Folder of all data sets; the recordings go to ``NMNIST`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``x``, ``y``, ``t`` in microseconds, ``p``) instead of frames.
+        key: A text that names `transform`, under which its samples are kept, see `cached`; without one, a `transform`
+            runs at every access, which is deprecated.
         valid_share: Share of the training recordings in the validation part, in (0, 1).
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
@@ -65,4 +68,5 @@ def nmnist(
     train, test = recordings(source, folders, folder, may_download=download)
     frames = functools.partial(events_to_frames, sensor_size=source.sensor_size, dt=round(dt * 1e6, 3), start=0)
     valid = stratified_split(train.targets, valid_share, split_seed)
-    return event_split(train, valid, test, transform or frames, cache_folder)
+    name = cache_key(source.__name__, dt, transform, key)
+    return event_split(train, valid, test, transform or frames, name, cache_folder)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snn_data.atomic import atomic_file
 
-__all__ = ["read_sample", "write_sample"]
+__all__ = ["content_of", "read_sample", "write_sample"]
 
 # Dtypes that NumPy lacks, such as bfloat16, are stored as integers of the same number of bytes.
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
@@ -45,6 +45,16 @@ def read_sample(path: Path) -> Any:
                 return _decoded(json.loads(str(stored["tree"])), stored)
         except Exception as error:  # zipfile, zlib, json and numpy each have their own ways to refuse a damaged file
             raise ValueError(f"{path} contains no sample that write_sample wrote ({error}): delete it") from error
+
+
+def content_of(sample: object) -> Any:
+    """Return a value that differs if the content of a sample does; None if the sample cannot be stored."""
+    arrays: list[np.ndarray] = []
+    try:
+        tree = json.dumps(_encoded(sample, arrays))
+    except TypeError:
+        return None
+    return tree, [(array.shape, array.dtype, array.tobytes()) for array in arrays]
 
 
 def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:

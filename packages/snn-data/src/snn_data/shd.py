@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from snn_data.event_split import EventSplit, event_split
+from snn_data.event_split import EventSplit, cache_key, event_split
 from snn_data.group_split import group_split
 from snn_data.heidelberg import cochlea_frames, heidelberg_part
 from snn_data.tonic_source import tonic_class
@@ -19,6 +19,7 @@ def shd(
     *,
     dt: float = 0.01,
     transform: Callable[[Any], Any] | None = None,
+    key: str | None = None,
     valid_share: float = 0.2,
     split_seed: int = 0,
     cache_folder: str | Path | None = None,
@@ -33,6 +34,8 @@ def shd(
         folder: Folder of all data sets; the files go to ``SHD`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
+        key: A text that names `transform`, under which its samples are kept, see `cached`; without one, a `transform`
+            runs at every access, which is deprecated.
         valid_share: Share of the training recordings in the validation part, as closely as whole speakers allow.
         split_seed: Seed of that draw.
         cache_folder: Folder of the cached samples, see `cached`.
@@ -65,4 +68,5 @@ def shd(
     source = tonic_class("SHD", "shd")
     train, test = (heidelberg_part(source, part, folder, may_download=download) for part in ("train", "test"))
     valid = group_split(train.speakers, valid_share, split_seed)
-    return event_split(train, valid, test, transform or cochlea_frames(dt), cache_folder)
+    name = cache_key(source.__name__, dt, transform, key)
+    return event_split(train, valid, test, transform or cochlea_frames(dt), name, cache_folder)

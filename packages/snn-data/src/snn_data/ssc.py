@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from snn_data.event_split import EventSplit, event_split
+from snn_data.event_split import EventSplit, cache_key, event_split
 from snn_data.heidelberg import cochlea_frames, heidelberg_part
 from snn_data.tonic_source import tonic_class
 
@@ -18,6 +18,7 @@ def ssc(
     *,
     dt: float = 0.01,
     transform: Callable[[Any], Any] | None = None,
+    key: str | None = None,
     cache_folder: str | Path | None = None,
     download: bool = True,
 ) -> EventSplit:
@@ -27,6 +28,8 @@ def ssc(
         folder: Folder of all data sets; the files go to ``SSC`` in it; `data_folder` if None.
         dt: Width of a frame in seconds; the first begins at 0 s.
         transform: Applied to the events (fields ``t`` in microseconds, ``x``, ``p``) instead of frames.
+        key: A text that names `transform`, under which its samples are kept, see `cached`; without one, a `transform`
+            runs at every access, which is deprecated.
         cache_folder: Folder of the cached samples, see `cached`.
         download: True to download what is missing; the data set is large.
 
@@ -56,4 +59,5 @@ def ssc(
     source = tonic_class("SSC", "ssc")
     parts = (heidelberg_part(source, part, folder, may_download=download) for part in ("train", "valid", "test"))
     train, valid, test = parts
-    return event_split(train, valid, test, transform or cochlea_frames(dt), cache_folder)
+    name = cache_key(source.__name__, dt, transform, key)
+    return event_split(train, valid, test, transform or cochlea_frames(dt), name, cache_folder)

@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from snn_data import *  # noqa: F403
     from snn_data import __all__ as __all__
 else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_data", unlisted={"DigitsSplit", "VowelsSplit"})
+    __getattr__, __dir__ = _lazy.forward(__name__, "snn_data", unlisted={"DigitsSplit", "VowelsSplit", "fingerprint"})
