@@ -104,3 +104,14 @@ def test_a_float16_count_beyond_256_does_not_overflow():
     loss = mse_count_loss()(torch.zeros(300, 1, 2, dtype=torch.float16), torch.tensor([0]))
     assert loss.dtype == torch.float16
     assert loss.item() == 150
+
+
+@pytest.mark.parametrize("loss", [ce_count_loss, mse_count_loss])
+def test_autocast_rounds_no_count(loss):
+    # bfloat16 has no number between 256 and 258
+    spk, targets = torch.ones(257, 3, 5, requires_grad=True), torch.tensor([0, 4, 2])
+    expected = loss()(spk, targets)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = loss()(spk, targets)
+    assert torch.equal(result, expected)
+    assert torch.equal(*(torch.autograd.grad(value, spk)[0] for value in (result, expected)))

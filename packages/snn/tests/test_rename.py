@@ -13,8 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snn.cli import main
-from snn.renaming.notebook import REMARK, cells_of, renamed_cells
-from snn.renaming.python_source import renamed
+from snn.renaming.notebook import as_python, cells_of
+from snn.renaming.python_source import parsed
+from snn.renaming.python_source import renamed as renamed_imports
+
+
+def renamed(source: str) -> str:
+    """Return a program, or a notebook's cell, after renaming."""
+    return renamed_imports(source, parsed(as_python(source)))
+
 
 TRAINING = '''\
 #!/usr/bin/env python
@@ -44,39 +51,31 @@ RENAMED = (
 
 
 def test_imports_are_renamed_and_texts_comments_and_longer_names_stay():
-    assert renamed([TRAINING]).sources == [RENAMED]
+    assert renamed(TRAINING) == RENAMED
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("import snntorch\nsnntorch.Leaky(0.9)", "import snn\nsnn.Leaky(0.9)"),
-        ("import snntorch as snntorch\nsnntorch.Leaky", "import snn\nsnn.Leaky"),
+        ("import snntorch\nsnntorch.Leaky(0.9)", "import snn as snntorch\nsnntorch.Leaky(0.9)"),
+        ("import snntorch as snntorch\nsnntorch.Leaky", "import snn as snntorch\nsnntorch.Leaky"),
         ("import snntorch as st\nst.Leaky(0.9)", "import snn as st\nst.Leaky(0.9)"),
         ("import os, snntorch as snn, sys", "import os, snn, sys"),
-        ("import snntorch.utils\nsnntorch.utils.reset(net)", "import snn.utils\nsnn.utils.reset(net)"),
-        ("import snntorch as \\\n    snn", "import snn as \\\n    snn"),
+        ("import snntorch.utils\nsnntorch.utils.reset(net)", "import snn as snntorch\nsnntorch.utils.reset(net)"),
+        ("import snntorch.utils as utils", "import snn.utils as utils"),
+        ("import snntorch as \\\n    snn", "import snn"),
         ("from \\\n  snntorch import utils", "from \\\n  snn import utils"),
         ("if x: from snntorch import utils; snntorch = 3", "if x: from snn import utils; snntorch = 3"),
-        ("é = 'ä'; import snntorch; é = snntorch . spikegen", "é = 'ä'; import snn; é = snn . spikegen"),
-        ("import snntorch\r\nsnntorch.x\r\n\x0c\rsnntorch.y", "import snn\r\nsnn.x\r\n\x0c\rsnn.y"),
-        # what else bears the new name, or the old one, keeps it
-        ("import snntorch\nsnn = snntorch.Leaky(0.9)", "import snn as snntorch\nsnn = snntorch.Leaky(0.9)"),
-        ("import snntorch\ndef f(snn): pass", "import snn as snntorch\ndef f(snn): pass"),
-        ("import snntorch.utils\nimport net as snn", "import snn as snntorch\nimport net as snn"),
+        ("é = 'ä'; import snntorch as st; é = st . spikegen", "é = 'ä'; import snn as st; é = st . spikegen"),
+        ("import snntorch as a\r\nb\r\n\x0c\rimport snntorch as c", "import snn as a\r\nb\r\n\x0c\rimport snn as c"),
         ("try: import snntorch\nexcept ImportError: snntorch = None",
          "try: import snn as snntorch\nexcept ImportError: snntorch = None"),
-        ("import snntorch\nprint(f'snntorch {snntorch.__version__}')",
-         "import snn as snntorch\nprint(f'snntorch {snntorch.__version__}')"),
-        ("import snntorch.functional as snn\nimport snntorch", "import snn.functional as snn\nimport snn as snntorch"),
-        # not the module
         ("snntorch = 3\nprint(snntorch)", "snntorch = 3\nprint(snntorch)"),
-        ("import snntorch as snn\nnet.snntorch(snntorch=1)", "import snn\nnet.snntorch(snntorch=1)"),
         ("", ""),
     ],
 )  # fmt: skip
 def test_every_form_of_an_import(before: str, after: str):
-    assert renamed([before]).sources == [after]
+    assert renamed(before) == after
 
 
 USES = [
@@ -125,153 +124,43 @@ def outcome(program: str, package: str, monkeypatch: pytest.MonkeyPatch) -> list
 @given(lines=st.lists(st.sampled_from(USES), max_size=8))
 def test_a_renamed_program_does_with_snn_what_it_did_with_snntorch(lines: list[str]):
     before = "\n".join(lines)
-    (after,) = renamed([before]).sources
+    after = renamed(before)
     monkeypatch = pytest.MonkeyPatch()
     assert outcome(after, "snn", monkeypatch) == outcome(before, "snntorch", monkeypatch)
-    assert renamed([after]).sources == [after]
+    assert renamed(after) == after
     imports = [node for node in ast.walk(ast.parse(after)) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert not any("snntorch" in alias.name for node in imports for alias in node.names)
 
 
-def test_remaining_names_that_may_need_a_change_are_reported():
-    program = "import snntorch as snn\nimport sys\nfrom snn import Net\n\nutils = sys.modules['snntorch.utils']\n"
-    assert renamed([program]).notes == [
-        (0, 3, "a module 'snn' is imported already; if it is the program's own, rename it"),
-        (0, 5, "the text 'snntorch.utils' stays as it is"),
-    ]
-    assert renamed(["print('by snntorch', 'snntorch_weights')"]).notes == []
-
-
-CELLS = [
-    "!pip install snntorch --quiet\n!pip install -q torch snntorch>=0.9 tonic",
-    "%%capture\n%pip install git+https://github.com/jeshraghian/snntorch.git",
-    "import snntorch\n%matplotlib inline\n\nif COLAB:\n    !{sys.executable} -m pip install snntorch\n",
-    "# snntorch\nnet = snntorch.Leaky(beta=0.9)\nsnntorch?\nfiles = !ls snntorch\nx = (7\n     % 4)",
-    "%%bash\npip install snntorch\necho snntorch",
-    'text = """\npip install snntorch\n"""',
-    "!pip install snntorch && ls",
-]
-
-
-def test_the_cells_of_a_notebook_are_one_program_and_install_lines_become_remarks():
-    renaming = renamed_cells(CELLS)
-    assert renaming.sources == [
-        f"{REMARK}\n{REMARK}\n!pip install -q torch tonic",
-        f"%%capture\n{REMARK}",
-        f"import snn\n%matplotlib inline\n\nif COLAB:\n    pass  {REMARK}\n",
-        "# snntorch\nnet = snn.Leaky(beta=0.9)\nsnntorch?\nfiles = !ls snntorch\nx = (7\n     % 4)",
-        f"%%bash\n{REMARK}\necho snntorch",
-        CELLS[5],
-        CELLS[6],
-    ]
-    notes = [(cell, line) for cell, line, _ in renaming.notes]
-    assert notes == [(3, 3), (3, 4), (4, 3), (5, 1), (6, 1)]
-
-
-INSTALLS = (
-    "!pip install ",
-    "%pip install -q ",
-    "    !{sys.executable} -m pip install ",
-    "!uv pip install ",
-    "!conda install ",
-)
-ITSELF = ["snntorch", "snntorch==0.9.4", "'snntorch[nir]>=0.7'", "git+https://github.com/jeshraghian/snntorch.git"]
-ITSELF += ["-e git+https://github.com/jeshraghian/snntorch"]
-REQUIREMENTS = [
-    "torch",
-    "torch>=2.0",
-    "'tonic'",
-    "-r requirements.txt",
-    "--requirement=more.txt",
-    "-e .",
-    "./snntorch_local",
-]
-OPTIONS = [
-    "-q",
-    "--upgrade",
-    "--index-url https://pypi.org/simple",
-    "-i https://a.b/c",
-    "--find-links=wheels",
-    "-c all.txt",
-]
-OPTIONS += ["--target snntorch", "--pre", "-U", "--extra-index-url https://pypi.org/simple", "\\\n   "]
-ENDS = [
-    "",
-    "> /dev/null",
-    ">/dev/null",
-    "2>/dev/null",
-    ">> log.txt 2> errors.txt",
-    "# needed",
-    "# snntorch",
-    "> log 2>&1",
-]
-
-
-@settings(derandomize=True, deadline=None, database=None, max_examples=400)
-@given(
-    start=st.sampled_from(INSTALLS),
-    words=st.lists(st.sampled_from(ITSELF + REQUIREMENTS + OPTIONS), max_size=5),
-    itself=st.sampled_from(ITSELF),
-    at=st.integers(0, 5),
-    end=st.sampled_from(ENDS),
-)
-def test_a_line_that_installs_keeps_its_other_requirements_or_becomes_a_remark(start, words, itself, at, end):
-    words = [*words[:at], itself, *words[at:]]
-    source = "if COLAB:\n" * start.startswith(" ") + start + " ".join([*words, end]).rstrip()
-    (after,) = renamed_cells([source]).sources
-    others = [word for word in words if word not in ITSELF]
-    *_, last = after.splitlines()
-    if any(word in REQUIREMENTS for word in others):
-        assert last.split() == " ".join([start, *others, end]).replace("\\\n", "").split()
-        assert last.startswith(start)
-    else:
-        assert last.strip().removeprefix("pass  ") == REMARK
-    assert [line for line in after.splitlines() if REMARK in line]
-
-
-IMPORTS = [
-    "import snntorch",
-    "import snntorch.functional",
-    "import snntorch, os",
-    "try:\n    import snntorch\nfinally: pass",
-]
-RUN_BY_IPYTHON = [
+LINES = [
+    "!pip install snntorch --quiet",
+    "!pip install a \\\n  snntorch",
+    "%matplotlib inline",
     "%time snntorch.Leaky(beta=0.9)",
-    "%timeit -n 3 snntorch.Leaky(beta=0.9)",
-    "took = %timeit -o snntorch.Leaky(beta=0.9)",
-    "%time \\\n  snntorch.Leaky(beta=0.9)",
-    "if x:\n    %prun snntorch.Leaky(beta=0.9)",
-    "%%timeit net = snntorch.Leaky(beta=0.9)\nnet(x)",
-    "%%memit\nnet = snntorch.Leaky(beta=0.9)",
-    "!echo {snntorch.__version__}",
-    "version = !echo $snntorch",
+    "took = %timeit -o net(x)",
+    "files = !ls snntorch",
     "snntorch.Leaky?",
-    "?snntorch.Leaky",
-]
-FOR_THE_SHELL = [
-    "!ls snntorch",
-    "%cd snntorch",
-    "%%bash\necho snntorch",
-    "!git clone https://github.com/jeshraghian/snntorch",
+    "?snntorch",
+    "pip install snntorch",
+    "if COLAB:\n    !echo it's {snntorch.__version__}",
 ]
 
 
-@pytest.mark.parametrize("imported", IMPORTS)
-@pytest.mark.parametrize("line", RUN_BY_IPYTHON)
-def test_a_name_used_in_a_line_that_stays_is_still_bound(imported: str, line: str):
-    for cells in ([imported, line, "net = snntorch.Leaky(0.9)"], [line, imported]):
-        after = renamed_cells(cells).sources
-        assert after[cells.index(line)] == line
-        names = [alias.asname or alias.name for node in ast.walk(ast.parse(after[cells.index(imported)]))
-                 if isinstance(node, ast.Import) for alias in node.names]  # fmt: skip
-        assert "snntorch" in names
-        assert "import snn as snntorch" in after[cells.index(imported)]
-        assert after[2:] == cells[2:]
+@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+@given(lines=st.lists(st.sampled_from(LINES), max_size=4), end=st.sampled_from(["\n", "\r\n"]))
+def test_lines_of_a_cell_that_are_not_python_stay_and_the_others_are_renamed(lines: list[str], end: str):
+    cell = "\n".join([*lines, "import snntorch as snn", "x = (7\n     % 4)", *lines]).replace("\n", end)
+    assert renamed(cell) == cell.replace("import snntorch as snn", "import snn")
 
 
-@pytest.mark.parametrize("line", FOR_THE_SHELL)
-def test_a_line_for_the_shell_uses_no_name(line: str):
-    assert renamed_cells(["import snntorch", line]).sources == ["import snn", line]
+@pytest.mark.parametrize("magic", ["%%time", "%%capture output", "\n%%timeit net = snntorch.Leaky(0.9)", "%%prun -q"])
+def test_a_cell_for_a_magic_that_runs_python_is_renamed(magic: str):
+    assert renamed(f"{magic}\nimport snntorch as snn") == f"{magic}\nimport snn"
+
+
+@pytest.mark.parametrize("cell", ["%%bash\npip install snntorch\nimport snntorch", "%%writefile a.py\nimport snntorch"])
+def test_a_cell_in_another_language_stays(cell: str):
+    assert renamed(cell) == cell
 
 
 COMPACT = {"separators": (",", ":")}
@@ -318,6 +207,18 @@ def test_the_changes_are_shown_and_made_on_request_only(tmp_path: Path, capsys, 
     assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
 
 
+def test_lines_outside_of_imports_that_name_the_library_are_reported(tmp_path: Path, capsys):
+    program, cells = tmp_path / "a.py", tmp_path / "b.ipynb"
+    program.write_text("import snntorch as snn\nimport sys\n\nutils = sys.modules['snntorch.utils']\n'by snntorch'\n")
+    cells.write_text(json.dumps(notebook(["!pip install snntorch\nimport snntorch as snn  # snntorch"])))
+    assert main(["rename", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == (
+        f"note: {program}, line 4: \"utils = sys.modules['snntorch.utils']\" stays as it is\n"
+        f"note: {cells} (cell 2), line 1: '!pip install snntorch' stays as it is\n"
+        "2 files to change, with --write\n"
+    )
+
+
 def test_a_folder_is_renamed_without_what_others_put_there(tmp_path: Path, capsys):
     for name in ("a.py", "deep/b.py", "deep/c.ipynb", ".git/d.py", "venv/e.py", "notes.txt", "__pycache__/f.py"):
         path = tmp_path / name
@@ -326,8 +227,8 @@ def test_a_folder_is_renamed_without_what_others_put_there(tmp_path: Path, capsy
     (tmp_path / "venv" / "pyvenv.cfg").touch()
     assert main(["rename", str(tmp_path), str(tmp_path / "a.py"), "--write"]) == 0
     assert capsys.readouterr().err == "3 files changed\n"
-    assert "import snn\\n" not in (tmp_path / "a.py").read_text()
-    assert (tmp_path / "deep" / "b.py").read_text() == "import snn\n"
+    assert "import snntorch" not in (tmp_path / "a.py").read_text()
+    assert (tmp_path / "deep" / "b.py").read_text() == "import snn as snntorch\n"
     assert (tmp_path / ".git" / "d.py").read_text() == (tmp_path / "venv" / "e.py").read_text() == "import snntorch\n"
 
 
@@ -341,12 +242,12 @@ def test_the_encoding_and_the_ends_of_lines_stay(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.py", "print 'Python 2'", "it is not valid Python 3."),
+        ("a.py", "print 'Python 2'", "is not valid Python 3."),
         ("a.py", "# -*- coding: nothing -*-\n", "unknown encoding"),
         ("a.ipynb", "{}", "it is not a notebook of format 4"),
         ("a.ipynb", "{", "Expecting property name"),
-        ("a.ipynb", json.dumps(notebook(["import snntorch", "a b"])), "(cell 3: invalid syntax, line 1)"),
-        ("a.ipynb", json.dumps({"nbformat": 4, "cells": [{"cell_type": "code"}]}), "cell 1 has no source"),
+        ("a.ipynb", json.dumps(notebook(["import snntorch", "a b"])), "line 1 of {path} (cell 3) is not valid Python"),
+        ("a.ipynb", json.dumps({"nbformat": 4, "cells": [{"cell_type": "code"}]}), "it is not a notebook of format 4"),
     ],
 )
 def test_a_file_that_cannot_be_read_stays_and_the_others_are_renamed(name, content, reason, tmp_path: Path, capsys):
@@ -355,9 +256,9 @@ def test_a_file_that_cannot_be_read_stays_and_the_others_are_renamed(name, conte
     assert main(["rename", str(tmp_path), "--write"]) == 1
     errors = capsys.readouterr().err
     assert errors.startswith(f"snn rename: {tmp_path / name} stays as it is: ")
-    assert reason in errors
+    assert reason.format(path=tmp_path / name) in errors
     assert (tmp_path / name).read_text() == content
-    assert (tmp_path / "b.py").read_text() == "import snn\n"
+    assert (tmp_path / "b.py").read_text() == "import snn as snntorch\n"
 
 
 @pytest.mark.parametrize("own", ["snn.py", "snn/__init__.py"])
@@ -384,7 +285,7 @@ def test_a_link_stays_one_and_leads_to_the_renamed_file(tmp_path: Path):
     (tmp_path / "link.py").symlink_to("real.py")
     assert main(["rename", str(tmp_path / "link.py"), "--write"]) == 0
     assert (tmp_path / "link.py").is_symlink()
-    assert (tmp_path / "real.py").read_text() == "import snn\n"
+    assert (tmp_path / "real.py").read_text() == "import snn as snntorch\n"
 
 
 def test_cells_without_code_keep_their_numbers():

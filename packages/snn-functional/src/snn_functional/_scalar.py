@@ -1,10 +1,21 @@
-"""A number with some methods of arrays."""
+"""A float with some methods of NumPy's scalars, for programs that were written for snnTorch."""
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex, overload
+from collections.abc import Callable
+from typing import Any
 
 import torch
+
+
+def _keeping(name: str) -> Callable[..., Any]:
+    operator = getattr(float, name)
+
+    def operate(*operands: float | None) -> Any:
+        value = operator(*operands)
+        return Scalar(value) if type(value) is float else value  # or NotImplemented, or an int
+
+    return operate
 
 
 class Scalar(float):
@@ -18,6 +29,23 @@ class Scalar(float):
 
     __slots__ = ()
 
+    __add__: Callable[..., Scalar] = _keeping("__add__")
+    __radd__: Callable[..., Scalar] = _keeping("__radd__")
+    __sub__: Callable[..., Scalar] = _keeping("__sub__")
+    __rsub__: Callable[..., Scalar] = _keeping("__rsub__")
+    __mul__: Callable[..., Scalar] = _keeping("__mul__")
+    __rmul__: Callable[..., Scalar] = _keeping("__rmul__")
+    __truediv__: Callable[..., Scalar] = _keeping("__truediv__")
+    __rtruediv__: Callable[..., Scalar] = _keeping("__rtruediv__")
+    __floordiv__: Callable[..., Scalar] = _keeping("__floordiv__")
+    __rfloordiv__: Callable[..., Scalar] = _keeping("__rfloordiv__")
+    __mod__: Callable[..., Scalar] = _keeping("__mod__")
+    __rmod__: Callable[..., Scalar] = _keeping("__rmod__")
+    __neg__: Callable[..., Scalar] = _keeping("__neg__")
+    __pos__: Callable[..., Scalar] = _keeping("__pos__")
+    __abs__: Callable[..., Scalar] = _keeping("__abs__")
+    __round__: Callable[..., Scalar] = _keeping("__round__")
+
     def item(self) -> float:
         """Return the plain float."""
         return float(self)
@@ -25,63 +53,6 @@ class Scalar(float):
     def round(self, decimals: int = 0) -> Scalar:
         """Return the number rounded to some decimals; of two that are equally near, the even one."""
         return Scalar(round(float(self), decimals))
-
-    @overload
-    def __round__(self, ndigits: None = None) -> int: ...
-    @overload
-    def __round__(self, ndigits: SupportsIndex) -> Scalar: ...
-    def __round__(self, ndigits: SupportsIndex | None = None) -> int | Scalar:
-        return round(float(self)) if ndigits is None else Scalar(round(float(self), ndigits))
-
-    def __add__(self, other: float) -> Scalar:
-        return _kept(super().__add__(other))
-
-    def __radd__(self, other: float) -> Scalar:
-        return _kept(super().__radd__(other))
-
-    def __sub__(self, other: float) -> Scalar:
-        return _kept(super().__sub__(other))
-
-    def __rsub__(self, other: float) -> Scalar:
-        return _kept(super().__rsub__(other))
-
-    def __mul__(self, other: float) -> Scalar:
-        return _kept(super().__mul__(other))
-
-    def __rmul__(self, other: float) -> Scalar:
-        return _kept(super().__rmul__(other))
-
-    def __truediv__(self, other: float) -> Scalar:
-        return _kept(super().__truediv__(other))
-
-    def __rtruediv__(self, other: float) -> Scalar:
-        return _kept(super().__rtruediv__(other))
-
-    def __floordiv__(self, other: float) -> Scalar:
-        return _kept(super().__floordiv__(other))
-
-    def __rfloordiv__(self, other: float) -> Scalar:
-        return _kept(super().__rfloordiv__(other))
-
-    def __mod__(self, other: float) -> Scalar:
-        return _kept(super().__mod__(other))
-
-    def __rmod__(self, other: float) -> Scalar:
-        return _kept(super().__rmod__(other))
-
-    def __neg__(self) -> Scalar:
-        return _kept(super().__neg__())
-
-    def __pos__(self) -> Scalar:
-        return _kept(super().__pos__())
-
-    def __abs__(self) -> Scalar:
-        return _kept(super().__abs__())
-
-
-def _kept(value: Any) -> Any:
-    """Return a result as a scalar; other values, such as NotImplemented, stay as they are."""
-    return Scalar(value) if type(value) is float else value
 
 
 torch.serialization.add_safe_globals([Scalar])  # so that torch.load accepts it like a float

@@ -15,7 +15,6 @@ from snn_functional._recording import check_recording, checked_labels, warn_of_m
 from snn_functional._scalar import Scalar
 from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
-from snn_functional._total import total
 
 __all__ = ["accuracy_rate", "accuracy_temporal"]
 
@@ -95,7 +94,7 @@ def accuracy_rate(
     steps = Steps(spk_out, lengths, mask)
     warn_of_membranes(spk_out, steps, "accuracy_rate", _PASS_SPIKES)
     spikes = steps.only(spk_out.detach())
-    counts = total(by_class(wide(spikes), population_code, num_classes))
+    counts = by_class(wide(spikes), population_code, num_classes).sum(0)
     labels = checked_labels(targets, spk_out, counts.shape[-1])
     most = counts.amax(-1, keepdim=True)
     least, greatest = _checked_range(most)

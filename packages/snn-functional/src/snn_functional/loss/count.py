@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from snn_functional._numbers import share
 from snn_functional._steps import Steps
-from snn_functional._total import total
 from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
 
 
@@ -52,7 +51,7 @@ class ce_count_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the cross entropy of the counts, ``[B]``."""
-        return cross_entropy(total(outputs), targets)
+        return cross_entropy(outputs.sum(0), targets)
 
 
 class mse_count_loss(LabeledLoss):  # noqa: N801
@@ -107,7 +106,7 @@ class mse_count_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the squared errors of the counts, divided by the number of steps, ``[B, K]``."""
-        counts, number = total(outputs), steps.number
+        counts, number = outputs.sum(0), steps.number
         rates = self.incorrect_rate, self.correct_rate
         # in float64: 100 steps at a rate of 0.29 are 28.999999999999996, but 29 in float32
         if isinstance(number, int):

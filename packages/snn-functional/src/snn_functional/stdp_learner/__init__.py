@@ -2,17 +2,16 @@
 
 from snn_functional.stdp_learner.learner import STDPLearner
 from snn_functional.stdp_learner.reward import MSTDPETLearner, MSTDPLearner
-from snn_functional.stdp_learner.reward_step import (
+from snn_functional.stdp_learner.single_step import (
+    eligibility_trace,
     mstdp_conv1d_single_step,
     mstdp_conv2d_single_step,
     mstdp_linear_single_step,
-)
-from snn_functional.stdp_learner.single_step import (
+    mstdpet_linear_single_step,
     stdp_conv1d_single_step,
     stdp_conv2d_single_step,
     stdp_linear_single_step,
 )
-from snn_functional.stdp_learner.trace_step import eligibility_trace, mstdpet_linear_single_step
 
 __all__ = [
     "stdp_linear_single_step",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,47 +11,15 @@ from torch.nn.grad import conv1d_weight, conv2d_weight
 from snn_functional._padding import padded
 
 
-class Connection(ABC):
-    """The synapses of a layer."""
-
-    def __init__(self, layer: Any) -> None:
-        self.layer = layer
-        self.weight: Tensor = layer.weight.detach()
-
-    @abstractmethod
-    def pre(self, in_spike: Any) -> Tensor:
-        """Return checked input spikes as the synapses see them, including padding."""
-
-    @abstractmethod
-    def post(self, out_spike: Any, pre: Tensor) -> Tensor:
-        """Return checked output spikes that belong to ``pre``."""
-
-    @abstractmethod
-    def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Return the sum of the products of ``pre`` and ``post`` that meet at each weight, with the weight's shape."""
-
-    @abstractmethod
-    def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Return the same for each sample separately, ``[batch, *weight.shape]``."""
-
-    def _spikes(self, name: str, spikes: Any) -> Tensor:
-        if not isinstance(spikes, Tensor):
-            raise TypeError(f"{name} is a {type(spikes).__name__}; pass a torch.Tensor of spikes")
-        if spikes.is_complex():
-            raise TypeError(f"{name} has dtype {spikes.dtype}; spikes are real numbers")
-        if spikes.device != self.weight.device:
-            raise ValueError(
-                f"{name} is on {spikes.device}, the weights on {self.weight.device}; move one to the other's device"
-            )
-        return spikes.to(self.weight.dtype)
-
-
-class Dense(Connection):
+class Dense(NamedTuple):
     """Synapses of ``nn.Linear``: every input with every output, ``[..., features]``."""
 
+    layer: Any
+    weight: Tensor
+
     def pre(self, in_spike: Any) -> Tensor:
-        """Return input spikes ``[..., in_features]``."""
-        pre = self._spikes("in_spike", in_spike)
+        """Return checked input spikes as the synapses see them, including padding."""
+        pre = _spikes("in_spike", in_spike, self.weight)
         if not pre.dim() or pre.shape[-1] != self.weight.shape[1]:
             raise ValueError(
                 f"in_spike has shape {tuple(pre.shape)}; {self.layer} needs [batch, {self.weight.shape[1]}]"
@@ -60,28 +27,31 @@ class Dense(Connection):
         return pre
 
     def post(self, out_spike: Any, pre: Tensor) -> Tensor:
-        """Return output spikes ``[..., out_features]``."""
-        return _of_shape(self._spikes("out_spike", out_spike), (*pre.shape[:-1], self.weight.shape[0]))
+        """Return checked output spikes that belong to ``pre``."""
+        return _of_shape(_spikes("out_spike", out_spike, self.weight), (*pre.shape[:-1], self.weight.shape[0]))
 
     def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Return the sum of the outer products."""
+        """Return the sum of the products of ``pre`` and ``post`` that meet at each weight, with the weight's shape."""
         return post.reshape(-1, post.shape[-1]).T @ pre.reshape(-1, pre.shape[-1])
 
     def correlations(self, pre: Tensor, post: Tensor) -> Tensor:
-        """Return outer products ``[..., out_features, in_features]``."""
+        """Return the same for each sample separately, ``[batch, *weight.shape]``."""
         return post.unsqueeze(-1) * pre.unsqueeze(-2)
 
 
-class Convolution(Connection):
+class Convolution(NamedTuple):
     """Synapses of ``nn.Conv1d`` and ``nn.Conv2d``: all positions of the kernel share a weight.
 
     The sum over positions is the gradient that the weights of the convolution would have if ``post`` were the gradient
     of its output.
     """
 
+    layer: Any
+    weight: Tensor
+
     def pre(self, in_spike: Any) -> Tensor:
         """Return input spikes ``[batch, channels, *space]``, padded as in the layer."""
-        pre = self._spikes("in_spike", in_spike)
+        pre = _spikes("in_spike", in_spike, self.weight)
         if pre.dim() != self.weight.dim() or pre.shape[1] != self.layer.in_channels:
             space = "length" if self.weight.dim() == 3 else "height, width"
             raise ValueError(
@@ -93,7 +63,7 @@ class Convolution(Connection):
         """Return output spikes ``[batch, channels, *space]``."""
         sizes = zip(pre.shape[2:], self.weight.shape[2:], self.layer.dilation, self.layer.stride, strict=True)
         space = ((size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, dilation, stride in sizes)
-        return _of_shape(self._spikes("out_spike", out_spike), (len(pre), self.layer.out_channels, *space))
+        return _of_shape(_spikes("out_spike", out_spike, self.weight), (len(pre), self.layer.out_channels, *space))
 
     def correlation(self, pre: Tensor, post: Tensor) -> Tensor:
         """Return the sum over samples and positions."""
@@ -108,6 +78,7 @@ class Convolution(Connection):
         return torch.cat([none, *(self.correlation(*sample).unsqueeze(0) for sample in samples)])
 
 
+Connection = Dense | Convolution
 _KINDS: dict[type[nn.Module], type[Connection]] = {nn.Linear: Dense, nn.Conv1d: Convolution, nn.Conv2d: Convolution}
 
 
@@ -115,9 +86,21 @@ def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
     """Return the synapses of a layer of one of the classes, by default of any known class."""
     for kind in kinds or tuple(_KINDS):
         if isinstance(layer, kind):
-            return _KINDS[kind](layer)
+            return _KINDS[kind](layer, layer.weight.detach())
     expected = " or ".join(f"nn.{kind.__name__}" for kind in kinds or _KINDS)
     raise TypeError(f"{name} is a {type(layer).__name__}; pass an {expected}")
+
+
+def _spikes(name: str, spikes: Any, weight: Tensor) -> Tensor:
+    if not isinstance(spikes, Tensor):
+        raise TypeError(f"{name} is a {type(spikes).__name__}; pass a torch.Tensor of spikes")
+    if spikes.is_complex():
+        raise TypeError(f"{name} has dtype {spikes.dtype}; spikes are real numbers")
+    if spikes.device != weight.device:
+        raise ValueError(
+            f"{name} is on {spikes.device}, the weights on {weight.device}; move one to the other's device"
+        )
+    return spikes.to(weight.dtype)
 
 
 def _of_shape(spikes: Tensor, shape: tuple[int, ...]) -> Tensor:

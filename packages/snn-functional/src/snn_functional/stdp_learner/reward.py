@@ -13,7 +13,7 @@ from snn_functional._numbers import finite
 from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._spike_learner import SpikeLearner
 from snn_functional.stdp_learner._trace import REWARDED, Factor, exponential_decay, unchanged
-from snn_functional.stdp_learner.trace_step import eligibility_trace
+from snn_functional.stdp_learner.single_step import eligibility_trace
 
 
 class MSTDPLearner(SpikeLearner):

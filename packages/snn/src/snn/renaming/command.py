@@ -6,17 +6,16 @@ import argparse
 import difflib
 import json
 import os
-import shutil
+import platform
 import sys
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
 from snn.factory import CannotMake
-from snn.renaming.notebook import cells_of, renamed_cells, with_cells
-from snn.renaming.python_source import NEW, renamed
+from snn.renaming.notebook import as_python, cells_of, with_cells
+from snn.renaming.python_source import NEW, OLD, parsed, renamed, texts
 
 __all__ = ["add_options", "main"]
 
@@ -24,22 +23,12 @@ _KINDS = (".py", ".ipynb")
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 
-@dataclass
-class _File:
-    """A file after renaming: its content, the changes as a diff, and notes for the user."""
-
-    path: Path
-    content: bytes
-    changes: list[str]
-    notes: list[str] = field(default_factory=list)
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``snn rename``."""
     parser.description = (
-        "Change programs that import snnTorch to import snn. The changes are shown, and written only with --write. "
-        "Imports and uses of the imported names are renamed; strings and comments stay as they are; a line of a "
-        "notebook that installs snnTorch becomes a comment. The exit code is 1 if a file cannot be read or written."
+        "Change the imports of snnTorch in programs to imports of snn, which bind the same names. The changes are "
+        "shown, and written only with --write. Everything else stays, such as texts, comments and the lines of a "
+        "notebook that are not Python. The exit code is 1 if a file cannot be read or written."
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="a .py or .ipynb file, or a folder of them")
     parser.add_argument("--write", action="store_true", help="change the files")
@@ -63,33 +52,14 @@ def main(options: argparse.Namespace) -> int:
     changed, failed = 0, 0
     for path in dict.fromkeys(file for argument in paths for file in _files(argument)):
         try:
-            file = _renamed(path)
-            if file.changes and options.write:
-                _write(file)
-        except (OSError, SyntaxError, ValueError, RecursionError) as error:
+            changed += _rename(path, options.write)
+        except (OSError, ValueError, SyntaxError, RecursionError) as error:
             failed += 1
-            print(f"snn rename: {path} stays as it is: {_why(error)}", file=sys.stderr)
-            continue
-        changed += bool(file.changes)
-        sys.stdout.writelines(file.changes)
-        for note in file.notes if file.changes else ():
-            print(f"note: {note}", file=sys.stderr)
-    print(_summary(changed, options.write), file=sys.stderr)
-    return int(failed > 0)
-
-
-def _summary(changed: int, written: bool) -> str:
-    if not changed:
-        return "nothing to rename"
+            print(f"snn rename: {path} stays as it is: {error or type(error).__name__}", file=sys.stderr)
     files = "1 file" if changed == 1 else f"{changed} files"
-    return f"{files} changed" if written else f"{files} to change, with --write"
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return f"it is not valid Python {version} ({error.msg}, line {error.lineno})"
-    return str(error) or type(error).__name__
+    summary = f"{files} changed" if options.write else f"{files} to change, with --write"
+    print(summary if changed else "nothing to rename", file=sys.stderr)
+    return int(failed > 0)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -104,47 +74,40 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(names) if Path(name).suffix in _KINDS and not name.startswith("."))
 
 
-def _renamed(path: Path) -> _File:
+def _rename(path: Path, write: bool) -> bool:
+    """Show the changes of a file, and make them if asked to; return True if there are any."""
     content = path.read_bytes()
-    file = _of_notebook(path, content) if path.suffix == ".ipynb" else _of_program(path, content)
-    own = [name for name in (f"{NEW}.py", f"{NEW}/__init__.py") if (path.parent / name).exists()]
-    if file.changes and own:
-        file.notes.append(f"{path.parent / own[0]} is what 'import {NEW}' finds in {path}; rename it")
-    return file
-
-
-def _of_program(path: Path, content: bytes) -> _File:
-    encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
+    is_notebook = path.suffix == ".ipynb"
+    encoding = "utf-8" if is_notebook else tokenize.detect_encoding(BytesIO(content).readline)[0]
     text = content.decode(encoding)
-    result = renamed([text])
-    notes = [f"{path}, line {line}: {why}" for _, line, why in result.notes]
-    return _File(path, result.sources[0].encode(encoding), _diff(text, result.sources[0], str(path)), notes)
+    notebook = json.loads(text) if is_notebook else None
+    before = cells_of(notebook) if is_notebook else [text]
+    places = [f"{path} (cell {number})" if is_notebook else str(path) for number, _ in enumerate(before, 1)]
+    renamings = [_renaming(source, place) for source, place in zip(before, places, strict=True)]
+    after = [new for new, _ in renamings]
+    if after == before:
+        return False
+    if write:
+        path.write_bytes((with_cells(text, notebook, after) if is_notebook else after[0]).encode(encoding))
+    for old, new, place in zip(before, after, places, strict=True):
+        lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), place, place)
+        sys.stdout.writelines(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    own = [path.parent / name for name in (f"{NEW}.py", f"{NEW}/__init__.py") if (path.parent / name).exists()]
+    notes = [note for _, notes in renamings for note in notes]
+    for note in [*notes, *(f"{file} is what 'import {NEW}' finds in {path}; rename it" for file in own)]:
+        print(f"note: {note}", file=sys.stderr)
+    return True
 
 
-def _of_notebook(path: Path, content: bytes) -> _File:
-    text = content.decode()
-    notebook = json.loads(text)
-    before = cells_of(notebook)
-    result = renamed_cells(before)
-    pairs = enumerate(zip(before, result.sources, strict=True), 1)
-    changes = [line for cell, (old, new) in pairs for line in _diff(old, new, f"{path} (cell {cell})")]
-    notes = [f"{path}, cell {cell + 1}, line {line}: {why}" for cell, line, why in result.notes]
-    return _File(path, with_cells(text, notebook, result.sources).encode(), changes, notes)
-
-
-def _diff(old: str, new: str, name: str) -> list[str]:
-    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, name)
-    return [line if line.endswith("\n") else f"{line}\n" for line in lines]
-
-
-def _write(file: _File) -> None:
-    """Replace the old content with the new one, completely or not at all."""
-    target = Path(os.path.realpath(file.path))
-    part = target.with_name(f".{target.name}.part")
+def _renaming(source: str, place: str) -> tuple[str, list[str]]:
+    """Return a program after renaming, and a note for each line that names snnTorch outside of an import."""
     try:
-        part.write_bytes(file.content)
-        shutil.copymode(target, part)
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        python = as_python(source)
+    except SyntaxError as error:
+        reason = f"is not valid Python {platform.python_version()}: {error.msg}"
+        raise ValueError(f"line {error.lineno} of {place} {reason}") from error
+    tree = parsed(python)
+    lines, pythons = (text.encode().splitlines() for text in (source, python))
+    hidden = {i for i, line in enumerate(lines) if line != pythons[i] and OLD.encode() in line}
+    stay = ((i + 1, lines[i].decode().strip()) for i in sorted(hidden | texts(tree)))
+    return renamed(source, tree), [f"{place}, line {i}: {line!r:.60} stays as it is" for i, line in stay]
