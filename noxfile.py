@@ -19,6 +19,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
+import changed
 import gpus
 import pages
 import recorded
@@ -38,6 +39,7 @@ from sessions import (
     NEEDS_NATIVE,
     NEEDS_ONNX,
     NEEDS_TRITON,
+    OF_KERNELS,
     SHORT,
     beside,
     build,
@@ -49,6 +51,7 @@ from sessions import (
     group,
     ignoring,
     install,
+    install_sources,
     publishable,
     pytest,
     same_files,
@@ -157,8 +160,37 @@ def quickstart(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Check lint and types, and test the packages that differ from the main branch, without building a wheel.
+
+    ``-- --base COMMIT`` compares with another commit; what follows goes to pytest.
+    """
+    base, session.posargs[:] = changed.option(session.posargs)
+    try:
+        files = changed.files(base)
+    except ValueError as error:
+        session.error(str(error))
+    if not files:
+        session.log(f"nothing differs from {base or 'the main branch'}: there is nothing to check")
+        return
+    choice = changed.choice(files, ELSEWHERE)
+    session.log(f"{len(files)} files differ; packages: {', '.join(choice.packages) or 'none'}")
+    check_style(session)
+    library = install_sources(session, *group("test"), *group("types"))
+    check_types(session, choice.packages)
+    if choice.paths:
+        apart = [place for place in ELSEWHERE if place != OF_KERNELS or not library]
+        pytest(session, *SHORT, *choice.paths, *ignoring(apart), SNN_CPU_LIBRARY=library)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check Ruff's rules and layout, the programs of pages within 80 columns, and that the English is plain."""
+    check_style(session)
+
+
+def check_style(session: nox.Session) -> None:
+    """Install the checkers of style, and run them."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
     session.run("ruff", "format", "--no-cache", "--check", ".")
@@ -170,8 +202,13 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all packages, complete for public names, the namespace's stub, and a program's types."""
     install(session, "snn[all]", *group("types"), *group("test"))
+    check_types(session, PROJECTS)
+
+
+def check_types(session: nox.Session, packages: Iterable[str]) -> None:
+    """Check all types, and that those of the public names of packages are complete."""
     session.run("pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python", "--output-format", "min-text")
-    session.run("python", "tools/typed_api.py", *map(module, PROJECTS))
+    session.run("python", "tools/typed_api.py", *map(module, packages))
     session.run("python", "-m", "mypy.stubtest", UMBRELLA)
     session.run("python", "-m", "mypy", "--warn-unused-ignores", TYPED_USE)
     session.run("python", "-m", "pyright", "--pythonpath", f"{session.bin}/python", TYPED_USE)

@@ -19,11 +19,13 @@ from packaging.version import Version
 import pip_configuration
 from closure import closure, foreign_floors, with_foreign_extras
 from matrix import releases, results
+from wheelhouse import digest
 from workspace import NATIVE, NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
 
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
-NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
+OF_KERNELS = "packages/snn-cpu/tests/native"  # the rest of the tests that need compiled kernels need wheels too
+NEEDS_NATIVE = ("integration_tests/native", OF_KERNELS)
 # the tests of these need, in order: Triton's interpreter, its compiler, a GPU
 NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
 # the files are named after the extra that their tests need
@@ -76,6 +78,25 @@ def install(
     python = session.run("python", "-c", "import platform; print(platform.python_version())", silent=True, log=False)
     session.log(f"with Python {str(python).strip()}, torch {versions.get('torch', 'none')}")
     return versions
+
+
+def install_sources(session: nox.Session, *requirements: str) -> str:
+    """Install all packages from the source tree in editable form; return the file of the kernels, compiled if needed.
+
+    The file is "" where they cannot be compiled.
+    """
+    ours = [f"packages/{name}" for name in PROJECTS if name != "snn"]
+    editable = [word for place in (*ours, "packages/snn[all]") for word in ("-e", place)]
+    session.log("installing the packages from their sources")
+    session.install(*editable, *requirements, *CONSTRAINTS, *INDEX, log=False)
+    if not compiled(session):
+        return ""
+    folder = ROOT / "packages" / "snn-cpu"
+    library = ROOT / "dist" / "quick" / digest(folder / "csrc") / "libsnn_cpu.so"
+    if not library.exists():
+        shutil.rmtree(library.parent.parent, ignore_errors=True)
+        session.run("python", str(folder / "hatch_build.py"), str(library))
+    return str(library)
 
 
 def installed(session: nox.Session) -> dict[str, str]:

@@ -106,7 +106,7 @@ def _say(error: Exception) -> str:
 
 
 def explain(net: nn.Module, xs: Tensor) -> Schedule:
-    """Return the schedule that ``unroll(net, xs)`` follows and the kernel of each layer, with the reasons.
+    r"""Return the schedule that ``unroll(net, xs)`` follows and the kernel of each layer, with the reasons.
 
     The net does not change. A step of zeros runs through its layers, to see what each neuron will receive; if the net
     has a ``forward`` of its own, a copy of the net runs the first steps instead.
