@@ -7,10 +7,8 @@ index: a URL constraint names each wheel, and extras and version ranges still ap
 
 from __future__ import annotations
 
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 
@@ -19,6 +17,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tools"))
+import changed
 import gpus
 import pages
 import recorded
@@ -38,6 +37,7 @@ from sessions import (
     NEEDS_NATIVE,
     NEEDS_ONNX,
     NEEDS_TRITON,
+    OF_KERNELS,
     SHORT,
     beside,
     build,
@@ -49,8 +49,10 @@ from sessions import (
     group,
     ignoring,
     install,
+    install_sources,
     publishable,
     pytest,
+    resolved,
     same_files,
 )
 from subsets import closed_subsets
@@ -73,11 +75,27 @@ DEPLOYS = {
     "qemu-arm": "qemu-user",
 }
 NO_DEPLOY = {program: package for program, package in DEPLOYS.items() if shutil.which(program) is None}
+NO_GPU = gpus.missing()
 # frameworks that read and write NIR, and what is installed in the environment of each; sinabs pins its nir
 NIR_PEERS = {
     "norse": ("norse==1.1.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
     "spikingjelly": ("spikingjelly==2.0.0", "nir==1.0.8", "nirtorch==2.6", "numpy"),
     "sinabs": ("sinabs==3.1.3", "nir==1.0.4", "nirtorch==2.0.2", "numpy"),
+}
+# what is installed to test beside another library, and pytest's arguments
+LIBRARIES = {
+    # graphs are exchanged in both directions with frameworks, each in its own environment
+    "nir": (("snn[nir]", *group("test")), ("integration_tests/nir_peers",)),
+    # it measures the same for our nets as for snnTorch's
+    "neurobench": (
+        ("snn[data,functional,nir]", "snn-data[digits]", *group("neurobench")),
+        ("-n", "0", "integration_tests/neurobench"),
+    ),
+    "onnx": (("snn-export[onnx]", *group("onnx")), (NEEDS_ONNX, "integration_tests/onnx")),
+    # not part of a push; it warns as it is imported
+    "executorch": (("snn-export[executorch]", *group("test")), ("-W", "default", NEEDS_EXECUTORCH)),
+    # not part of a push: the program of docs/scale.md on two processes
+    "lightning": (("snn[functional]", *group("scale")), ("-n", "0", "integration_tests/scale")),
 }
 WITH_TOOLS = {"PYTHONPATH": str(ROOT / "tools")}
 NEEDS_NOX = "integration_tests/matrix/sessions"
@@ -91,15 +109,14 @@ ELSEWHERE = (
     *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
     *(f"integration_tests/{name}" for name in ("browser", "neurobench", "nir_peers", "onnx", "parity", "scale")),
 )
-EXAMPLES = ("fused", "reference")
 # they have no examples, and import libraries that are not installed
 BARE = ("--ignore=tools/sessions.py", "--ignore=tools/release/sbom.py")
 EXTRAS = sorted(PROJECTS[UMBRELLA]["optional-dependencies"])
-RELEASED = ROOT / "dist" / "released"
 LAST = recorded.last(ROOT)
 DEPENDENT = [name for name in PROJECTS if closure(name) != {name}]
 # packages that need one of ours, or that one of ours needs
 RELATED = sorted({*DEPENDENT}.union(*map(closure, DEPENDENT)))
+RELEASED = [("tree", name) for name in DEPENDENT] + [("last", name) for name in RELATED]
 # packages with a floor on something other than torch, which has its own session
 FLOORED = [
     name for name in PROJECTS if foreign_floors(name, Requirement(with_foreign_extras(name)).extras).keys() - {"torch"}
@@ -157,8 +174,37 @@ def quickstart(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Check lint and types, and test the packages that differ from the main branch, without building a wheel.
+
+    ``-- --base COMMIT`` compares with another commit; what follows goes to pytest.
+    """
+    base, session.posargs[:] = changed.option(session.posargs)
+    try:
+        files = changed.files(base)
+    except ValueError as error:
+        session.error(str(error))
+    if not files:
+        session.log(f"nothing differs from {base or 'the main branch'}: there is nothing to check")
+        return
+    choice = changed.choice(files, ELSEWHERE)
+    session.log(f"{len(files)} files differ; packages: {', '.join(choice.packages) or 'none'}")
+    check_style(session)
+    library = install_sources(session, *group("test"), *group("types"))
+    check_types(session, choice.packages)
+    if choice.paths:
+        apart = [place for place in ELSEWHERE if place != OF_KERNELS or not library]
+        pytest(session, *SHORT, *choice.paths, *ignoring(apart), SNN_CPU_LIBRARY=library)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check Ruff's rules and layout, the programs of pages within 80 columns, and that the English is plain."""
+    check_style(session)
+
+
+def check_style(session: nox.Session) -> None:
+    """Install the checkers of style, and run them."""
     session.install(*group("lint"), *INDEX)
     session.run("ruff", "check", "--no-cache", "--output-format", "concise", ".")
     session.run("ruff", "format", "--no-cache", "--check", ".")
@@ -170,8 +216,13 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all packages, complete for public names, the namespace's stub, and a program's types."""
     install(session, "snn[all]", *group("types"), *group("test"))
+    check_types(session, PROJECTS)
+
+
+def check_types(session: nox.Session, packages: Iterable[str]) -> None:
+    """Check all types, and that those of the public names of packages are complete."""
     session.run("pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python", "--output-format", "min-text")
-    session.run("python", "tools/typed_api.py", *map(module, PROJECTS))
+    session.run("python", "tools/typed_api.py", *map(module, packages))
     session.run("python", "-m", "mypy.stubtest", UMBRELLA)
     session.run("python", "-m", "mypy", "--warn-unused-ignores", TYPED_USE)
     session.run("python", "-m", "pyright", "--pythonpath", f"{session.bin}/python", TYPED_USE)
@@ -186,7 +237,10 @@ def together(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def exhaustive(session: nox.Session) -> None:
-    """Run the long tests, over thousands of nets, files and calls, with every package (not part of ``tests``)."""
+    """Run the long tests, over thousands of nets, files and calls, with every package (not part of ``tests``).
+
+    SNN_FUZZ_SECONDS sets for how long random runs of random nets are compared with their equations.
+    """
     kernels = compiled(session)
     install(session, "snn[all]", *group("test"), native=kernels)
     pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring(ELSEWHERE))
@@ -196,11 +250,12 @@ def exhaustive(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def docs(session: nox.Session) -> None:
-    """Run every program of every page once, and build the site, with what they print and draw, into dist/docs.
+    """Run every program of every page, and every docstring's example with fused kernels and without; build the site.
 
-    With ``-- --no-tests``, nothing runs: a page that has not changed since its programs ran shows their last output.
+    The site, with what the pages print and draw, is in dist/docs. With ``-- --no-tests``, nothing runs: a page that has
+    not changed since its programs ran shows their last output.
     """
-    install(session, "snn[all]", *group("docs"), native=compiled(session))
+    install(session, "snn[all]", "snn-data[offline]", *group("docs"), native=compiled(session))
     records, site = ROOT / "dist" / "pages", ROOT / "dist" / "docs"
     shutil.rmtree(site, ignore_errors=True)
     variables = {"SNN_PAGES": str(records), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
@@ -209,6 +264,10 @@ def docs(session: nox.Session) -> None:
     else:
         shutil.rmtree(records, ignore_errors=True)
         pytest(session, DOCUMENTS, SNN_PAGES=str(records))
+        examples = ("--doctest-modules", "tools", *BARE, "--pyargs", *map(module, PROJECTS))
+        pytest(session, *examples)
+        if compiled(session):
+            pytest(session, *examples, SNN_DISABLE_NATIVE="1")
     doctrees = pathlib.Path(session.create_tmp()) / "doctrees"
     shutil.rmtree(doctrees, ignore_errors=True)
     strictly = ("-q", "-j", "auto", "--fail-on-warning", "--nitpicky", "-d", str(doctrees))
@@ -216,16 +275,6 @@ def docs(session: nox.Session) -> None:
     session.run("python", "tools/offline.py", str(site))
     session.run("python", "tools/site_check.py", str(site), env=WITH_TOOLS)
     session.log(f"open {site / 'index.html'}")
-
-
-@nox.session(requires=["wheels"])
-@nox.parametrize("kernels", [nox.param(name, id=name) for name in EXAMPLES])
-def doctests(session: nox.Session, kernels: str) -> None:
-    """Check that the example of every docstring gives what it says, with fused kernels and without."""
-    install(
-        session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session) if kernels == "fused" else ()
-    )
-    pytest(session, "--doctest-modules", "tools", *BARE, "--pyargs", *map(module, PROJECTS))
 
 
 @nox.session(requires=["wheels"])
@@ -246,8 +295,11 @@ def alone(session: nox.Session, package: str) -> None:
 def subsets(session: nox.Session) -> None:
     """Check that every set of packages closed under dependencies imports, finds entry points and names what is missing.
 
-    With ``-- NAMES``, only sets of these packages and of what they need are checked.
+    Each extra of the umbrella must install what it names and nothing else of ours. With ``-- NAMES``, only sets of
+    these packages and of what they need are checked.
     """
+    for extra in EXTRAS:
+        resolved(session, f"{UMBRELLA}[{extra}]")
     names = sorted(closure(*session.posargs)) or [*PROJECTS]
     install(session, *names)  # for the dependencies on others; ours are then laid out, each in its own folder
     overlay = pathlib.Path(session.create_tmp()) / "overlay"
@@ -257,14 +309,6 @@ def subsets(session: nox.Session) -> None:
         session.run("uv", "pip", "install", "-q", "--no-deps", *into, str(built(name)), silent=True)
     session.run("uv", "pip", "uninstall", "-q", *names)
     session.run("python", "tools/subsets.py", str(overlay))
-
-
-@nox.session(requires=["wheels"])
-@nox.parametrize("extra", [nox.param(name, id=name) for name in EXTRAS])
-def umbrella(session: nox.Session, extra: str) -> None:
-    """Check that snn[extra] installs what it names and nothing else of ours, and that the namespace works with that."""
-    install(session, f"{UMBRELLA}[{extra}]", *group("test"))
-    pytest(session, "-n", "0", f"packages/{UMBRELLA}/tests/test_namespace.py")
 
 
 @nox.session(requires=["wheels"])
@@ -284,18 +328,14 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
-def nir_peers(session: nox.Session) -> None:
-    """Exchange NIR graphs with other frameworks in both directions, each framework in its own environment."""
-    install(session, "snn[nir]", *group("test"))
-    pythons = [f"{name}={environment(session, name, *needs)}" for name, needs in NIR_PEERS.items()]
-    pytest(session, "integration_tests/nir_peers", NIR_PEERS=",".join(pythons))
-
-
-@nox.session(requires=["wheels"])
-def neurobench(session: nox.Session) -> None:
-    """Check that NeuroBench measures the same for our nets as for snnTorch's, and run the program of its page."""
-    install(session, "snn[data,functional,nir]", "snn-data[digits]", *group("neurobench"))
-    pytest(session, "-n", "0", "integration_tests/neurobench")
+@nox.parametrize("name", [nox.param(name, id=name) for name in LIBRARIES])
+def library(session: nox.Session, name: str) -> None:
+    """Test what we share with another library, in an environment of its own: nets, graphs, files, measures."""
+    requirements, options = LIBRARIES[name]
+    install(session, *requirements, native=compiled(session) if name == "lightning" else ())
+    pythons = NIR_PEERS.items() if name == "nir" else ()
+    environments = [f"{peer}={environment(session, peer, *needs)}" for peer, needs in pythons]
+    pytest(session, *options, NIR_PEERS=",".join(environments))
 
 
 @nox.session(requires=["wheels"])
@@ -313,15 +353,15 @@ def pairwise(session: nox.Session, subset: tuple[str, ...]) -> None:
 
 
 @nox.session(requires=["wheels"])
-@nox.parametrize("package", [nox.param(name, id=name) for name in FLOORED])
+@nox.parametrize("package", [nox.param(name, id=name) for name in (*FLOORED, "torch")])
 def lowest(session: nox.Session, package: str) -> None:
-    """Test one package with the oldest version of everything it declares, except torch (see ``torch_floor``)."""
-    floor(session, package, f"torch=={install(session, package)['torch']}")
+    """Test one package with the oldest version of everything it declares except torch.
 
-
-@nox.session(requires=["wheels"])
-def torch_floor(session: nox.Session) -> None:
-    """Test everything but torch.compile with the oldest torch that the core declares, which may be a large download."""
+    ``lowest(torch)`` tests all packages with the oldest torch instead, but not torch.compile; it may download much.
+    """
+    if package != "torch":
+        floor(session, package, f"torch=={install(session, package)['torch']}")
+        return
     (torch,) = (Requirement(text) for text in PROJECTS["snn-core"]["dependencies"])
     (oldest,) = (clause.version for clause in torch.specifier if clause.operator == ">=")
     versions = install(session, "snn[all]", f"torch=={oldest}.*", *group("test"), native=compiled(session))
@@ -329,54 +369,39 @@ def torch_floor(session: nox.Session) -> None:
     pytest(session, "-m", "not compiles", "packages", *ignoring(ELSEWHERE))
 
 
-@nox.session
-def release_wheels(session: nox.Session) -> None:
-    """Build the last release of each package from its commit, and lay out its tests as they were, in dist/released."""
-    shutil.rmtree(RELEASED, ignore_errors=True)
-    for package, release in LAST.items():
-        build_release(session, package, release.commit, RELEASED)
+@nox.session(requires=["wheels"])
+@nox.parametrize("which, package", [nox.param(*pair, id=" ".join(pair)) for pair in RELEASED])
+def released(session: nox.Session, which: str, package: str) -> None:
+    """Test a package beside the last releases of the others, or the last release of one beside this tree's others.
 
-
-@nox.session(requires=["wheels", "release_wheels"])
-@nox.parametrize("package", [nox.param(name, id=name) for name in DEPENDENT])
-def against_released(session: nox.Session, package: str) -> None:
-    """Test this tree's package with the last releases of what it needs, as far as the declared ranges allow."""
-    ours = {name: releases.read(built(name)) for name in PROJECTS}
-    peer_result = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST if name != package}
-    beside(session, package, releases.fitting(package, {**peer_result, package: ours[package]}, ours), ROOT)
-
-
-@nox.session(requires=["wheels", "release_wheels"])
-@nox.parametrize("package", [nox.param(name, id=name) for name in RELATED])
-def released(session: nox.Session, package: str) -> None:
-    """Run the tests of the last release of a package with that release beside the other packages of this tree."""
-    if package not in LAST:
+    ``released(tree snn-nir)`` runs this tree's tests of this tree's package, and ``released(last snn-nir)`` those of
+    the last release of the package, each with the others as far as the declared ranges allow.
+    """
+    if which == "last" and package not in LAST:
         session.error(f"{package} has not been released: {recorded.FILE} lists no version of it")
-    ours = {name: releases.read(built(name)) for name in PROJECTS if name != package}
-    expected = {name: releases.read(built(name, ".whl", RELEASED)) for name in LAST}
-    choice = releases.fitting(package, {**ours, package: expected[package]}, expected)
-    beside(session, package, choice, RELEASED / package)
+    trees = {name: build_release(session, name, release.commit) for name, release in LAST.items()}
+    last = {name: releases.read(built(name, ".whl", tree.parent)) for name, tree in trees.items()}
+    ours = {name: releases.read(built(name)) for name in PROJECTS}
+    if which == "tree":
+        choice = releases.fitting(package, {**last, package: ours[package]}, ours)
+    else:
+        del ours[package]
+        choice = releases.fitting(package, {**ours, package: last[package]}, last)
+    beside(session, package, choice, ROOT if which == "tree" else trees[package])
 
 
 @nox.session(requires=["wheels"])
 def defects(session: nox.Session) -> None:
-    """Check that the matrix finds defects planted in copies of the tree, and that the users' recipe for it works."""
+    """Rehearse a release; check that the matrix finds defects planted in copies of the tree, and the users' recipe."""
     install(session, *group("matrix"))
+    # in a copy of the tree, up to the files to publish
+    session.run("python", "-m", "release", "all", "final", "--rehearsal", "--untested", env=WITH_TOOLS)
     pytest(session, NEEDS_NOX)
 
 
-@nox.session(requires=["wheels"])
-def release_dry(session: nox.Session) -> None:
-    """Rehearse a release of every package in a copy of the tree, up to the files to publish."""
-    session.install(*group("release"), *INDEX)
-    command = ("python", "-m", "release", "all", "final", "--rehearsal", "--untested", *session.posargs)
-    session.run(*command, env=WITH_TOOLS)
-
-
 MATRIX = [f"pairwise({short(subset)})" for subset in SUBSETS] + [f"lowest({name})" for name in FLOORED]
-MATRIX += [f"against_released({name})" for name in DEPENDENT]
-MATRIX += [f"released({name})" for name in RELATED if name in LAST]
-MATRIX += ["defects", "release_dry"]
+MATRIX += [f"released({which} {name})" for which, name in RELEASED if which == "tree" or name in LAST]
+MATRIX += ["defects"]
 
 
 @nox.session(venv_backend="none")
@@ -397,42 +422,17 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
-def onnx(session: nox.Session) -> None:
-    """Export every neuron and whole nets to ONNX, and run the files in ONNX Runtime."""
-    install(session, "snn-export[onnx]", *group("onnx"))
-    pytest(session, NEEDS_ONNX, "integration_tests/onnx")
-
-
-@nox.session(requires=["wheels"])
-def executorch(session: nox.Session) -> None:
-    """Export nets to ExecuTorch, and run the files in its runtime on this CPU (not part of a push)."""
-    install(session, "snn-export[executorch]", *group("test"))
-    # ExecuTorch warns as it is imported
-    pytest(session, "-W", "default", NEEDS_EXECUTORCH)
-
-
-@nox.session(requires=["wheels"])
-def scale(session: nox.Session) -> None:
-    """Run the Lightning program of docs/scale.md on two processes (not part of a push)."""
-    install(session, "snn[functional]", *group("scale"), native=compiled(session))
-    pytest(session, "-n", "0", "integration_tests/scale")
-
-
-@nox.session(requires=["wheels"])
-def small_recipes(session: nox.Session) -> None:
-    """Run every recipe of docs/recipes on a few samples, with the data sets that snn[all] leaves out."""
-    install(session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session))
-    pytest(session, RECIPES)
-
-
-@nox.session(requires=["wheels"])
 def recipes(session: nox.Session) -> None:
-    """Train the recipes with every seed and rewrite the tables of docs/recipes.md (not part of a push).
+    """Run every recipe of docs/recipes on a few samples, with the data sets that snn[all] leaves out.
 
-    ``-- --tasks vowels plaid`` trains some of them; ``-- --tables`` trains none.
+    ``-- --train`` trains them with every seed instead, and rewrites the tables of docs/recipes.md; ``-- --train --tasks
+    vowels plaid`` trains some of them, and ``-- --train --tables`` none.
     """
-    install(session, "snn[all]", "snn-data[offline]", native=compiled(session))
-    session.run("python", "tools/recipes.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    install(session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session))
+    if session.posargs[:1] == ["--train"]:
+        session.run("python", "tools/recipes.py", *session.posargs[1:], env={"OMP_NUM_THREADS": "1"})
+        return
+    pytest(session, RECIPES)
 
 
 @nox.session(requires=["wheels"])
@@ -450,37 +450,21 @@ def zoo(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheels"])
-def fuzz(session: nox.Session) -> None:
-    """Compare random runs of random nets with their equations, for an hour or SNN_FUZZ_SECONDS (not part of a push)."""
-    install(session, "snn-cpu", *group("test"), native=compiled(session))
-    seconds = os.environ.get("SNN_FUZZ_SECONDS", "3600")
-    pytest(session, "-n", "0", "packages/snn-core/tests/test_fuzz.py", SNN_FUZZ_SECONDS=seconds)
-
-
-@nox.session(requires=["wheels"])
 def trust(session: nox.Session) -> None:
     """Measure every neuron and rewrite the tables of docs/trust.md (not part of a push)."""
     install(session, "snn-cpu", *group("trust"), native=compiled(session))
     session.run("python", "-m", "trust", "docs/trust.md", env=WITH_TOOLS | {"OMP_NUM_THREADS": "1"})
 
 
-def with_triton(session: nox.Session) -> None:
-    """Install the kernels for GPUs, and Triton from the index, which a PyTorch for CPUs does not install."""
+@nox.session(requires=["wheels"])
+def triton(session: nox.Session) -> None:
+    """Run GPU kernels on CPU tensors, in Triton's interpreter, and compile them for GPUs, none of which is needed.
+
+    Triton is from the index, as a PyTorch for CPUs does not install it.
+    """
     versions = install(session, "snn-triton", *group("triton"))
     session.log(f"with triton {versions.get('triton', 'none: Triton needs Linux')}")
-
-
-@nox.session(requires=["wheels"])
-def triton_interpret(session: nox.Session) -> None:
-    """Run GPU kernels on CPU tensors, in Triton's interpreter (not part of a push)."""
-    with_triton(session)
     pytest(session, INTERPRETED, TRITON_INTERPRET="1")
-
-
-@nox.session(requires=["wheels"])
-def triton_compile(session: nox.Session) -> None:
-    """Compile GPU kernels for NVIDIA and AMD GPUs, none of which is needed (not part of a push)."""
-    with_triton(session)
     cache = pathlib.Path(session.create_tmp()) / "cache"
     shutil.rmtree(cache, ignore_errors=True)  # otherwise kernels that were compiled before are not compiled again
     pytest(session, COMPILED, TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(cache))
@@ -496,29 +480,18 @@ def deploy(session: nox.Session) -> None:
     pytest(session, NEEDS_DEPLOY)
 
 
-@nox.session(venv_backend="none")
+@nox.session(requires=[] if NO_GPU else ["wheels"], venv_backend="none" if NO_GPU else None)
 def gpu(session: nox.Session) -> None:
     """Test and time the kernels on this machine's GPU; the exit code is 3 if there is none (not part of a push).
 
     It writes docs/gpu-results.md. Arguments after -- go to pytest.
     """
-    if reason := gpus.missing():  # before anything is built or installed
-        session.log(reason)
-        sys.exit(gpus.NONE)
-    nested = (sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "gpu_kernels", "--", *session.posargs)
-    code = subprocess.run(nested, check=False).returncode
-    if code == gpus.NONE:
-        sys.exit(code)
-    if code:
-        session.error("the tests or the benchmark failed on this GPU: see the output above")
-
-
-@nox.session(requires=["wheels"])
-def gpu_kernels(session: nox.Session) -> None:
-    """Run the tests and the benchmark of the session gpu, with torch from the index."""
-    install(session, "snn[all]", *group("test"), native=compiled(session))
-    look = "import gpus; print(gpus.unseen() or '')"
-    if reason := str(session.run("python", "-c", look, env=WITH_TOOLS, silent=True, log=False)).strip():
+    reason = NO_GPU
+    if not reason:
+        install(session, "snn[all]", *group("test"), native=compiled(session))
+        look = "import gpus; print(gpus.unseen() or '')"
+        reason = str(session.run("python", "-c", look, env=WITH_TOOLS, silent=True, log=False)).strip()
+    if reason:
         session.log(reason)
         sys.exit(gpus.NONE)
     pytest(session, "-n", "0", ON_GPU)
@@ -536,20 +509,8 @@ def peers(session: nox.Session, names: Iterable[str]) -> list[str]:
     return words
 
 
-@nox.session(requires=["wheels"])
-def coverage(session: nox.Session) -> None:
-    """Measure which lines the packages' own tests reach (not part of a push)."""
-    kernels = compiled(session)
-    install(session, "snn[all]", "snn-data[offline]", *group("coverage"), native=kernels)
-    without = NEEDS_TRITON if kernels else NEEDS_MORE
-    arguments = ("-q", "-p", "no:cacheprovider", "packages", *ignoring(without))
-    session.run("coverage", "run", "-m", "pytest", *arguments, *session.posargs)
-    session.run("coverage", "report")
-
-
 PUSH = ["lint", "wheels", "types", "together", "native", "subsets", "parity", "docs"]
-PUSH += [f"doctests({kernels})" for kernels in EXAMPLES]
-PUSH += [f"alone({name})" for name in PROJECTS] + [f"umbrella({name})" for name in EXTRAS]
+PUSH += [f"alone({name})" for name in PROJECTS]
 
 
 @nox.session(venv_backend="none", requires=PUSH)
@@ -558,7 +519,7 @@ def tests(session: nox.Session) -> None:
     session.log(f"all {len(PUSH)} sessions passed")
 
 
-@nox.session(venv_backend="none", requires=["nir_peers", "neurobench", "onnx", "small_recipes", "zoo"])
+@nox.session(venv_backend="none", requires=["library(nir)", "library(neurobench)", "library(onnx)", "recipes", "zoo"])
 def others(session: nox.Session) -> None:
     """Run what a push needs besides ``tests``: exchange with other libraries, the recipes, and the trained nets."""
     session.log("all passed")
@@ -566,13 +527,12 @@ def others(session: nox.Session) -> None:
 
 def last_release(session: nox.Session) -> pathlib.Path:
     """Install the last release of the core, its kernels, compiled here, and the losses; return the interpreter."""
-    folder = pathlib.Path(session.create_tmp()) / "released"
-    shutil.rmtree(folder, ignore_errors=True)
-    pure = ("snn-core", "snn-functional")
-    for name in pure:
-        build_release(session, name, LAST[name].commit, folder)
-    build_native(session, folder / "native", build_release(session, "snn-cpu", LAST["snn-cpu"].commit, folder))
-    wheels = *(built(name, ".whl", folder) for name in pure), built("snn-cpu", ".whl", folder / "native")
+    trees = {
+        name: build_release(session, name, LAST[name].commit) for name in ("snn-core", "snn-functional", "snn-cpu")
+    }
+    native = pathlib.Path(session.create_tmp()) / "native"
+    build_native(session, native, trees["snn-cpu"] / "packages" / "snn-cpu")
+    wheels = [built(name, ".whl", native if name == "snn-cpu" else tree.parent) for name, tree in trees.items()]
     return environment(session, LAST_RELEASE, *map(str, wheels), "numpy")
 
 

@@ -12,11 +12,6 @@ import plain_words
 pytestmark = pytest.mark.needs("snn-core")
 
 
-def test_the_workspace_has_nothing_to_mend(capsys):
-    status = plain_words.main()
-    assert (status, capsys.readouterr().out) == (0, "0 sentences or names to mend\n")
-
-
 @pytest.mark.parametrize("first", ["Whether it runs.", "What a net gives.", "Where files are.", "How fast it is."])
 def test_a_first_line_is_not_a_noun_clause(first):
     assert [*plain_words.first_lines(ast.parse(f'"""{first}"""'))] == [(1, first)]
@@ -29,13 +24,6 @@ def test_a_question_is_a_first_line():
 def test_a_field_may_have_a_name_that_a_variable_may_not():
     text = "class Row:\n    given: int\n\n\ndef f(row):\n    for one in row:\n        print(one)\n"
     assert [*plain_words.names(ast.parse(text))] == [(6, "one")]
-
-
-@pytest.mark.parametrize(
-    "path", ["packages/snn/src/snn/f.py", "packages/snn/tests/test_f.py", "tools/f.py", "noxfile.py"]
-)
-def test_names_count_in_sources_tests_and_tools(path):
-    assert [*plain_words.of_program("def f(found): ...\n", path)] == [(1, '"found": name it by a noun')]
 
 
 def test_tests_and_tools_have_a_longer_list_of_names():

@@ -25,20 +25,3 @@ def test_an_object_counts_once_under_its_shortest_name(monkeypatch):
     packages = {"a": first, "b": listing("b", f=print, one=1, two=1)}
     monkeypatch.setattr(public_names.importlib, "import_module", packages.__getitem__)
     assert public_names.once(packages) == {"a": {"a.f": print, "a.inner.one": 1}, "b": {"b.two": 1}}
-
-
-def test_all_packages_together_have_few_public_names(capsys):
-    assert public_names.main() == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*public_names.PACKAGES, "all,"]
-
-
-def test_more_public_names_than_there_may_be_are_an_error(capsys):
-    count = sum(map(len, public_names.once().values()))
-    assert public_names.main(count) == 0
-    assert public_names.main(count - 1) == 1
-    assert f"all, at most {count - 1} {count:>6}" in capsys.readouterr().out
-
-
-def test_no_public_name_has_a_part_with_a_leading_underscore():
-    names = [path for things in public_names.once().values() for path in things]
-    assert [path for path in names if "._" in path] == []

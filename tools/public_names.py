@@ -1,4 +1,4 @@
-"""Count the public names of the installed packages: ``python tools/public_names.py``.
+"""Find the public names of the installed packages.
 
 A name is public if a package's ``__init__`` lists it in ``__all__``, or if a module that is listed there lists it in
 its own ``__all__``. Nothing else is public, whatever module it is in. ``__version__``, which every package has, is not
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import sys
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 from workspace import PROJECTS, module
 
-MOST = 290
 # the umbrella is last, as its names are those of the others
 PACKAGES = [*(module(name) for name in PROJECTS if name != "snn"), "snn"]
 
@@ -60,16 +58,3 @@ def once(packages: Iterable[str] = PACKAGES) -> dict[str, dict[str, object]]:
                 visited.add(key)
                 names[package][path] = thing
     return names
-
-
-def main(most: int = MOST) -> int:
-    """Print how many public names each package has; the exit status is 1 if there are more than ``most`` in all."""
-    counts = {package: len(things) for package, things in once().items()}
-    total = sum(counts.values())
-    for name, count in [*counts.items(), (f"all, at most {most}", total)]:
-        print(f"{name:<18}{count:>5}")
-    return int(total > most)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -37,7 +37,7 @@ SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
 def main(arguments: list[str]) -> None:
     """Train what the arguments ask for, and write the tables of the page."""
-    parser = argparse.ArgumentParser(prog="nox -s recipes --", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="nox -s recipes -- --train", allow_abbrev=False)
     parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="default: all")
     parser.add_argument("--tables", action="store_true", help="train nothing: write the page's tables again")
     options = parser.parse_args(arguments)
@@ -90,7 +90,7 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
     yield Table("Is it better?", head, [_compared(*pair) for pair in pairs if len(pair) == 2])
     head = ["task", "neuron", "learning rate", "epochs", "chosen epochs", "validation accuracy", "test accuracy"]
     yield Table("Seed by seed", head, [_seeds(run) for run in runs])
-    rows = machine.rows(result | {"command": "nox -s recipes"}, "torch", 1)
+    rows = machine.rows(result | {"command": "nox -s recipes -- --train"}, "torch", 1)
     yield Table("What ran", ["", ""], [["versions", machine.listed(result["versions"])], *rows])
 
 

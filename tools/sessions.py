@@ -19,11 +19,13 @@ from packaging.version import Version
 import pip_configuration
 from closure import closure, foreign_floors, with_foreign_extras
 from matrix import releases, results
+from wheelhouse import digest
 from workspace import NATIVE, NATIVE_WHEELHOUSE, PROJECTS, ROOT, WHEELHOUSE, built, module
 
 COMPILER = os.environ.get("CXX", "g++")
 CAN_COMPILE = sys.platform == "linux" and shutil.which(COMPILER) is not None
-NEEDS_NATIVE = ("integration_tests/native", "packages/snn-cpu/tests/native")
+OF_KERNELS = "packages/snn-cpu/tests/native"  # the rest of the tests that need compiled kernels need wheels too
+NEEDS_NATIVE = ("integration_tests/native", OF_KERNELS)
 # the tests of these need, in order: Triton's interpreter, its compiler, a GPU
 NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
 # the files are named after the extra that their tests need
@@ -59,23 +61,73 @@ def install(
     Those named in ``native`` are installed from native wheels, all others from pure ones, except those in ``wheels``,
     which gives the files. Returns the version of everything that is then installed.
     """
-    own = pathlib.Path(session.create_tmp()) / "own.txt"
-    ours = {name: built(name, ".whl", NATIVE_WHEELHOUSE if name in native else WHEELHOUSE) for name in PROJECTS}
-    ours |= wheels or {}
-    own.write_text("".join(f"{name} @ {wheel.as_uri()}\n" for name, wheel in ours.items()), encoding="utf-8")
-    expected = closure(*requirements)
+    own = constrained(session, native, wheels or {})
     # a reused environment may have wheels of the same version with other content
     fresh = [argument for name in PROJECTS for argument in ("--reinstall-package", name)]
     session.log(f"installing {' '.join(requirements)}")
     session.install(*requirements, *options, "-c", str(own), *CONSTRAINTS, *INDEX, *fresh, log=False)
     session.run("uv", "pip", "check", silent=True, log=False)
     versions = installed(session)
-    present = versions.keys() & PROJECTS.keys()
-    if present != expected:
-        session.error(f"installed {sorted(present)}, but {list(requirements)} need exactly {sorted(expected)}")
+    expect(session, *requirements, present=versions.keys() & PROJECTS.keys())
     python = session.run("python", "-c", "import platform; print(platform.python_version())", silent=True, log=False)
     session.log(f"with Python {str(python).strip()}, torch {versions.get('torch', 'none')}")
     return versions
+
+
+def constrained(
+    session: nox.Session, native: Collection[str] = (), wheels: Mapping[str, pathlib.Path] | None = None
+) -> pathlib.Path:
+    """Write the constraints that name the file of each distribution of ours, and return their file."""
+    own = pathlib.Path(session.create_tmp()) / "own.txt"
+    ours = {name: built(name, ".whl", NATIVE_WHEELHOUSE if name in native else WHEELHOUSE) for name in PROJECTS}
+    ours |= wheels or {}
+    own.write_text("".join(f"{name} @ {wheel.as_uri()}\n" for name, wheel in ours.items()), encoding="utf-8")
+    return own
+
+
+def expect(session: nox.Session, *requirements: str, present: Collection[str]) -> None:
+    """End the session with an error if other distributions of ours are present than requirements need."""
+    if {*present} != (expected := closure(*requirements)):
+        session.error(f"installed {sorted(present)}, but {list(requirements)} need exactly {sorted(expected)}")
+
+
+def install_sources(session: nox.Session, *requirements: str) -> str:
+    """Install all packages from the source tree in editable form; return the file of the kernels, compiled if needed.
+
+    The file is "" where they cannot be compiled.
+    """
+    ours = [f"packages/{name}" for name in PROJECTS if name != "snn"]
+    editable = [word for place in (*ours, "packages/snn[all]") for word in ("-e", place)]
+    session.log("installing the packages from their sources")
+    session.install(*editable, *requirements, *CONSTRAINTS, *INDEX, log=False)
+    if not compiled(session):
+        return ""
+    folder = ROOT / "packages" / "snn-cpu"
+    library = ROOT / "dist" / "quick" / digest(folder / "csrc") / "libsnn_cpu.so"
+    if not library.exists():
+        shutil.rmtree(library.parent.parent, ignore_errors=True)
+        session.run("python", str(folder / "hatch_build.py"), str(library))
+    return str(library)
+
+
+def resolved(session: nox.Session, requirement: str) -> None:
+    """Check that a requirement can be installed, and that it brings exactly its distributions of ours."""
+    source = pathlib.Path(session.create_tmp()) / "source.in"
+    source.write_text(f"{requirement}\n", encoding="utf-8")
+    command = (
+        "uv",
+        "pip",
+        "compile",
+        "-q",
+        "--no-header",
+        "--no-annotate",
+        str(source),
+        "-c",
+        str(constrained(session)),
+    )
+    listed = str(session.run(*command, *CONSTRAINTS, *INDEX, silent=True))
+    present = {Requirement(line).name for line in listed.splitlines() if line[:1].isalpha()} & PROJECTS.keys()
+    expect(session, requirement, present=present)
 
 
 def installed(session: nox.Session) -> dict[str, str]:
@@ -166,19 +218,22 @@ def build(session: nox.Session, into: pathlib.Path, *options: str, names: Collec
         session.run(*command, env={"SNN_NATIVE": "0"})
 
 
-def build_release(session: nox.Session, package: str, commit: str, into: pathlib.Path) -> pathlib.Path:
-    """Write the tree of a commit to a folder named after a package, and build that package's pure wheel beside it.
+def build_release(session: nox.Session, package: str, commit: str) -> pathlib.Path:
+    """Write a commit's tree to a folder in dist, and build a package's pure wheel beside it, once for each commit.
 
-    Returns the folder of the package in that tree.
+    Returns:
+        The folder with the tree; the wheel is beside it.
     """
-    try:
-        releases.export(ROOT, commit, into / package)
-    except ValueError as error:
-        session.error(f"the last release of {package} cannot be built: {error}")
-    folder = into / package / "packages" / package
-    command = ("uv", "build", "-q", "--wheel", *INDEX, "--out-dir", str(into), str(folder))
-    session.run(*command, env={"SNN_NATIVE": "0"})
-    return folder
+    into = ROOT / "dist" / "released" / f"{package}-{commit[:12]}"
+    if not list(into.glob("*.whl")):
+        shutil.rmtree(into, ignore_errors=True)
+        try:
+            releases.export(ROOT, commit, into / "tree")
+        except ValueError as error:
+            session.error(f"the last release of {package} cannot be built: {error}")
+        command = ("uv", "build", "-q", "--wheel", *INDEX, "--out-dir", str(into), f"{into}/tree/packages/{package}")
+        session.run(*command, env={"SNN_NATIVE": "0"})
+    return into / "tree"
 
 
 def build_native(session: nox.Session, into: pathlib.Path, source: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""Count what makes the source hard to follow: circles of imports, inner imports, private names, long functions.
+"""Count what makes the source hard to follow: circles of imports, inner imports, private and public names, lengths.
 
 ``ways.py`` prints these counts.
 """
@@ -8,15 +8,20 @@ from __future__ import annotations
 import ast
 import functools
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-import private_names
+import torch
+from torch import nn
+
+import public_names
 from workspace import PROJECTS, ROOT, source
 
 CORE = "snn_core"
 PUBLIC = {f"{CORE}.kernels", f"{CORE}.peer", f"{CORE}.utils"}
 LONGEST, LONG = 8, 60
+_PRIVATE = re.compile(r"_(?!_)\w")
 
 
 @functools.cache
@@ -120,6 +125,27 @@ def repeated_classes(root: pathlib.Path) -> list[str]:
     return sorted(f"{name} ({count})" for name, count in names.items() if count > 1)
 
 
+def private_names() -> Iterator[tuple[str, str]]:
+    """Yield each use of a name of PyTorch that begins with one underscore, by what has it, and its place.
+
+    Example:
+        >>> any(name == "_version" and place.startswith("snn-core/") for name, place in private_names())
+        True
+    """
+    members = {name for owner in (nn.Conv2d(1, 1, 1), torch.zeros(1)) for name in dir(owner) if _PRIVATE.match(name)}
+    for file in (file for project in PROJECTS for file in sorted(source(project).rglob("*.py"))):
+        inner = {n.value for n in ast.walk(_tree(file)) if isinstance(n, ast.Attribute)}
+        for node in ast.walk(_tree(file)):
+            names = [name for name in _imported(node) if name.startswith("torch.") and "._" in name]
+            if isinstance(node, ast.Attribute) and node not in inner and _PRIVATE.match(node.attr):
+                text = ast.unparse(node)
+                names += [text] if text.startswith("torch.") else [node.attr] if node.attr in members else []
+            elif isinstance(node, ast.Constant) and node.value in members:
+                names.append(str(node.value))
+            for name in names:
+                yield name, f"{file.relative_to(ROOT / 'packages')}:{getattr(node, 'lineno', 0)}"
+
+
 def functions() -> Iterator[tuple[int, str]]:
     """Yield the number of lines of each function of the packages, without its docstring, and its place."""
     for project in PROJECTS:
@@ -143,13 +169,15 @@ def counts() -> dict[str, int | list[str]]:
     """Return all counts by what they count; what has no number is a list of the largest."""
     core, lengths = source("snn-core"), sorted(functions(), reverse=True)
     groups, deep = circles(imports(core)), deep_imports()
+    uses = Counter(name for name, _ in private_names())
     return {
         "circles of imports in snn-core": len(groups),
         "modules in these circles": sum(map(len, groups)),
         "imports inside functions or for types only in snn-core": len(inner_imports(core)),
         "imports from within snn-core in other packages": len(deep),
         "modules that these name": len({module for _, module in deep}),
-        "private names of torch": len(private_names.LISTED),
+        "public names": sum(map(len, public_names.once().values())),
+        "private names of torch": len(uses),
         "class names that occur twice in snn-core": len(repeated_classes(core)),
         f"functions of more than {LONG} lines": sum(length > LONG for length, _ in lengths),
         **{f"lines of {project}": lines(f"packages/{project}/src/**/*.py") for project in PROJECTS},
@@ -157,6 +185,7 @@ def counts() -> dict[str, int | list[str]]:
         "lines of tools and noxfile": lines("tools/**/*.py", "noxfile.py"),
         "lines of tests": lines("packages/*/tests/**/*.py", "integration_tests/**/*.py"),
         "lines of C++": lines(*(f"packages/*/**/*.{ending}" for ending in ("cpp", "h", "hpp", "cc"))),
+        "the private names of torch, with their uses": [f"{count:>4} {name}" for name, count in uses.most_common()],
         "the longest functions": [f"{length:>4} {place}" for length, place in lengths[:LONGEST]],
         "classes of the same name": repeated_classes(core),
     }

@@ -15,8 +15,8 @@ RAN = {
         {"name": "wheels", "signatures": ["wheels"], "result": "success", "duration": 31.25},
         {"name": "lowest", "signatures": ["lowest(snn-plot)"], "result": "failed", "duration": 7},
         {"name": "pairwise", "signatures": ["pairwise(core+plot)"], "result": "success", "duration": 9},
-        {"name": "released", "signatures": ["released(snn)"], "result": "aborted"},
-        {"name": "against_released", "signatures": ["against_released(snn-core)"], "result": "success", "duration": 1},
+        {"name": "released", "signatures": ["released(last snn)"], "result": "aborted"},
+        {"name": "released", "signatures": ["released(tree snn-core)"], "result": "success", "duration": 1},
     ],
 }
 INSTALLED = {"snn-core": "0.5.1.dev0", "snn-plot": "0.5.0", "torch": "2.13.0", "numpy": "1.26.0"}
@@ -27,9 +27,7 @@ def report(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     monkeypatch.setattr(results, "RECORDS", tmp_path)
     results.note("lowest(snn-plot)", ["snn-plot"], {"snn-plot": "0.5.0", "matplotlib": "3.8.0", "sympy": "1.0"})
     results.note("pairwise(core+plot)", ["snn-core", "snn-plot"], INSTALLED)
-    results.note(
-        "against_released(snn-core)", ["snn-core"], INSTALLED, {"snn-nir": "snn-nir 0.4 requires snn-core<0.5"}
-    )
+    results.note("released(tree snn-core)", ["snn-core"], INSTALLED, {"snn-nir": "snn-nir 0.4 requires snn-core<0.5"})
     return results.collect(RAN, tmp_path, today="2026-01-31")
 
 
@@ -42,15 +40,15 @@ def test_there_is_a_cell_for_every_package_that_a_session_tested(report: dict):
         ("snn-plot", "0.5.0", "lowest(snn-plot)", "failed", 7),
         ("snn-core", "0.5.1.dev0", "pairwise(core+plot)", "passed", 9),
         ("snn-plot", "0.5.0", "pairwise(core+plot)", "passed", 9),
-        ("snn-core", "0.5.1.dev0", "against_released(snn-core)", "passed", 1),
+        ("snn-core", "0.5.1.dev0", "released(tree snn-core)", "passed", 1),
     }
-    (cell,) = (entry for entry in report["cells"] if entry["session"] == "against_released(snn-core)")
+    (cell,) = (entry for entry in report["cells"] if entry["session"] == "released(tree snn-core)")
     assert (cell["beside"], cell["with"]) == ({"snn-plot": "0.5.0"}, {"torch": "2.13.0", "numpy": "1.26.0"})
 
 
 def test_a_session_that_never_ran_has_not_passed(report: dict):
     verdicts = {session["session"]: session["verdict"] for session in report["sessions"]}
-    assert verdicts["released(snn)"] == "aborted"
+    assert verdicts["released(last snn)"] == "aborted"
     assert verdicts["wheels"] == "passed"
     assert report["verdict"] == "failed"
 

@@ -29,7 +29,7 @@ _SUBSETS = """These sets, each package alone and all packages together cover eve
 some has neither, and some has each without the other. For each set, the tests of its packages ran, except long ones
 about one package alone, and so did the integration tests that need no other packages."""
 _LOWEST = """Each package was tested with the oldest versions of its direct dependencies that it declares,
-except PyTorch: its oldest version is a large download and has its own session, `torch_floor`."""
+except PyTorch: its oldest version is a large download and has its own session, `lowest(torch)`."""
 _RELEASED = """One package of this tree was tested together with the last releases of the packages it needs, and the
 last release of one package together with this tree, as far as the declared ranges allow. A package is not listed if it
 needs no other package of this tree and no other package needs it."""
@@ -75,10 +75,9 @@ def _lowest(cells: Iterable[Mapping[str, Any]]) -> Rows:
 
 def _released(result: Mapping[str, Any]) -> Rows:
     rows = []
-    for session in ("against_released", "released"):
-        for cell in _of(result["cells"], session):
-            apart = next(item["apart"] for item in result["sessions"] if item["session"] == cell["session"])
-            beside = ", ".join(f"{name} {version}" for name, version in sorted(cell["beside"].items()))
-            reasons = "; ".join(apart.values()) or "none"
-            rows.append([f"{cell['package']} {cell['version']}", beside, reasons, cell["verdict"]])
+    for cell in _of(result["cells"], "released"):
+        apart = next(item["apart"] for item in result["sessions"] if item["session"] == cell["session"])
+        beside = ", ".join(f"{name} {version}" for name, version in sorted(cell["beside"].items()))
+        reasons = "; ".join(apart.values()) or "none"
+        rows.append([f"{cell['package']} {cell['version']}", beside, reasons, cell["verdict"]])
     return rows

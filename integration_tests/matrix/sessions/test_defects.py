@@ -13,21 +13,21 @@ def test_alone_finds_an_import_that_is_not_declared(tree):
     assert "No module named 'h5py'" in process.stdout
 
 
-def test_umbrella_finds_a_range_that_nothing_is_in(tree):
+def test_subsets_finds_a_range_that_nothing_is_in(tree):
     tree.edit("packages/snn-functional/pyproject.toml", "snn-core>=0.5", "snn-core>=0.5.9,>=0.5")
-    process = tree.session("umbrella(functional)")
+    process = tree.session("subsets", "snn-functional")
     assert process.returncode == 1
     assert "No solution found" in process.stdout
     assert "snn-core>=0.5.9" in process.stdout
 
 
-def test_umbrella_finds_an_extra_that_the_piece_does_not_have(tree):
+def test_subsets_finds_an_extra_that_the_piece_does_not_have(tree):
     tree.edit(
         "packages/snn/pyproject.toml",
         'functional = ["snn-functional[progress]',
         'functional = ["snn-functional[progres]',
     )
-    process = tree.session("umbrella(functional)")
+    process = tree.session("subsets", "snn-functional")
     assert process.returncode == 1
     assert "asks snn-functional for ['progres'], extras that it does not have" in process.stdout
 
@@ -53,16 +53,16 @@ def test_released_finds_a_break_in_the_core_that_its_range_hides(tree):
     tree.git("commit", "-q", "-m", "Release")
     (tree.root / recorded.FILE).write_text("", encoding="utf-8")
     recorded.add(tree.root, {"snn-core": "0.5.0", "snn-functional": "0.5.0"}, recorded.committed(tree.root, {}))
-    unbroken = tree.session("released(snn-functional)", "-k", "test_acc")
+    unbroken = tree.session("released(last snn-functional)", "-k", "test_acc")
     assert unbroken.returncode == 0, unbroken.stdout
     states = tree.root / "packages" / "snn-core" / "src" / "snn_core" / "neuron" / "temporal.py"
     states.rename(states.with_name("times.py"))
-    broken = tree.session("released(snn-functional)", "-x")
+    broken = tree.session("released(last snn-functional)", "-x")
     assert broken.returncode == 1
     assert "No module named 'snn_core.neuron.temporal'" in broken.stdout
 
 
 def test_without_the_commit_of_a_release_its_sessions_say_what_they_need(tree):
-    process = tree.session("against_released(snn-nir)")
+    process = tree.session("released(tree snn-nir)")
     assert process.returncode == 1
     assert "is not in this clone: git fetch --unshallow" in process.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import sessions
 
 
@@ -10,7 +12,8 @@ def test_without_a_tool_the_session_names_it_and_its_package_and_builds_nothing(
     tree.edit("noxfile.py", '"qemu-arm": ', '"no-qemu-arm": ')
     process = tree.session("deploy")
     assert process.returncode
-    assert "missing: no-clang, no-qemu-arm; on Debian, apt-get install clang qemu-user" in process.stdout
+    message = r"missing: .*\bno-clang, .*no-qemu-arm; on Debian, apt-get install .*\bclang .*qemu-user"
+    assert re.search(message, process.stdout)
     assert "session wheels" not in process.stdout
 
 

@@ -13,7 +13,7 @@ import gpus
 import sessions
 from workspace import PROJECTS, ROOT
 
-APART = ("triton_interpret", "triton_compile", "gpu", "gpu_kernels")
+APART = ("triton", "gpu")
 
 
 @pytest.fixture(scope="module")
