@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core.effects import RandomStates
+from snn_core.graph import ModuleCall, Observation
 from snn_core.neuron import WholeSequence
 from snn_core.sequence import is_normalization
 from snn_core.utils import reset
@@ -50,64 +51,61 @@ def mixed(evidence: Evidence, run: Run) -> tuple[str, str] | None:
     sample = int((batch != 0).reshape(steps, samples, -1).sum((0, 2)).argmax())
     silenced = batch.clone()
     silenced[:, sample] = 0
-    first, second = (_Calls(steps, samples, sample) for _ in range(2))
-    out, drawn = first.of(evidence.net, run, batch)
-    again, drawn_again = second.of(evidence.net, run, silenced)
+    first, second = (_Calls(evidence.net, batch.shape, sample) for _ in range(2))
+    out, drawn = first.of(run, batch)
+    again, drawn_again = second.of(run, silenced)
     if drawn != drawn_again:
         return None
     if not out and not evidence.own_loop:
         return first.lost or "", f"Its output has no axis of {samples} samples."
     pairs = zip(first.seen, second.seen, strict=False)
-    module, before, after = next(((module, a, b) for (module, a), (_, b) in pairs if a != b), (evidence.net, [], []))
-    if out == again and not type(module).__module__.startswith("torch.nn."):
+    path, before, after = next(((path, a, b) for (path, a), (_, b) in pairs if a != b), ("", [], []))
+    if out == again and not type(evidence.net.get_submodule(path)).__module__.startswith("torch.nn."):
         return None  # a user's module may have transposed its tensors: the axis of this length is not the samples
     if not any(abs(a[0] - b[0]) > _ROUNDING * max(a[1], b[1]) for a, b in zip(before, after, strict=False)):
         return None  # a difference from rounding may grow into spikes
     message = f"With sample {sample} set to 0, its output for other samples changes: it mixes the samples of a batch."
-    return first.paths[module], message
+    return path, message
 
 
-class _Calls:
-    """The calls of the modules of a net in a run, as a projection and the norm of the rows of all samples but one.
+class _Calls(Observation):
+    """An observation of a copy of a net: the numbers that its modules take and return, without those of one sample.
 
-    ``seen`` names the module that computed them: the called one for an output, the calling one for an input.
+    ``seen`` names the module that computed them: the called one for an output, the calling one for an input. The
+    normalizations are in eval mode.
     """
 
-    def __init__(self, steps: int, samples: int, without: int) -> None:
-        self.seen: list[tuple[nn.Module, Numbers]] = []
-        self.paths: dict[nn.Module, str] = {}
+    def __init__(self, net: nn.Module, shape: torch.Size, without: int) -> None:
+        self._net = replica(net, "diagnose")
+        super().__init__(self._net, self._net.modules())
+        reset(self._net)
+        for module in filter(is_normalization, self._net.modules()):
+            module.eval()
+        self.seen: list[tuple[str, Numbers]] = []
         self.lost: str | None = None  # the first module whose output has no axis of samples, although its input has one
-        self._shape = (steps, samples)
-        self._others = [sample for sample in range(samples) if sample != without]
-        self._running: list[tuple[nn.Module, bool]] = []
+        self._shape = shape[:2]
+        self._others = [sample for sample in range(shape[1]) if sample != without]
+        self._running: list[tuple[str, bool]] = []
 
-    def of(self, net: nn.Module, run: Run, xs: Tensor) -> tuple[Numbers, list[list[int]]]:
-        """Run a copy of a net; return the numbers of its output, and the states of torch's generators after it."""
-        twin = replica(net, "diagnose")
-        reset(twin)
-        for path, module in twin.named_modules():
-            self.paths[module] = path
-            if is_normalization(module):
-                module.eval()
-            module.register_forward_pre_hook(self._before, with_kwargs=True)
-            module.register_forward_hook(self._after)
-        with RandomStates(), torch.no_grad():
-            out = run(twin, xs.clone())
+    def of(self, run: Run, xs: Tensor) -> tuple[Numbers, list[list[int]]]:
+        """Run the net; return the numbers of its output, and the states of torch's generators after it."""
+        with RandomStates(), torch.no_grad(), self.watching():
+            out = run(self._net, xs.clone())
             states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
         return self._numbers(out), [state.tolist() for state in states]
 
-    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        numbers = self._numbers((args, kwargs))
+    def before(self, call: ModuleCall) -> None:
+        numbers = self._numbers((call.args, call.kwargs))
         if self._running:
             self.seen.append((self._running[-1][0], numbers))
-        self._running.append((module, bool(numbers)))
+        self._running.append((call.path, bool(numbers)))
 
-    def _after(self, module: nn.Module, args: Any, out: Any) -> None:
+    def after(self, call: ModuleCall) -> None:
         _, had_samples = self._running.pop()
-        numbers = self._numbers(out)
-        self.seen.append((module, numbers))
+        numbers = self._numbers(call.out)
+        self.seen.append((call.path, numbers))
         if self.lost is None and had_samples and not numbers:
-            self.lost = self.paths[module]
+            self.lost = call.path
 
     def _numbers(self, values: Any) -> Numbers:
         numbers = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -12,9 +11,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_core.graph import Folding, Place, Step, Watch, Whole
-from snn_core.neuron import Firing, WholeSequence, current
-from snn_functional.probe._hook import in_backward, input_of
+from snn_core.graph import ModuleCall, Observation, needs_all_steps
+from snn_core.neuron import Firing, WholeSequence
 
 
 @dataclass
@@ -71,64 +69,39 @@ class Use:
     fed: bool = False
 
 
-class Record(Watch):
-    """A watch over every neuron, and every other module with parameters, of a net that is used here alone."""
-
-    of_run = True
+class Record(Observation):
+    """An observation of every neuron, and every other module with parameters, of a net that is used here alone."""
 
     def __init__(self, net: nn.Module) -> None:
-        super().__init__(net)
+        inside = {part for module in net.modules() if isinstance(module, Firing) for part in module.modules()}
+        self._layers = {m for m in net.modules() if m not in inside and any(True for _ in m.parameters(recurse=False))}
+        at_once = needs_all_steps(net)
+        # a hook on the net makes unroll run step by step, so that every step's membrane is seen
+        super().__init__(net, self._layers if at_once else {net, *self._layers}, plans=at_once)
         self.neurons: dict[Any, Trace] = {}  # by path and the shape of a row of input
         self.uses: dict[str, Use] = {}
         self._order = 0
-        inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
-        self._layers = [m for m in self.paths if m not in inside and any(True for _ in m.parameters(recurse=False))]
-        for layer in self._layers:
-            layer.register_forward_pre_hook(self._before, with_kwargs=True)
-        if any(isinstance(module, WholeSequence) for module in self.paths):
-            self.hooks = (self._before,)
-        else:
-            # a hook makes unroll run step by step, so that every step's membrane is seen
-            net.register_forward_hook(lambda *call: None)
 
-    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        out = forward(module, *args, **kwargs)
-        self._neuron(module, input_of(module, args, kwargs), out)
-        return out
+    def before(self, call: ModuleCall) -> None:
+        if call.module in self._layers:
+            self._order += 1
+            use = self.uses.setdefault(call.path, Use())
+            use.order = self._order
+            leaves = tree_leaves((call.args, call.kwargs))
+            use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in leaves)
 
-    def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
-        values = [arg for arg, value in zip(args, step.args, strict=True) if isinstance(value, Place)]
-        if module in self._layers:
-            self._layer(module, values)
-        elif isinstance(step.compute, Whole):
-            self._neuron(module, values[0], out, folding)
-
-    def _before(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        watch = current()
-        if watch is None or not watch.records:  # a recorded step runs again
-            self._layer(layer, (args, kwargs))
-
-    def _layer(self, layer: nn.Module, value: Any) -> None:
-        if in_backward():
+    def after(self, call: ModuleCall) -> None:
+        neuron, x, folding = call.module, call.x, call.folding
+        if not (isinstance(neuron, Firing) and call.is_whole and isinstance(x, Tensor)):
             return
-        self._order += 1
-        use = self.uses.setdefault(self.paths[layer], Use())
-        use.order = self._order
-        use.fed |= any(isinstance(x, Tensor) and bool((x != 0).any()) for x in tree_leaves(value))
-
-    def _neuron(self, neuron: Any, x: Any, out: Any, folding: Folding | None = None) -> None:
-        is_one = isinstance(neuron, Firing) and neuron in self.paths
-        if in_backward() or not is_one or not isinstance(x, Tensor):
-            return
-        path, is_folded = self.paths[neuron], folding is not None
-        trace = Trace(path, neuron, folded=is_folded)
+        trace = Trace(call.path, neuron, folded=folding is not None)
         rows = trace.rows(_driving(neuron, x.detach()))
-        trace = self.neurons.setdefault((path, rows.shape[1:]), trace)  # one neuron may serve layers of several widths
+        trace = self.neurons.setdefault((call.path, rows.shape[1:]), trace)  # one neuron may serve several widths
         self._order += 1
         trace.order = self._order
-        leaves = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        trace.folded = is_folded
-        trace.stepwise = not is_folded and not isinstance(neuron, WholeSequence)
+        leaves = [leaf for leaf in tree_leaves(call.out) if isinstance(leaf, Tensor)]
+        trace.folded = folding is not None
+        trace.stepwise = folding is None and not isinstance(neuron, WholeSequence)
         trace.steps += 1 if trace.stepwise else len(x) if folding is None else folding.steps
         trace.inputs.append(rows)
         trace.spks.append(leaves[0] if "spk" in neuron.output_names else None)

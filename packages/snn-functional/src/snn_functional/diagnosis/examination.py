@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron, kernels, unroll
 from snn_core.effects import RandomStates
-from snn_core.neuron import WholeSequence
+from snn_core.graph import needs_all_steps
 from snn_core.utils import reset
 from snn_functional._numbers import whole
 from snn_functional._recording import check_real
@@ -156,9 +156,7 @@ def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, T
 
 
 def _steps_or_sequence(net: nn.Module, xs: Tensor) -> Any:
-    # a module that takes the whole sequence cannot be run step by step
-    whole = any(isinstance(module, WholeSequence) for module in net.modules())
-    return unroll(net, xs, schedule="auto" if whole else "steps")
+    return unroll(net, xs, schedule="auto" if needs_all_steps(net) else "steps")
 
 
 def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
