@@ -15,8 +15,8 @@ from snn_core import kernels, surrogate
 from snn_functional import dead_neurons, diagnose, firing_rate, saturated_neurons
 from snn_functional.diagnosis import Limits
 from snn_functional.diagnosis._batch import swapped
-from snn_functional.diagnosis._reach import highest
-from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._evidence import Trace
+from snn_functional.diagnosis._silence import highest
 from snn_functional.probe import OutputMonitor
 
 from .diagnosed import LABELS, STEPS, batch, codes, well

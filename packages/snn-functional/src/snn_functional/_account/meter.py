@@ -106,17 +106,18 @@ class Meter(Observation):
         if not call.path and call.folding is None:
             self._running = next(self._to_come)
         if call.module in self._modules and call.is_whole:
-            self._tally(call)
+            self._tally(call, call.x)
 
     def after(self, call: ModuleCall) -> None:
         if call.module in self._modules and call.is_whole:
             folding = call.folding
             samples = self._running if folding is None else folding.fold(self._samples[: folding.steps])
-            self._tally(call).add(call.x, call.out, samples)
+            x = call.x
+            self._tally(call, x).add(x, call.out, samples)
 
-    def _tally(self, call: ModuleCall) -> Tally:
+    def _tally(self, call: ModuleCall, x: Any) -> Tally:
         """Return the tally of a module, and of a neuron for input of this width; the first call makes it."""
-        width = call.x.shape[1:] if isinstance(call.module, Firing) and isinstance(call.x, Tensor) else None
+        width = x.shape[1:] if isinstance(call.module, Firing) and isinstance(x, Tensor) else None
         if (call.path, width) not in self._tallies:
             self._tallies[call.path, width] = Tally(call.path, call.module, self.batch)
         return self._tallies[call.path, width]
