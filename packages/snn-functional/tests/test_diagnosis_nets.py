@@ -297,6 +297,16 @@ def test_a_net_without_neurons_has_no_layer_of_them(make):
     assert diagnosis.ok
 
 
+@pytest.mark.parametrize("place", ["neuron", "around"])
+def test_a_compiled_net_is_diagnosed_as_it_is_written(place):
+    net = well()
+    expected = diagnose(net, batch(), LABELS).layers
+    if place == "neuron":
+        net[1].compile(backend="eager")
+    layers = diagnose(net if place == "neuron" else torch.compile(net, backend="eager"), batch(), LABELS).layers
+    assert [(layer.rate, layer.gradient) for layer in layers] == [(layer.rate, layer.gradient) for layer in expected]
+
+
 def test_one_step():
     assert [finding.code for finding in diagnose(well(), batch()[:1] + 1, LABELS).findings] == []
 

@@ -271,3 +271,14 @@ def test_a_normalization_over_time_that_is_trained_leaves_a_net_to_its_own_code(
     account, expected = (energy(n, xs, lengths=lengths) for n in (Own(*net).eval(), net))
     assert 0 < account.layers[2].operations["Effective_ACs"] < account.layers[2].operations["Dense"]
     assert account == expected
+
+
+@pytest.mark.parametrize("place", ["net", "neuron", "around"])
+def test_a_compiled_net_is_counted_as_it_is_written(place):
+    net, xs = by_hand()
+    expected = energy(net, xs)
+    if place != "around":
+        (net if place == "net" else net[1]).compile(backend="eager")
+    account = energy(torch.compile(net, backend="eager") if place == "around" else net, xs)
+    assert (account.samples, account.parts) == (expected.samples, expected.parts)
+    assert net[1].mem.numel() == net[3].mem.numel() == 0

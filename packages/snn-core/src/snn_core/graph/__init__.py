@@ -8,7 +8,7 @@ from snn_core.graph.ending import Ending
 from snn_core.graph.folding import Folding, folding_of
 from snn_core.graph.observation import ModuleCall, Observation, in_backward, input_of, needs_all_steps
 from snn_core.graph.recorder import Record
-from snn_core.graph.steps import Function, Held, Named, Place, Product, Step, Whole, value_of
+from snn_core.graph.steps import Function, Held, Named, Place, Step, value_of
 from snn_core.graph.watching import Watch
 
 __all__ = [
@@ -20,11 +20,9 @@ __all__ = [
     "Named",
     "Observation",
     "Place",
-    "Product",
     "Record",
     "Step",
     "Watch",
-    "Whole",
     "first_by_position",
     "folding_of",
     "in_backward",

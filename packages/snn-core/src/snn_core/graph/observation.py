@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from snn_core.engines.products import is_compiled
 from snn_core.graph.folding import Folding
 from snn_core.graph.steps import Place, Product, Step, Whole
 from snn_core.graph.watching import Watch
@@ -76,11 +77,13 @@ class Observation(Watch):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch this thread within a block, and put hooks on the net for as long."""
+        """Watch this thread within a block; meanwhile the net has hooks, and what is compiled of it runs as written."""
+        compiled = any(map(is_compiled, self.paths))
+        eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
         handles = [module.register_forward_pre_hook(self._enter, with_kwargs=True) for module in self._hooked]
         handles += [module.register_forward_hook(self._leave, with_kwargs=True) for module in self._hooked]
         try:
-            with super().watching():
+            with super().watching(), eager:
                 yield
         finally:
             for handle in handles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core.effects.random_states import RandomStates
-from snn_core.engines.products import is_compiled
 from snn_core.graph.observation import ModuleCall, Observation
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
@@ -51,9 +49,7 @@ class Activity(Observation):
     def run(self, xs: Tensor) -> Activity:
         """Run the net over ``xs`` ``[T, batch, ...]`` from rest, with the same random numbers every time."""
         net = next(iter(self.paths))
-        compiled = any(map(is_compiled, self.paths))
-        eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
-        with RandomStates(), self.watching(), eager:
+        with RandomStates(), self.watching():
             unroll(net, xs, schedule=self._schedule(net, xs))
         return self
 

@@ -123,6 +123,12 @@ class Meter(Observation):
         return self._tallies[call.path, width]
 
 
+def neurobench(tallies: list[Tally]) -> dict[str, float]:
+    """Return the synaptic operations of a sample by NeuroBench's names, means over the batch."""
+    names = {"Effective_MACs": "macs", "Effective_ACs": "acs", "Dense": "dense"}
+    return {name: float(sum(getattr(t, of).mean() for t in tallies)) for name, of in names.items()}
+
+
 def _modules(net: nn.Module) -> set[nn.Module]:
     """Return the modules that compute something themselves, without the parts that they consist of."""
     inside = {part for m in net.modules() if isinstance(m, Temporal) for part in m.modules() if part is not m}
