@@ -44,6 +44,16 @@ def test_a_copy_made_after_a_forward_pass_goes_on_as_the_original(case: Case, du
         close(twin(x), net(x))
 
 
+@pytest.mark.parametrize("duplicate", [deepcopied, pickled, saved])
+def test_a_copy_of_a_neuron_compiled_in_place_leaves_the_original_alone(duplicate) -> None:
+    net = snn.Leaky(beta=0.5, init_hidden=True)
+    net.compile(backend="eager")
+    twin = duplicate(net)
+    twin(torch.ones(2, 3))
+    assert net.mem.numel() == 0
+    close(twin.mem, torch.ones(2, 3))
+
+
 @every_neuron
 def test_the_states_of_a_copy_are_its_own(case: Case) -> None:
     net, xs = case.make(init_hidden=True), case.input()

@@ -140,6 +140,29 @@ def test_whole_sequences_and_steps_in_one_net():
     assert codes(diagnose(net, batch(), LABELS)) == [("unreachable_threshold", "3")]
 
 
+def test_a_layer_that_draws_random_numbers_may_stand_beside_whole_sequences():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.2), snn.LeakyParallel(6, 6, beta=0.8))
+    nn.init.uniform_(net[0].weight, 0, 1)
+    nn.init.uniform_(net[2].rnn.weight_ih_l0, 0, 0.2)
+    diagnosis = diagnose(net, batch())
+    assert [layer.module for layer in diagnosis.layers] == ["2"]
+    assert 0 < diagnosis.layers[0].rate < 1
+
+
+def test_every_step_counts_of_a_net_whose_normalization_over_time_may_be_cut():
+    class Own(nn.Sequential):
+        def forward(self, x):
+            assert x.isfinite().all().item()  # a value that is read into Python keeps a net from being recorded
+            return super().forward(x)
+
+    net = Own(*well()[:2], snn.BatchNormOverTime1d(9), well()[3]).eval()
+    diagnosis = diagnose(net, batch())
+    spk = snn.unroll(net[:2], batch()).detach()
+    assert diagnosis.layers[0].rate == pytest.approx(float(spk.double().mean()))
+    assert len(diagnosis.layers[0].gradient) == STEPS
+
+
 class Written(nn.Module):
     """A net with code of its own around a layer that takes whole sequences."""
 
@@ -272,6 +295,16 @@ def test_a_net_without_neurons_has_no_layer_of_them(make):
     diagnosis = diagnose(make(), batch())
     assert diagnosis.layers == []
     assert diagnosis.ok
+
+
+@pytest.mark.parametrize("place", ["neuron", "around"])
+def test_a_compiled_net_is_diagnosed_as_it_is_written(place):
+    net = well()
+    expected = diagnose(net, batch(), LABELS).layers
+    if place == "neuron":
+        net[1].compile(backend="eager")
+    layers = diagnose(net if place == "neuron" else torch.compile(net, backend="eager"), batch(), LABELS).layers
+    assert [(layer.rate, layer.gradient) for layer in layers] == [(layer.rate, layer.gradient) for layer in expected]
 
 
 def test_one_step():

@@ -14,9 +14,8 @@ import snn_core as snn
 from snn_core import kernels, surrogate
 from snn_functional import dead_neurons, diagnose, firing_rate, saturated_neurons
 from snn_functional.diagnosis import Limits
-from snn_functional.diagnosis._batch import swapped
-from snn_functional.diagnosis._reach import highest
-from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._evidence import Trace
+from snn_functional.diagnosis._silence import highest
 from snn_functional.probe import OutputMonitor
 
 from .diagnosed import LABELS, STEPS, batch, codes, well
@@ -107,7 +106,9 @@ def test_no_membrane_is_ever_above_what_it_can_reach(kind, a, b, seed, steps):
     "neuron", [snn.DeltaLeaky(1.0, 0.5), snn.Leaky(0.9, state_quant=lambda s: s + 1), snn.Lapicque(beta=0.3)]
 )
 def test_other_equations_are_unknown(neuron):
-    assert highest(Trace("", neuron, [torch.ones(3, 2)], steps=3)) is None
+    neuron.threshold.fill_(FAR)
+    neuron.init_hidden = True
+    assert "unreachable_threshold" not in [code for code, _ in codes(diagnose(neuron, torch.ones(3, 2, 2)))]
 
 
 def test_the_gradient_of_each_step_is_that_of_a_membrane_that_decays():
@@ -236,6 +237,11 @@ def test_swapped_axes_are_found_only_where_they_are():
     assert axis_codes(xs[:5], LABELS) == []
 
 
+def is_swapped(xs, targets=None):
+    diagnosis = diagnose(nn.Identity(), xs, targets, loss_fn=lambda out, targets: out.double().sum())
+    return ("swapped_axes", "") in codes(diagnosis)
+
+
 def walks():
     return torch.randn(20, 20, 4).cumsum(0)
 
@@ -253,8 +259,8 @@ def images():
 def test_swapped_axes_of_equal_length_are_found_where_neighbors_are_alike(make, seed):
     torch.manual_seed(seed)
     xs, targets = make(), torch.arange(20)
-    assert swapped(xs.transpose(0, 1), targets)
-    assert not swapped(xs, targets)
+    assert is_swapped(xs.transpose(0, 1), targets)
+    assert not is_swapped(xs, targets)
 
 
 @pytest.mark.parametrize("shape", [(20, 20, 4), (11, 5, 40), (5, 5, 60), (400, 3, 2)])
@@ -262,8 +268,8 @@ def test_swapped_axes_of_equal_length_are_found_where_neighbors_are_alike(make, 
 def test_numbers_in_no_order_are_as_good_one_way_as_the_other(shape, seed):
     torch.manual_seed(seed)
     for xs in (torch.rand(shape), torch.rand(shape) < 0.1, torch.randint(0, 50, shape), torch.eye(20).unsqueeze(2)):
-        assert not swapped(xs, None)
-        assert not swapped(xs.transpose(0, 1), None)
+        assert not is_swapped(xs)
+        assert not is_swapped(xs.transpose(0, 1))
 
 
 @pytest.mark.parametrize("order", [0, 1])
@@ -271,7 +277,7 @@ def test_latencies_are_not_taken_for_swapped_axes(order):
     torch.manual_seed(0)
     latencies = torch.randint(0, 20, (20, 30))
     xs = (torch.arange(20).reshape(-1, 1, 1) == latencies).double()  # each input fires once
-    assert not swapped(xs.movedim(order, 0), None)
+    assert not is_swapped(xs.movedim(order, 0))
 
 
 def test_steps_are_repeated_only_where_they_are_copies_of_an_image():
@@ -364,7 +370,8 @@ class Own(snn.SpikingNeuron):
     ids=["rectified", "cut off", "with an offset", "negative", "swinging", "mixed", "quadratic", "random", "infinite"],
 )
 def test_a_users_equation_that_is_not_a_positive_sum_has_no_findings(equation):
-    assert highest(Trace("", Own(equation), [torch.ones(3, 2)], steps=3)) is None
+    neuron = Own(equation, threshold=FAR, init_hidden=True)
+    assert "unreachable_threshold" not in [code for code, _ in codes(diagnose(neuron, torch.ones(3, 2, 2)))]
 
 
 def test_a_membrane_that_its_class_says_is_bounded_cannot_learn_to_reach_a_threshold_above():
@@ -383,7 +390,8 @@ def test_a_membrane_that_its_class_says_is_bounded_cannot_learn_to_reach_a_thres
         def integrate(self, x, state):
             return self.State(3 * torch.tanh(state.mem + x))
 
-    assert highest(Trace("", Otherwise(None), [torch.ones(3, 2)], steps=3)) is None
+    neuron = Otherwise(None, threshold=FAR, init_hidden=True)
+    assert "unreachable_threshold" not in [code for code, _ in codes(diagnose(neuron, torch.ones(3, 2, 2)))]
 
 
 def test_a_users_membrane_that_leaks_more_than_there_is_swings():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from torch import nn
 
 import snn_core as snn
 from snn_functional import diagnose
-from snn_functional.diagnosis import Limits, _page_faults
+from snn_functional.diagnosis import Limits
 
 from .diagnosed import LABELS, STEPS, batch, codes, well
 
@@ -30,7 +31,12 @@ def counter(monkeypatch):
         for number in faults:
             totals += [totals[-1], totals[-1] + number]
         answers = iter(totals[1:])
-        monkeypatch.setattr(_page_faults, "counted", lambda: counts.append(1) or next(answers))
+
+        def usage(who):
+            counts.append(who)
+            return SimpleNamespace(ru_minflt=next(answers))
+
+        monkeypatch.setattr(resource, "getrusage", usage)
         return counts
 
     return each
@@ -63,7 +69,7 @@ def test_without_a_gradient_there_is_no_training_step(counter):
 
 
 def test_nothing_is_reported_where_the_system_has_no_counts(monkeypatch):
-    monkeypatch.setattr(_page_faults, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(sys, "platform", "win32")
     assert codes(diagnose(well(), batch(), LABELS, limits=Limits(page_faults=0.0))) == []
 
 

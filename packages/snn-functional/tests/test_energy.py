@@ -246,3 +246,39 @@ def test_a_complex_layer_costs_what_the_real_layer_of_its_parts_costs(model):
     assert whole.metrics["Footprint"] == 8 * (15 + 3)  # its weights are stored once
     for name in ("sparsity", "operations", "accesses", "energy"):
         assert getattr(whole.layers[0], name) == getattr(parts.layers[0], name)
+
+
+def test_a_neuron_that_is_called_by_its_forward_is_counted():
+    class Direct(nn.Sequential):
+        def forward(self, x):
+            return self[3].forward(self[2](self[1].forward(self[0](x))))
+
+    net, xs = by_hand()
+    assert energy(Direct(*net), xs).to_dict() == energy(net, xs).to_dict()
+
+
+@pytest.mark.parametrize("lengths", [None, [3, 1]])
+def test_a_normalization_over_time_that_is_trained_leaves_a_net_to_its_own_code(lengths):
+    class Own(nn.Sequential):
+        def forward(self, x):
+            assert x.isfinite().all().item()  # a value that is read into Python keeps a net from being recorded
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    layers = nn.Linear(3, 5), snn.BatchNormOverTime1d(5), snn.Leaky(0.5, init_hidden=True), nn.Linear(5, 2)
+    net, xs = nn.Sequential(*layers).eval(), 5 * torch.rand(3, 2, 3)
+    assert snn.unroll(Own(*net).eval(), xs, explain=True)[1].kind == "steps"
+    account, expected = (energy(n, xs, lengths=lengths) for n in (Own(*net).eval(), net))
+    assert 0 < account.layers[2].operations["Effective_ACs"] < account.layers[2].operations["Dense"]
+    assert account == expected
+
+
+@pytest.mark.parametrize("place", ["net", "neuron", "around"])
+def test_a_compiled_net_is_counted_as_it_is_written(place):
+    net, xs = by_hand()
+    expected = energy(net, xs)
+    if place != "around":
+        (net if place == "net" else net[1]).compile(backend="eager")
+    account = energy(torch.compile(net, backend="eager") if place == "around" else net, xs)
+    assert (account.samples, account.parts) == (expected.samples, expected.parts)
+    assert net[1].mem.numel() == net[3].mem.numel() == 0

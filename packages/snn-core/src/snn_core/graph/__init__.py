@@ -6,8 +6,9 @@ These names are for packages that look at what a net calls; others import from `
 from snn_core.graph.calls import first_by_position, is_random, tensors_in
 from snn_core.graph.ending import Ending
 from snn_core.graph.folding import Folding, folding_of
+from snn_core.graph.observation import ModuleCall, Observation, in_backward, input_of, needs_all_steps
 from snn_core.graph.recorder import Record
-from snn_core.graph.steps import Function, Held, Named, Place, Product, Step, Whole, value_of
+from snn_core.graph.steps import Function, Held, Named, Place, Step, value_of
 from snn_core.graph.watching import Watch
 
 __all__ = [
@@ -15,16 +16,19 @@ __all__ = [
     "Folding",
     "Function",
     "Held",
+    "ModuleCall",
     "Named",
+    "Observation",
     "Place",
-    "Product",
     "Record",
     "Step",
     "Watch",
-    "Whole",
     "first_by_position",
     "folding_of",
+    "in_backward",
+    "input_of",
     "is_random",
+    "needs_all_steps",
     "tensors_in",
     "value_of",
 ]

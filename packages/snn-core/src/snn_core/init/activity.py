@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -11,48 +10,32 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core.effects.random_states import RandomStates
-from snn_core.engines.products import is_compiled
-from snn_core.graph.folding import Folding
-from snn_core.graph.steps import Step
-from snn_core.graph.watching import Watch
+from snn_core.graph.observation import ModuleCall, Observation
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.unrolling import unroll
 
 
-class Activity(Watch):
+class Activity(Observation):
     """A count of the spikes of every neuron of a net, and a record of the input of the one that is ``driven``."""
 
-    of_run = True
-
-    def __init__(self, net: nn.Module, driven: nn.Module | None = None) -> None:
-        super().__init__(net)
+    def __init__(self, net: nn.Module, driven: nn.Module | None = None, layers: Iterable[nn.Module] = ()) -> None:
+        super().__init__(net, layers)
         self._driven = driven
         self._fired: dict[nn.Module, tuple[int, int]] = {}
         self.inputs: list[Tensor] = []
 
-    def called(self, module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        out = forward(module, *args, **kwargs)
-        if isinstance(module, SpikingNeuron) and module in self.paths:
-            x = args[0] if args else kwargs["input_"]
-            self._count(module, [x.detach()], out)
-            self.saw(module, x, out)
-        return out
-
-    def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
-        if isinstance(module, SpikingNeuron):
-            self._count(module, folding.each(args[0].detach()), out)
-
-    def _count(self, neuron: nn.Module, inputs: Iterable[Tensor], out: Any) -> None:
-        spk = next(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)).detach()
+    def after(self, call: ModuleCall) -> None:
+        neuron = call.module
+        if not isinstance(neuron, SpikingNeuron):
+            return
+        spk = next(leaf for leaf in tree_leaves(call.out) if isinstance(leaf, Tensor)).detach()
         fired, count = self._fired.get(neuron, (0, 0))
         self._fired[neuron] = fired + int(spk.count_nonzero()), count + spk.numel()
         if neuron is self._driven:
-            self.inputs += inputs
-
-    def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
-        """Record the input and output of one step of a neuron."""
+            x = call.x.detach()
+            self.inputs += [x] if call.folding is None else call.folding.each(x)
 
     def neurons(self) -> list[nn.Module]:
         """Return the neurons in the order of their first call."""
@@ -66,9 +49,7 @@ class Activity(Watch):
     def run(self, xs: Tensor) -> Activity:
         """Run the net over ``xs`` ``[T, batch, ...]`` from rest, with the same random numbers every time."""
         net = next(iter(self.paths))
-        compiled = any(map(is_compiled, self.paths))
-        eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
-        with RandomStates(), self.watching(), eager:
+        with RandomStates(), self.watching():
             unroll(net, xs, schedule=self._schedule(net, xs))
         return self
 
@@ -92,12 +73,12 @@ class Feeding(Activity):
     """
 
     def __init__(self, net: nn.Module) -> None:
-        super().__init__(net)
+        inside = {part for module in net.modules() if isinstance(module, Firing) for part in module.modules()}
+        self._layers = {m for m in net.modules() if m not in inside and has_weight(m)}
+        super().__init__(net, layers=self._layers)
+        self.uncalled: set[nn.Module] = {*self._layers}
         self._givers: dict[Any, Origin] = {}  # by node of the graph
         self._before: dict[nn.Module, dict[Origin, None]] = {}  # the nearest before the calls of each neuron
-        inside = {part for module in self.paths if isinstance(module, Firing) for part in module.modules()}
-        self.uncalled: set[nn.Module] = {m for m in self.paths if m not in inside and has_weight(m)}
-        self._hooks = [layer.register_forward_hook(self._after) for layer in self.uncalled]
         for parameter in net.parameters():
             parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
 
@@ -106,22 +87,22 @@ class Feeding(Activity):
         nothing = torch.empty(0)
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(lambda _: nothing, lambda kept: kept):
             super().run(xs)
-        for hook in self._hooks:
-            hook.remove()
         self._givers.clear()
         return self
 
     def _schedule(self, net: nn.Module, xs: Tensor) -> str:
         return "steps"  # so that a layer's output has a separate graph in each step
 
-    def saw(self, neuron: nn.Module, x: Tensor, out: Any) -> None:
-        self._before.setdefault(neuron, {}).update(self._nearest(x))
-        self._gave(Origin(neuron, frozenset([neuron])), (out, neuron._kept))  # a forward may read a kept state
-
-    def _after(self, layer: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-        self.uncalled.discard(layer)
-        neurons = frozenset(neuron for origin in self._nearest(args) for neuron in origin.neurons)
-        self._gave(Origin(layer, neurons), out)
+    def after(self, call: ModuleCall) -> None:
+        super().after(call)
+        module = call.module
+        if isinstance(module, SpikingNeuron):
+            self._before.setdefault(module, {}).update(self._nearest(call.x))
+            self._gave(Origin(module, frozenset([module])), (call.out, module._kept))  # a forward may read its state
+        elif module in self._layers:
+            self.uncalled.discard(module)
+            neurons = frozenset(neuron for origin in self._nearest(call.args) for neuron in origin.neurons)
+            self._gave(Origin(module, neurons), call.out)
 
     def _gave(self, origin: Origin, out: Any) -> None:
         nodes = (leaf.grad_fn for leaf in tree_leaves(out) if isinstance(leaf, Tensor))

@@ -151,8 +151,11 @@ class Temporal(Parametrizable):
         # tensors inside an autograd graph can be neither copied nor pickled; a named tuple of a local class cannot be
         # pickled either
         kept = each(Tensor.detach, self._kept)
-        own = {"_buffers": self._buffers | cut(self._buffers), "_kept_in": -1, "_programs": None}
-        return self.__dict__ | cut(self.__dict__) | own | {"_kept": tuple(kept) if isinstance(kept, tuple) else kept}
+        own: dict[str, Any] = {"_buffers": self._buffers | cut(self._buffers), "_kept_in": -1, "_programs": None}
+        own["_kept"] = tuple(kept) if isinstance(kept, tuple) else kept
+        state = self.__dict__ | cut(self.__dict__) | own
+        state.pop("_compiled_call_impl", None)  # it runs this module, also where a copy is called
+        return state
 
 
 def _cannot_be_exported(module: Temporal) -> str:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_functional._account.costs import Costs
-from snn_functional._account.meter import Lengths, Meter, Tally
-from snn_functional._account.summary import neurobench
+from snn_functional._account.meter import Lengths, Meter, Tally, neurobench
 from snn_functional._table import Row, Table, count, share
 from snn_functional.statistics import CostModel
 from snn_functional.statistics.energy import MODELS

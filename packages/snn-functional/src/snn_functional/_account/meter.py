@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -11,13 +10,12 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import unroll
-from snn_core.effects import RandomStates, unhook
-from snn_core.graph import Folding, Product, Step, Watch, Whole, folding_of
-from snn_core.neuron import Firing, Temporal, WholeSequence
+from snn_core.effects import RandomStates
+from snn_core.graph import Folding, ModuleCall, Observation, folding_of, needs_all_steps
+from snn_core.neuron import Firing, Temporal
 from snn_functional._recording import check_sequence
 from snn_functional._replica import check_net, replica
 from snn_functional._steps import checked_lengths
-from snn_functional.probe._hook import input_of
 from snn_functional.statistics.synops import COUNTED, Products, has_parameters_of_another_kind, real_parts
 
 Lengths = Tensor | Sequence[int] | None
@@ -71,7 +69,7 @@ class Tally:
             self.spikes = fired if self.spikes is None else self.spikes + fired
 
 
-class Meter:
+class Meter(Observation):
     """A run of a copy of a net by ``unroll``, from rest, without gradients; the net itself does not change.
 
     ``tallies`` has one for each layer, neuron and other module that computes, in the order in which they were first
@@ -83,20 +81,19 @@ class Meter:
         check_net(net)
         check_sequence(xs, "xs", "pass real numbers: xs.real or xs.abs()")
         number = None if lengths is None else checked_lengths(lengths, xs, "xs").cpu()
-        self._folding = Folding(len(xs)) if number is None else folding_of(number, xs)
+        folding = Folding(len(xs)) if number is None else folding_of(number, xs)
         self.batch: int = xs.shape[1]
         self.steps: Tensor = torch.full((self.batch,), len(xs), device="cpu") if number is None else number
         # the samples that the rows of each step belong to, while all samples run
-        self.samples: Tensor = torch.arange(self.batch, device="cpu").expand(self._folding.steps, -1)
+        self._samples: Tensor = torch.arange(self.batch, device="cpu").expand(folding.steps, -1)
+        self._to_come = iter(folding.steps_of(self._samples))
         self._tallies: dict[Any, Tally] = {}
         with RandomStates(), torch.inference_mode(False), torch.no_grad():
             twin = replica(net, by)
-            modules = _modules(twin)
-            if any(isinstance(module, WholeSequence) for module in twin.modules()):
-                with _Watch(twin, self, modules).watching():  # it cannot be run step by step
-                    unroll(twin, xs.detach(), lengths=number, explain=True)
-            else:
-                self._step_by_step(twin, xs.detach(), number, modules)
+            at_once, self._modules = needs_all_steps(twin), _modules(twin)
+            super().__init__(twin, () if at_once else (twin, *self._modules))
+            with self.watching():
+                unroll(twin, xs.detach(), lengths=number, schedule="auto" if at_once else "steps", explain=at_once)
         self.tallies: list[Tally] = [*self._tallies.values()]
         called = {id(tally.module) for tally in self.tallies if tally.rows}
         self.uncounted: tuple[str, ...] = tuple(
@@ -105,61 +102,43 @@ class Meter:
             if has_parameters_of_another_kind(m) or (isinstance(m, COUNTED) and id(m) not in called)
         )
 
-    def _step_by_step(self, net: nn.Module, xs: Tensor, lengths: Tensor | None, modules: dict[nn.Module, str]) -> None:
-        running, samples = iter(self._folding.steps_of(self.samples)), self.samples[0]
+    def before(self, call: ModuleCall) -> None:
+        if not call.path and call.folding is None:
+            self._running = next(self._to_come)
+        if call.module in self._modules and call.is_whole:
+            self._tally(call, call.x)
 
-        def begin(net: nn.Module, args: Any) -> None:
-            nonlocal samples
-            samples = next(running)
+    def after(self, call: ModuleCall) -> None:
+        if call.module in self._modules and call.is_whole:
+            folding = call.folding
+            samples = self._running if folding is None else folding.fold(self._samples[: folding.steps])
+            x = call.x
+            self._tally(call, x).add(x, call.out, samples)
 
-        def before(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
-            self.tally(path, module, input_of(module, args, kwargs))
-
-        def after(path: str, module: nn.Module, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-            x = input_of(module, args, kwargs)
-            self.tally(path, module, x).add(x, out, samples)
-
-        net.register_forward_pre_hook(begin)
-        for module, path in modules.items():
-            module.register_forward_pre_hook(partial(before, path), with_kwargs=True)
-            module.register_forward_hook(partial(after, path), with_kwargs=True)
-        unroll(net, xs, lengths=lengths, schedule="steps")
-        unhook(net)
-
-    def tally(self, path: str, module: nn.Module, x: Any) -> Tally:
+    def _tally(self, call: ModuleCall, x: Any) -> Tally:
         """Return the tally of a module, and of a neuron for input of this width; the first call makes it."""
-        width = x.shape[1:] if isinstance(module, Firing) and isinstance(x, Tensor) else None
-        if (path, width) not in self._tallies:
-            self._tallies[path, width] = Tally(path, module, self.batch)
-        return self._tallies[path, width]
+        width = x.shape[1:] if isinstance(call.module, Firing) and isinstance(x, Tensor) else None
+        if (call.path, width) not in self._tallies:
+            self._tallies[call.path, width] = Tally(call.path, call.module, self.batch)
+        return self._tallies[call.path, width]
 
 
-class _Watch(Watch):
-    """A watch that reports the calls of a plan, each of which covers all steps, to a meter."""
-
-    of_run = True
-
-    def __init__(self, net: nn.Module, meter: Meter, modules: dict[nn.Module, str]) -> None:
-        super().__init__(net)
-        self._meter = meter
-        self._modules = modules
-
-    def ran(self, module: nn.Module, step: Step, args: list[Any], out: Any, folding: Folding) -> None:
-        if module in self._modules and isinstance(step.compute, Whole | Product):
-            tally = self._meter.tally(self._modules[module], module, args[0])
-            tally.add(args[0], out, folding.fold(self._meter.samples[: folding.steps]))
+def neurobench(tallies: list[Tally]) -> dict[str, float]:
+    """Return the synaptic operations of a sample by NeuroBench's names, means over the batch."""
+    names = {"Effective_MACs": "macs", "Effective_ACs": "acs", "Dense": "dense"}
+    return {name: float(sum(getattr(t, of).mean() for t in tallies)) for name, of in names.items()}
 
 
-def _modules(net: nn.Module) -> dict[nn.Module, str]:
-    """Return the modules that compute something themselves, by path, without the parts that they consist of."""
+def _modules(net: nn.Module) -> set[nn.Module]:
+    """Return the modules that compute something themselves, without the parts that they consist of."""
     inside = {part for m in net.modules() if isinstance(m, Temporal) for part in m.modules() if part is not m}
-    modules: dict[nn.Module, str] = {}
+    modules = set()
     for path, module in net.named_modules():
         own = isinstance(module, Temporal) or not any(True for _ in module.children())
         own |= any(True for _ in module.parameters(recurse=False))
         part = module in inside or "parametrizations" in path.split(".")
         if isinstance(module, COUNTED) or (own and not part):
-            modules[module] = path
+            modules.add(module)
     return modules
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core.backends import explain
-from snn_functional._account.meter import Lengths, Meter, Tally
+from snn_functional._account.meter import Lengths, Meter, Tally, neurobench
 from snn_functional._table import Row, Table, count, share
 from snn_functional.diagnosis import Limits
 
@@ -137,12 +137,6 @@ def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
         neurobench(meter.tallies),
         meter.uncounted,
     )
-
-
-def neurobench(tallies: list[Tally]) -> dict[str, float]:
-    """Return the synaptic operations of a sample by NeuroBench's names, means over the batch."""
-    names = {"Effective_MACs": "macs", "Effective_ACs": "acs", "Dense": "dense"}
-    return {name: float(sum(getattr(t, of).mean() for t in tallies)) for name, of in names.items()}
 
 
 def _owners(net: nn.Module, paths: set[str]) -> Counter[str]:

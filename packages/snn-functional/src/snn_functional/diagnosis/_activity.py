@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from snn_core import LIF
 from snn_core.neuron import WholeSequence
-from snn_functional.diagnosis._evidence import Evidence
-from snn_functional.diagnosis._reach import highest
-from snn_functional.diagnosis._record import Trace
-from snn_functional.diagnosis._silence import MORE, scaling, silence
+from snn_functional.diagnosis._evidence import Evidence, Trace
+from snn_functional.diagnosis._silence import MORE, highest, scaling, silence
 from snn_functional.diagnosis.finding import Finding
-from snn_functional.statistics import dead_neurons, saturated_neurons
 
 _LESS = "Scale the weights before it down, raise its threshold, or add functional.reg.l1_rate_sparsity to the loss."
 
@@ -44,14 +40,16 @@ def activity(evidence: Evidence) -> Iterator[Finding]:
     silent = [trace for trace, spikes in heard if not bool(spikes.any())]
     for trace, spikes in heard:
         if bool(spikes.any()):
-            yield from _shares(trace, spikes, evidence)
+            yield from _shares(trace, evidence)
             yield from _reset(trace)
         elif trace is silent[0]:
             yield silence(evidence, trace, [other.path for other in silent[1:]], trace is evidence.output())
 
 
-def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Finding]:
-    dead = dead_neurons(spikes)
+def _shares(trace: Trace, evidence: Evidence) -> Iterator[Finding]:
+    rates = trace.rates()
+    assert rates is not None
+    dead = rates == 0
     share = float(dead.double().mean())
     if share >= evidence.limits.share:
         reached = highest(trace)
@@ -59,7 +57,7 @@ def _shares(trace: Trace, spikes: Tensor, evidence: Evidence) -> Iterator[Findin
         why = f", {int(never.sum())} of them out of reach of the threshold with this input" if never.any() else ""
         message = f"{int(dead.sum())} of {dead.numel()} neurons ({100 * share:.0f} %) never fire{why}."
         yield Finding("dead_neurons", "warning", trace.path, share, message, MORE + scaling(trace, up=True))
-    full = saturated_neurons(spikes, evidence.limits.saturated_rate)
+    full = rates >= evidence.limits.saturated_rate
     share = float(full.double().mean())
     explained = evidence.reported("threshold_not_positive", module=trace.path)
     # with a single step, every neuron that fires does so in every step

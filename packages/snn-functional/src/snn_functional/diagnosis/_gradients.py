@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from snn_functional.diagnosis._evidence import SILENT, Evidence, listed
-from snn_functional.diagnosis._record import Trace
+from snn_functional.diagnosis._evidence import SILENT, Evidence, Trace, listed
 from snn_functional.diagnosis.finding import Finding
 
 
@@ -65,8 +64,8 @@ def derivative(trace: Trace) -> Tensor:
     if not neuron.reset_delay and neuron.reset_name != "none":
         # for a neuron that fired, only the membrane after its reset is visible, but it was at the threshold
         spikes = trace.spikes()
-        if spikes is not None and spikes.shape[2:] == gradients.shape:
-            gradients = torch.where((spikes != 0).any(1)[0], 1.0, gradients)
+        if spikes is not None and spikes.shape[1:] == gradients.shape:
+            gradients = torch.where((spikes != 0).any(0), 1.0, gradients)
     return gradients
 
 

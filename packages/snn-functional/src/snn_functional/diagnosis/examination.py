@@ -11,15 +11,15 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron, kernels, unroll
 from snn_core.effects import RandomStates
-from snn_core.neuron import WholeSequence
+from snn_core.graph import needs_all_steps
 from snn_core.utils import reset
 from snn_functional._numbers import whole
 from snn_functional._recording import check_real
 from snn_functional._replica import check_net, replica
 from snn_functional.diagnosis._activity import activity, finite
+from snn_functional.diagnosis._axes import loops, mixed, mixing, states
 from snn_functional.diagnosis._batch import axes, inputs, repeated, swapped
-from snn_functional.diagnosis._constants import bounds, decays
-from snn_functional.diagnosis._evidence import Check, Evidence
+from snn_functional.diagnosis._evidence import Check, Evidence, Record, Trace
 from snn_functional.diagnosis._gradients import (
     gradient_in_depth,
     gradient_in_time,
@@ -27,16 +27,11 @@ from snn_functional.diagnosis._gradients import (
     surrogates,
     take,
 )
-from snn_functional.diagnosis._loop import loops, states
-from snn_functional.diagnosis._mixing import mixed, mixing
-from snn_functional.diagnosis._page_faults import may_cost, of_a_step, page_faults
-from snn_functional.diagnosis._parameters import untrained, weights
-from snn_functional.diagnosis._record import Record, Trace
-from snn_functional.diagnosis._subnormals import subnormals
+from snn_functional.diagnosis._parameters import bounds, decays, untrained, weights
+from snn_functional.diagnosis._slowness import may_cost, of_a_step, page_faults, subnormals
 from snn_functional.diagnosis.limits import Limits
 from snn_functional.diagnosis.report import Diagnosis, Layer
 from snn_functional.loss import ce_rate_loss
-from snn_functional.statistics import dead_neurons, firing_rate, saturated_neurons
 
 # In this order: a cause comes before its effects.
 _BEFORE: tuple[Check, ...] = (inputs, weights, axes, repeated, states, untrained)
@@ -156,9 +151,7 @@ def _training_step(evidence: Evidence, loss_fn: Any, run: Callable[[nn.Module, T
 
 
 def _steps_or_sequence(net: nn.Module, xs: Tensor) -> Any:
-    # a module that takes the whole sequence cannot be run step by step
-    whole = any(isinstance(module, WholeSequence) for module in net.modules())
-    return unroll(net, xs, schedule="auto" if whole else "steps")
+    return unroll(net, xs, schedule="auto" if needs_all_steps(net) else "steps")
 
 
 def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
@@ -186,13 +179,12 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
 
 
 def _layer(trace: Trace, evidence: Evidence) -> Layer:
-    spikes, ran = trace.spikes(), _kernel(trace)
+    rates, ran = trace.rates(), _kernel(trace)
     kind, gradient = type(trace.neuron).__name__, trace.norms() if trace.stepwise else None
-    if spikes is None or not spikes.numel() or bool(spikes.isnan().any()):
+    if rates is None:
         return Layer(trace.path, kind, None, None, None, None, gradient, *ran)
-    rate, dead = firing_rate(spikes), dead_neurons(spikes)
-    full = saturated_neurons(spikes, evidence.limits.saturated_rate)
-    return Layer(trace.path, kind, rate.numel(), float(rate.mean()), int(dead.sum()), int(full.sum()), gradient, *ran)
+    mean, full = float(rates.to(torch.get_default_dtype()).mean()), rates >= evidence.limits.saturated_rate
+    return Layer(trace.path, kind, rates.numel(), mean, int((rates == 0).sum()), int(full.sum()), gradient, *ran)
 
 
 def _kernel(trace: Trace) -> tuple[str | None, str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 
@@ -34,16 +32,3 @@ def _of_a_copy() -> Callable[..., None]:
 
 def _ignore(*call: Any) -> None:
     return None
-
-
-def in_backward() -> bool:
-    """Return True during a backward pass, in which checkpointing runs layers a second time."""
-    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
-
-
-def input_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the argument for the first parameter of ``forward``, passed by position or by name; None without any."""
-    if args or not kwargs:
-        return args[0] if args else None
-    first = next(iter(inspect.signature(module.forward).parameters))
-    return kwargs.get(first, next(iter(kwargs.values())))

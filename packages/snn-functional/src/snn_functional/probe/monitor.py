@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 from torch.utils.hooks import RemovableHandle
 
+from snn_core.graph import in_backward
 from snn_core.neuron import current
 from snn_functional._replica import check_net
-from snn_functional.probe._hook import Hook, in_backward
+from snn_functional.probe._hook import Hook
 
 Layers = type[nn.Module] | tuple[type[nn.Module], ...] | None
 

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import ParametrizationList
 
 from snn_core import SpikingNeuron, unroll
+from snn_core.graph import input_of
 from snn_core.neuron import OneToOne
 from snn_functional._numbers import whole
 from snn_functional._padding import padded
 from snn_functional.probe import BaseMonitor
-from snn_functional.probe._hook import input_of
 
 
 @dataclass(frozen=True)

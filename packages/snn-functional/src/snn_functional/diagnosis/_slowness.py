@@ -1,8 +1,9 @@
-"""Checks of subnormal numbers: are there numbers so small that they slow the processor down?"""
+"""Checks of what makes a net slow: subnormal numbers, and memory that every step requests from the system again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from snn_functional.diagnosis._evidence import Evidence, listed
 from snn_functional.diagnosis.finding import Finding
 
+_PAGE = 4096  # bytes, the smallest size of a page
 _REMEDY = (
     "Call torch.set_flush_denormal(True) at the very start of the program, before torch computes anything: it does not "
     "affect threads that exist already. Such numbers are then 0."
@@ -70,3 +72,42 @@ def _share(tensors: Iterable[Tensor | None]) -> float:
     total = sum(x.numel() for x in counted)
     small = sum(int(((x != 0) & (x.abs() < torch.finfo(x.dtype).tiny)).sum()) for x in counted)
     return small / total if total else 0.0
+
+
+def page_faults(evidence: Evidence) -> Iterator[Finding]:
+    """Report training steps that write memory which the system must provide and clear first."""
+    if evidence.faults is not None and evidence.faults >= evidence.limits.page_faults:
+        message = (
+            f"A step of training takes {evidence.faults:,} pages of memory from the system, which clears each one: the "
+            "memory that the previous step freed went back to the system."
+        )
+        remedy = (
+            "Call snn_cpu.tune_allocator() once, before training: freed memory then stays with the process and is used "
+            "again."
+        )
+        yield Finding("page_faults", "info", "", evidence.faults, message, remedy)
+
+
+def may_cost(evidence: Evidence) -> bool:
+    """Return True if the neurons' input alone fills as many pages as would be reported."""
+    if sys.platform == "win32" or evidence.batch.device.type != "cpu":
+        return False
+    input_bytes = sum(x.numel() * x.element_size() for trace in evidence.traces() for x in trace.inputs)
+    return evidence.loss.requires_grad and input_bytes >= _PAGE * evidence.limits.page_faults
+
+
+def of_a_step(step: Callable[[], object]) -> int:
+    """Return the minor page faults of a repeated step: the smaller number of two runs."""
+    results = []
+    for _ in range(3):
+        before = counted()
+        step()
+        results.append(counted() - before)
+    return min(results[1:])
+
+
+def counted() -> int:
+    """Return the minor page faults of the process so far."""
+    import resource  # which Windows does not have
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
