@@ -3,25 +3,29 @@
 These names are for packages that look at what a net calls; others import from ``snn_core``.
 """
 
-from snn_core.graph.calls import first_by_position, is_random, tensors_in
+from snn_core.graph.calls import Call, first_by_position, is_random, tensors_in
 from snn_core.graph.ending import Ending
 from snn_core.graph.folding import Folding, folding_of
 from snn_core.graph.recorder import Record
-from snn_core.graph.steps import Function, Held, Named, Place, Product, Step, Whole, value_of
+from snn_core.graph.rules import computed_by
+from snn_core.graph.steps import Function, Held, Named, NotSampleWise, Place, Product, Step, Whole, value_of
 from snn_core.graph.watching import Watch
 
 __all__ = [
+    "Call",
     "Ending",
     "Folding",
     "Function",
     "Held",
     "Named",
+    "NotSampleWise",
     "Place",
     "Product",
     "Record",
     "Step",
     "Watch",
     "Whole",
+    "computed_by",
     "first_by_position",
     "folding_of",
     "is_random",

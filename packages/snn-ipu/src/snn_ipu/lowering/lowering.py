@@ -174,7 +174,7 @@ def _described(
         message = "the net computes something different for another input"
         raise Found("IPU001", "", message, "decide outside of forward")
     outputs = output_names(first.output)
-    must_act_on_samples(nodes, first.axes, outputs, {name for name, rows in first.rows.items() if rows == batch})
+    must_act_on_samples(nodes, first.shapes, outputs, batch)
     nodes = without_dead([once_and_step(node) for node in nodes], outputs)
     tensors, aliases, learned = _weights(net)
     saved = set(net.state_dict())
