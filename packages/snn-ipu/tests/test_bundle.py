@@ -211,7 +211,7 @@ def test_arrays_of_every_dtype_and_shape_come_back(tmp_path, dtype, shape):
 def test_all_bytes_of_a_large_array_are_read(size, monkeypatch):
     # memory that nothing writes takes no room, and neither does its length
     monkeypatch.setattr(arrays, "bytes", len, raising=False)
-    assert arrays._bytes(torch.empty(size, dtype=torch.uint8)) == size
+    assert arrays.bytes_of(torch.empty(size, dtype=torch.uint8)) == size
 
 
 def test_arrays_that_are_not_contiguous_are_written_in_order(tmp_path):

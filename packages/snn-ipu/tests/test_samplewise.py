@@ -47,6 +47,8 @@ from .test_rules import XS, Net, Step
         lambda x: torch.where(x > 1, x, -torch.inf).amax(1, keepdim=True).clamp(min=-1) + x,
         lambda x: x.clamp(-torch.inf, torch.inf),
         lambda x: x.reshape(-1, 1).exp().reshape(-1, 3),
+        lambda x: x + torch.tensor([[0.25, 0.5, 1.0]]),
+        lambda x: x[:, [2, 0, 1]] - x.unflatten(1, (3, 1))[:, :, [0]].flatten(1),
         lambda x: nn.functional.linear(weight=torch.ones(2, 3, dtype=x.dtype), input=x),
         lambda x: nn.functional.avg_pool2d(kernel_size=(1, 3), input=x.view(-1, 1, 1, 3)).flatten(1),
     ],
@@ -74,6 +76,7 @@ def test_functions_that_act_on_each_sample_alone_are_lowered(function):
         lambda x: x.sum() + x,
         lambda x: x + x.cumsum(0),
         lambda x: x[-1:] + x,
+        lambda x: x.unflatten(1, (3, 1, 1))[:, [0, 1], :, [0, 0]].flatten(1)[:, [0, 1, 0]],  # axis 1 comes first
         lambda x: x + x.flip(0),
         lambda x: torch.stack([x, x]).sum(0),
         lambda x: nn.functional.layer_norm(x.unsqueeze(0), x.unsqueeze(0).shape)[0],

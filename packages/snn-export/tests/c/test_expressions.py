@@ -10,7 +10,7 @@ import torch
 from in_c.compiling import FLAGS, command
 from snn_core.programs.instructions import OPERATIONS
 from snn_core.programs.program import Instruction, Program, Register
-from snn_export.c.expressions import Lines
+from snn_export.c.elementwise import Lines
 
 VALUES = [
     0.0,

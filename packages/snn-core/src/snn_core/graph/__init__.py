@@ -3,26 +3,29 @@
 These names are for packages that look at what a net calls; others import from ``snn_core``.
 """
 
-from snn_core.graph.calls import first_by_position, is_random, tensors_in
-from snn_core.graph.ending import Ending
+from snn_core.graph.calls import Call, first_by_position, is_random, tensors_in
 from snn_core.graph.folding import Folding, folding_of
 from snn_core.graph.observation import ModuleCall, Observation, in_backward, input_of, needs_all_steps
 from snn_core.graph.recorder import Record
-from snn_core.graph.steps import Function, Held, Named, Place, Step, value_of
+from snn_core.graph.rules import computed_by
+from snn_core.graph.steps import Function, Held, Named, NotSampleWise, Place, Step, Whole, value_of
 from snn_core.graph.watching import Watch
 
 __all__ = [
-    "Ending",
+    "Call",
     "Folding",
     "Function",
     "Held",
     "ModuleCall",
     "Named",
+    "NotSampleWise",
     "Observation",
     "Place",
     "Record",
     "Step",
     "Watch",
+    "Whole",
+    "computed_by",
     "first_by_position",
     "folding_of",
     "in_backward",

@@ -5,7 +5,6 @@ These names are for packages that run nets; others import from ``snn_core``.
 
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.recomputation import Snapshot
-from snn_core.sequence.recorded import record_of
 from snn_core.sequence.streaming import DROPOUTS, changes_or_draws, is_normalization
 
 __all__ = [
@@ -14,5 +13,4 @@ __all__ = [
     "changes_or_draws",
     "is_normalization",
     "known_ahead",
-    "record_of",
 ]

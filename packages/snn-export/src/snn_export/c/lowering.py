@@ -15,8 +15,7 @@ from snn_core.effects import name_of
 from snn_core.graph import Held, Named, Place, Step
 from snn_core.neuron import Temporal, WholeSequence, constants_of
 from snn_core.programs import Instruction, Program, Register, StepProgram, lowered
-from snn_export.c.arguments import argument, operands
-from snn_export.c.calls import Calls
+from snn_export.c.calls import Calls, argument, operands
 from snn_export.c.convolutions import Convolution, axes_of
 from snn_export.c.delays import Axonal, Delayed
 from snn_export.c.moves import Concatenation
@@ -59,6 +58,8 @@ class Lowering:
     def _lower(self, step: Step) -> None:
         module = self.calls.net.get_submodule(step.path)
         try:
+            if step.way == "ahead":
+                raise Refusal("it takes part in drawing random numbers")
             if type(module).__name__ == step.kind and isinstance(module, Temporal):
                 self._temporal(step, module)
             else:
@@ -262,6 +263,8 @@ class Lowering:
         """Lower a sum, mean or maximum over the last axes."""
         x, dims = self._views[step.args[0].number], argument(step, 1, "dim")
         axes = len(x.shape) + 1
+        if dims is None:
+            raise Refusal("it reduces all axes; in C only the last axes can be reduced")
         dims = sorted(d % axes for d in (dims if isinstance(dims, tuple | list) else (dims,)))
         if dims != [*range(axes - len(dims), axes)]:
             raise Refusal(f"it reduces the axes {dims}; in C only the last axes can be reduced")

@@ -20,6 +20,7 @@ from snn_ipu.lowering.description import merged, once_and_step, without_dead
 from snn_ipu.lowering.recording import HAND_KEPT
 from snn_ipu.lowering.samplewise import must_act_on_samples
 from snn_ipu.lowering.step import Step, record_step
+from snn_ipu.program.arrays import bytes_of
 from snn_ipu.program.bundle import FORMAT, VERSION, write_bundle
 from snn_ipu.program.graph import output_names
 from snn_ipu.program.losses import chosen_loss
@@ -98,56 +99,34 @@ def _recorded(net: nn.Module, x: Tensor) -> Step:
     utils.reset(own)
     before = _kept(own)
     step = record_step(own, x)
-    after = _kept(own)
-    for path, name in {**before, **after}:
-        if not _same(before.get((path, name)), after.get((path, name))):
-            raise Found("IPU005", path, *HAND_KEPT, _forward_line(own, path))
+    after, nothing = _kept(own), ([], [])
+    for place in {**before, **after}:
+        if before.get(place, nothing)[1] != after.get(place, nothing)[1]:
+            raise Found("IPU005", place[0], *HAND_KEPT, _forward_line(own, place[0]))
     return step
 
 
-class _Held:
-    """A tensor, and the means to detect a write into it: a write through ``.data`` does not change its version."""
+def _kept(net: nn.Module) -> dict[tuple[str, str], tuple[list[Any], list[Any]]]:
+    """Return what the attributes and buffers of a net's modules hold, and digests of it."""
+    kept = {}
+    for path, module in net.named_modules():
+        for name, value in (*vars(module).items(), *module._buffers.items()):
+            if isinstance(value, (Tensor, *_PLAIN, list, dict, deque)) and name not in _OF_EVERY_MODULE:
+                parts, structure = tree_flatten(value)
+                # the parts stay alive, so that no other object takes the identity of one
+                kept[path, name] = parts, [structure, *map(_digest, parts)]
+    return kept
 
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-        self.version = -1 if tensor.is_inference() else tensor._version  # it counts no changes
-        self.values = tensor.detach().clone()
 
-    def equals(self, other: Tensor) -> bool:
-        mine = self.values
-        return mine.shape == other.shape and bool(((mine == other) | (mine.isnan() & other.isnan())).all())
-
-
-def _kept(net: nn.Module) -> dict[tuple[str, str], list[Any]]:
-    """Return the attributes and buffers of a net's modules."""
-    return {
-        (path, name): _parts(value)
-        for path, module in net.named_modules()
-        for name, value in (*vars(module).items(), *module._buffers.items())
-        if isinstance(value, (Tensor, *_PLAIN, list, dict, deque)) and name not in _OF_EVERY_MODULE
-    }
+def _digest(part: Any) -> Any:
+    """Return what distinguishes a part from others, and from itself after a change."""
+    if isinstance(part, Tensor):  # a write through ``.data`` does not change its version, which inference lacks
+        return id(part), -1 if part.is_inference() else part._version, bytes_of(part)
+    return (type(part), part) if isinstance(part, _PLAIN) and part == part else id(part)
 
 
 _PLAIN = (bool, int, float, complex, str, tuple)
 _OF_EVERY_MODULE = vars(nn.Module()).keys() - {"training"}
-
-
-def _parts(value: Any) -> list[Any]:
-    """Return the structure of a value, and its parts."""
-    parts, structure = tree_flatten(value)
-    return [structure, *(_Held(part) if isinstance(part, Tensor) else part for part in parts)]
-
-
-def _same(before: list[Any] | None, after: list[Any] | None) -> bool:
-    if before is None or after is None or before[0] != after[0]:
-        return False
-    return all(map(_same_part, before[1:], after[1:]))
-
-
-def _same_part(before: Any, after: Any) -> bool:
-    if isinstance(before, _Held) and isinstance(after, _Held):
-        return before.tensor is after.tensor and before.version == after.version and before.equals(after.values)
-    return before is after or (type(before) is type(after) and isinstance(before, _PLAIN) and before == after)
 
 
 def _forward_line(net: nn.Module, path: str) -> str:
@@ -174,7 +153,7 @@ def _described(
         message = "the net computes something different for another input"
         raise Found("IPU001", "", message, "decide outside of forward")
     outputs = output_names(first.output)
-    must_act_on_samples(nodes, first.axes, outputs, {name for name, rows in first.rows.items() if rows == batch})
+    must_act_on_samples(nodes, first.shapes, outputs, batch)
     nodes = without_dead([once_and_step(node) for node in nodes], outputs)
     tensors, aliases, learned = _weights(net)
     saved = set(net.state_dict())

@@ -55,8 +55,7 @@ class Recorder(TorchFunctionMode):
         self.ops: list[dict[str, Any]] = []
         self.paths: list[str] = [""]
         self.constants: dict[str, Tensor] = {}
-        self.axes: dict[str, int] = {}
-        self.rows: dict[str, int] = {}  # the size of axis 0
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self._names = {id(_TRAINING): "training", **weights}
         self._live = set(learned)  # names of values that are not known before a call
         self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another tensor
@@ -79,7 +78,7 @@ class Recorder(TorchFunctionMode):
             name = f"_constant.{len(self.constants)}"
             self.constants[name] = value.detach().clone()
             self._bind(value, f"w:{name}", live=False)
-        self.axes[self._names[id(value)]] = value.dim()
+        self.shapes[self._names[id(value)]] = tuple(value.shape)
         return self._names[id(value)]
 
     def write(self, op: str, args: Any, kwargs: dict[str, Any], out: Any, live: bool = True, **more: Any) -> None:
@@ -214,7 +213,7 @@ class Recorder(TorchFunctionMode):
 
     def _bind(self, value: Tensor, name: str, live: bool) -> None:
         self._names[id(value)] = name
-        self.axes[name], self.rows[name] = value.dim(), len(value) if value.dim() else 0
+        self.shapes[name] = tuple(value.shape)
         self._kept.append(value)
         if live:
             self._live.add(name)

@@ -28,16 +28,14 @@ class Step:
         nodes: Operations and neurons in order, each with the path of its module.
         output: Structure of the outputs.
         constants: Tensors that are neither input nor weights, by name.
-        axes: Number of axes of every tensor by name.
-        rows: Size of axis 0 of every tensor by name, 0 without axes.
+        shapes: The shape of every tensor by name.
         sizes: Size of the last axis of each output, None if it has no axis but that of samples.
     """
 
     nodes: list[dict[str, Any]]
     output: dict[str, Any]
     constants: dict[str, Tensor]
-    axes: dict[str, int]
-    rows: dict[str, int]
+    shapes: dict[str, tuple[int, ...]]
     sizes: list[int | None]
 
 
@@ -53,7 +51,7 @@ def record_step(net: nn.Module, x: Tensor) -> Step:
         out = _called(net, fed, recorder)
     output = _structure(out, recorder)
     sizes = [t.shape[-1] if t.dim() > 1 else None for t in tree_leaves(out)]
-    return Step(recorder.ops, output, recorder.constants, recorder.axes, recorder.rows, sizes)
+    return Step(recorder.ops, output, recorder.constants, recorder.shapes, sizes)
 
 
 def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:

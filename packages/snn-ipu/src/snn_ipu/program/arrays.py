@@ -13,7 +13,7 @@ from typing import Mapping
 import torch
 from torch import Tensor
 
-__all__ = ["ArrayError", "read", "write"]
+__all__ = ["ArrayError", "bytes_of", "read", "write"]
 
 _MAGIC = b"\x93NUMPY"
 _CODES = {
@@ -48,7 +48,7 @@ def write(path: str | Path, arrays: Mapping[str, Tensor]) -> None:
             raise ArrayError(f"{name!r} has dtype {array.dtype}; a bundle can contain {', '.join(map(str, _CODES))}")
     with zipfile.ZipFile(str(path), "w") as file:  # its members have no date, so that equal arrays make equal files
         for name, array in arrays.items():
-            file.writestr(zipfile.ZipInfo(f"{name}.npy"), _header(array) + _bytes(array))
+            file.writestr(zipfile.ZipInfo(f"{name}.npy"), _header(array) + bytes_of(array))
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
@@ -82,7 +82,8 @@ def _header(array: Tensor) -> bytes:
     return _MAGIC + b"\x01\x00" + struct.pack("<H", len(text)) + text.encode("latin1")
 
 
-def _bytes(array: Tensor) -> bytes:
+def bytes_of(array: Tensor) -> bytes:
+    """Return the numbers of a tensor as they are in memory, in order."""
     flat = array.detach().cpu().resolve_neg().contiguous()
     size = flat.numel() * flat.element_size()
     # not string_at, whose size is an int of C
