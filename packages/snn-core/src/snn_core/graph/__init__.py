@@ -3,10 +3,12 @@
 These names are for packages that look at what a net calls; others import from ``snn_core``.
 """
 
-from snn_core.graph.calls import first_by_position, is_random, tensors_in
+from snn_core.effects.reads import is_random
 from snn_core.graph.ending import Ending
 from snn_core.graph.folding import Folding, folding_of
-from snn_core.graph.recorder import Record
+from snn_core.graph.node import Node, first_by_position, tensors_in
+from snn_core.graph.planning import Record
+from snn_core.graph.recorder import Recorder
 from snn_core.graph.steps import Function, Held, Named, Place, Product, Step, Whole, value_of
 from snn_core.graph.watching import Watch
 
@@ -16,9 +18,11 @@ __all__ = [
     "Function",
     "Held",
     "Named",
+    "Node",
     "Place",
     "Product",
     "Record",
+    "Recorder",
     "Step",
     "Watch",
     "Whole",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snn_core.effects.fingerprint import Fingerprint
 from snn_core.effects.separation import memory_of
-from snn_core.graph.calls import Rows
+from snn_core.graph.row_count import Rows
 from snn_core.graph.steps import ROWS, Held, Named, NotSampleWise, Ones, Place, Way
 
 
