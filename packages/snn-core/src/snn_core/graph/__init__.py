@@ -3,7 +3,6 @@
 These names are for packages that look at what a net calls; others import from ``snn_core``.
 """
 
-from snn_core.effects.reads import is_random
 from snn_core.graph.ending import Ending
 from snn_core.graph.folding import Folding, folding_of
 from snn_core.graph.node import Node, first_by_position, tensors_in
@@ -28,7 +27,6 @@ __all__ = [
     "Whole",
     "first_by_position",
     "folding_of",
-    "is_random",
     "tensors_in",
     "value_of",
 ]

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from snn_core.effects.reads import is_random, name_of
 from snn_core.graph.node import Node, flat, tensors_in
-from snn_core.graph.row_count import Rows
+from snn_core.graph.observed import Rows
 from snn_core.graph.steps import NotSampleWise, Overwriting
 from snn_core.neuron.constant import is_whole
 
@@ -125,7 +125,7 @@ def _sizes(call: Node, *sizes: Any) -> tuple[int, ...]:
     if not sizes or not all(isinstance(size, int) for size in sizes):
         raise call.unknown()
     takes_rows = isinstance(sizes[0], Rows)
-    if any(isinstance(size, Rows) for size in sizes[1:]) or (takes_rows and len(call.out) != call.rows):
+    if any(isinstance(size, Rows) for size in sizes[1:]) or (takes_rows and len(call.out) != int.__int__(sizes[0])):
         raise NotSampleWise(f"{call.name} computes with the batch size")
     if takes_rows:
         sizes[0].used = True

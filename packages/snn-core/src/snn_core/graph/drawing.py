@@ -1,4 +1,4 @@
-"""How a call that draws random numbers becomes steps of a plan: its numbers are drawn before the run."""
+"""The steps of a plan for a call that draws random numbers: its numbers are drawn before the run."""
 
 from __future__ import annotations
 

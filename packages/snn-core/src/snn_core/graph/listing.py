@@ -43,18 +43,9 @@ class Listing:
         owner: tuple[str, str] | None = None,
         after_neuron: bool | None = None,
     ) -> None:
-        """Add a call that runs in some way.
+        """Add a call that ``compute`` makes with these arguments; ``owner`` is the module that it calls as a whole.
 
-        Args:
-            compute: The object that computes it.
-            node: The call.
-            args: The positional arguments of ``compute``.
-            kwargs: Its keyword arguments.
-            way: How it runs over all steps.
-            why: The reason why it does not run on the rows of all steps at once.
-            changes: The paths of the buffers that it overwrites.
-            owner: The path and class of the module that is called as a whole; None for a function.
-            after_neuron: True if its results depend on what a neuron emits; None if they do where its arguments do.
+        Its results depend on what a neuron emits if an argument does, unless ``after_neuron`` says so.
 
         Raises:
             NotSampleWise: If an argument or a result has no place in a plan.

@@ -30,7 +30,6 @@ class Node:
         twin: The function that computes what it writes, and overwrites no tensor; None if it overwrites none but
             buffers.
         draws: True if it draws numbers from torch's generators.
-        rows: The number of samples.
         of_step: The identities of those tensors that are computed again in every step; others are the same in all.
     """
 
@@ -45,7 +44,6 @@ class Node:
     written: list[Tensor] = field(default_factory=list)
     twin: Any = None
     draws: bool = False
-    rows: int = 1
     of_step: frozenset[int] = frozenset()
 
     @property

@@ -106,7 +106,6 @@ class Record(Recorder):
     def begin(self, node: Node) -> bool:
         if self.changes.counts_a_batch(node.func, node.args):
             return False
-        node.rows = self.rows
         node.of_step = frozenset(id(tensor) for tensor in node.tensors if self._observed.is_of_step(tensor))
         self._tried(self.changes.before, node)
         return True

@@ -93,7 +93,7 @@ class Recorder(Watch, TorchFunctionMode):
         return func(*args, **kwargs)
 
     def begin(self, node: Node) -> bool:
-        """Take note of a call that is about to be made; return False for one that is no node."""
+        """Take note of a call that is about to be made; return False if it is part of another."""
         return True
 
     def end(self, node: Node) -> None:
