@@ -270,9 +270,10 @@ def test_a_loop_over_time_is_one_step_of_it(constant_input):
 @pytest.mark.parametrize(
     "steps", [lambda x: [x[t] for t in range(5)], lambda x: [x[t] for t in range(x.shape[0])], list, torch.unbind]
 )
-def test_a_loop_over_neurons_that_keep_their_state(steps):
+@pytest.mark.parametrize("stacked", [torch.stack, lambda values: torch.stack(tensors=values)])
+def test_a_loop_over_neurons_that_keep_their_state(steps, stacked):
     def forward(net, x):
-        return torch.stack([net.lif(net.fc(step)) for step in steps(x)])
+        return stacked([net.lif(net.fc(step)) for step in steps(x)])
 
     net = Calls(forward, fc=nn.Linear(3, 2), lif=leaky()).double()
     xs = 3 * torch.rand(5, 2, 3).double()
@@ -433,7 +434,14 @@ def scales_in_place(net, x):
     return hidden.sub_(x)
 
 
-@pytest.mark.parametrize("forward", [adds_in_place, scales_in_place])
+def asks_a_view_for_its_size(net, x):
+    hidden = net.fc(x)
+    before = hidden.view(2, 3)
+    hidden += x
+    return hidden * before.shape[1]
+
+
+@pytest.mark.parametrize("forward", [adds_in_place, scales_in_place, asks_a_view_for_its_size])
 def test_a_value_changed_in_place_is_what_it_was_changed_into(forward):
     net = Calls(forward, fc=nn.Linear(3, 3)).double()
     x = torch.randn(2, 3, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The functions of torch that read values, by name."""
+"""Functions of torch by name: those that read values, and those that draw random numbers."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def name_of(func: Any) -> str:
     if name == "fn":  # a torch function that chooses between two by a flag
         return (resolve_name(func) or name).rpartition(".")[2]
     return name
+
+
+def is_random(func: Any) -> bool:
+    """Return True if the name of a function indicates that it draws random numbers."""
+    name = name_of(func)
+    drawn = ("rand", "normal", "bernoulli", "multinomial", "poisson", "dropout", "uniform", "exponential", "geometric")
+    return name != "normalize" and any(part in name for part in (*drawn, "cauchy"))

@@ -1,108 +1,22 @@
-"""Calls of functions in one step: their arguments, the tensors that they overwrite, and checks for mixed samples."""
+"""Functions of torch: their arguments, the tensors that they overwrite, and checks for mixed samples."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from snn_core.effects.reads import name_of
-from snn_core.graph.steps import NotSampleWise, Overwriting, flat
+from snn_core.effects.reads import is_random, name_of
+from snn_core.graph.node import Node, flat, tensors_in
+from snn_core.graph.observed import Rows
+from snn_core.graph.steps import NotSampleWise, Overwriting
 from snn_core.neuron.constant import is_whole
-
-
-class Rows(int):
-    """A number of samples that reports when the code computes with it."""
-
-    report: Callable[[], None]
-    used: bool = False  # True after its use in the shape of a tensor with one row per sample, its only harmless use
-
-    def __new__(cls, value: int, report: Callable[[], None]) -> Rows:
-        rows = super().__new__(cls, value)
-        rows.report = report
-        return rows
-
-
-def _reporting(name: str) -> Callable[..., Any]:
-    def method(self: Rows, *args: Any) -> Any:
-        self.report()
-        return getattr(int(int.__int__(self)), name)(*args)
-
-    return method
-
-
-# these do not report: code written in C reads the number without calling them
-_UNSEEN = "__new__ __repr__ __getattribute__ __getnewargs__ __format__ __sizeof__ __index__ __doc__".split()
-for _name in {name for name in vars(int) if name.startswith("__")}.difference(_UNSEEN):
-    setattr(Rows, _name, _reporting(_name))
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of a function in one step, with real tensors.
-
-    Args:
-        func: The function, as torch's function modes see it.
-        args: Its positional arguments.
-        kwargs: Its keyword arguments.
-        tensors: The tensors among the arguments.
-        out: The result.
-        rows: Number of samples.
-        is_of_step: Function that returns True for a tensor that is computed again in every step; other tensors are the
-            same in all steps.
-    """
-
-    func: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    tensors: list[Tensor]
-    out: Any
-    rows: int
-    is_of_step: Callable[[Any], bool]
-
-    @property
-    def name(self) -> str:
-        return repr(name_of(self.func))
-
-    @property
-    def axes(self) -> int:
-        """The number of axes of the first argument, which must be the only one computed again in every step."""
-        return self.first().dim()
-
-    def argument(self, index: int, name: str, default: Any = None) -> Any:
-        """Return an argument that may be passed by position or by name."""
-        return self.args[index] if len(self.args) > index else self.kwargs.get(name, default)
-
-    def first(self) -> Tensor:
-        """Return the first argument, which must have one row per sample and be the only one that differs between steps.
-
-        Raises:
-            NotSampleWise: If that does not hold.
-        """
-        if not self.tensors or not self.is_of_step(self.tensors[0]) or any(map(self.is_of_step, self.tensors[1:])):
-            raise self.unknown()
-        return self.tensors[0]
-
-    def unknown(self) -> NotSampleWise:
-        return NotSampleWise(f"{self.name} is not known to act on each sample alone")
-
-
-def first_by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a call with the input first, even if it was passed by name."""
-    name = next((n for n in ("input", "tensors") if n in kwargs), None)
-    if args or name is None or not _BEFORE.isdisjoint(kwargs):
-        return args, kwargs
-    return (kwargs[name],), {key: value for key, value in kwargs.items() if key != name}
-
-
-_BEFORE = frozenset({"condition", "sorted_sequence"})  # the parameters that come before an input
 
 
 def in_place_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -124,7 +38,7 @@ def in_place_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     return twin
 
 
-def without_inplace(call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def without_inplace(call: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments of a call with ``inplace=False``, if it has this argument."""
     place = _place_of_inplace(call.func)
     args = tuple(False if number == place else value for number, value in enumerate(call.args))
@@ -140,18 +54,11 @@ def _place_of_inplace(func: Any) -> int | None:
         return None
 
 
-def is_random(func: Any) -> bool:
-    """Return True if the name of a function indicates that it draws random numbers."""
-    name = name_of(func)
-    drawn = ("rand", "normal", "bernoulli", "multinomial", "poisson", "dropout", "uniform", "exponential", "geometric")
-    return name != "normalize" and any(part in name for part in (*drawn, "cauchy"))
-
-
 BY_VALUES = frozenset("nonzero argwhere masked_select unique unique_consecutive bincount histc".split())
 """Functions that return a tensor whose shape depends on the values of their arguments."""
 
 
-def picks_by_values(call: Call) -> bool:
+def picks_by_values(call: Node) -> bool:
     """Return True for a call that takes the elements at which a mask is true."""
     taken = call.args[1:] if name_of(call.func) == "__getitem__" else ()
     return any(tensor.dtype in (torch.bool, torch.uint8) for tensor in tensors_in(taken))
@@ -160,11 +67,6 @@ def picks_by_values(call: Call) -> bool:
 def tells_rows(values: Any) -> bool:
     """Return True if the number of samples is among the values."""
     return any(isinstance(value, Rows) for value in flat(values))
-
-
-def tensors_in(values: Any) -> list[Tensor]:
-    """Return the tensors among the values in tuples, lists and dicts."""
-    return [value for value in flat(values) if isinstance(value, Tensor)]
 
 
 def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> None:
@@ -177,7 +79,7 @@ def must_be_within(call: Any, name: str, value: Any, dims: Any, axes: int) -> No
         raise NotSampleWise(f"{call.name} must name axes other than the batch axis ({name}={value})")
 
 
-def elementwise(call: Call) -> None:
+def elementwise(call: Node) -> None:
     """Check a call that combines tensors element by element."""
     axes = {tensor.dim() for tensor in call.tensors if call.is_of_step(tensor)}
     if len(axes) != 1:
@@ -188,7 +90,7 @@ def elementwise(call: Call) -> None:
             raise NotSampleWise(f"{call.name} combines a tensor of the net with the batch axis")
 
 
-def cat(call: Call) -> None:
+def cat(call: Node) -> None:
     """Check a call that concatenates tensors."""
     parts, dim = call.argument(0, "tensors"), call.argument(1, "dim", 0)
     if not isinstance(parts, tuple | list) or not all(map(call.is_of_step, parts)):
@@ -198,7 +100,7 @@ def cat(call: Call) -> None:
     must_be_within(call, "dim", dim, dim, parts[0].dim())
 
 
-def reshape(call: Call) -> None:
+def reshape(call: Node) -> None:
     """Check a call that gives each sample a different shape."""
     first, *rest = _sizes(call, *call.args[1:], *call.kwargs.values())
     numbers = math.prod(call.first().shape[1:])
@@ -211,32 +113,32 @@ def reshape(call: Call) -> None:
         raise NotSampleWise(f"{call.name} makes {rows}; use x.flatten(1)")
 
 
-def new(call: Call) -> None:
+def new(call: Node) -> None:
     """Check a call that makes a tensor with one row per sample."""
     if not call.axes or not isinstance(_sizes(call, *call.args[1:])[0], Rows):
         raise call.unknown()
 
 
-def _sizes(call: Call, *sizes: Any) -> tuple[int, ...]:
+def _sizes(call: Node, *sizes: Any) -> tuple[int, ...]:
     """Return the sizes passed to a call, the first of which may be the number of samples."""
     sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple | list) else sizes
     if not sizes or not all(isinstance(size, int) for size in sizes):
         raise call.unknown()
     takes_rows = isinstance(sizes[0], Rows)
-    if any(isinstance(size, Rows) for size in sizes[1:]) or (takes_rows and len(call.out) != call.rows):
+    if any(isinstance(size, Rows) for size in sizes[1:]) or (takes_rows and len(call.out) != int.__int__(sizes[0])):
         raise NotSampleWise(f"{call.name} computes with the batch size")
     if takes_rows:
         sizes[0].used = True
     return sizes
 
 
-def view_as(call: Call) -> None:
+def view_as(call: Node) -> None:
     """Check a call that gives one tensor the shape of another."""
     if not all(map(call.is_of_step, call.args[:2])):
         raise call.unknown()
 
 
-def index(call: Call) -> None:
+def index(call: Node) -> None:
     """Check a call that takes part of a tensor."""
     items = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
     taken = sum(i is not None and i is not Ellipsis for i in items)
@@ -245,7 +147,7 @@ def index(call: Call) -> None:
         raise NotSampleWise(f"{call.name} takes some samples out of the batch")
 
 
-def product(call: Call) -> None:
+def product(call: Node) -> None:
     """Check a product of matrices: of those of each sample, or with one of the net."""
     if len(call.tensors) == 2 and all(map(call.is_of_step, call.tensors)):
         if {tensor.dim() for tensor in call.tensors} != {max(call.tensors[0].dim(), 3)}:
@@ -254,7 +156,7 @@ def product(call: Call) -> None:
         raise call.unknown()
 
 
-def einsum(call: Call) -> None:
+def einsum(call: Node) -> None:
     """Check a sum of products whose first index is that of the samples everywhere, and nowhere else."""
     equation = call.args[0]
     parts = equation.replace(" ", "").replace("->", ",").split(",") if isinstance(equation, str) else ()
@@ -264,7 +166,7 @@ def einsum(call: Call) -> None:
         raise call.unknown()
 
 
-def attention(call: Call) -> None:
+def attention(call: Node) -> None:
     """Check scaled dot-product attention within each sample."""
     query, mask = call.tensors[0], call.argument(3, "attn_mask")
     alike = all(call.is_of_step(tensor) and tensor.dim() == query.dim() for tensor in call.tensors[:3])
@@ -272,13 +174,13 @@ def attention(call: Call) -> None:
         raise call.unknown()
 
 
-def embedding(call: Call) -> None:
+def embedding(call: Node) -> None:
     """Check a call that looks up rows of a table."""
     if not call.first().dim() or call.argument(3, "max_norm") is not None:
         raise call.unknown()
 
 
-def stack(call: Call) -> None:
+def stack(call: Node) -> None:
     """Check a call that stacks tensors along a new axis."""
     parts, dim = call.argument(0, "tensors"), call.argument(1, "dim", 0)
     if not isinstance(parts, tuple | list) or not all(map(call.is_of_step, parts)):
@@ -286,7 +188,7 @@ def stack(call: Call) -> None:
     must_be_within(call, "dim", dim, dim, parts[0].dim() + 1)
 
 
-def moved_axes(call: Call) -> None:
+def moved_axes(call: Node) -> None:
     """Check a call that puts axes into another order, in which the first stays first."""
     axes, dims = call.axes, [*call.args[1:], *call.kwargs.values()]
     if name_of(call.func) == "permute":
@@ -298,7 +200,7 @@ def moved_axes(call: Call) -> None:
         must_be_within(call, "dim", dim, dim, axes)
 
 
-def cast(call: Call) -> None:
+def cast(call: Node) -> None:
     """Check a call that changes dtype or device."""
     plain = torch.dtype | torch.device | bool | str
     if not call.axes or not all(isinstance(v, plain) for v in (*call.args[1:], *call.kwargs.values())):

@@ -1,4 +1,4 @@
-"""Changes of a recorded step besides states: buffers and random numbers, which a plan changes in the loop's order."""
+"""Changes of a recorded step besides states: values, buffers and random numbers."""
 
 from __future__ import annotations
 
@@ -9,40 +9,87 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn_core.effects.contents import version_of
 from snn_core.effects.fingerprint import Fingerprint
 from snn_core.effects.random_states import RandomStates
 from snn_core.effects.reads import READS, name_of
-from snn_core.graph.calls import Call
-from snn_core.graph.draws import generator_states
-from snn_core.graph.rules import way_of
+from snn_core.graph.calls import in_place_of
+from snn_core.graph.draws import generator_states, may_draw
+from snn_core.graph.node import Node
+from snn_core.graph.observed import Observed
+from snn_core.graph.rules import is_known, way_of
 from snn_core.graph.steps import NotSampleWise
 from snn_core.neuron.temporal import Temporal
 
 
 class Changes:
-    """The buffers that recorded calls overwrite and the random numbers that they draw, with how they were before.
+    """The values and buffers that recorded calls overwrite and the random numbers that they draw, as they were before.
 
     Args:
         net: The net.
         buffers: Its buffers, with their paths.
+        values: The values of the step.
         fingerprint: What the code of the net reached before the step; None if it is not looked at.
     """
 
-    def __init__(self, net: nn.Module, buffers: Sequence[tuple[str, Tensor]], fingerprint: Fingerprint | None) -> None:
-        self._net, self._fingerprint = net, fingerprint
+    def __init__(
+        self,
+        net: nn.Module,
+        buffers: Sequence[tuple[str, Tensor]],
+        values: Observed,
+        fingerprint: Fingerprint | None,
+    ) -> None:
+        self._net, self._values, self._fingerprint = net, values, fingerprint
+        self._with_grad = torch.is_grad_enabled()
         self._paths = {id(buffer): path for path, buffer in reversed(buffers)}
         self._before: dict[str, tuple[Tensor, Tensor]] = {}  # buffers by path, with a copy
         self._awaited: set[str] = set()  # those of the next call
         self._numbers: RandomStates | None = None  # before the first call that may have drawn
         self._expected: RandomStates | None = None  # after the last call that drew
         self._drew = self._moved = False
+        self._states: list[Tensor] = []  # of torch's generators before the present call, if it may draw
         self._counting: Any = None  # the batch norm layer that has just counted a batch
 
-    def is_buffer(self, tensor: Tensor) -> bool:
-        """Return True for a buffer of the net."""
-        return id(tensor) in self._paths
+    def before(self, node: Node) -> None:
+        """Look at a call that is about to be made, and keep what it will overwrite.
 
-    def expect(self, tensor: Tensor) -> None:
+        Raises:
+            NotSampleWise: If it overwrites what others than the calls of this step may see.
+        """
+        self._states = self._before_drawing(node.tensors) if may_draw(node.func) else []
+        node.twin = self._twin(node)
+        if node.twin is not None or not is_known(node.func):
+            node.versions = list(map(version_of, node.tensors))
+
+    def after(self, node: Node) -> None:
+        """Look at a call that is over."""
+        node.draws = bool(self._states) and self._has_drawn(node.tensors)
+        before = zip(node.tensors, node.versions, strict=False)
+        node.written = [tensor for tensor, version in before if version_of(tensor) != version]
+
+    def _twin(self, node: Node) -> Any:
+        """Return the function that computes the same without overwriting a tensor, which must belong to this step.
+
+        None if the call overwrites nothing, or a buffer of the net.
+        """
+        if node.func in _NORMALIZING and (node.kwargs.get("training") or node.kwargs.get("use_input_stats")):
+            for tensor in (tensor for tensor in node.tensors if id(tensor) in self._paths):
+                self._expect(tensor)
+            return None
+        function = in_place_of(node.func, node.args, node.kwargs)
+        if function is None:
+            return None
+        tensor = node.args[0] if node.kwargs.get("out") is None else node.kwargs["out"]
+        if self._values.is_named(tensor):
+            self._expect(tensor)
+            return None
+        # without gradients, the tensor keeps its place in the graph, which another one would not have
+        if tensor is not node.args[0] or (tensor.requires_grad and node.grad != self._with_grad):
+            raise NotSampleWise(f"'{name_of(node.func)}' overwrites a tensor")
+        self._values.overwrite(tensor, name_of(node.func))
+        return function
+
+    def _expect(self, tensor: Tensor) -> None:
         """Keep a copy of a buffer that a call is about to overwrite.
 
         Raises:
@@ -84,10 +131,10 @@ class Changes:
             return False
         self._counting = module
         for buffer in module.buffers(recurse=False):
-            self.expect(buffer)
+            self._expect(buffer)
         return True
 
-    def normalized_by(self, call: Call) -> Any:
+    def normalized_by(self, call: Node) -> Any:
         """Return the batch norm layer that calls a function to normalize; None for any other call.
 
         Raises:
@@ -104,7 +151,7 @@ class Changes:
             raise NotSampleWise("forward changes the buffer 'num_batches_tracked' while it runs")
         return module
 
-    def before_drawing(self, tensors: list[Tensor]) -> list[Tensor]:
+    def _before_drawing(self, tensors: list[Tensor]) -> list[Tensor]:
         """Return the states of torch's generators before a call that may draw random numbers."""
         if self._numbers is None:
             self._numbers = RandomStates()
@@ -112,9 +159,9 @@ class Changes:
             self._moved |= self._fingerprint.has_drawn(self._expected)
         return generator_states(tensors)
 
-    def has_drawn(self, states: list[Tensor], tensors: list[Tensor]) -> bool:
-        """Return True if a call has drawn numbers from torch's generators, whose states before it are given."""
-        if all(map(torch.equal, states, generator_states(tensors))):
+    def _has_drawn(self, tensors: list[Tensor]) -> bool:
+        """Return True if the present call has drawn numbers from torch's generators."""
+        if all(map(torch.equal, self._states, generator_states(tensors))):
             return False
         self._drew = True
         if self._fingerprint is not None:
@@ -135,3 +182,6 @@ class Changes:
             buffer.data.copy_(before)  # as batch norm changes it: a graph that has saved the buffer does not see it
         if self._drew and self._numbers is not None:
             self._numbers.restore()
+
+
+_NORMALIZING = (F.batch_norm, F.instance_norm)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from snn_core.effects.reads import name_of
-from snn_core.graph.calls import Call, is_random, tensors_in
+from snn_core.effects.reads import is_random, name_of
+from snn_core.graph.node import Node, tensors_in
 from snn_core.graph.rules import is_known
 from snn_core.graph.steps import Function, Pass
 
@@ -55,17 +55,17 @@ def generator_states(tensors: list[Tensor]) -> list[Tensor]:
     return list(map(_state, devices))
 
 
-def is_mask(call: Call) -> bool:
+def is_mask(call: Node) -> bool:
     """Return True for a call that multiplies its input by numbers that depend on its form alone."""
     return call.func in MASKS and bool(call.argument(1, "p", 0.5)) and bool(_is_training(call))
 
 
-def mask_options(call: Call) -> tuple[Any, ...]:
+def mask_options(call: Node) -> tuple[Any, ...]:
     """Return the arguments behind the input of a call that :func:`is_mask` accepts."""
     return call.argument(1, "p", 0.5), True
 
 
-def _is_training(call: Call) -> Any:
+def _is_training(call: Node) -> Any:
     return call.argument(2, "train" if "train" in call.kwargs else "training", True)
 
 

@@ -16,12 +16,13 @@ from snn_core.effects.reads import name_of
 from snn_core.engines.products import max_pool2d
 from snn_core.graph import calls
 from snn_core.graph import steps as plans
-from snn_core.graph.calls import Call, must_be_within
+from snn_core.graph.calls import must_be_within, tells_rows
+from snn_core.graph.node import Node
 from snn_core.graph.steps import NotSampleWise, Way
 from snn_core.neurons.gradedspikes import GradedSpikes
 
 
-def computed_by(call: Call) -> plans.Function:
+def computed_by(call: Node) -> plans.Function:
     """Return the function that computes a call over the samples of many steps, or its replacement.
 
     Raises:
@@ -31,7 +32,7 @@ def computed_by(call: Call) -> plans.Function:
         raise call.unknown()
     check, compute = _RULES[call.func]
     told_rows = issubclass(compute, Reshape | New)
-    if not told_rows and calls.tells_rows((call.args, call.kwargs)):
+    if not told_rows and tells_rows((call.args, call.kwargs)):
         raise NotSampleWise(f"{call.name} computes with the batch size")
     check(call)
     sizes = (tuple(call.out.shape[1:]),) if told_rows else ()
@@ -103,7 +104,7 @@ _Check = Callable[[Any], None]  # raises NotSampleWise for a call that may mix s
 def _axes(least: int, most: float = math.inf) -> _Check:
     """Return the rule for functions that take a number of axes, including the batch."""
 
-    def check(call: Call | LayerCall) -> None:
+    def check(call: Node | LayerCall) -> None:
         if not least <= call.axes <= most:
             expected = f"{least} or more" if most > least else str(least)
             raise NotSampleWise(f"{call.name} takes {expected} axes with a batch, and gets {call.axes} in a step")
@@ -111,13 +112,13 @@ def _axes(least: int, most: float = math.inf) -> _Check:
     return check
 
 
-def _batch_norm(call: Call | LayerCall) -> None:
+def _batch_norm(call: Node | LayerCall) -> None:
     if call.argument(5, "training", False) or call.argument(1, "running_mean") is None:
         raise NotSampleWise(f"{call.name} normalizes over the batch in every step while training")
     _axes(2)(call)
 
 
-def _instance_norm(call: Call | LayerCall) -> None:
+def _instance_norm(call: Node | LayerCall) -> None:
     if call.argument(1, "running_mean") is not None:
         raise NotSampleWise(f"{call.name} keeps running statistics")
     # the layers also take one sample without a batch
@@ -125,7 +126,7 @@ def _instance_norm(call: Call | LayerCall) -> None:
     _axes(exactly or 3, exactly or math.inf)(call)
 
 
-def _dropout(call: Call | LayerCall) -> None:
+def _dropout(call: Node | LayerCall) -> None:
     if call.argument(2, "training", True) and call.argument(1, "p", 0.5):
         raise NotSampleWise(f"{call.name} draws new numbers in every step while training")
     _axes(1)(call)
@@ -134,7 +135,7 @@ def _dropout(call: Call | LayerCall) -> None:
 def _along(index: int, name: str = "dim", new_axes: int = 0, last: int = 0, default: Any = None) -> _Check:
     """Return the rule for functions along named axes or, with ``last``, along one last axis per ``last`` numbers."""
 
-    def check(call: Call | LayerCall) -> None:
+    def check(call: Node | LayerCall) -> None:
         value = call.argument(index, name, default)
         dims = range(-(len(value) // last), 0) if last else value
         must_be_within(call, name, value, dims, call.axes + new_axes)

@@ -156,13 +156,6 @@ def value_of(values: Mapping[int, Any], net: nn.Module, value: Value) -> Any:
     return value
 
 
-def flat(values: Any) -> list[Any]:
-    """Return the values in tuples, lists and dicts, at any depth."""
-    if isinstance(values, dict):
-        values = tuple(values.values())
-    return [leaf for value in values for leaf in flat(value)] if isinstance(values, tuple | list) else [values]
-
-
 class Pass(NamedTuple):
     """A run of a plan over some steps.
 

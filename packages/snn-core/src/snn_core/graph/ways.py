@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from snn_core.graph.steps import Named, Neuron, NotSampleWise, Place, Step, Way, flat
+from snn_core.graph.node import flat
+from snn_core.graph.steps import Named, Neuron, NotSampleWise, Place, Step, Way
 
 
 def settled(steps: Sequence[Step]) -> list[Step]:

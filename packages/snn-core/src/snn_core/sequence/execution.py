@@ -15,6 +15,7 @@ from snn_core.engines.convolutions import ChannelsLast
 from snn_core.engines.norms import batch_norm_of_steps
 from snn_core.engines.products import is_compiled
 from snn_core.graph.folding import Folding
+from snn_core.graph.node import flat
 from snn_core.graph.rules import way_of
 from snn_core.graph.steps import (
     BATCH_NORM,
@@ -36,7 +37,6 @@ from snn_core.graph.steps import (
     Way,
     Whole,
     computed,
-    flat,
 )
 from snn_core.neuron.kept_state import each
 from snn_core.neuron.temporal import WATCH, Temporal

@@ -16,8 +16,9 @@ from snn_core.effects.fingerprint import Walk
 from snn_core.effects.random_states import RandomStates
 from snn_core.engines.fused import fits
 from snn_core.graph.folding import Folding
-from snn_core.graph.recorder import Record
-from snn_core.graph.steps import Neuron, Pass, Place, Step, flat, hooked, modes, value_of
+from snn_core.graph.node import flat
+from snn_core.graph.planning import Record
+from snn_core.graph.steps import Neuron, Pass, Place, Step, hooked, modes, value_of
 from snn_core.neuron.makeup import Makeup
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import reset, temporal

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterable
 import torch
 from torch import Tensor
 
-from snn_core.graph import Call, NotSampleWise, computed_by, tensors_in
+from snn_core.graph import Node, NotSampleWise, computed_by, tensors_in
 from snn_ipu.issues import Found
 from snn_ipu.program.operations import TABLE, decoded, names_in
 
@@ -102,11 +102,11 @@ def _check(op: dict[str, Any], path: str, env: dict[str, Tensor], batched: set[s
     batched.update(op["outs"])
 
 
-def _call(op: dict[str, Any], env: dict[str, Tensor], batched: set[str], batch: int) -> Call:
-    """Return the call of an operation, or that of another function with the same rule."""
+def _call(op: dict[str, Any], env: dict[str, Tensor], batched: set[str], batch: int) -> Node:
+    """Return the node of an operation, or that of another function with the same rule."""
     args = [decoded(value, env, batch, torch.float32) for value in op["args"]]
     kwargs = {key: decoded(value, env, batch, torch.float32) for key, value in op["kwargs"].items()}
-    tensors, of_step = tensors_in((args, kwargs)), {id(env[name]) for name in batched}
+    tensors, of_step = tensors_in((args, kwargs)), frozenset(id(env[name]) for name in batched)
     func = _LIKE.get(op["op"], TABLE.get(op["op"]))
     if op["op"] == "max" and len(tensors) == 2:
         func = torch.maximum
@@ -114,7 +114,7 @@ def _call(op: dict[str, Any], env: dict[str, Tensor], batched: set[str], batch: 
         parts = args[1] if isinstance(args[1], list) else [args[1]]
         picks = sum(isinstance(part, list) for part in parts)  # from one axis; from several, it moves one to the front
         args[1] = tuple(slice(None) if isinstance(part, list) and picks == 1 else part for part in parts)
-    return Call(func, tuple(args), kwargs, tensors, None, batch, lambda tensor: id(tensor) in of_step)
+    return Node(func, tuple(args), kwargs, tensors, grad=False, of_step=of_step)
 
 
 # operations that act on samples as another function does

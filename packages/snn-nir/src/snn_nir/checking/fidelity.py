@@ -16,7 +16,6 @@ from snn_core import SpikingNeuron
 from snn_core.surrogate import Surrogate
 from snn_nir.checking.probing import fire_places, membrane_of, observed, probe, probed
 from snn_nir.exporting.recording import record
-from snn_nir.exporting.returned import returned
 from snn_nir.graphs.fields import walk
 from snn_nir.graphs.metadata import KEY, gathered, read_metadata, with_metadata
 from snn_nir.importing.conversion import from_nir
@@ -144,7 +143,7 @@ def _compared(net: nn.Module, samples: tuple[Tensor, ...], count: int) -> list[i
         recording = record(net, samples)
         if any(call.is_stack for call in recording.calls):
             raise ValueError(f"fidelity: {type(net).__name__} loops over time; pass a network that takes one step")
-        ends = [id(end) for end in returned(recording) if end.of_step]
+        ends = [id(end) for end in recording.returned() if end.of_step]
         places = [place for place, leaf in enumerate(recording.output.args[0]) if id(leaf) in ends]
     if len(places) != count:
         raise ValueError(f"fidelity: the graph has {count} outputs, the network returns {len(places)}")

@@ -14,7 +14,7 @@ from snn_core.neuron import Temporal
 from snn_core.sequence import DROPOUTS, Snapshot
 from snn_nir.codes import refusal
 from snn_nir.exporting.calls import Recording
-from snn_nir.exporting.recorder import CHANGED, Recorder
+from snn_nir.exporting.reading import CHANGED, Reader
 
 _SILENT = 2  # calls without a state after which a neuron no longer warns
 
@@ -35,7 +35,7 @@ def record(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any,
 
 
 def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[Any, ...]) -> Recording:
-    step, error, owner = Recorder(net), None, type(net).__name__
+    step, error, owner = Reader(net), None, type(net).__name__
     # tensors made in inference mode do not count changes
     with torch.inference_mode(False), torch.no_grad(), Snapshot(net).as_it_was():
         for module in net.modules():
@@ -73,14 +73,14 @@ def _recorded(net: nn.Module, samples: tuple[Tensor | None, ...], extra: tuple[A
     return Recording(inputs, calls, output)
 
 
-def _check_evaluating(module: nn.Module, step: Recorder) -> None:
+def _check_evaluating(module: nn.Module, step: Reader) -> None:
     draws = isinstance(module, DROPOUTS) and module.p > 0
     normalizes = isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm)
     if module.training and (draws or normalizes):
         raise refusal("NIR410", step.name(module), "it is in training mode")
 
 
-def _may_reset(net: nn.Module, step: Recorder, failed: bool) -> bool:
+def _may_reset(net: nn.Module, step: Reader, failed: bool) -> bool:
     """Return True if a forward may reset neurons before it calls them, as a loop over time does."""
     if failed:
         return not step.resets_late

@@ -88,7 +88,6 @@ def drawing_of(module: Any, name: str) -> tuple[type[SpikingNeuron], Draw]:
             why = "it is a node of an imported graph, and only that whole graph can be exported"
             remedy = "export the module that from_nir made"
         raise refusal("NIR401", where(module, name), why, f"{remedy}, {register_it}")
-    before = kind.__mro__[: kind.__mro__.index(equation)]
     # the mix-ins of recurrence are drawn apart
     before = [k for k in kind.__mro__[: kind.__mro__.index(equation)] if k.__module__ != Recurrent.__module__]
     changed = next((method for own in map(vars, (module, *before)) for method in _STEP if method in own), None)

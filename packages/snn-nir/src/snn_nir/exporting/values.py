@@ -15,7 +15,6 @@ from snn_nir.exporting.drawing import Drawing, Signal, node_name, port
 from snn_nir.exporting.finishing import Inside
 from snn_nir.exporting.functions import draw_function
 from snn_nir.exporting.modules import draw_module, draw_neuron
-from snn_nir.exporting.returned import returned, takes_as_state, used_ports
 from snn_nir.exporting.steps import Stacked, Steps, reads_steps
 
 
@@ -126,7 +125,7 @@ class _Values:
             return before
         self._check_at_rest(node, name)
         names = module.output_names
-        used = used_ports(node, names, self._recording)
+        used = self._recording.used_ports(node, names)
         spk = value if isinstance(value, Tensor) else value[0]
         ports = draw_neuron(module, name, signal, spk, used, self._drawing)
         drawn = ports["spk"] if isinstance(value, Tensor) else tuple(ports[n] for n in names)
@@ -144,7 +143,7 @@ class _Values:
     def draw_outputs(self) -> torch.dtype:
         """Add Output nodes for the outputs of the network; return the dtype of the first."""
         ends = []
-        for node in returned(self._recording):
+        for node in self._recording.returned():
             value = self._of.get(node)
             if isinstance(value, Signal | Inside | Stacked):
                 self._steps.check_returned(node)
@@ -166,7 +165,7 @@ def _numbered(name: str, count: int) -> list[str]:
 
 
 def _is_state(node: Call) -> bool:
-    takers = [takes_as_state(user, node) for user in node.users]
+    takers = [user.takes_as_state(node) for user in node.users]
     return bool(takers) and all(takers)
 
 

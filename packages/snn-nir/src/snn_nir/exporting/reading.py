@@ -1,4 +1,4 @@
-"""A record of a net's step, on real tensors, and of every call in it."""
+"""The calls of a net in one step as the graph will have them: named, with calls in place of their results."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import gc
 import inspect
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import GradedSpikes
-from snn_core.effects import READS, RandomStates, name_of
-from snn_core.graph import Watch, is_random, tensors_in
-from snn_core.neuron import Firing, Temporal, current
+from snn_core.effects import READS, RandomStates, is_random, name_of
+from snn_core.graph import Node, Recorder, tensors_in
+from snn_core.neuron import Firing, Temporal
 from snn_nir.exporting.calls import Call
 
 CHANGED = "its result is not what the recorded calls compute"
@@ -27,45 +24,20 @@ _REFLECTED = {"rsub": "sub", "rdiv": "truediv", "rpow": "pow"}
 _OPERANDS = ["input", "other"]
 
 
-class Recorder(Watch, TorchFunctionMode):
-    """A recorder of the calls of a net in one step, in this thread.
-
-    A mode of torch sees functions, and hooks see layers and neurons; calls inside these are ignored.
-    """
+class Reader(Recorder):
+    """A reader of the calls of a net in one step, in which layers and neurons are called as a whole."""
 
     def __init__(self, net: nn.Module) -> None:
-        Watch.__init__(self, net)
-        TorchFunctionMode.__init__(self)
-        self.reason: str = ""  # the reason why the record is not what the net computes
+        super().__init__(net, _is_whole)
         self.resets: str = ""  # an action that only a loop over time may take
         self.resets_late: bool = False
         self.calls: list[Call] = []
         self.modules: dict[nn.Module, None] = {}  # the modules that were called, in order
         self._of = {id(p): Call("parameter", "", (), {}, p, _version(p), None, False) for p in net.parameters()}
         self._count: Counter[tuple[str, bool]] = Counter()
-        self._inside = 0  # calls of modules that are recorded as a whole
-        self._depth = 0  # the number of function modes, up to this one
-        self._in_hooks = False  # True while foreign hooks on one of them run
-        self._paused = False  # True if functions are ignored until the module returns
-        self._given: Any = None
-        self._numbers: RandomStates | None = None
+        self._given: Any = None  # the arguments of the present call
+        self._numbers: RandomStates | None = None  # before the present call
         self._states: list[tuple[nn.Module, Tensor, int]] = []
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Record the calls within a block."""
-        with ExitStack() as stack:
-            for module in self.paths:
-                if _is_whole(module):
-                    stack.enter_context(module.register_forward_pre_hook(self._begin_hooks, prepend=True))
-                    stack.enter_context(module.register_forward_pre_hook(self._enter, with_kwargs=True))
-                    hook = module.register_forward_hook(self._leave, with_kwargs=True, always_call=True, prepend=True)
-                    stack.enter_context(hook)
-                    stack.enter_context(module.register_forward_hook(self._end_hooks, always_call=True))
-            stack.enter_context(self.watching())
-            stack.enter_context(self)
-            self._depth = torch._C._len_torch_function_stack()
-            yield
 
     def add(
         self, kind: str, value: Any, args: tuple[Any, ...] = (), kwargs: Any = None, module: nn.Module | None = None
@@ -98,69 +70,44 @@ class Recorder(Watch, TorchFunctionMode):
             if tensors_in(value):
                 self.add("getitem", value, (call, index))
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if self._inside:
-            return func(*args, **kwargs)
-        encoded, named = self.encoded((args, kwargs))
-        inputs = [leaf for leaf in tree_leaves((encoded, named)) if isinstance(leaf, Call)]
-        of_step = any(call.of_step for call in inputs)
-        numbers = RandomStates() if of_step and is_random(func) else None
-        out = func(*args, **kwargs)
-        if not inputs:
-            return out
-        if numbers is not None:
-            numbers.restore()  # functions that draw random numbers are refused later, by name
-        if of_step and name_of(func) in READS:
-            self.refused(f"forward reads a value into Python ({name_of(func)})")
-        kind = name_of(func).strip("_")
+    def begin(self, node: Node) -> bool:
+        self._given = self.encoded((node.args, node.kwargs))
+        if node.module is not None:
+            may_draw = node.module.training and _may_draw(node.module)
+        else:
+            inputs = [leaf for leaf in tree_leaves(self._given) if isinstance(leaf, Call)]
+            if not inputs:
+                return False
+            may_draw = is_random(node.func) and any(call.of_step for call in inputs)
+        self._numbers = RandomStates() if may_draw else None
+        return True
+
+    def end(self, node: Node) -> None:
+        if self._numbers is not None:
+            self._numbers.restore()  # what draws random numbers is refused later, by name
+        args, kwargs = self._given
+        if node.module is None:
+            self._add_function(node, args, kwargs)
+            return
+        self.modules[node.module] = None
+        self.add(self.paths[node.module], node.out, args, kwargs, node.module)
+        if isinstance(node.module, Temporal):
+            self._states += [(node.module, state, _version(state)) for state in tensors_in(node.module._kept)]
+
+    def _add_function(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Add a call of a function, unless it returns no tensor."""
+        kind = name_of(node.func)
+        if kind in READS and any(leaf.of_step for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Call)):
+            self.refused(f"forward reads a value into Python ({kind})")
+        kind = kind.strip("_")
         if kind in _REFLECTED:
-            kind, encoded = _REFLECTED[kind], _by_position(encoded, named, _OPERANDS)[::-1]
-        elif func in (Tensor.div, Tensor.div_):
+            kind, args = _REFLECTED[kind], _by_position(args, kwargs, _OPERANDS)[::-1]
+        elif node.func in (Tensor.div, Tensor.div_):
             kind = "truediv"  # torch gives no more detail
-        if kind == "unbind" and encoded[1:] in ((), (0,)) and not named:
-            self._add_items(encoded[0], out)
-        elif tensors_in(out):
-            self.add(kind, out, encoded, named)
-        return out
-
-    def _begin_hooks(self, module: Any, args: tuple[Any, ...]) -> None:
-        if current() is self:
-            self._in_hooks = not self._inside
-
-    def _enter(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if current() is not self:
-            return  # another thread, or within a neuron
-        self._inside += 1
-        self._in_hooks = False
-        if self._inside > 1:
-            return
-        self._paused = torch._C._len_torch_function_stack() == self._depth
-        if self._paused:
-            self.__exit__(None, None, None)  # otherwise every function of the module would pass through it
-        self._given, self.modules[module] = self.encoded((args, kwargs)), None
-        self._numbers = RandomStates() if module.training and _may_draw(module) else None
-
-    def _leave(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        if current() is not self:
-            return
-        self._inside -= 1
-        self._in_hooks = not self._inside
-        if not self._inside and out is not None:  # None after a call that failed
-            if self._numbers is not None:
-                self._numbers.restore()
-            args, kwargs = self._given
-            self.add(self.paths[module], out, args, kwargs, module)
-            if isinstance(module, Temporal):
-                self._states += [(module, state, _version(state)) for state in tensors_in(module._kept)]
-        if not self._inside and self._paused:
-            self.__enter__()
-
-    def _end_hooks(self, module: Any, args: tuple[Any, ...], out: Any) -> None:
-        if current() is self:
-            self._in_hooks = False
+        if kind == "unbind" and args[1:] in ((), (0,)) and not kwargs:
+            self._add_items(args[0], node.out)
+        elif tensors_in(node.out):
+            self.add(kind, node.out, args, kwargs)
 
     def check_states(self) -> None:
         """Refuse in-place writes to the state that a neuron keeps."""
@@ -176,7 +123,7 @@ class Recorder(Watch, TorchFunctionMode):
                 call.value = tree_map_only(Tensor, lambda value: value.to("meta"), call.value)
         self._of.clear()
         self._states.clear()
-        self._given = None
+        self._given = self._begun = None
         if any(ref() is not None for ref in kept):
             gc.collect()  # some may be held only by a reference cycle
         return any(ref() is not None for ref in kept)
@@ -196,9 +143,6 @@ class Recorder(Watch, TorchFunctionMode):
             self.resets, self.resets_late = touch, any(call.args for call in self.calls)
         else:
             self.refused(touch)
-
-    def refused(self, why: str) -> None:
-        self.reason = self.reason or why
 
     def encoded(self, values: Any) -> Any:
         """Return values with calls instead of their results."""
