@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import snn_core as snn
+import snn_export
 from in_c.compiling import Compiled, as_row
-from snn_export.c import export_c, lowering
+from snn_export.c import lowering
 
 
 class Calls(nn.Module):
@@ -65,14 +66,14 @@ FUNCTIONS = {
 def test_a_function_gives_what_it_gives_in_pytorch(name, tmp_path):
     net = Calls(FUNCTIONS[name]).eval()
     xs = torch.rand(20, 2, 3, 5, 4)
-    compiled, run = Compiled(export_c(net, xs[0]), tmp_path / "c"), snn.stream(net)
+    compiled, run = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c"), snn.stream(net)
     for x in xs[:, :1]:
         torch.testing.assert_close(compiled(x), as_row(run(x)), rtol=2e-6, atol=1e-6)
 
 
 def test_a_condition_is_not_a_number():
     with pytest.raises(ValueError, match=r"computes with a condition; turn it into numbers with \.float"):
-        export_c(Calls(lambda net, x: (x > 0) + (x > 0.5)), torch.rand(1, 3, 5, 4))
+        snn_export.export(Calls(lambda net, x: (x > 0) + (x > 0.5)), torch.rand(1, 3, 5, 4), format="c")
 
 
 class Function(nn.Module):
@@ -166,7 +167,7 @@ def test_every_function_that_c_knows_has_a_case():
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_form_of_a_call_gives_the_same_text_and_the_numbers_of_pytorch(name, tmp_path):
-    exports = [export_c(Function(form).eval(), WIDE) for form in forms(name)]
+    exports = [snn_export.export(Function(form).eval(), WIDE, format="c") for form in forms(name)]
     texts = {re.sub(r"/\*.*?\*/|\blayer_\w+", "", export.files["net.c"]) for export in exports}  # without its names
     assert len(texts) == 1
     out = Compiled(exports[0], tmp_path)(WIDE)
@@ -206,7 +207,7 @@ LAYERS = {
 def test_an_input_passed_by_name_is_the_one_of_pytorch(name, tmp_path):
     function, shape = LAYERS[name]
     net, xs = Weighted(function).eval(), torch.randn(5, 1, *shape)
-    compiled = Compiled(export_c(net, xs[0]), tmp_path)
+    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path)
     for x in xs:
         torch.testing.assert_close(compiled(x), as_row(net(x)), rtol=2e-6, atol=2e-6)
 
@@ -224,7 +225,7 @@ WINDOWS = [
 def test_the_largest_of_a_window_is_that_of_pytorch(options, tmp_path):
     layer, xs = nn.MaxPool2d(**options), -torch.rand(5, 1, 2, 8, 7)
     xs[4, 0, 1, 3, 2] = float("nan")
-    compiled = Compiled(export_c(Function(lambda x: layer(1 * x)), xs[0]), tmp_path)
+    compiled = Compiled(snn_export.export(Function(lambda x: layer(1 * x)), xs[0], format="c"), tmp_path)
     for x in xs:
         torch.testing.assert_close(compiled(x), as_row(layer(x)), rtol=0, atol=0, equal_nan=True)
 
@@ -243,4 +244,4 @@ def test_the_largest_of_a_window_is_that_of_pytorch(options, tmp_path):
 )
 def test_an_argument_that_c_does_not_know_is_named(function, message):
     with pytest.raises(ValueError, match=message):
-        export_c(Function(function), WIDE)
+        snn_export.export(Function(function), WIDE, format="c")

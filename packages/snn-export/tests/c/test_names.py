@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+import snn_export
 from in_c.compiling import FLAGS, Compiled, command, differing_step
 from in_c.nets import KEEPS, inputs
-from snn_export.c import export_c
 from snn_export.c.names import Names, comment
 
 HOSTILE = ("*/ int evil; /*", '"\n#include <evil.h>\n', "??/", "\\", "int", "n0", "0", "net step", "μ", "x" * 300, "//")
@@ -59,7 +59,7 @@ def test_hostile_names_of_layers_states_and_classes_compile(tmp_path):
         net.add_module(plain, nn.Linear(3, 3))
         net.add_module(f"{plain} ", Named(**KEEPS))
     xs = inputs((3,), 3)
-    export = export_c(net, xs[0], tmp_path / "a '*; b" / "net.c", recorded=xs)
+    export = snn_export.export(net, xs[0], tmp_path / "a '*; b" / "net.c", recorded=xs, format="c")
     assert "#include <evil" not in export.files["net.c"]
     compiled = Compiled(export, tmp_path / "c")
     assert differing_step(net, compiled, xs) is None
@@ -69,7 +69,7 @@ def test_a_net_is_called_as_its_file_so_that_two_fit_into_one_program(tmp_path):
     torch.manual_seed(0)
     nets = {name: nn.Sequential(nn.Linear(3, outs), snn.Leaky(0.9, **KEEPS)) for name, outs in (("Eye", 2), ("ear", 4))}
     for name, net in nets.items():
-        export = export_c(net, torch.ones(1, 3), tmp_path / f"{name}.c")
+        export = snn_export.export(net, torch.ones(1, 3), tmp_path / f"{name}.c", format="c")
         assert [*export.files] == [f"{name}.h", f"{name}.c"]
     (tmp_path / "main.c").write_text(
         """#include "Eye.h"
@@ -88,13 +88,13 @@ def test_a_net_is_called_as_its_file_so_that_two_fit_into_one_program(tmp_path):
 @pytest.mark.parametrize("name", ["", "2nd", "a-b", "while", "x; int y", "μ", "_x", "n" * 29])
 def test_a_file_whose_name_is_not_an_identifier_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match=r"cannot be called|ends in \.c"):
-        export_c(nn.Sequential(nn.Linear(3, 2)), torch.ones(1, 3), tmp_path / f"{name}.c")
+        snn_export.export(nn.Sequential(nn.Linear(3, 2)), torch.ones(1, 3), tmp_path / f"{name}.c", format="c")
     assert not [*tmp_path.iterdir()]
 
 
 def test_a_path_that_does_not_end_in_c_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"ends in \.c, got"):
-        export_c(nn.Sequential(nn.Linear(3, 2)), torch.ones(1, 3), tmp_path / "net")
+        snn_export.export(nn.Sequential(nn.Linear(3, 2)), torch.ones(1, 3), tmp_path / "net", format="c")
     assert not [*tmp_path.iterdir()]
 
 
@@ -104,4 +104,4 @@ def test_a_layer_may_be_called_as_the_functions_are(tmp_path):
     net.get_submodule("net").register_buffer("step", torch.ones(2))
     net.add_module("after", snn.Leaky(torch.tensor([0.5, 0.25]), **KEEPS))
     xs = inputs((3,), 3)
-    assert differing_step(net, Compiled(export_c(net, xs[0]), tmp_path / "c"), xs) is None
+    assert differing_step(net, Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c"), xs) is None

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 import snn_core as snn
+import snn_export
 from in_c.nets import KEEPS, NETS, inputs
-from snn_export.c import arrays, export_c
+from snn_export.c import arrays
 from snn_export.c.arrays import Array
 
 
@@ -71,7 +72,7 @@ IMAGES = {
 def test_a_net_is_refused_by_name(name, tmp_path):
     net, reason = REFUSED[name]
     with pytest.raises(ValueError, match=reason):
-        export_c(net, torch.full((1, 3), 0.5), tmp_path / "c" / "net.c")
+        snn_export.export(net, torch.full((1, 3), 0.5), tmp_path / "c" / "net.c", format="c")
     assert not [*tmp_path.iterdir()]
 
 
@@ -79,57 +80,59 @@ def test_a_net_is_refused_by_name(name, tmp_path):
 def test_a_layer_of_images_is_refused_by_name(name, tmp_path):
     layer, reason = IMAGES[name]
     with pytest.raises(ValueError, match=reason):
-        export_c(nn.Sequential(nn.ReLU(), layer), torch.full((1, 2, 5, 5), 0.5), tmp_path / "c" / "net.c")
+        snn_export.export(
+            nn.Sequential(nn.ReLU(), layer), torch.full((1, 2, 5, 5), 0.5), tmp_path / "c" / "net.c", format="c"
+        )
     assert not [*tmp_path.iterdir()]
 
 
 def test_a_forward_that_takes_only_its_own_batch_is_refused():
     net = Functional(lambda x: x.reshape(4, 3) + 1)
     with pytest.raises(ValueError, match=r"forward fails for 2 samples: .*calls the same layers in every step"):
-        export_c(net, torch.zeros(4, 3))
+        snn_export.export(net, torch.zeros(4, 3), format="c")
 
 
 def test_other_numbers_than_float32_are_refused():
     net = behind(nn.ReLU())
     with pytest.raises(TypeError, match=r"parameter '0\.weight' is torch\.float64; .*net\.float\(\)"):
-        export_c(net.double(), torch.zeros(1, 3))
+        snn_export.export(net.double(), torch.zeros(1, 3), format="c")
     with pytest.raises(TypeError, match=r"x is torch\.float64"):
-        export_c(behind(nn.ReLU()), torch.zeros(1, 3).double())
+        snn_export.export(behind(nn.ReLU()), torch.zeros(1, 3).double(), format="c")
     with pytest.raises(TypeError, match=r"x is torch\.int64"):
-        export_c(behind(nn.ReLU()), torch.zeros(1, 3).long())
+        snn_export.export(behind(nn.ReLU()), torch.zeros(1, 3).long(), format="c")
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ((None, torch.zeros(1, 3)), TypeError, "takes a net"),
-        ((nn.ReLU(), [1.0]), TypeError, "x is a list"),
+        ((nn.ReLU(), [1.0]), TypeError, "takes a tensor x, .* got list"),
         ((Functional(lambda x: (x, 3)), torch.zeros(1, 3)), TypeError, "returns int as 'out.1'"),
-        ((nn.ReLU(), torch.zeros(())), ValueError, r"x has shape \(\)"),
+        ((nn.ReLU(), torch.zeros(())), ValueError, "x must have an axis for the batch"),
         ((nn.ReLU(), torch.zeros(0, 3)), ValueError, r"x has shape \(0, 3\)"),
     ],
 )
 def test_bad_arguments_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
-        export_c(*arguments)
+        snn_export.export(*arguments, format="c")
 
 
 def test_a_recorded_sequence_has_time_and_samples_of_the_same_shape():
     for recorded, message in ((torch.zeros(3), "pass"), (torch.zeros(2, 1, 4), r"samples of \(4,\), but x has \(3,\)")):
         with pytest.raises(ValueError, match=message):
-            export_c(nn.ReLU(), torch.zeros(1, 3), recorded=recorded)
+            snn_export.export(nn.ReLU(), torch.zeros(1, 3), recorded=recorded, format="c")
 
 
 def test_budgets_are_held_to_the_byte_and_refuse_with_the_numbers(tmp_path):
     net, shape = NETS["recurrent"]()
     x = inputs(shape, 1)[0]
-    report = export_c(net, x).report
-    assert export_c(net, x, ram=report.ram, flash=report.flash).report == report
+    report = snn_export.export(net, x, format="c").report
+    assert snn_export.export(net, x, ram=report.ram, flash=report.flash, format="c").report == report
     for name, takes in (("ram", report.ram), ("flash", report.flash)):
         with pytest.raises(ValueError, match=rf"takes {takes} bytes of {name}, but {name}={takes - 1} allows fewer"):
-            export_c(net, x, tmp_path / "c" / "net.c", **{name: takes - 1})
+            snn_export.export(net, x, tmp_path / "c" / "net.c", **{name: takes - 1}, format="c")
         with pytest.raises(TypeError, match=f"{name} is '1k'"):
-            export_c(net, x, tmp_path / "c" / "net.c", **{name: "1k"})
+            snn_export.export(net, x, tmp_path / "c" / "net.c", **{name: "1k"}, format="c")
     assert not [*tmp_path.iterdir()]
 
 
@@ -145,5 +148,5 @@ def test_weights_of_2_gb_are_refused(tmp_path, monkeypatch):
         Array("weight", "float", torch.zeros(1).expand(2**29), "weight [out]")
     monkeypatch.setattr(arrays, "_MOST_BYTES", 36)
     with pytest.raises(ValueError, match=r"'0' \(Linear\) cannot be written in C: weight .* takes 36 bytes"):
-        export_c(with_weight(1.0), torch.full((1, 3), 0.5), tmp_path / "net.c")
+        snn_export.export(with_weight(1.0), torch.full((1, 3), 0.5), tmp_path / "net.c", format="c")
     assert not [*tmp_path.iterdir()]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+import snn_export
 from in_c.compiling import FLAGS, command
 from in_c.nets import NETS, inputs
-from snn_export.c import export_c
 
 
 @pytest.mark.parametrize("name", ["dense", "residual"])
@@ -18,7 +18,7 @@ def test_a_recorded_sequence_is_replayed_and_a_changed_one_is_not(name, tmp_path
     net, shape = NETS[name]()
     xs = inputs(shape, 2 * 40).unflatten(0, (40, 2)).squeeze(2)
     folder = tmp_path / "c"
-    files = export_c(net, xs[0], folder / "net.c", recorded=xs).files
+    files = snn_export.export(net, xs[0], folder / "net.c", recorded=xs, format="c").files
     build = "gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net"
     compilation = command(*build, folder=folder)
     assert not compilation.returncode, compilation.stderr
@@ -60,8 +60,8 @@ def test_every_net_that_is_exported_is_exported_with_a_recorded_sequence_too(nam
     function, shape = SHAPES[name]
     net, shape = NETS[name]() if function is None else (Function(function), shape)
     xs = torch.rand(4, 3, *shape)
-    plain = export_c(net, xs[0])
-    recorded = export_c(net, xs[0], tmp_path / "net.c", recorded=xs)
+    plain = snn_export.export(net, xs[0], format="c")
+    recorded = snn_export.export(net, xs[0], tmp_path / "net.c", recorded=xs, format="c")
     assert {file: recorded.files[file] for file in plain.files} == plain.files
     build = command("gcc", *FLAGS, "net.c", "net_main.c", "-lm", "-o", "net", folder=tmp_path)
     assert not build.returncode, build.stderr

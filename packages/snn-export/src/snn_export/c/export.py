@@ -23,7 +23,7 @@ from snn_export.c.names import Names
 from snn_export.c.replay import Replay
 from snn_export.c.source import Source, source_of
 
-__all__ = ["CExport", "export_c", "write_c"]
+__all__ = ["CExport", "write_c"]
 
 _INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # not imported unless the user has imported it
 
@@ -56,51 +56,35 @@ class CExport:
         return write_folder(path, self.files)
 
 
-def export_c(
+def write_c(
     net: nn.Module,
-    x: Tensor,
-    path: str | os.PathLike[str] | None = None,
+    inputs: Sequence[Tensor],
+    path: str | os.PathLike[str] | None,
     *,
+    over: str,
+    dynamic: frozenset[str],
     ram: int | None = None,
     flash: int | None = None,
     recorded: Tensor | None = None,
 ) -> CExport:
-    """Write a net in C99.
+    """Write one step of a net, for one sample, in C99.
 
     The source has a struct ``net_state``, a function ``net_reset`` that puts it at rest, and ``net_step`` that computes
-    one time step of one sample, if the name of the net is ``net``. It allocates nothing and needs only ``math.h``, and
-    only if a neuron computes a root, an exponential or the like. Every neuron is its step program
-    (:func:`snn_core.program`); layers between neurons are Linear, Conv1d, Conv2d, pooling, batch normalization, which
-    is folded into the layer before it, and element-wise functions, sums and concatenations of ``forward``. Products of
-    spikes skip zeros. Numbers are float32; an integer net (``quant.integer``) has int8 weights and int32 sums.
-
-    Args:
-        net: The net, which takes one time step per call, in evaluation mode; its neurons keep their state
-            (``init_hidden=True``).
-        x: Input of one step, ``[batch, ...]``; only its shape matters, and whether its values are spikes.
-        path: The source, such as ``"digits.c"``, which names the net ``digits`` and its functions ``digits_step`` and
-            ``digits_reset``; the other files go beside it. None writes nothing, and names the net ``net``.
-        ram: Most bytes of RAM that it may take.
-        flash: Most bytes of constants that it may take.
-        recorded: Sequences ``[T, batch, ...]``, which ``net_main.c`` replays: it returns 0 if every spike equals the
-            spike of the net here.
-
-    Returns:
-        The files, and the memory and operations of the net.
+    one time step, if the name of the net is ``net``. It needs only ``math.h``, and only if a neuron computes a root, an
+    exponential or the like. Every neuron is its step program (:func:`snn_core.program`); batch normalization is folded
+    into the layer before it. Products of spikes skip zeros.
 
     Raises:
-        ValueError: If the net does not take ``x`` or cannot be written in C, with the layer and the reason, or takes
-            more than is allowed. In all cases nothing is written.
-        TypeError: If an argument is of the wrong kind, or the net computes in a dtype other than float32.
+        ValueError: If more than a step of one input is requested, the net does not take it or cannot be written in C,
+            with the layer and the reason, or takes more than is allowed. In all cases nothing is written.
+        TypeError: If an option is of the wrong kind, or the net computes in a dtype other than float32.
         OSError: If the files cannot be written.
-
-    Example:
-        >>> import snn_core as snn
-        >>> net = nn.Sequential(nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> exported = export_c(net, torch.zeros(1, 3))
-        >>> [*exported.files], exported.report.flash
-        (['net.h', 'net.c'], 32)
     """
+    if over != "step":
+        raise ValueError("export: format='c' writes one step, which a loop in C calls; pass over='step'")
+    if len(inputs) != 1:
+        raise ValueError(f"export: format='c' is for nets of one input, got {len(inputs)}")
+    x = inputs[0].long() if _is_integer(net) else inputs[0]
     _check(net, x, recorded)
     names = Names() if path is None else Names(_called(path))
     source = integer_source(net, x, names) if _is_integer(net) else _float_source(net, x, names)
@@ -112,28 +96,6 @@ def export_c(
     if path is not None:
         export.write(Path(path).parent)
     return export
-
-
-def write_c(
-    net: nn.Module,
-    inputs: Sequence[Tensor],
-    path: str | os.PathLike[str] | None,
-    *,
-    over: str,
-    dynamic: frozenset[str],
-    **options: Any,
-) -> CExport:
-    """Write a net in C99, as one of the formats of :func:`snn_export.export`.
-
-    Raises:
-        ValueError: If more than a step of one input is requested, or in the cases of :func:`export_c`.
-    """
-    if over != "step":
-        raise ValueError("export: format='c' writes one step, which a loop in C calls; pass over='step'")
-    if len(inputs) != 1:
-        raise ValueError(f"export: format='c' is for nets of one input, got {len(inputs)}")
-    x = inputs[0].long() if _is_integer(net) else inputs[0]
-    return export_c(net, x, path, **options)
 
 
 def _called(path: str | os.PathLike[str]) -> str:
@@ -158,21 +120,17 @@ def _is_integer(net: nn.Module) -> bool:
     return any((kind.__module__, kind.__name__) == _INTEGER_NET for kind in type(net).__mro__)
 
 
-def _check(net: Any, x: Any, recorded: Any) -> None:
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"export_c takes a net (nn.Module), got {type(net).__name__}")
-    integer = _is_integer(net)
-    for name, tensor, axes in (("x", x, 1), ("recorded", recorded, 2)):
-        if tensor is None and name == "recorded":
+def _check(net: nn.Module, x: Tensor, recorded: Any) -> None:
+    if not isinstance(recorded, Tensor | None):
+        raise TypeError(f"recorded is a {type(recorded).__name__}; pass a tensor")
+    for name, tensor, expected in (("x", x, "[batch, ...]"), ("recorded", recorded, "[T, batch, ...]")):
+        if tensor is None:
             continue
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name} is a {type(tensor).__name__}; pass a tensor")
-        if tensor.dim() < axes or not tensor.numel():
-            expected = "[batch, ...]" if axes == 1 else "[T, batch, ...]"
+        if tensor.dim() < 2 - (name == "x") or not tensor.numel():
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}; pass {expected} with one sample or more")
-        if integer and tensor.dtype not in (torch.int32, torch.int64):
+        if _is_integer(net) and tensor.dtype not in (torch.int32, torch.int64):
             raise TypeError(f"{name} is {tensor.dtype}; an integer net takes int32 or int64")
-        if not integer and tensor.dtype != torch.float32:
+        if not _is_integer(net) and tensor.dtype != torch.float32:
             raise TypeError(f"{name} is {tensor.dtype}; a net in C takes float32, pass {name}.float()")
     if recorded is not None and recorded.shape[2:] != x.shape[1:]:
         raise ValueError(f"recorded has samples of {tuple(recorded.shape[2:])}, but x has {tuple(x.shape[1:])}")

@@ -69,9 +69,8 @@ class Lowering:
 
     def _new(self, number: int, spikes: bool = False) -> View:
         shape = self._shape(number)
-        view = View(Buffer(math.prod(shape), spikes=spikes), shape)
-        self._views[number] = view
-        return view
+        self._views[number] = View(Buffer(math.prod(shape), spikes=spikes), shape)
+        return self._views[number]
 
     def _shape(self, number: int) -> tuple[int, ...]:
         """Return the shape of a value for one sample."""
@@ -128,9 +127,7 @@ class Lowering:
 
     def _function(self, step: Step, module: nn.Module) -> None:
         func = getattr(step.compute, "func", None)
-        name = name_of(func) if func is not None else ""
-        if func is None and type(module) is nn.Identity:
-            name = "contiguous"
+        name = name_of(func) if func is not None else "contiguous" if type(module) is nn.Identity else ""
         name = _OPERATORS.get(name, name.strip("_") if name.startswith("__") else name)
         name = name[1:] if name.startswith("r") and name[1:] in ("add", "mul") else name
         if not step.args and name in (_SAME | {*_RULES}):
@@ -178,7 +175,8 @@ class Lowering:
         instructions: list[Instruction] = []
 
         def emit(kind: str, *operands: Any) -> Register:
-            instructions.append(Instruction(kind, tuple(map(_as_number, operands))))
+            numbers = tuple(float(o) if isinstance(o, int | float) else o for o in operands)
+            instructions.append(Instruction(kind, numbers))
             return Register(len(values) + len(instructions) - 1)
 
         if name == "relu6":
@@ -279,11 +277,9 @@ class Lowering:
 
 _RULES: dict[str, Callable[[Lowering, Step, str], None]] = {
     "linear": Lowering.linear,
-    "conv1d": Lowering.convolution,
-    "conv2d": Lowering.convolution,
     "batch_norm": Lowering.batch_norm,
-    "cat": Lowering.concatenation,
-    "concat": Lowering.concatenation,
+    **dict.fromkeys(("conv1d", "conv2d"), Lowering.convolution),
+    **dict.fromkeys(("cat", "concat"), Lowering.concatenation),
     **dict.fromkeys(("sum", "mean", "amax"), Lowering.reduction),
     **{f"{kind}_pool{n}d": Lowering.pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2)},
 }
@@ -302,7 +298,3 @@ def _program(module: Any, axes: int, sample: tuple[int, ...], weighted: bool) ->
         except ValueError as error:
             why = str(error)
     raise Refusal(why)
-
-
-def _as_number(value: Any) -> Any:
-    return float(value) if isinstance(value, int | float) else value

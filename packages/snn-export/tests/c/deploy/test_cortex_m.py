@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+import snn_export
 from in_c.compiling import FLAGS, command
 from in_c.integer_nets import INTEGER_NETS, integer_inputs
 from in_c.nets import NETS, inputs
-from snn_export.c import export_c
 
 TARGET = "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 --specs=rdimon.specs".split()
 CHOSEN = ("dense", "residual", "recurrent delays", "adlif", "own", "synaptic delays", "delayed conv", *INTEGER_NETS)
@@ -20,7 +20,7 @@ def test_a_recorded_sequence_replays_on_the_device(name, tmp_path):
     net, shape = {**NETS, **INTEGER_NETS}[name]()
     xs = integer_inputs(net, shape, 200) if name in INTEGER_NETS else inputs(shape, 200)
     folder = tmp_path / "c"
-    report = export_c(net, xs[0], folder / "net.c", recorded=xs).report
+    report = snn_export.export(net, xs[0], folder / "net.c", recorded=xs, format="c").report
     build = "arm-none-eabi-gcc", *TARGET, *FLAGS, "-Os"
     compilation = command(*build, "net.c", "net_main.c", "-lm", "-o", "net.elf", folder=folder)
     assert not compilation.returncode, compilation.stderr

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import snn_core as snn
+import snn_export
 from in_c.compiling import Compiled, differing_step
 from in_c.integer_nets import INPUTS, INTEGER_NETS, integer_inputs, keeps, rounded
-from snn_export.c import export_c
 from snn_functional import quant
 
 
@@ -25,13 +25,13 @@ def test_a_thousand_steps_are_bit_for_bit_those_of_the_integer_net(name, tmp_pat
     out = snn.unroll(net, xs)
     spk = out[0] if isinstance(out, tuple) else out
     assert 0 < int(spk.count_nonzero()) < spk.numel()
-    assert differing_step(net, Compiled(export_c(net, xs[0]), tmp_path / "c"), xs) is None
+    assert differing_step(net, Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c"), xs) is None
 
 
 def test_weights_are_int8_sums_int32_and_spikes_a_byte():
     torch.manual_seed(0)
     net, shape = INTEGER_NETS["integer dense"]()
-    export = export_c(net, integer_inputs(net, shape, 1)[0])
+    export = snn_export.export(net, integer_inputs(net, shape, 1)[0], format="c")
     assert "static const int8_t n0_weight[240]" in export.files["net.c"]
     assert "void net_step(const int8_t *in, int32_t *out, net_state *state);" in export.files["net.h"]
     assert "in: [12], integers from -128 to 127" in export.files["net.h"]
@@ -45,7 +45,7 @@ def test_a_membrane_saturates_where_the_grid_ends(tmp_path):
     with torch.no_grad():
         net[0].weight.fill_(1.0)
     net = quant.integer(net, inputs=quant.fixed_point(4, 0))
-    compiled = Compiled(export_c(net, torch.ones(1, 1).long()), tmp_path / "c")
+    compiled = Compiled(snn_export.export(net, torch.ones(1, 1).long(), format="c"), tmp_path / "c")
     assert [compiled(torch.tensor([5]))[1].item() for _ in range(3)] == [5, 7, 7]
     assert [compiled(torch.tensor([-8]))[1].item() for _ in range(3)] == [-1, -8, -8]
 
@@ -54,7 +54,7 @@ def test_a_recorded_integer_that_the_input_type_does_not_hold_is_refused():
     net, shape = INTEGER_NETS["integer dense"]()
     xs = torch.full((2, 1, *shape), 128)  # one more than a grid of 8 bits has
     with pytest.raises(ValueError, match="recorded contains 128; the net in C takes -128 to 127"):
-        export_c(net, xs[0], recorded=xs)
+        snn_export.export(net, xs[0], recorded=xs, format="c")
 
 
 @pytest.mark.parametrize("shape", [(1, 13), (2, 3, 4), (5,)])
@@ -62,7 +62,7 @@ def test_an_input_that_the_net_does_not_take_is_named(shape):
     net, _ = INTEGER_NETS["integer dense"]()
     expected = rf"IntegerNet does not take {re.escape(str(list(shape)))} \(int64\)"
     with pytest.raises(ValueError, match=expected):
-        export_c(net, torch.zeros(shape, dtype=torch.int64))
+        snn_export.export(net, torch.zeros(shape, dtype=torch.int64), format="c")
 
 
 def test_values_of_more_than_32_bits_are_refused(tmp_path):
@@ -71,7 +71,7 @@ def test_values_of_more_than_32_bits_are_refused(tmp_path):
         net[0].weight.fill_(1.0)
     net = quant.integer(net, inputs=quant.fixed_point(30, 20))
     with pytest.raises(ValueError, match=r"0 \(IntegerLinear\) cannot be written in C: integers up to \d+ need more"):
-        export_c(net, torch.ones(1, 4).long(), tmp_path / "c" / "net.c")
+        snn_export.export(net, torch.ones(1, 4).long(), tmp_path / "c" / "net.c", format="c")
     assert not [*tmp_path.iterdir()]
 
 
@@ -82,8 +82,8 @@ def test_the_net_of_floats_on_the_same_grid_is_the_same_in_c(tmp_path):
     integers = quant.integer(net, inputs=INPUTS)
     whole = integer_inputs(integers, (12,), 300)
     xs = whole.float() / 2**INPUTS.fraction_bits
-    floats = Compiled(export_c(net, xs[0]), tmp_path / "floats")
-    on_integers = Compiled(export_c(integers, whole[0]), tmp_path / "integers")
+    floats = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "floats")
+    on_integers = Compiled(snn_export.export(integers, whole[0], format="c"), tmp_path / "integers")
     assert all(torch.equal(floats(x).int(), on_integers(i)) for x, i in zip(xs, whole, strict=True))
 
 
@@ -114,5 +114,5 @@ def integer_nets(draw):
 def test_any_integer_net_is_the_same(tmp_path_factory, net_and_shape):
     net, shape = net_and_shape
     xs = integer_inputs(net, shape, 50)
-    compiled = Compiled(export_c(net, xs[0]), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
+    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
     assert differing_step(net, compiled, xs) is None

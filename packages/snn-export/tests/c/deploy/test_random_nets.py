@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import snn_core as snn
+import snn_export
 from in_c.compiling import Compiled, differing_step
 from in_c.nets import KEEPS, dyadic, inputs
-from snn_export.c import export_c
 
 small = st.integers(1, 5)
 flags = st.booleans()
@@ -87,5 +87,5 @@ def nets(draw):
 def test_a_net_drawn_at_random_is_the_same(tmp_path_factory, net_and_shape):
     net, shape = net_and_shape
     xs = inputs(shape, 40)
-    compiled = Compiled(export_c(net, xs[0]), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
+    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
     assert differing_step(net, compiled, xs) is None

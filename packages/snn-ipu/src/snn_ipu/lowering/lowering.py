@@ -99,7 +99,8 @@ def _recorded(net: nn.Module, x: Tensor) -> Step:
     utils.reset(own)
     before = _kept(own)
     step = record_step(own, x)
-    after, nothing = _kept(own), ([], [])
+    after = _kept(own)
+    nothing: tuple[list[Any], list[Any]] = [], []
     for place in {**before, **after}:
         if before.get(place, nothing)[1] != after.get(place, nothing)[1]:
             raise Found("IPU005", place[0], *HAND_KEPT, _forward_line(own, place[0]))
