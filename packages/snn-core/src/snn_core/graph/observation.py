@@ -44,29 +44,30 @@ class ModuleCall:
     @property
     def x(self) -> Any:
         """The argument for the first parameter of ``forward``; None without any."""
-        return input_of(self.module, self.args, self.kwargs)
+        return self.args[0] if self.args else input_of(self.module, self.args, self.kwargs)
 
 
 class Observation(Watch):
     """A watch that receives the calls of modules before and after they are made; subclasses take what they need of it.
 
-    Modules with a state report their calls themselves; others report them in a plan, and in a loop if they are
-    ``hooked``. A call that a backward pass repeats is left out, and so is one of a recorded step, which runs again.
+    Modules with a state report their calls themselves, and a plan reports all calls; in a loop, other modules are seen
+    if they are ``hooked``. A call that a backward pass repeats is left out, and so is one of a recorded step, which
+    runs again.
 
     Args:
         net: The net.
-        hooked: The modules that get hooks while the net is watched. They make ``unroll`` run step by step.
-        plans: True to let ``unroll`` use a plan all the same. A hooked layer that the plan calls then reports the call
-            twice, first without a folding.
+        hooked: The modules that get hooks while the net is watched, which make ``unroll`` run it step by step, unless
+            it needs all steps at once.
     """
 
     of_run = True
 
-    def __init__(self, net: nn.Module, hooked: Iterable[nn.Module] = (), plans: bool = False) -> None:
+    def __init__(self, net: nn.Module, hooked: Iterable[nn.Module] = ()) -> None:
         super().__init__(net)
-        self._hooked = tuple(dict.fromkeys(hooked))
+        # a module that reports needs no hook, but one on the net keeps unroll from making a plan
+        self._hooked = [module for module in dict.fromkeys(hooked) if module is net or not _reports(module)]
         self._by_hook = {module for module in self._hooked if not _reports(module)}
-        if plans:
+        if needs_all_steps(net):
             self.hooks = (self._enter, self._leave)
 
     def before(self, call: ModuleCall) -> None:
@@ -115,8 +116,8 @@ class Observation(Watch):
             self.after(ModuleCall(self.paths[module], module, args, kwargs, out))
 
     def _sees(self, module: nn.Module) -> bool:
-        watch = current()
-        return module in self._by_hook and not (in_backward() or (watch is not None and watch.records))
+        watch = current()  # none while a plan runs a call
+        return module in self._by_hook and watch is not None and not watch.records and not in_backward()
 
 
 def _reports(module: nn.Module) -> bool:

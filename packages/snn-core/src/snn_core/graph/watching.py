@@ -74,7 +74,8 @@ class Watch:
         """Watch this thread within a block."""
         return _watching(self)
 
-    def pausing(self) -> AbstractContextManager[None]:
+    @staticmethod
+    def pausing() -> AbstractContextManager[None]:
         """Stop watching within a block."""
         return _watching(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +142,8 @@ class Plan:
             if isinstance(group, list):
                 _run_each(group, call, values, watch)
             elif not (unchanging and group.places[0] in unchanging):
-                args, out = _run(group, call, values, states)
+                with nullcontext() if watch is None else watch.pausing():
+                    args, out = _run(group, call, values, states)
                 if watch is not None:
                     watch.ran(call.modules[group.path], group, args, out, folding)
                 del args, out
@@ -173,7 +175,8 @@ def _run_each(steps: Sequence[Step], call: Pass, values: Values, watch: Any) -> 
         now: dict[int, Any] = {number: column[time] for number, column in inputs.items()}
         now[ROWS.number] = samples
         for step in steps:
-            args, out = computed(step, call, now)
+            with nullcontext() if watch is None else watch.pausing():
+                args, out = computed(step, call, now)
             now.update(by_number(step, out))
             if watch is not None:
                 watch.ran(call.modules[step.path], step, args, out, values.folding.part(time, 1))

@@ -16,6 +16,7 @@ from snn_core.engines import products
 from snn_core.engines.dtypes import is_autocast
 from snn_core.graph.rules import way_of
 from snn_core.graph.steps import Step, Whole
+from snn_core.graph.watching import Watch
 from snn_core.neuron.choice import choose
 from snn_core.neuron.history import History
 from snn_core.neuron.spiking import SpikingNeuron
@@ -185,7 +186,8 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
             "outside of the code that torch.compile compiles"
         )
     inputs: list[Tensor | None] = []
-    with RandomStates(), torch.no_grad(), suppress(RuntimeError, ValueError, TypeError, IndexError):
+    errors = RuntimeError, ValueError, TypeError, IndexError
+    with Watch.pausing(), RandomStates(), torch.no_grad(), suppress(*errors):
         x = xs.new_zeros(xs.shape[1:])
         for _, module in chain:
             inputs.append(x)

@@ -91,7 +91,7 @@ class Meter(Observation):
         with RandomStates(), torch.inference_mode(False), torch.no_grad():
             twin = replica(net, by)
             at_once, self._modules = needs_all_steps(twin), _modules(twin)
-            super().__init__(twin, () if at_once else (twin, *self._modules))
+            super().__init__(twin, (twin, *self._modules))
             with self.watching():
                 unroll(twin, xs.detach(), lengths=number, schedule="auto" if at_once else "steps", explain=at_once)
         self.tallies: list[Tally] = [*self._tallies.values()]

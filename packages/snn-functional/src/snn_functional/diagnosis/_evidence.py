@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
-from snn_core.graph import ModuleCall, Observation, needs_all_steps
+from snn_core.graph import ModuleCall, Observation
 from snn_core.neuron import Firing, WholeSequence
 from snn_functional.diagnosis.finding import Finding
 from snn_functional.diagnosis.limits import Limits
@@ -87,9 +87,7 @@ class Record(Observation):
     def __init__(self, net: nn.Module) -> None:
         inside = {part for module in net.modules() if isinstance(module, Firing) for part in module.modules()}
         self._layers = {m for m in net.modules() if m not in inside and any(True for _ in m.parameters(recurse=False))}
-        at_once = needs_all_steps(net)
-        # a hook on the net makes unroll run step by step, so that every step's membrane is seen
-        super().__init__(net, self._layers if at_once else {net, *self._layers}, plans=at_once)
+        super().__init__(net, {net, *self._layers})  # a hook on the net shows the membranes of every step
         self.neurons: dict[Any, Trace] = {}  # by path and the shape of a row of input
         self.uses: dict[str, Use] = {}
         self._order = 0
