@@ -104,7 +104,7 @@ RECIPES = "integration_tests/recipes"
 ZOO = "integration_tests/zoo"
 INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
 # tests that need extras that snn[all] leaves out; alone(snn-data) installs every extra
-APART = tuple(f"packages/snn-data/tests/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
+APART = tuple(f"packages/snn-data/tests/sets/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 ELSEWHERE = (
     *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
     *(f"integration_tests/{name}" for name in ("browser", "neurobench", "nir_peers", "onnx", "parity", "scale")),

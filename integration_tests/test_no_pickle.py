@@ -11,7 +11,7 @@ from workspace import ROOT
 
 SOURCES = sorted(path for folder in ("packages/*/src", "tools", "docs") for path in ROOT.glob(f"{folder}/**/*.py"))
 # a reader that knows a few names of NumPy and refuses all others, which its tests show
-REFUSES_TO_RUN = {"packages/snn-data/src/snn_data/array_pickle.py": ["import pickle"]}
+REFUSES_TO_RUN = {"packages/snn-data/src/snn_data/files/array_pickle.py": ["import pickle"]}
 UNSAFE = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
+import torch
 
 import snn_data
 
@@ -24,3 +27,16 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_the_error_of_a_name_that_is_gone_says_what_to_write():
     with pytest.raises(AttributeError, match=r"fingerprint, .* is gone: cached\(\.\.\., key=\.\.\.\) takes"):
         _ = snn_data.fingerprint
+
+
+def test_a_data_set_pickled_by_0_5_is_unpickled_as_the_present_class():
+    from snn_data.cached import CachedDataset
+    from snn_data.labelled_tensors import LabelledTensors
+
+    stored = pickle.dumps(snn_data.LabelledTensors(torch.ones(2, 3), torch.arange(2)), protocol=2)
+    former = stored.replace(b"csnn_data.sets.labelled_tensors\n", b"csnn_data.labelled_tensors\n")
+    assert former != stored
+    restored = pickle.loads(former)
+    assert type(restored) is snn_data.LabelledTensors is LabelledTensors
+    assert restored.data.equal(torch.ones(2, 3))
+    assert CachedDataset is snn_data.CachedDataset

@@ -1,13 +1,14 @@
-"""Names that the package had up to 0.5."""
+"""Names and module paths that the package had up to 0.5."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
-from snn_data.split import Split
+from snn_data.splits.split import Split
 
-__all__ = ["former_name"]
+__all__ = ["former_name", "keep_former_paths"]
 
 FORMER = {"DigitsSplit": Split, "VowelsSplit": Split}
 
@@ -25,3 +26,12 @@ def former_name(name: str) -> Any:
         f"snn_data.{name} is now snn_data.{FORMER[name].__name__}, one class for all", DeprecationWarning, stacklevel=2
     )
     return FORMER[name]
+
+
+def keep_former_paths() -> None:
+    """Let ``snn_data.split`` and the other paths of up to 0.5, to which pickles refer, lead to the present modules."""
+    for path, module in [*sys.modules.items()]:
+        package, _, rest = path.partition(".")
+        folder, _, name = rest.partition(".")
+        if package == "snn_data" and folder in ("events", "files", "sets", "splits") and name:
+            sys.modules[f"snn_data.{name}"] = module

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snn_data.atomic import atomic_file
+from snn_data.files.atomic import atomic_file
 
 __all__ = ["write_dvs_gesture", "write_heidelberg", "write_nmnist"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from snn_data.checksum import ChecksumError, check_file
+from snn_data.files.checksum import ChecksumError, check_file
 from snn_data.zoo.nets import core, must_be_known, untrained
 
 __all__ = ["CHECKSUMS", "FOLDER", "load", "manifest"]

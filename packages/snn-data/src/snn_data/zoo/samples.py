@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from snn_data.collate import RaggedBatch, collate
-from snn_data.digits import digits
-from snn_data.labelled_tensors import LabelledTensors
-from snn_data.mnist5k import mnist5k
-from snn_data.split import Split
-from snn_data.vowels import vowels
+from snn_data.sets.digits import digits
+from snn_data.sets.labelled_tensors import LabelledTensors
+from snn_data.sets.mnist5k import mnist5k
+from snn_data.sets.vowels import vowels
+from snn_data.splits.split import Split
 from snn_data.zoo.nets import must_be_known
 
 __all__ = ["STEPS", "STEPS_PER_FRAME", "between_frames", "samples"]

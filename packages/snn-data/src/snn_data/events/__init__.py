@@ -1,0 +1,1 @@
+"""Data sets of event sensors, and frames of events."""

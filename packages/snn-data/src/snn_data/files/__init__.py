@@ -1,0 +1,1 @@
+"""Downloads, archives, and files of samples, read without running anything in them."""

@@ -1,0 +1,1 @@
+"""Splits of data sets into parts that share no sample."""
