@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 
 import pytest
 
@@ -14,14 +13,6 @@ import snn_core
 
 from .fresh import python
 
-PATHS = [
-    name
-    for package in ("snn._neurons", "snn._layers")
-    for name in (
-        package,
-        *(m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}.")),
-    )
-]
 # the modules of snnTorch 1.0.0 that its __init__ imports
 NEURONS = (
     "alpha associative deltaleaky lapicque leaky leakyparallel linearleaky neurons rleaky rsynaptic sconv2dlstm slstm"
@@ -29,10 +20,10 @@ NEURONS = (
 LAYERS = "bntt graded_spikes"
 
 
-def test_every_module_of_the_peers_is_there() -> None:
-    expected = {f"snn._neurons.{name}" for name in f"{NEURONS} stateleaky synaptic".split()}
-    expected |= {f"snn._layers.{name}" for name in LAYERS.split()}
-    assert set(PATHS) == expected | {"snn._neurons", "snn._layers"}
+PATHS = [
+    *(f"snn._neurons{name}" for name in ["", *(f".{name}" for name in f"{NEURONS} stateleaky synaptic".split())]),
+    *(f"snn._layers{name}" for name in ["", *(f".{name}" for name in LAYERS.split())]),
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -98,3 +89,17 @@ def test_all_neurons_are_instances_of_the_peers_base_classes() -> None:
         "assert snntorch.surrogate.atan is snn_core.surrogate.atan\n"
     )
     assert process.returncode == 0, process.stderr
+
+
+def test_modules_are_the_same_under_the_peers_name_and_need_only_their_own_pieces() -> None:
+    process = python(
+        "import snn\n"
+        "sys.modules['snntorch'] = snn\n"
+        "import snntorch.functional.loss as loss\n"
+        "from snntorch import utils\n"
+        "import snntorch.plot\n"
+        "assert loss is snn.functional.loss and utils is snn.utils and utils.reset\n"
+        "snntorch.plot.raster",
+        hidden=("snn_data", "snn_plot"),
+    )
+    assert process.stderr.splitlines()[-1].startswith("ImportError: snn.plot is in snn-plot: ")

@@ -8,19 +8,31 @@ from snn import _lazy
 from snn._installing import hint as _hint
 from snn._version import __version__ as __version__
 
+# The modules under this one, and those whose names they have. Their files are what type checkers and editors read.
+_lazy.register(
+    {
+        **{f"snn.{name}": f"snn_core.{name}" for name in "backends init kernels peer surrogate utils".split()},
+        **{f"snn.{name}": f"snn_nir.{name}" for name in "export_nir import_nir".split()},
+        **{f"snn.{name}": f"snn_{name}" for name in "data functional nir plot spikegen".split()},
+        **{
+            f"snn.functional.{name}": f"snn_functional.{name}"
+            for name in "acc backprop diagnosis loss online probe quant reg statistics stdp_learner".split()
+        },
+        **dict.fromkeys(("snn._layers", "snn._neurons"), "snn_core"),
+        "snn.backprop": "snn_functional.backprop",
+        "snn.spikeplot": "snn_plot",
+        "snn.zoo": "snn_data.zoo",
+    },
+    {
+        "snn.data": {"unlisted": {"DigitsSplit", "VowelsSplit", "fingerprint"}},
+        "snn.kernels": {"unlisted": {"loop", "run"}},
+        "snn.utils": {"elsewhere": {"data_subset": "snn_data", "valid_split": "snn_data"}},
+    },
+)
+
 __getattr__, __dir__ = _lazy.forward(
     __name__,
     "snn_core",
-    submodules={
-        **dict.fromkeys(
-            ("_layers", "_neurons", "backends", "init", "kernels", "peer", "surrogate", "utils"), "snn_core"
-        ),
-        **dict.fromkeys(("backprop", "functional"), "snn_functional"),
-        **dict.fromkeys(("data", "zoo"), "snn_data"),
-        **dict.fromkeys(("export_nir", "import_nir", "nir"), "snn_nir"),
-        **dict.fromkeys(("plot", "spikeplot"), "snn_plot"),
-        "spikegen": "snn_spikegen",
-    },
     elsewhere={
         "export": "snn_export",
         **dict.fromkeys(("QCFS", "diagnose", "energy", "from_ann", "neurobench", "summary"), "snn_functional"),

@@ -6,19 +6,69 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Mapping
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from snn._installing import extra, hint
 
-__all__ = ["forward", "piece"]
+__all__ = ["forward", "piece", "register", "register_parts"]
+
+_HOMES: dict[str, str] = {}
+
+
+def register(homes: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make modules importable that re-export the names of other modules.
+
+    Args:
+        homes: Names of the modules, and of those that have their names. A private one is made by its own file.
+        options: Further options of :func:`forward`, by name of a module.
+    """
+    _HOMES.update(homes)
+    sys.meta_path.insert(0, _Finder(homes, options))
+
+
+class _Finder(MetaPathFinder, Loader):
+    """The part of Python's import system that makes the registered modules."""
+
+    def __init__(self, homes: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]) -> None:
+        self._homes = homes
+        self._options = options
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        module = _true_name(name)
+        return ModuleSpec(name, self, is_package=True) if module in self._homes and "._" not in module else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        name = _true_name(spec.name)
+        return None if name == spec.name else importlib.import_module(name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        name, names = module.__name__, vars(module)
+        names["__doc__"] = f"The names of ``{self._homes[name]}``."
+        names["__getattr__"], names["__dir__"] = forward(name, self._homes[name], **self._options.get(name, {}))
+
+
+def _true_name(module: str) -> str:
+    """Return the name of a module, also if the package has another name, by ``sys.modules["snntorch"] = snn``."""
+    root, dot, rest = module.partition(".")
+    return f"{getattr(sys.modules.get(root), '__name__', root)}{dot}{rest}"
+
+
+def register_parts(package: ModuleType, parts: Mapping[str, str]) -> None:
+    """Make the modules under a module, each with some of its names."""
+    for part, names in parts.items():
+        module = ModuleType(f"{package.__name__}.{part}", f"Names of ``{package.__name__}``.")
+        vars(module).update({name: getattr(package, name) for name in names.split()}, __all__=names.split())
+        setattr(package, part, module)
+        sys.modules[module.__name__] = module
 
 
 def forward(
     module: str,
     package: str,
     *,
-    submodules: Mapping[str, str] = {},
     elsewhere: Mapping[str, str] = {},
     unlisted: Collection[str] = (),
     absent: Mapping[str, Callable[[], str]] = {},
@@ -26,9 +76,8 @@ def forward(
     """Make the ``__getattr__`` and ``__dir__`` of a module that re-exports names of another package.
 
     Args:
-        module: Name of the module that re-exports.
+        module: Name of the module that re-exports. Registered modules under it are among its names.
         package: Import name of the package that has its names.
-        submodules: Modules under ``module``, and the package that each one needs; private ones are not listed.
         elsewhere: Names that another package has, and that package.
         unlisted: Names that the package has but does not list, for programs that were written for snnTorch.
         absent: Names that users may look for and that no package has, and functions that say what to use instead.
@@ -39,22 +88,24 @@ def forward(
     """
 
     def names() -> list[str]:
-        public = {name: home for name, home in submodules.items() if not name.startswith("_")}
+        parts = (name.rpartition(".") for name in _HOMES)
+        public = {n: _HOMES[f"{module}.{n}"] for parent, _, n in parts if parent == module and not n.startswith("_")}
         return sorted({*piece(package, module).__all__, *_installed(public), *_installed(elsewhere)})
 
     def look_up(name: str) -> Any:
+        path = f"{module}.{name}"
         if name in absent:
-            raise ImportError(f"{module}.{name}: {absent[name]()}", name=f"{module}.{name}")
-        if name in submodules:
-            piece(submodules[name], f"{module}.{name}")
-            return importlib.import_module(f"{module}.{name}")
+            raise ImportError(f"{path}: {absent[name]()}", name=path)
+        if path in _HOMES:
+            piece(_HOMES[path], path)
+            return importlib.import_module(path)
         # Python asks modules for many names like __path__ and __wrapped__; these must not import a package.
         unknown = AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
         if name == "__all__":
             return names()
         if name.startswith("_") and name != "__version__":
             raise unknown
-        home = piece(elsewhere[name], f"{module}.{name}") if name in elsewhere else piece(package, module)
+        home = piece(elsewhere[name], path) if name in elsewhere else piece(package, module)
         if name not in {*home.__all__, *unlisted}:
             raise _with_remedy(unknown, home)
         return getattr(home, name)

@@ -1,11 +1,4 @@
 """The import of nets from NIR in snnTorch's way: the names of ``snn_nir.import_nir``."""
 
-from typing import TYPE_CHECKING
-
-from snn import _lazy
-
-if TYPE_CHECKING:
-    from snn_nir.import_nir import *  # noqa: F403
-    from snn_nir.import_nir import __all__ as __all__
-else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_nir.import_nir")
+from snn_nir.import_nir import *  # noqa: F403
+from snn_nir.import_nir import __all__ as __all__

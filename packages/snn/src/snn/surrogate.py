@@ -1,11 +1,4 @@
 """Surrogate gradients: the names of ``snn_core.surrogate``."""
 
-from typing import TYPE_CHECKING
-
-from snn import _lazy
-
-if TYPE_CHECKING:
-    from snn_core.surrogate import *  # noqa: F403
-    from snn_core.surrogate import __all__ as __all__
-else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_core.surrogate")
+from snn_core.surrogate import *  # noqa: F403
+from snn_core.surrogate import __all__ as __all__

@@ -1,6 +1,10 @@
-"""Layers at the private paths from which programs written for snnTorch import them."""
+"""Layers at the private paths from which programs written for snnTorch import them, such as ``snn._layers.bntt``."""
 
-from snn._layers.bntt import BatchNormTT1d, BatchNormTT2d
-from snn._layers.graded_spikes import GradedSpikes
+import sys
+
+from snn._lazy import register_parts
+from snn_core import BatchNormTT1d, BatchNormTT2d, GradedSpikes
 
 __all__ = ["BatchNormTT1d", "BatchNormTT2d", "GradedSpikes"]
+
+register_parts(sys.modules[__name__], {"bntt": "BatchNormTT1d BatchNormTT2d", "graded_spikes": "GradedSpikes"})

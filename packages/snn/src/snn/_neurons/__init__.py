@@ -1,19 +1,25 @@
-"""Neurons at the private paths from which programs written for snnTorch import them."""
+"""Neurons at the private paths from which programs written for snnTorch import them, such as ``snn._neurons.leaky``."""
 
-from snn._neurons.alpha import Alpha
-from snn._neurons.associative import AssociativeLeaky
-from snn._neurons.deltaleaky import DeltaLeaky
-from snn._neurons.lapicque import Lapicque
-from snn._neurons.leaky import Leaky
-from snn._neurons.leakyparallel import LeakyParallel
-from snn._neurons.linearleaky import LinearLeaky
-from snn._neurons.neurons import LIF, SpikingNeuron
-from snn._neurons.rleaky import RLeaky
-from snn._neurons.rsynaptic import RSynaptic
-from snn._neurons.sconv2dlstm import SConv2dLSTM
-from snn._neurons.slstm import SLSTM
-from snn._neurons.stateleaky import StateLeaky
-from snn._neurons.synaptic import Synaptic
+import sys
+
+from snn._lazy import register_parts
+from snn_core import (
+    LIF,
+    SLSTM,
+    Alpha,
+    AssociativeLeaky,
+    DeltaLeaky,
+    Lapicque,
+    Leaky,
+    LeakyParallel,
+    LinearLeaky,
+    RLeaky,
+    RSynaptic,
+    SConv2dLSTM,
+    SpikingNeuron,
+    StateLeaky,
+    Synaptic,
+)
 
 __all__ = [
     "Alpha",
@@ -32,3 +38,7 @@ __all__ = [
     "StateLeaky",
     "Synaptic",
 ]
+
+_SINGLE = {*__all__} - {"AssociativeLeaky", "LIF", "SpikingNeuron"}
+_PARTS = {name.lower(): name for name in _SINGLE} | {"associative": "AssociativeLeaky", "neurons": "LIF SpikingNeuron"}
+register_parts(sys.modules[__name__], _PARTS)

@@ -1,11 +1,4 @@
 """Monitors of layers: the names of ``snn_functional.probe``."""
 
-from typing import TYPE_CHECKING
-
-from snn import _lazy
-
-if TYPE_CHECKING:
-    from snn_functional.probe import *  # noqa: F403
-    from snn_functional.probe import __all__ as __all__
-else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_functional.probe")
+from snn_functional.probe import *  # noqa: F403
+from snn_functional.probe import __all__ as __all__

@@ -1,11 +1,4 @@
 """Regularization: the names of ``snn_functional.reg``."""
 
-from typing import TYPE_CHECKING
-
-from snn import _lazy
-
-if TYPE_CHECKING:
-    from snn_functional.reg import *  # noqa: F403
-    from snn_functional.reg import __all__ as __all__
-else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_functional.reg")
+from snn_functional.reg import *  # noqa: F403
+from snn_functional.reg import __all__ as __all__

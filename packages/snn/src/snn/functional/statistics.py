@@ -1,11 +1,4 @@
 """Statistics of spikes: the names of ``snn_functional.statistics``."""
 
-from typing import TYPE_CHECKING
-
-from snn import _lazy
-
-if TYPE_CHECKING:
-    from snn_functional.statistics import *  # noqa: F403
-    from snn_functional.statistics import __all__ as __all__
-else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_functional.statistics")
+from snn_functional.statistics import *  # noqa: F403
+from snn_functional.statistics import __all__ as __all__

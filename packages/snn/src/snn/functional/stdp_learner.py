@@ -1,11 +1,4 @@
 """Spike-timing-dependent plasticity: the names of ``snn_functional.stdp_learner``."""
 
-from typing import TYPE_CHECKING
-
-from snn import _lazy
-
-if TYPE_CHECKING:
-    from snn_functional.stdp_learner import *  # noqa: F403
-    from snn_functional.stdp_learner import __all__ as __all__
-else:
-    __getattr__, __dir__ = _lazy.forward(__name__, "snn_functional.stdp_learner")
+from snn_functional.stdp_learner import *  # noqa: F403
+from snn_functional.stdp_learner import __all__ as __all__
