@@ -126,7 +126,7 @@ def explain(net: nn.Module, xs: Tensor) -> Schedule:
         >>> import torch
         >>> import snn_core as snn
         >>> net = nn.Sequential(nn.Dropout(), snn.Leaky(beta=0.9, init_hidden=True))
-        >>> print(*str(explain(net, torch.zeros(5, 1, 3))).splitlines()[:2], sep="\\n")
+        >>> print(*str(explain(net, torch.zeros(5, 1, 3))).splitlines()[:2], sep="\n")
         layer by layer: 1 draws random numbers ahead; all others see all steps at once
           0  Dropout: before the sequence, one step after another (draws random numbers)
     """
