@@ -174,7 +174,7 @@ def quickstart(session: nox.Session) -> None:
     session.run("snn", "demo", "--out", "snn-demo", *session.posargs)
 
 
-@nox.session
+@nox.session(reuse_venv=True)
 def quick(session: nox.Session) -> None:
     """Check lint and types, and test the packages that differ from the main branch, without building a wheel.
 

@@ -77,10 +77,10 @@ def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
     fields = {id(node.target) for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign)}
     problems = []
     for node in ast.walk(tree):
-        stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields
-        names = {ast.Name: "id", ast.arg: "arg", ast.ExceptHandler: "name"}
-        if type(node) in names and (stored or not isinstance(node, ast.Name)):
-            if (name := getattr(node, names[type(node)])) in words:
+        if isinstance(node, ast.Name | ast.arg | ast.ExceptHandler):
+            stored = not isinstance(node, ast.Name) or (isinstance(node.ctx, ast.Store) and id(node) not in fields)
+            name = node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else node.name
+            if stored and name in words:
                 problems.append((node.lineno, f'"{name}": name it by a noun'))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = (ast.get_docstring(node) or "").partition("\n")[0]
