@@ -50,6 +50,7 @@ from sessions import (
     ignoring,
     install,
     install_sources,
+    library_of_sources,
     publishable,
     pytest,
     resolved,
@@ -173,7 +174,7 @@ def quickstart(session: nox.Session) -> None:
     session.run("snn", "demo", "--out", "snn-demo", *session.posargs)
 
 
-@nox.session
+@nox.session(reuse_venv=True)
 def quick(session: nox.Session) -> None:
     """Check lint and types, and test the packages that differ from the main branch, without building a wheel.
 
@@ -190,9 +191,10 @@ def quick(session: nox.Session) -> None:
     choice = changed.choice(files, ELSEWHERE)
     session.log(f"{len(files)} files differ; packages: {', '.join(choice.packages) or 'none'}")
     check_style(session)
-    library = install_sources(session, *group("test"), *group("types"))
+    install_sources(session, *group("test"), *group("types"))
     check_types(session, choice.packages)
     if choice.paths:
+        library = library_of_sources(session)
         apart = [place for place in ELSEWHERE if place != OF_KERNELS or not library]
         pytest(session, *SHORT, *choice.paths, *ignoring(apart), SNN_CPU_LIBRARY=library)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as program
-from bench import agreement, data, last_release, limits, measure, page, ratios, report, tables
+from bench import data, layers, limits, measure, report, tables
 from bench.measure import Bench
 from bench.peers.registry import ENVIRONMENTS, LAST, LAST_STEPS, PEERS
 from bench.process import Plan, Process
@@ -22,31 +22,27 @@ from bench.workloads import WORKLOADS, scaled
 from workspace import ROOT
 
 
-def test_ratios_pair_the_times_of_one_round():
-    # a machine that is twice as slow in one round is so for both
-    assert ratios.ratios([1.0, 2.0, 1.0, 1.0], [5.0, 10.0, 5.0, 5.0]) == (5.0, 5.0, 5.0)
-
-
-def test_ratios_need_as_many_rounds_of_both():
-    with pytest.raises(ValueError, match="zip"):
-        ratios.ratios([1.0, 2.0], [1.0])
-
-
-def test_quartiles_are_those_of_numpy():
+def test_quartiles_are_those_of_numpy_and_of_ratios_within_a_round():
     values = [7.0, 3.0, 5.0, 11.0, 2.0, 9.0]
-    np.testing.assert_allclose(ratios.quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
-    assert ratios.quartiles([4.0]) == (4.0, 4.0, 4.0)
+    np.testing.assert_allclose(tables.quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
+    assert tables.quartiles([4.0]) == (4.0, 4.0, 4.0)
+    # a machine that is twice as slow in one round is so for both
+    assert tables.ratios([1.0, 2.0, 1.0, 1.0], [5.0, 10.0, 5.0, 5.0]) == (5.0, 5.0, 5.0)
 
 
-def test_quartiles_of_nothing_are_an_error():
-    with pytest.raises(ValueError, match="at least one round"):
-        ratios.quartiles([])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [(lambda: tables.quartiles([]), "at least one round"), (lambda: tables.ratios([1.0, 2.0], [1.0]), "zip")],
+)
+def test_no_rounds_or_unequal_numbers_of_them_are_an_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
 def test_the_exponent_of_a_power_is_that_power(power: float):
     sizes = [10, 100, 1000, 10000]
-    assert ratios.exponent(sizes, [0.3 * size**power for size in sizes]) == pytest.approx(power, abs=1e-12)
+    assert tables.exponent(sizes, [0.3 * size**power for size in sizes]) == pytest.approx(power, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +59,7 @@ def test_the_floor_is_bytes_over_bandwidth_or_operations_over_speed(work: limits
     assert limits.floor_seconds(work, result) == pytest.approx(expected)
 
 
-def results(differing: int, factor: float = 1.0) -> agreement.Result:
+def results(differing: int, factor: float = 1.0) -> measure.Result:
     spk = np.zeros((100, 5, 7), dtype=bool)
     spk.reshape(-1)[:differing] = True
     return spk, factor * np.arange(21.0).reshape(3, 7)
@@ -80,8 +76,8 @@ def results(differing: int, factor: float = 1.0) -> agreement.Result:
         ((np.zeros((99, 5, 7), dtype=bool), np.zeros((3, 7))), r"shape \[99, 5, 7\], not \[100, 5, 7\]"),
     ],
 )
-def test_a_peer_that_computes_something_else_is_not_timed(result: agreement.Result, reason: str | None):
-    answer = agreement.compared(result, results(0))
+def test_a_peer_that_computes_something_else_is_not_timed(result: measure.Result, reason: str | None):
+    answer = measure.compared(result, results(0))
     assert ("reason" in answer) == (reason is not None)
     if reason is not None:
         with pytest.raises(AssertionError, match=f"not timed: .*{reason}"):
@@ -91,7 +87,7 @@ def test_a_peer_that_computes_something_else_is_not_timed(result: agreement.Resu
 def test_spikes_that_come_later_are_shifted_back():
     spk = np.random.default_rng(0).random((10, 3, 5)) < 0.3
     later = np.concatenate([np.zeros((2, 3, 5), dtype=bool), spk[:-2]])
-    answer = agreement.compared((later, np.ones(1)), (spk, np.zeros(1)), late=2, gradients_differ="another surrogate")
+    answer = measure.compared((later, np.ones(1)), (spk, np.zeros(1)), late=2, gradients_differ="another surrogate")
     assert answer == {"spikes": 0.0, "gradient": "another surrogate"}
 
 
@@ -264,7 +260,7 @@ def test_the_last_release_is_compared_in_new_processes(monkeypatch: pytest.Monke
     assert answers["snn"]["anew"]["train"] == {"forward": [2, 3, 6], "backward": [4, 6, 12]}
     assert answers[LAST]["anew"]["train"] == {"forward": [3, 12, 15], "backward": [6, 24, 30]}
     np.testing.assert_allclose(
-        last_release.beside_last(answers)["train"], np.quantile([2 / 3, 3 / 12, 6 / 15], [0.25, 0.5, 0.75])
+        layers.beside_last(answers)["train"], np.quantile([2 / 3, 3 / 12, 6 / 15], [0.25, 0.5, 0.75])
     )
 
 
@@ -323,8 +319,8 @@ def test_the_scaling_has_a_time_for_every_size(figures: dict):
 
 @pytest.mark.exhaustive
 def test_the_page_shows_every_table_and_why_a_peer_is_missing(figures: dict):
-    text = page.page(figures)
-    for table in tables.every(figures):
+    text = layers.page(figures)
+    for table in layers.every(figures):
         assert f"## {table.title}\n" in text
         assert all(len(row) == len(table.head) for row in table.rows)
     assert "- Norse: uv could not install norse\n" in text
@@ -338,7 +334,7 @@ def test_a_ratio_in_a_table_is_that_of_the_times(figures: dict):
     figures = copy.deepcopy(figures)
     figures["workloads"]["neurons"]["peers"]["snn"]["train"] = {"forward": [0.001] * 3, "backward": [0.003] * 3}
     figures["workloads"]["neurons"]["peers"]["torch"]["train"] = {"forward": [0.01] * 3, "backward": [0.04] * 3}
-    first = next(tables.every(figures))
+    first = next(layers.every(figures))
     row = dict(zip(first.head, first.rows[0], strict=True))
     assert row["snn, ms"] == "4 (4–4)"
     assert row["plain PyTorch loop"] == "12.5× (12.5–12.5)"
@@ -350,7 +346,7 @@ def test_workloads_slower_by_more_than_the_quartiles_are_named(figures: dict):
     for workload in figures["workloads"].values():
         workload["beside_last"] = {"forward": (0.8, 0.9, 1.0), "train": (0.9, 1.1, 1.2)}
     figures["workloads"]["conv"]["beside_last"]["backward"] = (1.01, 1.25, 1.5)
-    (table,) = (table for table in tables.every(figures) if "last release:" in table.title)
+    (table,) = (table for table in layers.every(figures) if "last release:" in table.title)
     assert table.notes == ["slower, by more than the quartiles: conv backward"]
     (row,) = (row for row in table.rows if row[0] == "conv")
     assert row[1:] == ["0.9× (0.8–1)", "1.25× (1.01–1.5)", "1.1× (0.9–1.2)", "–", "–"]
@@ -358,11 +354,5 @@ def test_workloads_slower_by_more_than_the_quartiles_are_named(figures: dict):
 
 def test_without_a_last_release_nothing_is_compared():
     times = {"train": {"forward": [1.0], "backward": [1.0]}}
-    assert last_release.beside_last({"snn": times}) == {}
-    assert last_release.beside_last({"snn": times, LAST: {"reason": "not timed"}}) == {}
-
-
-def test_the_page_in_the_tree_names_its_machine_and_its_command():
-    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert "| processor" in text
-    assert "| command " in text
+    assert layers.beside_last({"snn": times}) == {}
+    assert layers.beside_last({"snn": times, LAST: {"reason": "not timed"}}) == {}

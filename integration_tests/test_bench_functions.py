@@ -17,12 +17,11 @@ import snn_data
 import snn_functional
 import snn_spikegen
 from bench import __main__ as program
-from bench.functions import measure, page, tables
-from bench.functions.case import Call, Case, Draw
-from bench.functions.cases import CASES
-from bench.functions.library import imported
+from bench.functions import measure
+from bench.functions.cases import CASES, LIBRARIES, Draw, imported
+from bench.functions.worker import Worker
 from bench.process import Plan
-from workspace import ROOT
+from bench.tables import NOTHING
 
 # What snnTorch does not have.
 OWN = {
@@ -55,16 +54,17 @@ def test_every_function_that_the_peer_has_too_is_measured():
 
 @pytest.mark.parametrize("name", ["to_one_hot", "target_rate_code", "latency_code", "delta", "stdp_conv1d_single_step"])
 def test_the_same_arrays_give_the_same_results(name):
-    calls = [CASES[name].make(imported("snn"), Draw()) for _ in range(2)]
-    first, second = (tree_leaves(call.forward()) for call in calls)
+    calls = [CASES[name].make(imported("snn"), Draw())[0] for _ in range(2)]
+    first, second = (tree_leaves(call()) for call in calls)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_a_call_leaves_no_gradient_of_the_one_before():
     x = torch.ones(3, requires_grad=True)
-    call = Call(lambda: 2 * x, (x,))
+    worker = Worker("snn", torch.get_num_threads())
+    worker.call, worker.leaves = lambda: 2 * x, [x]
     for _ in range(2):
-        call.backward(call.forward())
+        assert len(worker.once()[1]) == 2
         assert x.grad.tolist() == [2, 2, 2]
 
 
@@ -116,23 +116,22 @@ def results():
 
 
 def test_the_table_says_what_is_reached_what_is_missed_and_what_does_not_run(results):
-    rows = {row[0]: dict(zip(table.head, row, strict=True)) for table in tables.every(results) for row in table.rows}
+    rows = {row[0]: dict(zip(table.head, row, strict=True)) for table in measure.tables(results) for row in table.rows}
     losses, split, failed = rows["`ce_temporal_loss`"], rows["`valid_split`"], rows["`targets_rate`"]
     assert losses["snnTorch takes"] == "25× (25–25)"
     assert losses["target"] == "20×, reached"
     assert losses["snn, ms"] == "1 + 3"
-    assert (losses["snn, MiB"], losses["snnTorch, MiB"]) == ("12", tables.NOTHING)
+    assert (losses["snn, MiB"], losses["snnTorch, MiB"]) == ("12", NOTHING)
     assert (losses["difference"], split["difference"]) == ("none", "1e-07")
     assert split["target"] == "20×, missed"
-    assert failed["snnTorch takes"] == tables.NOTHING
-    text = page.page(results)
+    assert failed["snnTorch takes"] == NOTHING
+    text = measure.page(results)
     assert "- targets_rate, snnTorch: RuntimeError: sizes\n" in text
     assert "`nox -s bench -- --functions`" in text
 
 
 @pytest.mark.exhaustive
-def test_a_small_run_times_every_round_and_weighs_the_memory(monkeypatch):
-    monkeypatch.setattr(measure, "LIBRARIES", ("snn",))
+def test_a_small_run_times_every_round_and_weighs_the_memory():
     plan = Plan(rounds=3, seconds=0.0, threads=1)
     results = measure.measured(["to_one_hot", "latency_code"], {"snn": sys.executable}, plan)
     assert results["versions"]["snn"].keys() >= {"snn-functional", "snn-spikegen", "snn-data", "torch"}
@@ -158,7 +157,7 @@ def test_each_library_goes_first_as_often_as_the_other_in_each_pair(monkeypatch)
     started = []
     monkeypatch.setattr(measure, "Process", Noted)
     plan = Plan(rounds=18, seconds=0.0, threads=1, memory=False)
-    measure.measured(["rate"], dict.fromkeys(measure.LIBRARIES, sys.executable), plan)
+    measure.measured(["rate"], dict.fromkeys(LIBRARIES, sys.executable), plan)
     firsts, seconds = order[::2], order[1::2]
     assert [pair for pair, _ in firsts] == [pair for pair, _ in seconds] == [*range(6)] * 4
     assert collections.Counter(firsts) == collections.Counter(seconds)
@@ -174,19 +173,3 @@ def test_a_function_that_is_not_there_is_refused_with_those_that_are(capsys):
 def test_a_peer_that_is_not_there_is_an_error():
     with pytest.raises(RuntimeError, match="snnTorch, the library to compare with, is missing: uv could not install"):
         program.main(["--absent", "snntorch=uv could not install it", "--functions"])
-
-
-def test_a_case_has_a_target_and_words_for_a_reader():
-    assert all(isinstance(case, Case) and case.given and case.least >= 1 for case in CASES.values())
-    assert {name for name, case in CASES.items() if case.least == 20} == {
-        "mse_temporal_loss",
-        "ce_temporal_loss",
-        "data_subset",
-        "valid_split",
-    }
-
-
-def test_the_page_in_the_tree_names_its_machine_and_its_command():
-    text = (ROOT / "docs" / "benchmarks-functions.md").read_text(encoding="utf-8")
-    assert "| processor" in text
-    assert "| command " in text

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import gpus
-from bench import clock, data, gpu, gpu_worker, measure, tables
+from bench import data, gpu, gpu_worker, layers, measure
 from bench.gpu_worker import GpuWorker
+from bench.peers import trial
 from bench.peers.registry import PEERS
 from bench.process import Plan
 from bench.workloads import WORKLOADS
@@ -108,7 +109,7 @@ def test_the_page_has_times_ratios_memory_the_card_and_why_something_is_missing(
     ):
         assert part in text
     assert "floor" not in text
-    first = next(tables.every(results, gpu._machine(results)))
+    first = next(layers.every(results, gpu._machine(results)))
     row = dict(zip(first.head, first.rows[0], strict=True))
     plain = 1 + list(PEERS).index("torch")
     assert row["snn, ms"] == "3 (3–3)"
@@ -148,8 +149,8 @@ class Event:
 
 def test_times_on_a_gpu_are_those_between_events_after_the_last_is_waited_for(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    marks = [clock.mark(torch.device("cuda")) for _ in range(3)]
-    assert clock.seconds(*marks) == (0.25, 0.25)
+    marks = [trial.mark(torch.device("cuda")) for _ in range(3)]
+    assert trial.seconds(*marks) == (0.25, 0.25)
     assert [event.waited for event in marks] == [False, False, True]
 
 

@@ -33,4 +33,4 @@ def test_the_table_has_a_row_for_each_net(capsys: pytest.CaptureFixture[str]) ->
 def test_too_few_steps_are_refused() -> None:
     make, shape = next(iter(latency.NETS.values()))
     with pytest.raises(ValueError, match="after the first 100 steps, but xs has 100 steps; pass more"):
-        latency.measured(make(), torch.zeros(100, 1, *shape))
+        latency.measured(torch.nn.Sequential(*make()), torch.zeros(100, 1, *shape))

@@ -16,8 +16,7 @@ from torch import nn
 
 import snn_functional
 from bench import __main__ as program
-from bench import page as whole_page
-from bench import report
+from bench import layers, report
 from bench.peers.registry import ENVIRONMENTS, LAST, PEERS
 from bench.programs import command as programs
 from bench.programs import page, tables
@@ -418,9 +417,7 @@ def test_the_page_of_layers_keeps_the_section_of_programs():
     section = f"{BEGIN}\n\nfigures\n\n{END}"
     assert page.PART.part(f"# Benchmarks\n\n{section}\n\nafter\n") == section
     machine = {"processor": "one", "cores": 1, "threads": 1, "instructions": "", "memory_gb": 1, "system": ""}
-    assert f"\n{section}\n\n## Layers and small nets\n" in whole_page._HEAD.format(
-        programs=section, rounds=1, **machine
-    )
+    assert f"\n{section}\n\n## Layers and small nets\n" in layers.HEAD.format(programs=section, rounds=1, **machine)
 
 
 def test_a_page_without_marks_is_refused():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 import pytest
 
 import plain_words
@@ -14,16 +12,17 @@ pytestmark = pytest.mark.needs("snn-core")
 
 @pytest.mark.parametrize("first", ["Whether it runs.", "What a net gives.", "Where files are.", "How fast it is."])
 def test_a_first_line_is_not_a_noun_clause(first):
-    assert [*plain_words.first_lines(ast.parse(f'"""{first}"""'))] == [(1, first)]
+    problem = f'"{first}": begin with a verb, or a noun for a class'
+    assert [*plain_words.of_program(f'"""{first}"""', "tools/f.py")] == [(1, problem)]
 
 
 def test_a_question_is_a_first_line():
-    assert not [*plain_words.first_lines(ast.parse('"""What does it cost?"""'))]
+    assert not [*plain_words.of_program('"""What does it cost?"""', "tools/f.py")]
 
 
 def test_a_field_may_have_a_name_that_a_variable_may_not():
     text = "class Row:\n    given: int\n\n\ndef f(row):\n    for one in row:\n        print(one)\n"
-    assert [*plain_words.names(ast.parse(text))] == [(6, "one")]
+    assert [*plain_words.of_program(text, "tools/f.py")] == [(6, '"one": name it by a noun')]
 
 
 def test_tests_and_tools_have_a_longer_list_of_names():

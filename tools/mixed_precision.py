@@ -23,9 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn
-from bench.ratios import ratios
 from bench.report import positive, what_ran
-from bench.tables import NOTHING, Table, sections
+from bench.tables import NOTHING, Table, ratios, sections
 from marked import Part
 from workspace import ROOT
 

@@ -10,7 +10,7 @@ import itertools
 import pathlib
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from workspace import ROOT
 
@@ -46,103 +46,49 @@ _EXCEPT = re.compile(r"labelled_?(tensors|sequences)\w*|not_optimised|op_?serial
 _TITLES = "sequential modelling (2024)"
 
 
-def spelling(text: str) -> list[str]:
-    """List the words of a text that are spelled as in British English.
-
-    Example:
-        >>> spelling("A neighbour of grey colour optimises LabelledTensors.")
-        ['neighbour', 'grey', 'colour', 'optimises']
-    """
-    return [word for word in _BRITISH.findall(text.replace(_TITLES, "")) if not _EXCEPT.fullmatch(word)]
-
-
-def phrases(text: str) -> list[str]:
-    """List the phrases of a text that read as translated, such as "is no number" in place of "is not a number".
-
-    Example:
-        >>> phrases("It is no number, there is no file, and this is no longer so: one label a sample.")
-        ['is no number', 'one label a sample']
-    """
-    return _NO.findall(text) + _TRANSLATED.findall(text)
-
-
-def first_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    r"""Find first lines of docstrings that begin with a noun clause, with their number; questions are left out.
-
-    Example:
-        >>> list(first_lines(ast.parse("def f():\n    'What it does.'\ndef g():\n    'Return it.'")))
-        [(2, 'What it does.')]
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = (ast.get_docstring(node) or "").partition("\n")[0]
-            if _FIRST_WORDS.match(first):
-                yield node.body[0].lineno, first
-
-
-def names(tree: ast.Module, words: Collection[str] = frozenset(NAMES)) -> Iterator[tuple[int, str]]:
-    r"""Find variables and parameters whose name is a participle or a pronoun, by line; fields of a class are left out.
-
-    Example:
-        >>> list(names(ast.parse("def f(given):\n    found = given")))
-        [(1, 'given'), (2, 'found')]
-    """
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    fields = {id(node.target) for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields:
-            name = node.id
-        elif isinstance(node, ast.arg):
-            name = node.arg
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            name = node.name
-        else:
-            continue
-        if name in words:
-            yield node.lineno, name
-
-
-def names_of_tests(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    r"""Find tests whose name is not a sentence in plain order, such as one that begins with a noun clause, by line.
-
-    Example:
-        >>> list(names_of_tests(ast.parse("def test_what_fails_is_told(): ...\ndef test_a_failure_is_reported(): ...")))
-        [(1, 'test_what_fails_is_told')]
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and _NO_SENTENCE.match(node.name):
-            yield node.lineno, node.name
-
-
 def of_text(text: str) -> Iterator[tuple[int, str]]:
-    r"""Find what is to be mended in a text, by line.
+    r"""Find what is to be mended in a text, by line: phrases that read as translated, and British spelling.
 
     Example:
-        >>> list(of_text("Plain.\nIt is no colour."))
+        >>> list(of_text("A number.\nIt is no colour of LabelledTensors, there is no file, and it is no longer so."))
         [(2, '"is no colour": reads as translated'), (2, '"colour": American spelling')]
     """
     for number, line in enumerate(text.splitlines(), 1):
-        for phrase in phrases(line):
+        for phrase in _NO.findall(line) + _TRANSLATED.findall(line):
             yield number, f'"{phrase}": reads as translated'
-        for word in spelling(line):
-            yield number, f'"{word}": American spelling'
+        for word in _BRITISH.findall(line.replace(_TITLES, "")):
+            if not _EXCEPT.fullmatch(word):
+                yield number, f'"{word}": American spelling'
 
 
 def of_program(text: str, path: str) -> Iterator[tuple[int, str]]:
-    r"""Find what is to be mended in a program, by line; tests and tools have a longer list of names.
+    r"""Find what is to be mended in a program, by line.
+
+    A docstring does not begin with a noun clause; a variable or a parameter, unlike the field of a class, is named by
+    a noun, for which tests and tools have a longer list; the name of a test is a sentence with its subject first.
 
     Example:
         >>> list(of_program("def f(one):\n    'Where it is.'", "tools/f.py"))
-        [(2, '"Where it is.": begin with a verb, or a noun for a class'), (1, '"one": name it by a noun')]
+        [(1, '"one": name it by a noun'), (2, '"Where it is.": begin with a verb, or a noun for a class')]
     """
     yield from of_text(text)
-    tree = ast.parse(text)
-    for number, first in first_lines(tree):
-        yield number, f'"{first}": begin with a verb, or a noun for a class'
-    for number, name in names(tree, NAMES if _SOURCES.match(path) else NAMES | NAMES_OF_TESTS):
-        yield number, f'"{name}": name it by a noun'
-    for number, name in names_of_tests(tree):
-        yield number, f'"{name}": a sentence with its subject first'
+    tree, words = ast.parse(text), NAMES if _SOURCES.match(path) else NAMES | NAMES_OF_TESTS
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    fields = {id(node.target) for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign)}
+    problems = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.arg | ast.ExceptHandler):
+            stored = not isinstance(node, ast.Name) or (isinstance(node.ctx, ast.Store) and id(node) not in fields)
+            name = node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else node.name
+            if stored and name in words:
+                problems.append((node.lineno, f'"{name}": name it by a noun'))
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = (ast.get_docstring(node) or "").partition("\n")[0]
+            if _FIRST_WORDS.match(first):
+                problems.append((node.body[0].lineno, f'"{first}": begin with a verb, or a noun for a class'))
+            if isinstance(node, ast.FunctionDef) and _NO_SENTENCE.match(node.name):
+                problems.append((node.lineno, f'"{node.name}": a sentence with its subject first'))
+    yield from sorted(problems)
 
 
 def main(root: pathlib.Path = ROOT) -> int:

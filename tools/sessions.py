@@ -91,15 +91,16 @@ def expect(session: nox.Session, *requirements: str, present: Collection[str]) -
         session.error(f"installed {sorted(present)}, but {list(requirements)} need exactly {sorted(expected)}")
 
 
-def install_sources(session: nox.Session, *requirements: str) -> str:
-    """Install all packages from the source tree in editable form; return the file of the kernels, compiled if needed.
-
-    The file is "" where they cannot be compiled.
-    """
+def install_sources(session: nox.Session, *requirements: str) -> None:
+    """Install all packages from the source tree in editable form."""
     ours = [f"packages/{name}" for name in PROJECTS if name != "snn"]
     editable = [word for place in (*ours, "packages/snn[all]") for word in ("-e", place)]
     session.log("installing the packages from their sources")
     session.install(*editable, *requirements, *CONSTRAINTS, *INDEX, log=False)
+
+
+def library_of_sources(session: nox.Session) -> str:
+    """Return the file of the kernels, compiled if their sources have changed; "" where they cannot be compiled."""
     if not compiled(session):
         return ""
     folder = ROOT / "packages" / "snn-cpu"

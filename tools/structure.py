@@ -141,7 +141,7 @@ def private_names() -> Iterator[tuple[str, str]]:
                 text = ast.unparse(node)
                 names += [text] if text.startswith("torch.") else [node.attr] if node.attr in members else []
             elif isinstance(node, ast.Constant) and node.value in members:
-                names.append(str(node.value))
+                names.append(node.value)
             for name in names:
                 yield name, f"{file.relative_to(ROOT / 'packages')}:{getattr(node, 'lineno', 0)}"
 

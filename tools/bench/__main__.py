@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import latency, processes, report, tables
-from bench.accuracy import command as accuracy
-from bench.functions import command as functions
+from bench import accuracy, latency, processes, report
+from bench.functions import measure as functions
+from bench.layers import every, page
 from bench.measure import Bench
-from bench.page import page
 from bench.peers.registry import PEERS
 from bench.programs import command as programs
 from bench.programs.page import PART as PROGRAMS
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
                 "scaling": [bench.scaling(axis) for axis in "TBN"] if plan.sizes else [],
             }
 
-    report.run(session, options, measure, tables.every, lambda text, results: page(results, PROGRAMS.part(text)))
+    report.run(session, options, measure, every, lambda text, results: page(results, PROGRAMS.part(text)))
 
 
 if __name__ == "__main__":

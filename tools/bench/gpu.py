@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 import gpus
-from bench import machine, report, tables
+from bench import layers, machine, report, tables
 from bench.measure import Bench
 from bench.peers.registry import STEPS
 from bench.process import Plan
@@ -83,7 +83,7 @@ def measured(pythons: dict[str, str], absent: dict[str, str], plan: Plan = _PLAN
 def page(results: dict[str, Any]) -> str:
     """Write the page of what `measured` returned."""
     head = _HEAD.format(gpu=results["machine"]["gpu"], date=results["date"], rounds=results["rounds"])
-    return f"{head}\n{tables.sections(tables.every(results, _machine(results)))}\n"
+    return f"{head}\n{tables.sections(layers.every(results, _machine(results)))}\n"
 
 
 def _for_all(workload: Workload) -> Workload:

@@ -25,27 +25,27 @@ def _leaky() -> nn.Module:
     return snn.Leaky(beta=0.9, init_hidden=True)
 
 
-NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-    "Linear(128,128)-LIF": (lambda: nn.Sequential(nn.Linear(128, 128), _leaky()), (128,)),
+NETS: dict[str, tuple[Callable[[], list[nn.Module]], tuple[int, ...]]] = {
+    "Linear(128,128)-LIF": (lambda: [nn.Linear(128, 128), _leaky()], (128,)),
     "Linear(700,256)-recurrent LIF-Linear(256,20)-LIF": (
-        lambda: nn.Sequential(
+        lambda: [
             nn.Linear(700, 256),
             snn.RLeaky(beta=0.9, linear_features=256, init_hidden=True),
             nn.Linear(256, 20),
             _leaky(),
-        ),
+        ],
         (700,),
     ),
     "Conv2d(1,8,5)-MaxPool-LIF-Conv2d(8,16,5)-MaxPool-LIF-Linear-LIF": (
-        lambda: nn.Sequential(
+        lambda: [
             *(nn.Conv2d(1, 8, 5), nn.MaxPool2d(2), _leaky()),
             *(nn.Conv2d(8, 16, 5), nn.MaxPool2d(2), _leaky()),
             *(nn.Flatten(), nn.Linear(256, 10), _leaky()),
-        ),
+        ],
         (1, 28, 28),
     ),
 }
-"""Nets by title, each with the shape of one sample of one step."""
+"""The layers of nets by title, each with the shape of one sample of one step."""
 
 
 def measured(net: nn.Module, xs: Tensor) -> dict[str, list[float]]:
@@ -92,7 +92,7 @@ def main(session: report.Session) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     times = {
-        title: measured(make(), (torch.rand(options.steps, 1, *shape) < 0.1).float())
+        title: measured(nn.Sequential(*make()), (torch.rand(options.steps, 1, *shape) < 0.1).float())
         for title, (make, shape) in NETS.items()
     }
     print(f"{options.steps} steps, {options.threads} thread(s)\n\n{table(times).markdown()}")

@@ -10,16 +10,19 @@ import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from bench import data
-from bench.agreement import Result, compared
-from bench.last_release import beside_last
+from bench.layers import beside_last
 from bench.peers.registry import LAST, OWN, PEERS, REFERENCE, Peer
 from bench.process import Plan, Process, by_way, turns
-from bench.ratios import exponent, totals
 from bench.report import say
+from bench.tables import exponent, totals
 from bench.workloads import Workload, scaled
 
 Conventions = tuple[bool, bool]
+Result = tuple[np.ndarray, np.ndarray]
+_MOST_SPIKES, _MOST_GRADIENT = 1e-3, 5e-2
 _AXES: dict[str, tuple[str, Callable[[int], Workload]]] = {
     "T": ("B,N = 8,128", lambda size: scaled(size, 8, 128)),
     "B": ("T,N = 100,16", lambda size: scaled(100, size, 16)),
@@ -160,12 +163,12 @@ class Bench:
 
     def _time(self, answers: dict[str, Any], do: str) -> None:
         ready = [name for name, answer in answers.items() if "reason" not in answer]
-        for name, answered in self._turns(ready, do).items():
-            joined = by_way(answered)
+        for name, joined in self._turns(ready, do).items():
             answers[name] |= joined if "reason" in joined else {do: joined}
 
-    def _turns(self, names: list[str], do: str) -> dict[str, list[dict[str, Any]]]:
-        return turns({name: self._processes[name] for name in names}, self._plan, do)
+    def _turns(self, names: list[str], do: str) -> dict[str, dict[str, Any]]:
+        answered = turns({name: self._processes[name] for name in names}, self._plan, do)
+        return {name: by_way(answers) for name, answers in answered.items()}
 
     def _time_anew(self, workload: Workload, request: dict[str, Any], answers: dict[str, Any]) -> None:
         """Time whole sequences of ours and of the last release once more, in two new processes in every round.
@@ -211,8 +214,7 @@ class Bench:
             request = self._prepared(workload)
             for name in able:
                 self._processes[name].ask("prepare", **request)
-            for name, answered in self._turns(able, "train").items():
-                joined = by_way(answered)
+            for name, joined in self._turns(able, "train").items():
                 if "reason" in joined:
                     able.remove(name)  # it goes no further
                 else:
@@ -221,3 +223,44 @@ class Bench:
             name: exponent(self._plan.sizes[: len(times)], times) for name, times in seconds.items() if len(times) > 1
         }
         return {"axis": axis, "others": others, "sizes": self._plan.sizes, "seconds": seconds, "exponents": fitted}
+
+
+def compared(result: Result, expected: Result, late: int = 0, gradients_differ: str = "") -> dict[str, Any]:
+    """Compare spikes, and gradients where they can be the same.
+
+    Sums in a different order round differently, which now and then moves a membrane over its threshold; in deeper
+    layers, one spike causes others. One spike in a thousand may differ, and the gradient by 5 %.
+
+    Args:
+        result: Spikes ``[T, B, out]`` and a gradient.
+        expected: The same from the reference.
+        late: Number of steps by which the spikes of the result come later.
+        gradients_differ: Reason why gradients are not compared; empty to compare them.
+
+    Returns:
+        ``spikes``: share that differs; ``gradient``: norm of the difference relative to that of the gradient, or why it
+        is not compared; ``reason`` if they do not agree.
+
+    Example:
+        >>> spk, gradient = np.eye(4)[:, None] > 0, np.ones(3)
+        >>> compared((spk, 1.01 * gradient), (spk, gradient))
+        {'spikes': 0.0, 'gradient': 0.01}
+        >>> compared((~spk, gradient), (spk, gradient), gradients_differ="another surrogate")
+        {'spikes': 1.0, 'gradient': 'another surrogate', 'reason': 'not timed: 100 % of its spikes differ'}
+    """
+    spk, expected_spk = result[0], expected[0]
+    if spk.shape != expected_spk.shape:
+        return {"reason": f"not timed: its output has shape {list(spk.shape)}, not {list(expected_spk.shape)}"}
+    if late:
+        spk, expected_spk = spk[late:], expected_spk[:-late]
+    differ = float((spk != expected_spk).mean())
+    answer: dict[str, Any] = {"spikes": differ, "gradient": gradients_differ or _distance(result[1], expected[1])}
+    if differ > _MOST_SPIKES:
+        answer["reason"] = f"not timed: {100 * differ:.3g} % of its spikes differ"
+    elif not gradients_differ and not answer["gradient"] <= _MOST_GRADIENT:
+        answer["reason"] = f"not timed: its gradient differs by {100 * answer['gradient']:.3g} %"
+    return answer
+
+
+def _distance(values: np.ndarray, expected: np.ndarray) -> float:
+    return round(float(np.linalg.norm(values - expected) / np.linalg.norm(expected)), 9)

@@ -37,44 +37,31 @@ def modeled(alone: float, exchanged: float, processes: int) -> float:
 def tables(results: dict[str, Any]) -> list[Table]:
     """Return the tables of what was measured with one process and with two, and of the model."""
     single, double = results["one"], results["two"]
-    whole, half = str(_BATCH), str(_BATCH // 2)
-    first = single[whole]["together"]
-    rows = [
-        ["1", whole, _ms(first), NOTHING, f"{_BATCH / first:.0f}", "1"],
-        _row(half, double[half], first, _BATCH),
-        _row(whole, double[whole], first, 2 * _BATCH),
+    first = single[str(_BATCH)]["together"]
+    rows = [["1", str(_BATCH), _ms(first), NOTHING, f"{_BATCH / first:.0f}", "1"]]
+    for batch in (_BATCH // 2, _BATCH):
+        seconds, alone = (double[str(batch)][way] for way in ("together", "alone"))
+        rate = 2 * batch / seconds
+        waited = _ms(max(seconds - alone, 0.0))
+        rows.append(["2", str(batch), _ms(seconds), waited, f"{rate:.0f}", f"{rate * first / _BATCH:.2f}"])
+    size, speed = double["bytes"] / 2**20, double["bytes"] / double["exchange"] / 1e9
+    shared = double[str(_BATCH)]["alone"] / first
+    notes = [
+        f"gradients: {size:.1f} MiB; an exchange by itself: {_ms(double['exchange'])} ms, {speed:.2f} GB/s",
+        f"without the exchange, a step of two, batch {_BATCH} each, takes {shared:.2f} times as long as that of one",
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores",
     ]
     title = f"{LAYERS} x [Linear({WIDTH},{WIDTH})-LIF], T={STEPS}, one thread per process, gloo"
     head = ["processes", "batch of each", "step, ms", "exchange within it, ms", "samples per second", "speed-up"]
-    size, speed = double["bytes"] / 2**20, double["bytes"] / double["exchange"] / 1e9
-    shared = double[whole]["alone"] / first
-    notes = [
-        f"gradients: {size:.1f} MiB; an exchange by itself: {_ms(double['exchange'])} ms, {speed:.2f} GB/s",
-        f"without the exchange, a step of two, batch {whole} each, takes {shared:.2f} times as long as that of one",
-        f"{results['machine']['processor']}, {results['machine']['cores']} cores",
-    ]
-    measured = Table(title, head, rows, notes)
     more = [
         [str(n), _ms(seconds), f"{n * _BATCH / seconds:.0f}", f"{first / seconds:.0%}"]
         for n in _MORE
         for seconds in [modeled(first, double["exchange"], n)]
     ]
-    head = [f"processes, batch {_BATCH} each", "step, ms", "samples per second", "efficiency"]
+    model = "More processes, by the model, not measured"
+    columns = [f"processes, batch {_BATCH} each", "step, ms", "samples per second", "efficiency"]
     assumed = "every process has its own core, memory and link of that speed; nothing overlaps"
-    return [measured, Table("More processes, by the model, not measured", head, more, [assumed])]
-
-
-def _row(batch: str, times: dict[str, float], first: float, samples: int) -> list[str]:
-    seconds = times["together"]
-    waited = max(seconds - times["alone"], 0.0)
-    return [
-        "2",
-        batch,
-        _ms(seconds),
-        _ms(waited),
-        f"{samples / seconds:.0f}",
-        f"{samples / seconds * first / _BATCH:.2f}",
-    ]
+    return [Table(title, head, rows, notes), Table(model, columns, more, [assumed])]
 
 
 def _ms(seconds: float) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
-from bench.ratios import exponent
+from bench.tables import exponent
 from trust.neurons import Neuron
 
 _SILENT: dict[str, Any] = {"threshold": 1e9}

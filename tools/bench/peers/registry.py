@@ -43,91 +43,60 @@ def _ours(name: str, title: str, note: str, **more: Any) -> Peer:
     return Peer(name, title, "snn_unroll", distributions=("snn-core", "snn-cpu", "torch"), note=note, **more)
 
 
+def _theirs(
+    name: str, title: str, module: str, note: str, environment: str = "", leaky_only: bool = True, **more: Any
+) -> Peer:
+    place = environment or name
+    return Peer(name, title, module, place, (place, "torch"), note=note, leaky_only=leaky_only, **more)
+
+
+_AT_ONCE = (
+    "whole sequences, which this version runs with its PyTorch reference on every CPU; it resets at once, before the "
+    "decay, and no option changes that, so it is compared with a loop that does the same"
+)
+_CHUNKED = "`unroll(net, xs, chunk=50)`: full gradients, recomputed 50 steps at a time"
+_BY_STEP = '`unroll(net, xs, schedule="steps")`: what a loop over `net(xs[t])` costs'
+_STEPS: dict[str, Any] = {"options": {"schedule": "steps"}}
+_TUNING = "`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which affects the whole process"
+_SINABS = (
+    "`LIF` layers over whole sequences, reset scaled to the same equation; its reset carries a gradient, so it is "
+    "compared with a loop whose reset does too"
+)
+_SPYX = (
+    "compiled before it is timed; spikes are shifted back before they are compared; its backward time is the time of "
+    "forward and backward together minus that of forward"
+)
 PEERS = {
     peer.name: peer
     for peer in [
         _ours(OWN, "snn", "`unroll(net, xs)`"),
-        _ours(
-            TUNED,
-            "snn, tuned",
-            "`unroll(net, xs)` after `snn_cpu.tune_allocator()`, which affects the whole process",
-            options={"tune": True},
-        ),
+        _ours(TUNED, "snn, tuned", _TUNING, options={"tune": True}),
         _ours(LAST, "snn, last release", "`unroll(net, xs)` of our last release, with its kernels", environment=LAST),
-        _ours(
-            "snn-chunked",
-            "snn, chunk=50",
-            "`unroll(net, xs, chunk=50)`: full gradients, recomputed 50 steps at a time",
-            options={"chunk": 50},
-            only=("stack",),
-        ),
-        _ours(
-            STEPS,
-            "snn, step loop",
-            '`unroll(net, xs, schedule="steps")`: what a loop over `net(xs[t])` costs',
-            options={"schedule": "steps"},
-        ),
-        _ours(
-            LAST_STEPS,
-            "snn, last release, step loop",
-            "the same in our last release",
-            environment=LAST,
-            options={"schedule": "steps"},
-        ),
+        _ours("snn-chunked", "snn, chunk=50", _CHUNKED, options={"chunk": 50}, only=("stack",)),
+        _ours(STEPS, "snn, step loop", _BY_STEP, **_STEPS),
+        _ours(LAST_STEPS, "snn, last release, step loop", "the same in our last release", environment=LAST, **_STEPS),
         Peer(REFERENCE, "plain PyTorch loop", "torch_loop", note="the equations written out, a step at a time"),
-        Peer(
-            "snntorch",
-            "snnTorch",
-            "snntorch_loop",
-            "snntorch",
-            ("snntorch", "torch"),
-            note="a loop over steps, as in its tutorials",
-        ),
-        Peer(
-            "spikingjelly",
-            "SpikingJelly `m`",
-            "spikingjelly_steps",
-            "spikingjelly",
-            ("spikingjelly", "torch"),
-            leaky_only=True,
-            immediate=True,
-            note="whole sequences, which this version runs with its PyTorch reference on every CPU; it resets at once, "
-            "before the decay, and no option changes that, so it is compared with a loop that does the same",
-        ),
-        Peer(
+        _theirs("snntorch", "snnTorch", "snntorch_loop", "a loop over steps, as in its tutorials", leaky_only=False),
+        _theirs("spikingjelly", "SpikingJelly `m`", "spikingjelly_steps", _AT_ONCE, immediate=True),
+        _theirs(
             "spikingjelly-s",
             "SpikingJelly `s`",
             "spikingjelly_steps",
+            "a step at a time, where that may be faster",
             "spikingjelly",
-            ("spikingjelly", "torch"),
-            leaky_only=True,
             options={"mode": "s"},
             only=("conv", "recurrent"),
             immediate=True,
-            note="a step at a time, where that may be faster",
         ),
-        Peer(
+        _theirs(
             "norse",
             "Norse",
             "norse_cells",
-            "norse",
-            ("norse", "torch"),
-            leaky_only=True,
+            "`LIFBoxCell` in `SequentialState`, input and reset scaled to the same equation",
             attached=True,
             gradients_differ="its surrogate is SuperSpike",
-            note="`LIFBoxCell` in `SequentialState`, input and reset scaled to the same equation",
         ),
-        Peer(
-            "sinabs",
-            "Sinabs",
-            "sinabs_layers",
-            "sinabs",
-            ("sinabs", "torch"),
-            leaky_only=True,
-            attached=True,
-            note="`LIF` layers over whole sequences, reset scaled to the same equation; its reset carries a gradient, "
-            "so it is compared with a loop whose reset does too",
-        ),
+        _theirs("sinabs", "Sinabs", "sinabs_layers", _SINABS, attached=True),
         Peer(
             "spyx",
             "Spyx (JAX, jit)",
@@ -138,8 +107,7 @@ PEERS = {
             attached=True,
             late=True,
             gradients_differ="each layer's spikes come a step later",
-            note="compiled before it is timed; spikes are shifted back before they are compared; its backward time is "
-            "the time of forward and backward together minus that of forward",
+            note=_SPYX,
         ),
     ]
 }

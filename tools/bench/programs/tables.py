@@ -9,8 +9,7 @@ from typing import Any
 from bench import machine
 from bench.programs.contestants import BASE, OWN
 from bench.programs.worker import STAGES
-from bench.ratios import ratios
-from bench.tables import NOTHING, Table, milliseconds, spread
+from bench.tables import NOTHING, Table, milliseconds, ratios, spread
 
 
 def every(results: dict[str, Any]) -> Iterator[Table]:
