@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, NoReturn
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
-from torch.overrides import TorchFunctionMode
 
 import snn_core
 from snn_core.effects import READS
-from snn_core.graph import first_by_position, tensors_in
+from snn_core.graph import Node, Recorder, tensors_in
 from snn_ipu.issues import Found
 from snn_ipu.program.operations import TABLE, encoded
 
-__all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "REMEDIES", "RENAMED", "Recorder", "SAME"]
+__all__ = ["CASTS", "DYNAMIC", "HAND_KEPT", "HOST_READS", "OperationRecorder", "REMEDIES", "RENAMED", "SAME"]
 
 
 HAND_KEPT = (
@@ -32,38 +31,38 @@ _LIBRARIES = tuple(str(Path(file).parent) for file in (torch.__file__, snn_core.
 _TRAINING = torch.empty(())  # stands for the mode of the program, training or not, when it runs
 
 
-class Recorder(TorchFunctionMode):
+class OperationRecorder(Recorder):
     """A recorder of every operation on tensors that depend on the input or on weights.
 
     Args:
+        net: The net.
         weights: Names of the weights, by the identity of their tensors.
         learned: The names among them that an optimizer may change.
         floating: The floating dtype of the program.
 
     Example:
-        >>> recorder = Recorder({}, set(), torch.float32)
-        >>> x = recorder.enter(torch.ones(2), "x")
-        >>> with recorder:
+        >>> recorder = OperationRecorder(nn.Identity(), {}, set(), torch.float32)
+        >>> x = recorder.fresh(torch.ones(2), "x")
+        >>> with recorder.recording():
         ...     y = 2 * x
         >>> recorder.ops
         [{'kind': 'call', 'path': '', 'op': 'mul', 'args': [{'v': 'x'}, 2], 'kwargs': {}, 'outs': ['v0']}]
     """
 
-    def __init__(self, weights: dict[int, str], learned: set[str], floating: torch.dtype) -> None:
-        super().__init__()
+    def __init__(self, net: nn.Module, weights: dict[int, str], learned: set[str], floating: torch.dtype) -> None:
+        super().__init__(net)
         self.floating = floating
         self.ops: list[dict[str, Any]] = []
-        self.paths: list[str] = [""]
+        self.trail: list[str] = [""]  # the paths of the modules that run, from the net to the innermost
         self.constants: dict[str, Tensor] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._names = {id(_TRAINING): "training", **weights}
         self._live = set(learned)  # names of values that are not known before a call
         self._kept: list[Tensor] = []  # a deleted tensor would leave its identity to another tensor
         self._count = 0
-        self._inside = False
-        self._is_paused = False
+        self._in_step = False  # of a neuron
 
-    def enter(self, value: Tensor, name: str = "") -> Tensor:
+    def fresh(self, value: Tensor, name: str = "") -> Tensor:
         """Return a tensor that replaces another in computations, with a gradient and a name, by default a new one."""
         fresh = value.detach()
         if fresh.is_floating_point():
@@ -92,26 +91,26 @@ class Recorder(TorchFunctionMode):
         for tensor in (out,) if isinstance(out, Tensor) else out:
             outs.append(self._new_name())
             self._bind(tensor, outs[-1], live)
-        node = {} if self._inside else {"kind": "call", "path": self.paths[-1]}
+        node = {} if self._in_step else {"kind": "call", "path": self.trail[-1]}
         self.ops.append({**node, "op": op, "args": args, "kwargs": kwargs, "outs": outs, **more})
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[list[dict[str, Any]]]:
         """Write into a separate list within a block, for the step of a neuron."""
-        outer, self.ops, self._inside = self.ops, [], True
+        outer, self.ops, self._in_step = self.ops, [], True
         try:
             yield self.ops
         finally:
-            self.ops, self._inside = outer, False
+            self.ops, self._in_step = outer, False
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Record nothing within a block."""
-        before, self._is_paused = self._is_paused, True
+        self.enter()
         try:
             yield
         finally:
-            self._is_paused = before
+            self.leave()
 
     def must_be_followed(self, values: Any) -> None:
         """Check that no tensor among the values comes from an autograd.Function."""
@@ -123,35 +122,36 @@ class Recorder(TorchFunctionMode):
 
     def refuse(self, code: str, message: str, remedy: str) -> NoReturn:
         """Stop the recording at the current module and line."""
-        raise Found(code, self.paths[-1], message, remedy, _user_line())
+        raise Found(code, self.trail[-1], message, remedy, _user_line())
 
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if self._is_paused:
-            return func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
-        tensors = tensors_in((args, kwargs))
-        bounds = _bounds(args[1]) if name == "__getitem__" else []
-        live = any(self._names.get(id(t)) in self._live for t in (*tensors, *bounds))
-        if live:
-            self._check_host(name, args, len(args) + len(kwargs), bool(bounds))
-        out = func(*args, **kwargs)
+    def begin(self, node: Node) -> bool:
+        name = getattr(node.func, "__name__", "")
+        bounds = _bounds(node.args[1]) if name == "__getitem__" else []
+        if self._is_live([*node.tensors, *bounds]):
+            self._check_host(name, node.args, len(node.args) + len(node.kwargs), bool(bounds))
+        return True
+
+    def end(self, node: Node) -> None:
+        name, live, args = getattr(node.func, "__name__", ""), self._is_live(node.tensors), node.args
         writes = name == "__setitem__" and (live or id(args[0]) in self._names)  # it returns nothing
-        if writes or (any(id(t) in self._names for t in tensors) and tensors_in(out)):
-            self.must_be_followed(tensors)
-            if func is Tensor.where:  # a method of the input, not of the condition
-                named = {**dict(zip(("input", "condition", "other"), args)), **kwargs}
-                args, kwargs = (named["condition"], named["input"], named["other"]), {}
-            args, kwargs = self._as_in_functional(func, *first_by_position(args, kwargs))
-            self._record(_renamed(name, args, kwargs), args, dict(kwargs), out, live)
-            if live and not torch.is_grad_enabled():  # a program has no gradient mode
-                for tensor in tensors_in(out):
-                    if all(tensor is not t for t in tensors):
-                        self.write("detach", [tensor], {}, tensor)
-        return out
+        if not writes and not (any(id(t) in self._names for t in node.tensors) and tensors_in(node.out)):
+            return
+        self.must_be_followed(node.tensors)
+        args, kwargs = self._as_in_functional(node.func, args, dict(node.kwargs))
+        self._record(_renamed(name, args, kwargs), args, kwargs, node.out, live)
+        if live and not node.grad:  # a program has no gradient mode
+            for tensor in tensors_in(node.out):
+                if all(tensor is not t for t in node.tensors):
+                    self.write("detach", [tensor], {}, tensor)
+
+    def _is_live(self, tensors: list[Tensor]) -> bool:
+        return any(self._names.get(id(tensor)) in self._live for tensor in tensors)
 
     def _as_in_functional(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """Return the arguments of a function as its namesake in ``torch.nn.functional`` takes them."""
+        if func is Tensor.where:  # a method of the input, not of the condition
+            named = {**dict(zip(("input", "condition", "other"), args)), **kwargs}
+            return (named["condition"], named["input"], named["other"]), {}
         if func is torch.batch_norm:
             what = "torch.batch_norm takes its arguments in a different order from the function that is lowered"
             self.refuse("IPU004", what, "call torch.nn.functional.batch_norm")

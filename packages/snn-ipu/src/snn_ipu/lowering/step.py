@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from snn_core import SpikingNeuron
-from snn_core.graph import Watch
 from snn_core.neuron import Temporal, as_floating, complete
 from snn_core.surrogate import Surrogate
 from snn_ipu.issues import Found
-from snn_ipu.lowering.recording import Recorder
+from snn_ipu.lowering.recording import OperationRecorder
 from snn_ipu.lowering.surrogates import Recorded, described
 
 __all__ = ["Step", "record_step"]
@@ -43,32 +42,32 @@ def record_step(net: nn.Module, x: Tensor) -> Step:
     """Record one step of a net, which may change the net."""
     weights = {id(t): f"w:{name}" for name, t in reversed([*net.named_parameters(), *net.named_buffers()])}
     learned = {f"w:{name}" for name, p in net.named_parameters() if p.requires_grad}
-    recorder = Recorder(weights, learned, x.dtype)
+    recorder = _StepRecorder(net, weights, learned, x.dtype)
     for path, module in net.named_modules():
         _follow(module, path, recorder)
-    fed = recorder.enter(x, "x")
-    with _Neurons(net, recorder).watching(), recorder, torch.enable_grad():
+    fed = recorder.fresh(x, "x")
+    with recorder.recording(), torch.enable_grad():
         out = _called(net, fed, recorder)
     output = _structure(out, recorder)
     sizes = [t.shape[-1] if t.dim() > 1 else None for t in tree_leaves(out)]
     return Step(recorder.ops, output, recorder.constants, recorder.shapes, sizes)
 
 
-def _called(net: nn.Module, x: Tensor, recorder: Recorder) -> Any:
+def _called(net: nn.Module, x: Tensor, recorder: OperationRecorder) -> Any:
     try:
         return net(x)
     except Found:
         raise
     except Exception as error:
         message = f"forward fails on the example ({error})"
-        raise Found("IPU004", recorder.paths[-1], message, "pass an example that the net takes") from error
+        raise Found("IPU004", recorder.trail[-1], message, "pass an example that the net takes") from error
 
 
-def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
+def _follow(module: nn.Module, path: str, recorder: OperationRecorder) -> None:
     """Tell the recorder which module runs, and refuse one that keeps a state and is not a plain neuron."""
 
     def enter(*_: Any) -> None:
-        recorder.paths.append(path)
+        recorder.trail.append(path)
         if isinstance(module, SpikingNeuron) and type(module).forward is not SpikingNeuron.forward:
             message = f"{type(module).__name__} defines its own forward"
             recorder.refuse("IPU004", message, "override integrate instead of forward")
@@ -78,7 +77,7 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
 
     def leave(_: nn.Module, __: Any, out: Any) -> None:
         recorder.must_be_followed(out)
-        recorder.paths.pop()
+        recorder.trail.pop()
 
     module.register_forward_pre_hook(enter)
     module.register_forward_hook(leave)
@@ -86,27 +85,22 @@ def _follow(module: nn.Module, path: str, recorder: Recorder) -> None:
         module.spike_grad = Recorded(recorder, described(module.spike_grad, recorder.floating, path))
 
 
-class _Neurons(Watch):
-    """A watch that makes each neuron record its step instead of its call."""
-
-    def __init__(self, net: nn.Module, recorder: Recorder) -> None:
-        super().__init__(net)
-        self._recorder = recorder
-        self._called: set[nn.Module] = set()
+class _StepRecorder(OperationRecorder):
+    """A recorder of a net's step, in which each neuron records its step instead of its call."""
 
     def called(self, module: Any, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if module in self._called:
+        if self._times[module]:
             remedy = "call another neuron, which has its own state"
-            self._recorder.refuse("IPU005", f"{self.name(module)} is called twice in one step", remedy)
-        self._called.add(module)
-        return _step_of(module, self._recorder, *args, **kwargs)
+            self.refuse("IPU005", f"{self.name(module)} is called twice in one step", remedy)
+        self._count_call(module, ())
+        return _step_of(module, self, *args, **kwargs)
 
     def touched(self, module: Any, how: str) -> None:
         what = f"forward {how} the state that {self.name(module)} keeps"
-        self._recorder.refuse("IPU005", what, "let the neuron return it: output=True")
+        self.refuse("IPU005", what, "let the neuron return it: output=True")
 
 
-def _step_of(neuron: SpikingNeuron, recorder: Recorder, input_: Tensor, *states: Any, **named: Any) -> Any:
+def _step_of(neuron: SpikingNeuron, recorder: OperationRecorder, input_: Tensor, *states: Any, **named: Any) -> Any:
     kind = type(neuron).__name__
     if not neuron.init_hidden:
         recorder.refuse("IPU005", f"{kind} has init_hidden=False", "build it with init_hidden=True")
@@ -119,21 +113,21 @@ def _step_of(neuron: SpikingNeuron, recorder: Recorder, input_: Tensor, *states:
         names = [recorder.name_of(t) for t in results]
         states_after = [recorder.name_of(t) for t in state]
     with recorder.paused():
-        fresh = [recorder.enter(t) for t in results]
-    node = {"kind": "neuron", "path": recorder.paths[-1], "input": fed, "states": states_after, "results": names}
+        fresh = [recorder.fresh(t) for t in results]
+    node = {"kind": "neuron", "path": recorder.trail[-1], "input": fed, "states": states_after, "results": names}
     node["state_shape"] = list(rest[0].shape[1:])
     recorder.ops.append({**node, "step": ops, "outs": [recorder.name_of(t) for t in fresh]})
     return tree_unflatten(fresh, spec)
 
 
-def _at_rest(neuron: SpikingNeuron, x: Tensor, recorder: Recorder) -> tuple[Tensor, Any]:
+def _at_rest(neuron: SpikingNeuron, x: Tensor, recorder: OperationRecorder) -> tuple[Tensor, Any]:
     with recorder.paused():
         rest = complete(neuron, x.detach(), None)
-        inner = recorder.enter(x, "in")
-        return inner, neuron.State._make(recorder.enter(s, f"s{i}") for i, s in enumerate(rest))
+        inner = recorder.fresh(x, "in")
+        return inner, neuron.State._make(recorder.fresh(s, f"s{i}") for i, s in enumerate(rest))
 
 
-def _structure(out: Any, recorder: Recorder) -> dict[str, Any]:
+def _structure(out: Any, recorder: OperationRecorder) -> dict[str, Any]:
     if isinstance(out, Tensor):
         return {"v": recorder.name_of(out)}
     if isinstance(out, dict) and all(isinstance(key, str) for key in out):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snn_core import surrogate
 from snn_core.surrogate import Surrogate
 from snn_ipu.issues import Found
-from snn_ipu.lowering.recording import Recorder
+from snn_ipu.lowering.recording import OperationRecorder
 from snn_ipu.program.spiking import CLOSED_FORMS
 
 __all__ = ["Recorded", "described"]
@@ -23,7 +23,7 @@ _CLOSED = tuple(getattr(surrogate, name) for name in CLOSED_FORMS)
 class Recorded(Surrogate):
     """A surrogate that records itself when it is called."""
 
-    recorder: Recorder
+    recorder: OperationRecorder
     description: dict[str, Any]
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -57,10 +57,10 @@ def described(spike_grad: Surrogate, floating: torch.dtype, path: str = "") -> d
     u = torch.linspace(-2, 2, 30, dtype=floating).reshape(5, 6)
     if not _is_derivative(spike_grad, u):
         raise refusal("its gradient is not a derivative times the incoming gradient")
-    recorder = Recorder({}, set(), floating)
-    recorder.paths = [path]
-    u = recorder.enter(u, "u")
-    with recorder, torch.random.fork_rng(devices=[]):
+    recorder = OperationRecorder(nn.Identity(), {}, set(), floating)
+    recorder.trail = [path]
+    u = recorder.fresh(u, "u")
+    with recorder.recording(), torch.random.fork_rng(devices=[]):
         out = recorder.name_of(spike_grad.backward(u, torch.ones_like(u), (u > 0).to(u.dtype)))
     if recorder.constants:
         raise refusal("its derivative uses tensors of its own")
