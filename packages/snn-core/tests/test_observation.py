@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -18,8 +18,8 @@ from .zoo import close
 class Seen(Observation):
     """The inputs and outputs of modules in all steps, ``[T, batch, ...]``, by path."""
 
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__(net, net.modules())
+    def __init__(self, net: nn.Module, hooked: Iterable[nn.Module] | None = None) -> None:
+        super().__init__(net, net.modules() if hooked is None else hooked)
         self.begun: list[str] = []
         self.inputs: dict[str, list[Tensor]] = {}
         self.outputs: dict[str, list[Tensor]] = {}
@@ -90,6 +90,16 @@ def test_an_own_loop_is_seen_as_unroll_is(run: Callable[..., Tensor]) -> None:
         out = run(net, xs)
     assert [path for path in observation.begun if path] == ["0", "1", "2", "3", "4", "5", "6"] * 7
     close(torch.cat(observation.outputs["6"]), out.detach())
+
+
+def test_a_layer_with_a_state_is_seen_in_each_step_if_it_is_hooked() -> None:
+    net = nn.Sequential(snn.DelayedLinear(3, 4, max_delay=2), snn.Leaky(beta=0.9, init_hidden=True)).double()
+    for hooked, calls in (([net[0]], 7), ([], 1)):
+        observation = Seen(net, hooked)
+        with observation.watching():
+            out = snn.unroll(net, torch.rand(7, 2, 3).double())
+        assert observation.begun == ["0", "1"] * calls
+        close(torch.cat(observation.outputs["1"]).reshape(out.shape), out.detach())
 
 
 def test_calls_that_the_backward_pass_repeats_are_left_out() -> None:

@@ -64,9 +64,9 @@ class Observation(Watch):
 
     def __init__(self, net: nn.Module, hooked: Iterable[nn.Module] = ()) -> None:
         super().__init__(net)
-        # a module that reports needs no hook, but one on the net keeps unroll from making a plan
-        self._hooked = [module for module in dict.fromkeys(hooked) if module is net or not _reports(module)]
-        self._by_hook = {module for module in self._hooked if not _reports(module)}
+        modules = {*hooked}
+        self._by_hook = {module for module in modules if not _reports(module)}
+        self._hooked = {net, *self._by_hook} if modules else set()  # one hook suffices against a plan
         if needs_all_steps(net):
             self.hooks = (self._enter, self._leave)
 

@@ -50,13 +50,9 @@ class Activity(Observation):
         """Run the net over ``xs`` ``[T, batch, ...]`` from rest, with the same random numbers every time."""
         net = next(iter(self.paths))
         with RandomStates(), self.watching():
-            unroll(net, xs, schedule=self._schedule(net, xs))
+            how = known_ahead(net, xs, describe=False)  # a plan only if no step must run to find it
+            unroll(net, xs, schedule="steps" if how is None else how.kind)
         return self
-
-    def _schedule(self, net: nn.Module, xs: Tensor) -> str:
-        """Return the schedule of the net: all steps at once only if that can be decided without running a step."""
-        how = known_ahead(net, xs, describe=False)
-        return "steps" if how is None else how.kind
 
 
 class Origin(NamedTuple):
@@ -69,7 +65,8 @@ class Origin(NamedTuple):
 class Feeding(Activity):
     """A search, in the graph of a run, for the layers with a weight that come right before each neuron.
 
-    The layers of the net get hooks, and its parameters are set to require gradients.
+    The layers get hooks, so that the output of each has a separate graph in each step, and the parameters are set to
+    require gradients.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -89,9 +86,6 @@ class Feeding(Activity):
             super().run(xs)
         self._givers.clear()
         return self
-
-    def _schedule(self, net: nn.Module, xs: Tensor) -> str:
-        return "steps"  # so that a layer's output has a separate graph in each step
 
     def after(self, call: ModuleCall) -> None:
         super().after(call)
