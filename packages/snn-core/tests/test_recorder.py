@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -88,6 +89,18 @@ def test_no_hook_stays_on_a_module_after_the_step() -> None:
     with Noted(net, is_whole=lambda module: True).recording():
         assert all(m._forward_hooks for m in net.modules())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+def test_another_thread_may_call_a_module_while_its_hooks_are_half_added() -> None:
+    net, out = nn.Linear(3, 2), []
+    with Noted(net, is_whole=lambda module: True).recording():
+        added = dict(net._forward_pre_hooks_with_kwargs)
+        net._forward_pre_hooks_with_kwargs.clear()  # torch sets it after the hook itself
+        thread = threading.Thread(target=lambda: out.append(net(torch.ones(1, 3))))
+        thread.start()
+        thread.join()
+        net._forward_pre_hooks_with_kwargs.update(added)
+    assert out[0].equal(net(torch.ones(1, 3)))
 
 
 class Effects(nn.Module):

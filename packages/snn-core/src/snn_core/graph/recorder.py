@@ -117,12 +117,13 @@ class Recorder(Watch, TorchFunctionMode):
         if current() is self:
             self._in_hooks = not self._inside
 
-    def _begin_module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _begin_module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
         if current() is not self:
-            return  # another thread, or within a neuron
+            return  # another thread, which gets no kwargs while the hook is being added or removed; or within a neuron
         self._in_hooks = False
         self.enter()
         if self._inside == 1:
+            kwargs = kwargs or {}
             node = Node(type(module), args, kwargs, tensors_in((args, kwargs)), torch.is_grad_enabled(), module)
             self._begun = node if not self.reason and self.begin(node) else None
 
