@@ -104,6 +104,11 @@ def test_a_former_name_of_the_data_is_reachable_with_a_warning_and_not_listed(na
     assert name not in dir(snn.data)
 
 
+def test_a_name_of_the_data_that_is_gone_says_what_to_write():
+    with pytest.raises(AttributeError, match=r"fingerprint, .* is gone: cached\(\.\.\., key=\.\.\.\) takes"):
+        _ = snn.data.fingerprint
+
+
 def test_a_function_of_another_library_is_an_attribute_error_with_the_remedy():
     with pytest.raises(
         AttributeError, match=r"^module 'snn\.functional' has no attribute 'reset_net'; snn\.utils\.reset"

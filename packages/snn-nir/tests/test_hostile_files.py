@@ -72,6 +72,33 @@ def lzf_without_end(file: h5py.File, folder: Path) -> None:
     dataset.id.write_direct_chunk((0, 0), b"\x01ab" + b"\xe0\xff\x01" * 20_000)
 
 
+def short_gzip(file: h5py.File, folder: Path) -> None:
+    """A chunk of 8 bytes, where HDF5 returns what is in memory behind them."""
+    dataset = file.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="gzip", shuffle=True)
+    dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(8)))
+
+
+def short_lzf(file: h5py.File, folder: Path) -> None:
+    dataset = file.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="lzf")
+    dataset.id.write_direct_chunk((0, 0), b"\x01ab\x20\x00\xe0\x14\x01")
+
+
+def short_chunk(file: h5py.File, folder: Path) -> None:
+    dataset = file.create_dataset(WEIGHT, (3, 4), "f8", chunks=(3, 4), compression="lzf")
+    dataset.id.write_direct_chunk((0, 0), bytes(40), filter_mask=1)
+
+
+def enormous_heap(file: h5py.File, folder: Path) -> None:
+    """A heap of text that says that it is 650 MB large."""
+    file.create_dataset(WEIGHT, data=np.ones((3, 4)))
+    path = Path(file.filename)
+    file.close()
+    content = bytearray(path.read_bytes())
+    start = content.index(b"GCOL\x01") + 8
+    content[start : start + 8] = (650 * 2**20).to_bytes(8, "little")
+    path.write_bytes(content)
+
+
 def one_text_many_times(file: h5py.File, folder: Path) -> None:
     """Two thousand edges that all point to the same megabyte of text."""
     del file["node/edges"]
@@ -212,6 +239,10 @@ HAZARDS: dict[Callable[[h5py.File, Path], None], str] = {
     inflated: "NIR111",
     inflated_twice: "NIR112",
     lzf_without_end: "NIR111",
+    short_gzip: "NIR111",
+    short_lzf: "NIR111",
+    short_chunk: "NIR111",
+    enormous_heap: "NIR111",
     one_text_many_times: "NIR105",
     external_link: "NIR103",
     external_root: "NIR103",

@@ -173,6 +173,14 @@ def test_a_zip_bomb_is_stopped_by_the_bytes_that_come_out_of_it(tmp_path):
     assert_refused(tmp_path / "set.zip", tmp_path / "out", "max_bytes=1000000", max_bytes=1_000_000)
 
 
+def test_an_entry_of_a_zip_archive_with_more_bytes_than_it_states_is_refused(tmp_path):
+    archive = as_zip(tmp_path / "set.zip", {"bomb": bytes(20_000_000)}, compression=zipfile.ZIP_DEFLATED)
+    content = archive.read_bytes()
+    assert content.count((20_000_000).to_bytes(4, "little")) == 2
+    archive.write_bytes(content.replace((20_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little")))
+    assert_refused(archive, tmp_path / "out", r"set\.zip is damaged.*Bad CRC-32", max_bytes=1000)
+
+
 def test_a_header_that_claims_gigabytes_is_not_read_into_memory(tmp_path):
     # a pax header is read whole before any file is seen; this one says that it is 8 GiB long
     entry = tarfile.TarInfo("pax")

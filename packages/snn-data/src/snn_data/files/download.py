@@ -36,7 +36,8 @@ def download(
     """Download a file, unless it exists already.
 
     Bytes go to a file of another name, which gets its final name when the checksum is right, and is deleted after an
-    error. Several processes may download the same path at once.
+    error. A program that is killed leaves it, as ``.<digits>.part``. Several processes may download the same path at
+    once.
 
     Args:
         url: Address, ``http`` or ``https``.

@@ -13,8 +13,6 @@ import nir
 import numpy as np
 
 from snn_nir.codes import NIRError, refusal
-from snn_nir.files.hdf5_chunks import RawFile
-from snn_nir.files.hdf5_text import TextHeap
 from snn_nir.files.hdf5_tree import Limits, Tree, read_tree
 from snn_nir.files.sidecar import with_sidecar
 from snn_nir.graphs.fields import PRIMITIVES, assembled, graph_at, place
@@ -64,7 +62,7 @@ def read(
             raise refusal("NIR101", "file", f"{size} bytes without the signature of HDF5")
         try:
             with h5py.File(stream if stream is file else file, "r") as opened:
-                tree = _root(opened, TextHeap(RawFile(stream, size), opened), limits)
+                tree = _root(opened, stream, size, limits)
         except NIRError:
             raise
         except (OSError, RuntimeError, ValueError, LookupError, TypeError, ArithmeticError) as error:
@@ -95,7 +93,7 @@ def _signatures(stream: BinaryIO, size: int) -> list[bytes]:
     return result
 
 
-def _root(opened: h5py.File, heap: TextHeap, limits: Limits) -> Tree:
+def _root(opened: h5py.File, stream: BinaryIO, size: int, limits: Limits) -> Tree:
     link = opened.get("node", getlink=True) if "node" in opened else None
     if link is None:
         raise refusal("NIR102", "file", "no group 'node'")
@@ -104,7 +102,7 @@ def _root(opened: h5py.File, heap: TextHeap, limits: Limits) -> Tree:
     node = opened["node"]
     if not isinstance(node, h5py.Group):
         raise refusal("NIR102", "/node", "expected a group, got data")
-    return read_tree(node, heap, limits, "/node")
+    return read_tree(node, stream, size, limits, "/node")
 
 
 def _graph(tree: Tree, where: str) -> nir.NIRGraph:
