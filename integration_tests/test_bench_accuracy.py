@@ -8,7 +8,7 @@ import pytest
 
 from bench import __main__ as program
 from bench import accuracy, report
-from snn.demo.tasks import TASKS
+from snn.demo.settings import TASKS
 from workspace import ROOT
 
 EMPTY = f"Before\n{accuracy.PART.begin}\n{accuracy.PART.end}\n"
