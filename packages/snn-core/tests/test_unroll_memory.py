@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from snn_core.sequence.execution import Plan
 
 
 def net() -> nn.Sequential:
@@ -141,3 +143,34 @@ def test_a_layer_that_takes_whole_sequences_is_not_said_to_go_step_by_step() -> 
         "all steps at once",
         "one step after another, each with its own entry",
     ]
+
+
+class Flattening(nn.Module):
+    """Reads the number of samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.spike = nn.Linear(5, 13), snn.Leaky(beta=0.9, init_hidden=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.spike(self.linear(x.view(x.size(0), -1)))
+
+
+def test_the_recorded_steps_are_not_in_memory_while_the_plan_runs(monkeypatch) -> None:
+    model, xs, tensors, run = Flattening(), torch.randn(6, 3, 5), [], Plan.run
+
+    def observed(*args: Any) -> Any:
+        tensors.append([value for value in gc.get_objects() if type(value) is Tensor and value.shape == (3, 13)])
+        return run(*args)
+
+    monkeypatch.setattr(Plan, "run", observed)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):  # two steps are recorded in the first call, and one in the second
+            snn.unroll(model, xs).sum().backward()
+            snn.utils.reset(model)
+            model.zero_grad()
+    finally:
+        gc.enable()
+    assert tensors == [[], []]

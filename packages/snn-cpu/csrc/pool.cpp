@@ -26,7 +26,8 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 constexpr size_t kSmallest = size_t(1) << 20;  // below it malloc does not go to the system for every call
-constexpr size_t kPage = size_t(1) << 21;      // a huge page: one fault in place of 512
+constexpr size_t kPage = size_t(1) << 12;
+constexpr size_t kHugePage = size_t(1) << 21;  // one fault in place of 512
 constexpr size_t kHeap = size_t(1) << 23;      // malloc should keep twice as much
 
 struct Buffer {
@@ -34,9 +35,11 @@ struct Buffer {
   size_t size;
 };
 
-Buffer in_huge_pages(size_t bytes) {
-  const size_t size = (bytes + kPage - 1) / kPage * kPage;
-  void* data = std::aligned_alloc(kPage, size);
+size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+// A buffer in huge pages, but for what does not fill one.
+Buffer in_huge_pages(size_t size) {
+  void* data = std::aligned_alloc(size < kHugePage ? kPage : kHugePage, size);
   STD_TORCH_CHECK(data != nullptr, "snn_cpu: no memory for a buffer of ", size, " bytes");
 #ifdef MADV_HUGEPAGE
   madvise(data, size, MADV_HUGEPAGE);
@@ -52,13 +55,14 @@ class Pool {
     // the latest that fits without wasting more than a quarter: it is the most likely to be in a cache
     for (auto it = idle_.rbegin(); it != idle_.rend(); ++it) {
       const Buffer buffer = *it;
-      if (buffer.size >= bytes && buffer.size - bytes <= bytes / 4 + kPage) {
+      if (buffer.size >= bytes && buffer.size - bytes <= bytes / 4) {
         idle_.erase(std::next(it).base());
         held_ -= buffer.size;
         return buffer;
       }
     }
-    return in_huge_pages(bytes);
+    const size_t whole = rounded(bytes, kHugePage);  // the system fills a huge page as soon as a number is written
+    return in_huge_pages(whole - bytes <= bytes / 8 ? whole : rounded(bytes, kPage));
   }
 
   void give_back(Buffer buffer) {
@@ -216,9 +220,9 @@ void begin_scratch() {
 }
 
 char* take_scratch(int64_t bytes) {
-  const size_t size = (static_cast<size_t>(bytes) + 63) / 64 * 64;
+  const size_t size = rounded(static_cast<size_t>(bytes), 64);
   if (scratch.parts.empty() || scratch.taken + size > scratch.parts.back().size) {
-    scratch.parts.push_back(in_huge_pages(size));
+    scratch.parts.push_back(in_huge_pages(rounded(size, kHugePage)));
     scratch.taken = 0;
   }
   scratch.taken += size;

@@ -110,6 +110,28 @@ def test_beyond_the_limit_memory_goes_back_to_the_system() -> None:
     assert at_last > 248
 
 
+FILLED = """
+import os, torch
+from snn_cpu import library
+
+library.load()
+def resident():
+    with open("/proc/self/statm") as numbers:
+        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+sizes = [int(size * 2**20) for size in (1.1, 2.6, 3.1)] * 20
+before = resident()
+held = [torch.ops.snn_cpu.pooled_empty([size], torch.empty(0, dtype=torch.uint8)).fill_(1) for size in sizes]
+print((resident() - before) / sum(sizes))
+"""
+
+
+def test_a_buffer_takes_no_more_memory_than_its_tensor() -> None:
+    """In a process of its own, whose heap has no room of other tests for a buffer."""
+    process = subprocess.run([sys.executable, "-c", FILLED], capture_output=True, text=True, timeout=300, check=True)
+    assert float(process.stdout) < 1.1  # whole huge pages would be 1.5 times as much
+
+
 def test_the_oldest_buffer_goes_first() -> None:
     held = [buffer(size) for size in (4, 8, 16)]
     places = [h.data_ptr() for h in held]

@@ -69,7 +69,7 @@ class Observed:
         known: Mapping[int, Tensor] | None,
     ) -> None:
         self.tensors: list[Any] = []  # kept alive, so that no other tensor is mistaken for one of them
-        self.counts: bool = False  # True if the code has computed with a number of samples
+        self._counts: list[bool] = []  # not empty if the code has computed with a number of samples
         self._places: dict[int, int] = {}  # of tensors, by their identity
         self._facts: list[Fact] = []
         self._sizes: list[Rows] = []  # numbers of samples that the code has read
@@ -134,7 +134,7 @@ class Observed:
         if not self.is_of_step(tensor):
             return out
         if not self.fact(tensor).by_sample or func in (Tensor.numel, Tensor.nelement):
-            self.counts = True
+            self._counts.append(True)
             return out
         if isinstance(out, torch.Size):
             return torch.Size((self._rows(out[0]), *out[1:])) if out else out
@@ -142,15 +142,13 @@ class Observed:
         return self._rows(out) if dim is None or dim % tensor.dim() == 0 else out
 
     def _rows(self, count: int) -> Rows:
-        def report() -> None:
-            self.counts = True
-
-        self._sizes.append(Rows(count, report))
+        counts = self._counts  # without the values, which would else be part of a circle and stay in memory
+        self._sizes.append(Rows(count, lambda: counts.append(True)))
         return self._sizes[-1]
 
     def may_count(self) -> bool:
         """Return True if the code may have computed with the number of samples."""
-        return self.counts or not all(size.used for size in self._sizes)
+        return bool(self._counts) or not all(size.used for size in self._sizes)
 
     def encoded(self, value: Any, way: Way) -> Any:
         """Return an argument of a call that runs in some way, with names in place of tensors."""

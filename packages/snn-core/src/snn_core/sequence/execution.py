@@ -45,6 +45,7 @@ from snn_core.neuron.turns import States
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.loop import Ran
+from snn_core.sequence.masks import Masks
 from snn_core.sequence.ragged import run_ragged
 from snn_core.sequence.values import Values, by_number
 
@@ -170,11 +171,15 @@ def _run_each(steps: Sequence[Step], call: Pass, values: Values, watch: Any) -> 
     uses = {number for step in steps for number in step.uses} - inside
     after = set(inside) - {number for step in steps for number in step.drops}
     inputs = {number: values.steps(number) for number in uses}
-    outs: dict[int, list[Any]] = {number: [] for number in after}
+    masks = {} if watch is not None else _masks(steps, call, values, after)
+    outs: dict[int, list[Any]] = {number: [] for number in after - masks.keys()}
     for time, samples in enumerate(values.folding.samples(values.batch)):
         now: dict[int, Any] = {number: column[time] for number, column in inputs.items()}
         now[ROWS.number] = samples
         for step in steps:
+            if step.places and step.places[0] in masks:
+                masks[step.places[0]].draw(time)
+                continue
             with nullcontext() if watch is None else watch.pausing():
                 args, out = computed(step, call, now)
             now.update(by_number(step, out))
@@ -186,6 +191,22 @@ def _run_each(steps: Sequence[Step], call: Pass, values: Values, watch: Any) -> 
             column.append(now[number])
     for number, column in outs.items():
         values.add_steps(number, column)
+    for step in steps:
+        if step.places and step.places[0] in masks:
+            values.add(step, "sequence", masks[step.places[0]].finished())
+
+
+def _masks(steps: Sequence[Step], call: Pass, values: Values, after: set[int]) -> dict[int, Masks]:
+    """Return the masks, by number, that calls on each step by itself draw for calls behind them alone."""
+    if values.folding.order is not None:
+        return {}
+    inside = {number for step in steps for number in step.uses}
+    masks = {
+        step.places[0]: Masks.of(step, call, values.batch, values.folding.steps)
+        for step in steps
+        if step.way == "ahead" and len(step.places) == 1
+    }
+    return {number: mask for number, mask in masks.items() if mask is not None and number in after - inside}
 
 
 def _run_neuron(step: Step, module: Any, values: Values, states: States) -> tuple[list[Any], Any]:

@@ -220,6 +220,35 @@ def _recorded(
     explain: bool,
 ) -> tuple[Ran, Schedule]:
     """Run a net by a record of its first step or, if that is not possible, go on with the loop."""
+    first, after, how = _first_steps(net, xs, folding, states, asserted, chunk, cuts, explain)
+    if how.plan is not None:
+        return in_chunks(how.plan.run, net, xs, folding, states, chunk, truncate), how
+    if chunk is None or chunk >= len(xs):
+        return Ran(first, after), how
+    if truncate:
+        detach(net)
+        after = {module: each(Tensor.detach, kept) for module, kept in after.items()}
+    rest = folding.part(chunk, len(xs) - chunk)
+    ran = in_chunks(later_steps, net, xs[chunk:], rest, after, chunk, truncate)
+    return ran._replace(out=concatenated([first, ran.out], len(xs))), how
+
+
+def _first_steps(
+    net: nn.Module,
+    xs: Tensor,
+    folding: Folding,
+    states: States,
+    asserted: bool,
+    chunk: int | None,
+    cuts: dict[str, bool],
+    explain: bool,
+) -> tuple[Any, States, Schedule]:
+    """Find out by a record of the first step how a net runs, and go on with the first chunk of the loop if need be.
+
+    Returns:
+        The outputs of the loop and the states after it; and the schedule. With a plan, nothing else is left of the
+        steps, whose tensors would be in memory while the plan runs.
+    """
     with Holding(states) as after:
         loop = Loop(net, xs, folding)
         compiled = any(map(is_compiled, net.modules()))
@@ -230,19 +259,9 @@ def _recorded(
         if plan is None:
             if asserted:
                 refuse_layers(reason)
-            _check_whole_sequences(net, how, cuts)
             first = loop.finish(chunk and min(chunk, len(xs)))
-    if plan is not None:
         _check_whole_sequences(net, how, cuts)
-        return in_chunks(plan.run, net, xs, folding, states, chunk, truncate), how
-    if chunk is None or chunk >= len(xs):
-        return Ran(first, after), how
-    if truncate:
-        detach(net)
-        after = {module: each(Tensor.detach, kept) for module, kept in after.items()}
-    rest = folding.part(chunk, len(xs) - chunk)
-    ran = in_chunks(later_steps, net, xs[chunk:], rest, after, chunk, truncate)
-    return ran._replace(out=concatenated([first, ran.out], len(xs))), how
+    return first, after if plan is None else {}, how
 
 
 def plan_memory(
