@@ -155,7 +155,7 @@ def _layer(tally: Tally, parameters: int, how: str | None) -> Layer:
     if tally.spikes is not None:
         rates = tally.spikes.double() / tally.rows
         rate, dead = float(rates.mean()), float((rates == 0).double().mean())
-        saturated = float((rates >= Limits().saturated_rate).double().mean())
+        saturated = float((rates >= Limits.saturated_rate).double().mean())
     synops = float((tally.acs + tally.macs).mean()) if tally.is_counted else None
     kind, constants = type(tally.module).__name__, _constants(tally) if tally.is_neuron else {}
     package = re.search(r"\(([\w-]+)\)$", how or "")
