@@ -43,6 +43,13 @@ class Batch(NamedTuple):
 class Task:
     """A task. Its network is written for one step and returns ``[batch, classes]`` output spikes."""
 
+    program: Any
+    name: str
+    settings: Any
+    title: str
+    kind: Literal["image", "sequence"]
+    classes: tuple[str, ...]
+
     def __init__(self, name: str, settings: Any) -> None:
         expected = settings_of(name)
         if not isinstance(settings, expected):
@@ -50,7 +57,7 @@ class Task:
         spec = find_spec(f"snn.demo.programs.{name}")
         assert spec is not None
         assert spec.loader is not None
-        self.program: Any = module_from_spec(spec)  # a new one for each task, since it has the numbers of a run
+        self.program = module_from_spec(spec)  # a new one for each task, since it has the numbers of a run
         spec.loader.exec_module(self.program)
         vars(self.program).update({word.upper(): value for word, value in asdict(settings).items()})
         self.name = name
