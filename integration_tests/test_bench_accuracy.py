@@ -10,7 +10,7 @@ from bench import __main__ as program
 from bench import report
 from bench.accuracy import command as accuracy
 from bench.accuracy import tables
-from snn.demo.tasks import TASKS
+from snn.demo.settings import TASKS
 from workspace import ROOT
 
 EMPTY = f"Before\n{accuracy.PART.begin}\n{accuracy.PART.end}\n"

@@ -11,10 +11,8 @@ import snn_core
 from snn.demo.activity import activity
 from snn.demo.manifest import data_sha256, kernels_of, weights_sha256
 from snn.demo.recording import record
-from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
-from snn.demo.tasks import task_of
-from snn.demo.tasks.task import Parts, present
-from snn.demo.training import new_network
+from snn.demo.settings import settings_of
+from snn.demo.task import Parts, Task, present
 from snn_data import LabelledSequences, LabelledTensors
 from snn_functional import ce_count_loss, statistics
 
@@ -31,17 +29,17 @@ def sequences(lengths: list[int]) -> LabelledSequences:
 
 
 CASES = {
-    "digits": (DigitsSettings(hidden=21, num_steps=7, batch=5), images(203, 8)),  # more than are shown at a time
-    "mnist": (MnistSettings(num_steps=7, beta=0.95, first=3, second=5, batch=5), images(7, 28)),
-    "vowels": (VowelsSettings(hidden=21, batch=5), sequences([7, 29, 1, 12, 8])),
+    "digits": (settings_of("digits")(hidden=21, num_steps=7, batch=5), images(203, 8)),  # more than are shown at a time
+    "mnist": (settings_of("mnist")(num_steps=7, beta=0.95, first=3, second=5, batch=5), images(7, 28)),
+    "vowels": (settings_of("vowels")(hidden=21, batch=5), sequences([7, 29, 1, 12, 8])),
 }
 
 
 @pytest.fixture(params=CASES)
 def case(request):
     settings, part = CASES[request.param]
-    task = task_of(request.param, settings)
-    return task, new_network(task), part
+    task = Task(request.param, settings)
+    return task, task.new_network(), part
 
 
 def test_the_network_runs_layer_by_layer(case):
@@ -84,8 +82,8 @@ def test_the_activity_of_a_layer_is_that_of_its_samples_run_one_by_one(case):
 
 def test_the_synapses_of_a_fully_connected_network_are_counted_at_their_targets():
     settings, part = CASES["digits"]
-    task = task_of("digits", settings)
-    encoder, hidden, output = activity(task, new_network(task), part)
+    task = Task("digits", settings)
+    encoder, hidden, output = activity(task, task.new_network(), part)
     # of every step and sample: each neuron's spike reaches all neurons of the next layer
     assert encoder["synops"] == encoder["dense"] == 0
     assert hidden["synops"] == pytest.approx(encoder["rate"] * 7 * 64 * 21)
@@ -94,9 +92,9 @@ def test_the_synapses_of_a_fully_connected_network_are_counted_at_their_targets(
 
 
 def test_the_recurrent_synapses_belong_to_their_own_layer():
-    task = task_of("vowels", VowelsSettings(hidden=21))
+    task = Task("vowels", settings_of("vowels")(hidden=21))
     part = sequences([4, 9])
-    hidden, output = activity(task, new_network(task), part)
+    hidden, output = activity(task, task.new_network(), part)
     # 2 steps a frame; 24 numbers in, and the layer's own spikes
     steps = 2 * (4 + 9) / 2
     assert hidden["dense"] == steps * (24 * 21 + 21 * 21)
@@ -124,15 +122,15 @@ def test_a_recording_is_what_the_network_does(case):
 def test_a_pixel_fires_its_brightness_times_the_steps():
     # U[t] = U[t-1] + x - R[t] fires where t x passes a whole number and is strictly above it: ceil(16 x) - 1 times.
     brightness = torch.tensor([0.0, 1 / 16, 0.25, 0.5, 0.8, 1.0]).repeat(11)[:64]
-    task = task_of("digits", DigitsSettings(hidden=7))
+    task = Task("digits", settings_of("digits")(hidden=7))
     part = LabelledTensors(brightness.view(1, 1, 8, 8), torch.tensor([3]))
-    encoder = record(task, new_network(task), part, 0).layers[0]
+    encoder = record(task, task.new_network(), part, 0).layers[0]
     # 16 * (0, 1/16, 1/4, 1/2, 0.8, 1) = 0, 1, 4, 8, 12.8, 16
     assert encoder.spk.sum(0)[:6].tolist() == [0, 0, 3, 7, 12, 15]
 
 
 def test_an_utterance_is_interpolated_and_carries_how_it_changes():
-    task = task_of("vowels", VowelsSettings(steps_per_frame=2))
+    task = Task("vowels", settings_of("vowels")(steps_per_frame=2))
     ramp = torch.arange(4.0).unsqueeze(1).expand(4, 12)
     batch = task.batch(LabelledSequences([ramp, ramp[:1]], torch.tensor([2, 0])), [0, 1])
     # 4 frames from 0 to 3 in 8 steps: a rise of 3/7 a step, none before the first

@@ -11,8 +11,8 @@ import snn_data
 from snn.cli import main
 from snn.demo.run import run
 from snn.demo.run_file import read_run
-from snn.demo.settings import DigitsSettings
-from snn.demo.tasks import task_of
+from snn.demo.settings import settings_of
+from snn.demo.task import Task
 from snn.demo.verification import differences, verify
 from snn_data import LabelledTensors
 
@@ -29,7 +29,7 @@ def file(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snn_data, "digits", lambda test_share, split_seed: parts)
         folder = tmp_path_factory.mktemp("demo")
-        run(task_of("digits", DigitsSettings(epochs=2, hidden=20)), folder)
+        run(Task("digits", settings_of("digits")(epochs=2, hidden=20)), folder)
         yield folder / "run.json"
 
 

@@ -12,6 +12,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,10 +22,8 @@ import snn
 import snn_data
 from bench import machine
 from release.files import sums
-from snn.demo.settings import DigitsSettings, MnistSettings, VowelsSettings
-from snn.demo.tasks.images import Digits, Mnist
-from snn.demo.tasks.task import Batch, Part, Task
-from snn.demo.tasks.vowels import Vowels
+from snn.demo.settings import settings_of
+from snn.demo.task import Task
 from snn.demo.training import train
 from snn_data.zoo.loading import CHECKSUMS
 from snn_data.zoo.nets import NETS, must_be_known, untrained
@@ -41,35 +40,25 @@ SHOWN = {
 }
 
 
-class SmallDigits(Digits):
-    """The task of the digits, with the net of the zoo."""
+def small(name: str, task: str, **numbers: int) -> Task:
+    """Return a task of the demonstration with a net of the zoo; that of the vowels takes the coefficients alone."""
+    result = Task(task, settings_of(task)(**numbers))
+    result.program.Net = partial(untrained, name)
+    if name == "vowels":
+        whole = result.program.batch
 
-    def network(self) -> nn.Module:
-        return untrained("digits")
+        def coefficients(*samples: Any) -> tuple[Tensor, ...]:
+            xs, *others = whole(*samples)
+            return xs[..., :12].contiguous(), *others
 
-
-class SmallMnist(Mnist):
-    """The task MNIST-5k, with the net of the zoo."""
-
-    def network(self) -> nn.Module:
-        return untrained("mnist5k")
-
-
-class SmallVowels(Vowels):
-    """The task of the vowels, with the net of the zoo, whose input is the coefficients alone."""
-
-    def network(self) -> nn.Module:
-        return untrained("vowels")
-
-    def batch(self, part: Part, chosen: Sequence[int], generator: torch.Generator | None = None) -> Batch:
-        batch = super().batch(part, chosen, generator)
-        return batch._replace(input=batch.input[..., :12].contiguous())
+        result.program.batch = coefficients
+    return result
 
 
-TASKS: dict[str, Task[Any]] = {
-    "digits": SmallDigits(DigitsSettings(hidden=128, num_steps=STEPS["digits"])),
-    "mnist5k": SmallMnist(MnistSettings(num_steps=STEPS["mnist5k"])),
-    "vowels": SmallVowels(VowelsSettings(hidden=128, steps_per_frame=STEPS_PER_FRAME)),
+TASKS = {
+    "digits": small("digits", "digits", hidden=128, num_steps=STEPS["digits"]),
+    "mnist5k": small("mnist5k", "mnist", num_steps=STEPS["mnist5k"]),
+    "vowels": small("vowels", "vowels", hidden=128, steps_per_frame=STEPS_PER_FRAME),
 }
 
 

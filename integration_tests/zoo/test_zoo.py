@@ -120,8 +120,8 @@ def test_speech_of_unequal_length_is_padded():
 
 
 def test_training_writes_files_that_the_zoo_loads(tmp_path, monkeypatch):
-    settings = train_zoo.DigitsSettings(hidden=128, num_steps=8, epochs=1)
-    monkeypatch.setitem(train_zoo.TASKS, "digits", train_zoo.SmallDigits(settings))
+    task = train_zoo.small("digits", "digits", hidden=128, num_steps=8, epochs=1)
+    monkeypatch.setitem(train_zoo.TASKS, "digits", task)
     train_zoo.main(["digits"], tmp_path)
     monkeypatch.setattr(loading, "FOLDER", tmp_path)
     facts = zoo.manifest("digits")

@@ -9,7 +9,7 @@ import pytest
 
 from snn._installing import hint
 from snn.demo.pieces import MissingPieces, require_pieces
-from snn.demo.tasks.registry import TASKS
+from snn.demo.settings import TASKS
 
 
 def test_only_missing_pieces_are_named(monkeypatch):

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from snn.demo.run_file import InvalidRun, read_run
-from snn.demo.settings import DigitsSettings
+from snn.demo.settings import settings_of
 
 LAYER = {
     "name": "output",
@@ -31,7 +31,7 @@ RUN = {
     "test_silent": 0.25,
     "samples": {"train": 8, "test": 4},
     "seconds": {"training": 1.5, "all": 2},
-    "settings": asdict(DigitsSettings(seed=7, epochs=2)),
+    "settings": asdict(settings_of("digits")(seed=7, epochs=2)),
     "versions": {"torch": "2.13.0"},
     "manifest": {
         "seed": 7,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn
-from snn.demo.tasks.task import Part, Task, present
+from snn.demo.task import Part, Task, present
 from snn.demo.training import batches
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["activity"]
 
 
 @torch.no_grad()
-def activity(task: Task[Any], net: nn.Module, part: Part) -> list[dict[str, Any]]:
+def activity(task: Task, net: nn.Module, part: Part) -> list[dict[str, Any]]:
     """Measure the neurons of each layer while a network is shown a part of the data.
 
     Returns:

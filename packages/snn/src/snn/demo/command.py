@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from snn.demo.pieces import MissingPieces, require_pieces
 from snn.demo.run_file import InvalidRun, read_run
-from snn.demo.settings import Settings
+from snn.demo.settings import TASKS, settings_of
 from snn.demo.source import program
-from snn.demo.tasks.registry import TASKS, settings_of, task_of
 from snn.whole_number import MOST_THREADS, whole
 
 __all__ = ["add_options", "main"]
@@ -76,9 +76,10 @@ def _run(options: argparse.Namespace) -> int:
     name, settings = _settings(options)
     require_pieces(name)
     from snn.demo.run import run
+    from snn.demo.task import Task
 
     _tune_allocator()
-    result = run(task_of(name, settings), options.out or "snn-demo", options.threads or 1)
+    result = run(Task(name, settings), options.out or "snn-demo", options.threads or 1)
     if options.json:
         print(json.dumps(result, indent=2))
         return 0
@@ -97,7 +98,7 @@ def _write_code(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace) -> tuple[str, Settings]:
+def _settings(options: argparse.Namespace) -> tuple[str, Any]:
     name = options.task or "digits"
     chosen = {"seed": options.seed, "epochs": options.epochs}
     return name, settings_of(name)(**{word: value for word, value in chosen.items() if value is not None})

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import snn
-from snn.demo.tasks.task import Parts, Task
-from snn.demo.training import new_network
+from snn.demo.task import Parts, Task
 
 __all__ = ["data_sha256", "environment", "kernels_of", "weights_sha256"]
 
 
-def environment(task: Task[Any], parts: Parts) -> dict[str, Any]:
+def environment(task: Task, parts: Parts) -> dict[str, Any]:
     """Return everything on which the numbers of a run depend, besides its settings and versions.
 
     Returns:
@@ -50,10 +49,10 @@ def weights_sha256(net: nn.Module) -> str:
 
 
 @torch.no_grad()
-def kernels_of(task: Task[Any], parts: Parts) -> list[str]:
+def kernels_of(task: Task, parts: Parts) -> list[str]:
     """Describe how each layer of a task's network computes a training batch."""
     batch = task.batch(parts.train, list(range(min(task.settings.batch, len(parts.train)))))
-    net = new_network(task)
+    net = task.new_network()
     with snn.functional.probe.InputMonitor(net, snn.SpikingNeuron) as inputs:
         snn.unroll(net, batch.input[:1])
     _, how = snn.unroll(net, batch.input, lengths=batch.lengths, explain=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ import snn
 from snn.demo.architecture import layers_of
 
 if TYPE_CHECKING:
-    from snn.demo.tasks.task import Part, Task
+    from snn.demo.task import Part, Task
 
 __all__ = ["LayerRecording", "Recording", "record"]
 
@@ -51,7 +51,7 @@ class Recording(NamedTuple):
 
 
 @torch.no_grad()
-def record(task: Task[Any], net: nn.Module, part: Part, index: int) -> Recording:
+def record(task: Task, net: nn.Module, part: Part, index: int) -> Recording:
     """Show one sample to the network and record every neuron."""
     batch = task.batch(part, [index])
     neurons = {name: module for name, module in net.named_modules() if isinstance(module, snn.SpikingNeuron)}

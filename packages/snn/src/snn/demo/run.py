@@ -16,7 +16,7 @@ from snn.demo.pieces import REQUIREMENTS, require_pieces
 from snn.demo.progress import Progress
 from snn.demo.recording import Recording, record
 from snn.demo.report import write_report
-from snn.demo.tasks.task import Parts, Task
+from snn.demo.task import Parts, Task
 from snn.demo.training import batches_per_epoch, evaluate, train
 from snn.threads import computing_on
 from snn.versions import behind
@@ -27,7 +27,7 @@ __all__ = ["run", "trained", "versions_of"]
 SHOWN = 3
 
 
-def run(task: Task[Any], folder: str | Path, threads: int = 1) -> dict[str, Any]:
+def run(task: Task, folder: str | Path, threads: int = 1) -> dict[str, Any]:
     """Train on the training part, measure once on the test part, and write ``report.html`` and ``run.json``.
 
     Args:
@@ -56,7 +56,7 @@ def run(task: Task[Any], folder: str | Path, threads: int = 1) -> dict[str, Any]
     return result
 
 
-def trained(task: Task[Any], parts: Parts) -> tuple[dict[str, Any], Recording]:
+def trained(task: Task, parts: Parts) -> tuple[dict[str, Any], Recording]:
     """Train with a line of progress, and measure once on the test part.
 
     Returns:
@@ -91,12 +91,12 @@ def trained(task: Task[Any], parts: Parts) -> tuple[dict[str, Any], Recording]:
     return result, record(task, net, parts.train, SHOWN)
 
 
-def versions_of(task: Task[Any]) -> dict[str, str]:
+def versions_of(task: Task) -> dict[str, str]:
     """Return the exact versions of everything that a task needs."""
     return {name: version for requirement in REQUIREMENTS[task.name] for name, version in behind(requirement).items()}
 
 
-def _command(task: Task[Any]) -> str:
+def _command(task: Task) -> str:
     words = f"snn demo --task {task.name} --seed {task.settings.seed} --epochs {task.settings.epochs}"
     threads = torch.get_num_threads()
     return words if threads == 1 else f"{words} --threads {threads}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snn.demo.tasks.registry import settings_of
+from snn.demo.settings import settings_of
 
 __all__ = ["THREADS", "InvalidRun", "read_run"]
 

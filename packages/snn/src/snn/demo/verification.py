@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from snn.demo.manifest import environment
 from snn.demo.pieces import require_pieces
 from snn.demo.run import trained, versions_of
-from snn.demo.tasks import settings_of, task_of
+from snn.demo.settings import settings_of
+from snn.demo.task import Task
 from snn.threads import computing_on
 
 __all__ = ["Verification", "differences", "verify"]
@@ -30,7 +31,7 @@ class Verification(NamedTuple):
 def verify(run: Mapping[str, Any], say: Callable[[list[str]], None] = lambda _: None) -> Verification:
     """Repeat a run with its settings and its number of threads, and compare."""
     require_pieces(run["task"])
-    task = task_of(run["task"], settings_of(run["task"])(**run["settings"]))
+    task = Task(run["task"], settings_of(run["task"])(**run["settings"]))
     parts = task.load()
     with computing_on(run["manifest"]["threads"]):
         here = environment(task, parts)

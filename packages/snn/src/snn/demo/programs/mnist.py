@@ -1,6 +1,8 @@
 """Train a convolutional spiking network on digits of 28 by 28 pixels: needs snn[demo] and snn-data[mnist5k]."""
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,49 +10,40 @@ from torch.nn.functional import affine_grid, grid_sample
 
 import snn
 
-SEED = 0
-THREADS = 1
-EPOCHS = 12
-BATCH = 64
-LEARNING_RATE = 0.005
-WEIGHT_DECAY = 0.0
-NUM_STEPS = 5
-FIRST = 12
-SECOND = 32
-BETA = 0.7
-TEST_SHARE = 0.2
-SPLIT_SEED = 0
+SEED = 0  # of weights, order and changes of samples
+THREADS = 1  # on which torch computes
+EPOCHS = 12  # passes over the training part
+BATCH = 64  # samples per training step
+LEARNING_RATE = 0.005  # the highest of the schedule
+WEIGHT_DECAY = 0.0  # decoupled: a step shrinks a weight by this share, times the learning rate
+NUM_STEPS = 5  # for which the network looks at an image
+FIRST = 12  # channels of the first convolution
+SECOND = 32  # channels of the second one
+BETA = 0.7  # membrane decay per step at the start; it is learned
+TEST_SHARE = 0.2  # share of the digits in the test part
+SPLIT_SEED = 0  # of the split into training and test part
 
 
-class ConvolutionalReader(nn.Module):
+class Net(nn.Module):
     """Two spiking convolutions, each pooled before its neurons, and one output neuron per digit.
-
-    The first neurons are fed the convolved image itself in every step.
 
     Source: LeCun et al., Gradient-Based Learning Applied to Document Recognition (1998), section II.B, with spiking
     neurons in place of its activations.
     """
 
-    def __init__(self, first: int = FIRST, second: int = SECOND, beta: float = BETA) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.to_first: nn.Sequential = nn.Sequential(nn.Conv2d(1, first, 5), nn.MaxPool2d(2))
-        self.first: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
-        self.to_second: nn.Sequential = nn.Sequential(nn.Conv2d(first, second, 5), nn.MaxPool2d(2))
-        self.second: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
-        # 28 pixels, less the kernel's edge, halved, and once more: 4
-        self.to_output: nn.Linear = nn.Linear(second * 4**2, 10)
-        self.output: snn.Leaky = snn.Leaky(beta=beta, init_hidden=True, learn_beta="bounded", learn_threshold=True)
+        self.to_first: nn.Sequential = nn.Sequential(nn.Conv2d(1, FIRST, 5), nn.MaxPool2d(2))
+        self.first: snn.Leaky = snn.Leaky(beta=BETA, init_hidden=True, learn_beta="bounded", learn_threshold=True)
+        self.to_second: nn.Sequential = nn.Sequential(nn.Conv2d(FIRST, SECOND, 5), nn.MaxPool2d(2))
+        self.second: snn.Leaky = snn.Leaky(beta=BETA, init_hidden=True, learn_beta="bounded", learn_threshold=True)
+        self.to_output: nn.Linear = nn.Linear(SECOND * 4**2, 10)  # 28 pixels, less the kernel's edge, halved, twice
+        self.output: snn.Leaky = snn.Leaky(beta=BETA, init_hidden=True, learn_beta="bounded", learn_threshold=True)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute one time step: images ``[batch, 1, 28, 28]`` to spikes ``[batch, 10]``."""
-        spk = self.first(self.to_first(images))
-        spk = self.second(self.to_second(spk))
+        spk = self.second(self.to_second(self.first(self.to_first(images))))
         return self.output(self.to_output(spk.flatten(1)))
-
-
-def present(net: nn.Module, images: Tensor) -> Tensor:
-    """Show images for some steps, and return the output spikes ``[num_steps, batch, 10]``."""
-    return snn.unroll(net, images.expand(NUM_STEPS, *images.shape))
 
 
 def changed(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -70,40 +63,53 @@ def changed(images: Tensor, generator: torch.Generator) -> Tensor:
     return grid_sample(images, affine_grid(rows, list(images.shape), align_corners=False), align_corners=False)
 
 
-def train(net: nn.Module, images: Tensor, targets: Tensor) -> None:
-    """Train a network, and print loss and accuracy of each epoch."""
-    loss_of = snn.functional.ce_count_loss()
+def load() -> tuple[Any, Any]:
+    """Return the training part and the test part."""
+    return snn.data.mnist5k(TEST_SHARE, SPLIT_SEED)
+
+
+def batch(part: Any, chosen: list[int], generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """Return some images, shown in every step, and their digits; with a generator the images are changed."""
+    images = part.data[chosen] if generator is None else changed(part.data[chosen], generator)
+    return images.expand(NUM_STEPS, *images.shape), part.targets[chosen]
+
+
+def train(net: nn.Module, part: Any) -> Iterator[tuple[float, float]]:
+    """Train a network; yield the mean loss and the accuracy of the epoch so far after each batch."""
     generator = torch.Generator().manual_seed(SEED)
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    count = math.ceil(len(targets) / BATCH)
+    count = math.ceil(len(part) / BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=count * EPOCHS, pct_start=0.2)
-    for epoch in range(1, EPOCHS + 1):
-        losses = right = 0.0
-        for chosen in torch.randperm(len(targets), generator=generator).chunk(count):
-            spk = present(net, changed(images[chosen], generator))
-            loss = loss_of(spk, targets[chosen])
+    for _ in range(EPOCHS):
+        losses, right, seen = 0.0, 0.0, 0
+        for chosen in torch.randperm(len(part), generator=generator).chunk(count):
+            xs, targets = batch(part, chosen.tolist(), generator)
+            spk = snn.unroll(net, xs)
+            loss = snn.functional.ce_count_loss()(spk, targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             losses += loss.item() * len(chosen)
-            right += snn.functional.accuracy_rate(spk, targets[chosen]) * len(chosen)
-        print(f"epoch {epoch}: loss {losses / len(targets):.3f}, accuracy {100 * right / len(targets):.1f} %")
+            right += snn.functional.accuracy_rate(spk, targets) * len(chosen)
+            seen += len(chosen)
+            yield losses / seen, right / seen
 
 
 def main() -> nn.Module:
     """Train on the training part, and test once on the test part."""
     torch.set_num_threads(THREADS)
-    train_part, test_part = snn.data.mnist5k(TEST_SHARE, SPLIT_SEED)
+    train_part, test_part = load()
     torch.manual_seed(SEED)
-    net = ConvolutionalReader()
-    train(net, train_part.data, train_part.targets)
-    right = 0
+    net, count = Net(), math.ceil(len(train_part) / BATCH)
+    for done, (loss, accuracy) in enumerate(train(net, train_part), 1):
+        if done % count == 0:
+            print(f"epoch {done // count}: loss {loss:.3f}, accuracy {100 * accuracy:.1f} %")
+    right = 0.0
     with torch.no_grad():
-        for images, targets in zip(test_part.data.split(200), test_part.targets.split(200), strict=True):
-            counts = present(net, images).sum(0)
-            # a digit at which no output neuron fires has no answer
-            right += int((counts.any(1) & (counts.argmax(1) == targets)).sum())
+        for chosen in torch.arange(len(test_part)).split(200):
+            xs, targets = batch(test_part, chosen.tolist())
+            right += snn.functional.accuracy_rate(snn.unroll(net, xs), targets) * len(chosen)
     print(f"{100 * right / len(test_part):.2f} % of the {len(test_part)} test samples classified correctly")
     return net
 
