@@ -44,7 +44,7 @@ class Scalar(float):
     __neg__: Callable[..., Scalar] = _keeping("__neg__")
     __pos__: Callable[..., Scalar] = _keeping("__pos__")
     __abs__: Callable[..., Scalar] = _keeping("__abs__")
-    __round__: Callable[..., Scalar] = _keeping("__round__")
+    __round__: Any = _keeping("__round__")
 
     def item(self) -> float:
         """Return the plain float."""

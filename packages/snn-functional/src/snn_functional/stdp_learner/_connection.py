@@ -86,7 +86,8 @@ def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
     """Return the synapses of a layer of one of the classes, by default of any known class."""
     for kind in kinds or tuple(_KINDS):
         if isinstance(layer, kind):
-            return _KINDS[kind](layer, layer.weight.detach())
+            weight: Any = layer.weight
+            return _KINDS[kind](layer, weight.detach())
     expected = " or ".join(f"nn.{kind.__name__}" for kind in kinds or _KINDS)
     raise TypeError(f"{name} is a {type(layer).__name__}; pass an {expected}")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import fields, make_dataclass
-from functools import cache
+from dataclasses import dataclass, fields, make_dataclass
 from importlib import resources
 from typing import Any
 
@@ -14,6 +13,7 @@ __all__ = ["TASKS", "Settings", "settings_of", "text_of"]
 TASKS = ("digits", "mnist", "vowels")
 
 
+@dataclass(frozen=True)
 class Settings:
     """The base of the settings of every task.
 
@@ -25,7 +25,7 @@ class Settings:
     """
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # pyrefly: ignore[bad-argument-type]
+        for field in fields(self):
             value: Any = getattr(self, field.name)
             kind: type[Any] = type(field.default)
             if type(value) is not kind:
@@ -35,11 +35,14 @@ class Settings:
                 raise ValueError(f"the setting {field.name} is {value!r}; pass a finite number of at least {least}")
 
 
-@cache
 def settings_of(task: str) -> type[Any]:
     """Return the class of a task's settings: a frozen dataclass whose defaults are the program's own numbers."""
     if task not in TASKS:
         raise ValueError(f"there is no task {task!r}; choose one of {', '.join(TASKS)}")
+    return _SETTINGS[task]
+
+
+def _class(task: str) -> type[Any]:
     numbers = {
         ast.unparse(node.targets[0]).lower(): ast.literal_eval(node.value)
         for node in ast.parse(text_of(task)).body
@@ -52,3 +55,6 @@ def settings_of(task: str) -> type[Any]:
 def text_of(task: str) -> str:
     """Return the program of a task."""
     return resources.files("snn.demo.programs").joinpath(f"{task}.py").read_text(encoding="utf-8")
+
+
+_SETTINGS = {task: _class(task) for task in TASKS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec, module_from_spec
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ __all__ = ["Batch", "Part", "Parts", "Task", "present"]
 # A part of the data: samples and their targets ``[samples]``; ``data`` is a tensor, or a list of sequences.
 Part = Any
 # for each task its title, the kind of its samples, and its classes
-_ABOUT = {
+_ABOUT: dict[str, tuple[str, Literal["image", "sequence"], tuple[str, ...]]] = {
     "digits": ("handwritten digits of 8 by 8 pixels", "image", tuple("0123456789")),
     "mnist": ("handwritten digits of 28 by 28 pixels", "image", tuple("0123456789")),
     "vowels": ("Japanese vowels, by speaker", "sequence", tuple(f"speaker {number}" for number in range(1, 10))),
@@ -43,6 +43,13 @@ class Batch(NamedTuple):
 class Task:
     """A task. Its network is written for one step and returns ``[batch, classes]`` output spikes."""
 
+    program: Any
+    name: str
+    settings: Any
+    title: str
+    kind: Literal["image", "sequence"]
+    classes: tuple[str, ...]
+
     def __init__(self, name: str, settings: Any) -> None:
         expected = settings_of(name)
         if not isinstance(settings, expected):
@@ -50,7 +57,7 @@ class Task:
         spec = find_spec(f"snn.demo.programs.{name}")
         assert spec is not None
         assert spec.loader is not None
-        self.program: Any = module_from_spec(spec)  # a new one for each task, since it has the numbers of a run
+        self.program = module_from_spec(spec)  # a new one for each task, since it has the numbers of a run
         spec.loader.exec_module(self.program)
         vars(self.program).update({word.upper(): value for word, value in asdict(settings).items()})
         self.name = name

@@ -34,7 +34,7 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        options = {"learn_beta": "bounded", "init_hidden": True, "spike_grad": snn.surrogate.fast_sigmoid(slope=SLOPE)}
+        options: Any = {"learn_beta": "bounded", "init_hidden": True, "spike_grad": snn.surrogate.fast_sigmoid(SLOPE)}
         self.to_hidden: nn.Linear = nn.Linear(24, HIDDEN)  # of 12 coefficients and their changes from step to step
         beta = BETA_LEAST + (BETA_MOST - BETA_LEAST) * torch.rand(HIDDEN)
         self.hidden: snn.RLeaky = snn.RLeaky(beta, linear_features=HIDDEN, **options)
