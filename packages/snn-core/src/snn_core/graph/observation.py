@@ -68,7 +68,7 @@ class Observation(Watch):
         self._by_hook = {module for module in modules if not _reports(module)}
         self._hooked = {net, *self._by_hook} if modules else set()  # one hook suffices against a plan
         if needs_all_steps(net):
-            self.hooks = (self._enter, self._leave)
+            self.hooks: tuple[Callable[..., Any], ...] = (self._enter, self._leave)
 
     def before(self, call: ModuleCall) -> None:
         """Receive a call before it is made."""
