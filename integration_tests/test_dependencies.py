@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import importlib.util
 import pathlib
 import re
 import sys
@@ -35,9 +36,17 @@ def imported(folder: pathlib.Path) -> set[tuple[str, bool]]:
     modules = {
         entry
         for file in folder.rglob("*.py")
+        if not is_for_checkers(file.relative_to(folder.parent))
         for entry in imports(ast.parse(file.read_text(encoding="utf-8"), filename=str(file)))
     }
     return {(name, always) for name, always in modules if name not in sys.stdlib_module_names and name != folder.name}
+
+
+def is_for_checkers(file: pathlib.Path) -> bool:
+    """Whether Python makes the module of a file in another way, so that only type checkers and editors read the file."""
+    path = file.with_suffix("") if file.stem != "__init__" else file.parent
+    spec = importlib.util.find_spec(".".join(path.parts)) if path.parts[0] == "snn" else None
+    return spec is not None and spec.origin is None
 
 
 def distributions(name: str) -> set[str]:

@@ -211,7 +211,7 @@ def _delayed(n: Any, x: Tensor, s: States) -> tuple[Tensor, States]:
         spk, after = step(n, x, (fed, *own[1:]))
     finally:
         n.max_delay = most
-    before = _quantized(n, (own[0], *before))
+    before = (own[0], *before)  # spikes on their way back are not quantized
     sigma, delay = n.delay_sigma, _within(n.delay, most)
     sent = enumerate((spk, *before))
     fed = sum(torch.where((k - delay).abs() <= 1 + sigma, 1 + sigma - (k - delay).abs(), 0) * past for k, past in sent)
@@ -257,5 +257,5 @@ def _cleared(equation: Equation, s: States, fired: Tensor) -> States:
 def _quantized(n: Any, s: States) -> States:
     if not n.state_quant:
         return s
-    # the spikes that a recurrent neuron remembers are quantized too, before the step replaces them
+    # the spikes among the states are quantized too, but the step replaces them
     return tuple(v + (torch.round(v * 4) / 4 - v).detach() for v in s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import sys
 from typing import Any
@@ -42,7 +43,10 @@ class RandomStates:
     def are(self, others: RandomStates) -> bool:
         """Return True if other states are the same."""
         tensors = zip([self._torch, *self._cuda], [others._torch, *others._cuda], strict=False)
-        return all(a.equal(b) for a, b in tensors) and (self._python, self._numpy) == (others._python, others._numpy)
+        return all(_bytes(a) == _bytes(b) for a, b in tensors) and (self._python, self._numpy) == (
+            others._python,
+            others._numpy,
+        )
 
     def restore(self) -> None:
         """Reset the generators, as if nothing had been drawn."""
@@ -61,6 +65,11 @@ class RandomStates:
     def __exit__(self, *failure: object) -> None:
         if self.moved():
             self.restore()
+
+
+def _bytes(state: torch.Tensor) -> bytes:
+    """Return the state of a generator without an operation of torch, which modes and trackers of devices would see."""
+    return ctypes.string_at(state.data_ptr(), state.nbytes)
 
 
 def _numpy_state() -> Any:

@@ -255,12 +255,10 @@ def _first_steps(
         with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
             plan, reason, record = recorded(net, loop, folding, trusts=asserted, describes=explain)
         how = Schedule("steps", reason) if plan is None else schedule_of(plan, net, record, len(xs), explain)
-        first = None
-        if plan is None:
-            if asserted:
-                refuse_layers(reason)
-            first = loop.finish(chunk and min(chunk, len(xs)))
+        if plan is None and asserted:
+            refuse_layers(reason)
         _check_whole_sequences(net, how, cuts)
+        first = loop.finish(chunk and min(chunk, len(xs))) if plan is None else None
     return first, after if plan is None else {}, how
 
 
