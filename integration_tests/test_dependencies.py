@@ -43,7 +43,7 @@ def imported(folder: pathlib.Path) -> set[tuple[str, bool]]:
 
 
 def is_for_checkers(file: pathlib.Path) -> bool:
-    """Whether Python makes the module of a file in another way, so that only type checkers and editors read the file."""
+    """Return True if Python makes the module in another way, so that only type checkers and editors read its file."""
     path = file.with_suffix("") if file.stem != "__init__" else file.parent
     spec = importlib.util.find_spec(".".join(path.parts)) if path.parts[0] == "snn" else None
     return spec is not None and spec.origin is None
