@@ -43,7 +43,7 @@ class RandomStates:
     def are(self, others: RandomStates) -> bool:
         """Return True if other states are the same."""
         tensors = zip([self._torch, *self._cuda], [others._torch, *others._cuda], strict=False)
-        return all(_bytes(a) == _bytes(b) for a, b in tensors) and (self._python, self._numpy) == (
+        return all(same_state(a, b) for a, b in tensors) and (self._python, self._numpy) == (
             others._python,
             others._numpy,
         )
@@ -67,9 +67,10 @@ class RandomStates:
             self.restore()
 
 
-def _bytes(state: torch.Tensor) -> bytes:
-    """Return the state of a generator without an operation of torch, which modes and trackers of devices would see."""
-    return ctypes.string_at(state.data_ptr(), state.nbytes)
+def same_state(state: torch.Tensor, other: torch.Tensor) -> bool:
+    """Return True if two states of a generator are equal, without an operation, which modes of torch would see."""
+    first, second = (ctypes.string_at(s.data_ptr(), s.nbytes) for s in (state, other))
+    return first == second
 
 
 def _numpy_state() -> Any:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from snn_core.effects.contents import version_of
 from snn_core.effects.fingerprint import Fingerprint
-from snn_core.effects.random_states import RandomStates
+from snn_core.effects.random_states import RandomStates, same_state
 from snn_core.effects.reads import READS, name_of
 from snn_core.graph.calls import in_place_of
 from snn_core.graph.draws import generator_states, may_draw
@@ -161,7 +161,7 @@ class Changes:
 
     def _has_drawn(self, tensors: list[Tensor]) -> bool:
         """Return True if the present call has drawn numbers from torch's generators."""
-        if all(map(torch.equal, self._states, generator_states(tensors))):
+        if all(map(same_state, self._states, generator_states(tensors))):
             return False
         self._drew = True
         if self._fingerprint is not None:

@@ -19,6 +19,7 @@ from snn_core.graph.steps import Step, Whole
 from snn_core.graph.watching import Watch
 from snn_core.neuron.choice import choose
 from snn_core.neuron.history import History
+from snn_core.neuron.makeup import Makeup
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
@@ -196,7 +197,7 @@ def inputs_of_chain(chain: list[tuple[str, nn.Module]], xs: Tensor) -> list[Tens
             elif isinstance(module, History):
                 x = module.sequence(x.unsqueeze(0))[0]
             elif isinstance(module, SpikingNeuron):
-                twin: Any = copied(module)  # as its own code may change it
+                twin: Any = module if Makeup.of(module).ours else copied(module)  # a user's code may change it
                 x = twin.step(x)[0]
             elif not isinstance(module, Temporal) and way_of(module) == "rows":  # the others keep the form
                 x = module(x)
