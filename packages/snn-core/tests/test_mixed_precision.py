@@ -250,6 +250,15 @@ def test_a_state_kept_outside_of_autocast_does_not_fit_inside() -> None:
         lif(x)
 
 
+@pytest.mark.parametrize("batch", [4, 5])
+def test_a_batch_of_as_many_samples_as_neurons_is_none_of_their_weights(batch: int) -> None:
+    net = nn.Sequential(snn.RLeaky(0.9, linear_features=5, init_hidden=True, output=True))
+    xs = torch.rand(6, batch, 5, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        for ours, expected in zip(snn.unroll(net, xs), snn.unroll(net, xs, schedule="steps"), strict=True):
+            torch.testing.assert_close(ours, expected, rtol=0, atol=0)
+
+
 def test_integers_and_inputs_of_devices_without_autocast_are_as_ever() -> None:
     lif = snn.Leaky(beta=0.5)
     with torch.autocast("cpu", torch.bfloat16):

@@ -130,6 +130,8 @@ def _in_one_call(xs: Tensor, module: Any) -> Tensor:
 @torch.no_grad()
 def _track(module: Any, means: Tensor, variances: Tensor) -> None:
     """Update the running statistics by those of each step ``[T, channels]``, as T calls of the layer do."""
+    if not _tracks(module):
+        return
     factors = _factors(module, len(means))
     shares, kept = [0.0] * len(means), 1.0  # of each step, and of the statistics before, in the result
     for t in reversed(range(len(means))):
@@ -147,10 +149,19 @@ class _Steps(torch.autograd.Function):
     def forward(ctx: Any, module: Any, xs: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         out = torch.empty_like(xs)
         means, scales = xs.new_empty(2, len(xs), xs.shape[2])
-        running = (module.running_mean, module.running_var) if _tracks(module) else (None, None)
-        for t, factor in enumerate(_factors(module, len(xs))):
-            results = {"out": out[t], "save_mean": means[t], "save_invstd": scales[t]}
-            torch.ops.aten.native_batch_norm(xs[t], weight, bias, *running, True, factor, module.eps, **results)
+        if xs[0].is_contiguous():
+            running = (module.running_mean, module.running_var) if _tracks(module) else (None, None)
+            for t, factor in enumerate(_factors(module, len(xs))):
+                results = {"out": out[t], "save_mean": means[t], "save_invstd": scales[t]}
+                torch.ops.aten.native_batch_norm(xs[t], weight, bias, *running, True, factor, module.eps, **results)
+        else:
+            variances = torch.empty_like(means)
+            for t in range(len(xs)):
+                means[t], variances[t] = _centered_pixels(xs[t], out[t])
+                scales[t] = torch.rsqrt(variances[t] + module.eps)
+                _scale_pixels(out[t], scales[t] if weight is None else scales[t] * weight, bias)
+            count = xs[0].numel() // xs.shape[2]
+            _track(module, means, variances * (count / (count - 1)))
         ctx.save_for_backward(xs, weight, means, scales)
         ctx.eps = module.eps
         return out
@@ -178,7 +189,38 @@ class _Steps(torch.autograd.Function):
         return None, of_xs if needs[0] else None, *summed
 
 
+def _centered_pixels(x: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    """Write one step, which has the channels last in memory, less the mean of each channel; return mean and variance.
+
+    Torch's own sums of such images carry an error of up to 30 times that of images with the channels first, on which
+    the loop over steps computes; sums over an axis, as here, do not.
+    """
+    count, channels = x.numel() // x.shape[1], x.shape[1]
+    together = _pixels_in_a_row(count, channels)
+    rows, centered = (t.movedim(1, -1).view(-1, together * channels) for t in (x, out))
+    mean = rows.sum(0).view(together, channels).sum(0) / count
+    torch.sub(rows, mean.repeat(together), out=centered)
+    return mean, (centered * centered).sum(0).view(together, channels).sum(0) / count
+
+
+def _scale_pixels(out: Tensor, factor: Tensor, bias: Tensor | None) -> None:
+    """Multiply each channel of a step that has the channels last in memory by a factor, and add a bias, in place."""
+    channels = out.shape[1]
+    together = _pixels_in_a_row(out.numel() // channels, channels)
+    rows = out.movedim(1, -1).view(-1, together * channels)
+    if bias is None:
+        rows.mul_(factor.repeat(together))
+    else:
+        torch.addcmul(bias.repeat(together), rows, factor.repeat(together), out=rows)
+
+
+def _pixels_in_a_row(count: int, channels: int) -> int:
+    """Return how many pixels are taken as one long row, which is faster than many short ones."""
+    return next((n for n in (16, 8, 4, 2) if count % n == 0 and n * channels <= _LONG), 1)
+
+
 _FEW = 16  # channels
+_LONG = 256  # numbers in a row
 
 
 def _gradients_of_pixels(
@@ -195,7 +237,7 @@ def _gradients_of_pixels(
     """
     pixels = x.movedim(1, -1)
     count, channels = x.numel() // x.shape[1], x.shape[1]
-    together = next((n for n in (8, 4, 2) if count % n == 0), 1)  # pixels side by side, so that a row is long
+    together = _pixels_in_a_row(count, channels)
     g = grad.movedim(1, -1).reshape(-1, together * channels)
     centered = pixels.reshape(-1, together * channels) - mean.repeat(together)
     of_bias = g.sum(0).view(together, channels).sum(0)

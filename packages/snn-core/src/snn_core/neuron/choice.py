@@ -222,7 +222,7 @@ def unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch
         return "its input is not floating-point"
     if sample_of(neuron, xs, constants) is not None:
         shape = neuron.state_shape(xs.detach()[0])
-        weights = {name: c for name, c in constants.items() if not fused.broadcasts(c.shape, shape)}
+        weights = {name: c for name, c in constants.items() if _is_weight(name, c, shape)}
         if not weights:
             return "its state does not have the shape of its input"
         for name, weight in weights.items():
@@ -248,6 +248,11 @@ def unfit(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor], dtype: torch
 def sample_of(neuron: Any, xs: Tensor, constants: Mapping[str, Tensor]) -> Sample:
     """Return the shape of one sample of a step's input if the program may be valid only for that shape, else None."""
     shape = neuron.state_shape(xs.detach()[0])
-    shapes = (c.shape for c in constants.values() if c.dim())
-    weights = shape != xs.shape[1:] or not all(fused.broadcasts(c, shape) for c in shapes)
+    weights = shape != xs.shape[1:] or any(_is_weight(name, c, shape) for name, c in constants.items() if c.dim())
     return tuple(xs.shape[2:]) if weights else None
+
+
+def _is_weight(name: str, constant: Tensor, shape: torch.Size) -> bool:
+    """Return True if a constant mixes neurons, as a part's matrix does even with as many samples as rows."""
+    matrix = "." in name and constant.dim() > 1 and constant.shape[0] > 1
+    return matrix or not fused.broadcasts(constant.shape, shape)
