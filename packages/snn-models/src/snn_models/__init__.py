@@ -1,0 +1,19 @@
+"""Deep spiking networks: blocks and whole networks of the literature, written for one time step.
+
+``snn_core.unroll(net, xs)`` runs them over a sequence layer by layer, with any neuron.
+"""
+
+from snn_models._version import __version__
+from snn_models.neuron import leaky
+from snn_models.residual import MSBlock, SEWBlock, ms_resnet, sew_resnet
+from snn_models.vgg import vgg
+
+__all__ = [
+    "sew_resnet",
+    "SEWBlock",
+    "ms_resnet",
+    "MSBlock",
+    "vgg",
+    "leaky",
+    "__version__",
+]
