@@ -4,8 +4,12 @@
 """
 
 from snn_models._version import __version__
+from snn_models.attention import QKAttention, SpikeDrivenAttention, SpikingSelfAttention
 from snn_models.neuron import leaky
+from snn_models.qkformer import SpikingPatchEmbedding, qkformer
 from snn_models.residual import MSBlock, SEWBlock, ms_resnet, sew_resnet
+from snn_models.spikformer import SpikingPatchSplitting, spikformer
+from snn_models.tokens import SpikingTransformerBlock
 from snn_models.vgg import vgg
 
 __all__ = [
@@ -14,6 +18,14 @@ __all__ = [
     "ms_resnet",
     "MSBlock",
     "vgg",
+    "spikformer",
+    "SpikingPatchSplitting",
+    "qkformer",
+    "SpikingPatchEmbedding",
+    "SpikingTransformerBlock",
+    "SpikingSelfAttention",
+    "QKAttention",
+    "SpikeDrivenAttention",
     "leaky",
     "__version__",
 ]

@@ -29,3 +29,9 @@ def must_be_counts(owner: str, **counts: Any) -> None:
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{owner}: {name} must be a whole number of at least 1, got {value!r}")
+
+
+def must_be_divisible(owner: str, name: str, value: int, by: int) -> None:
+    """Raise a ValueError for an argument that another number does not divide."""
+    if value % by:
+        raise ValueError(f"{owner}: {name} must be a multiple of {by}, got {value}")

@@ -13,8 +13,9 @@ Neuron = Callable[[], SpikingNeuron]
 def leaky() -> Leaky:
     """Return a new neuron of the kind that all networks have by default.
 
-    It halves its membrane in every step, is cleared when it fires, and learns by the arctangent surrogate, like the
-    neurons with a time constant of two steps in the papers.
+    It halves its membrane in every step, is cleared when it fires, and learns by the arctangent surrogate. Most papers
+    have such neurons, with a time constant of two steps, but halve the input too; with ``threshold=2.0`` this one fires
+    for the same inputs as theirs.
 
     Returns:
         ``Leaky(beta=0.5, reset_mechanism="zero", spike_grad=atan(), init_hidden=True)``.
