@@ -66,7 +66,7 @@ class SpikingSelfAttention(_Attention):
         >>> snn.unroll(SpikingSelfAttention(8, heads=2), torch.ones(5, 2, 7, 8)).shape
         torch.Size([5, 2, 7, 8])
 
-    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), section 3.3.
+    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), "Spiking Self Attention".
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class QKAttention(_Attention):
         >>> snn.unroll(QKAttention(8, heads=2), torch.ones(5, 2, 7, 8)).shape
         torch.Size([5, 2, 7, 8])
 
-    Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), section 4.1.
+    Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), "Q-K Attention".
     """
 
     def __init__(self, dim: int, heads: int = 8, *, over: str = "token", neuron: Neuron = leaky) -> None:
@@ -151,7 +151,7 @@ class SpikeDrivenAttention(nn.Module):
         >>> snn.unroll(SpikeDrivenAttention(8), torch.ones(5, 2, 7, 8)).shape
         torch.Size([5, 2, 7, 8])
 
-    Source: Yao et al., Spike-driven Transformer (2023), section 3.3, first version of SDSA.
+    Source: Yao et al., Spike-driven Transformer (2023), "Spike-driven Self-Attention", first version.
     """
 
     def __init__(self, dim: int, *, neuron: Neuron = leaky) -> None:

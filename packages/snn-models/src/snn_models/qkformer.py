@@ -36,7 +36,7 @@ class SpikingPatchEmbedding(nn.Module):
         >>> snn.unroll(SpikingPatchEmbedding(4, 8), torch.ones(5, 2, 4, 6, 6)).shape
         torch.Size([5, 2, 8, 3, 3])
 
-    Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), section 4.3.
+    Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), "SPEDS".
     """
 
     def __init__(self, channels: int, out_channels: int, *, first: bool = False, neuron: Neuron = leaky) -> None:
@@ -118,7 +118,7 @@ def qkformer(
         >>> snn.unroll(net, images.expand(4, *images.shape)).mean(0).shape
         torch.Size([2, 10])
 
-    Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), section 4 and table 3.
+    Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), tables of CIFAR.
     """
     must_be_counts("qkformer", dim=dim, num_classes=num_classes, heads=heads)
     must_be_divisible("qkformer", "dim", dim, by=8)

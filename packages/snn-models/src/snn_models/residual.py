@@ -50,7 +50,7 @@ class SEWBlock(nn.Module):
         >>> snn.unroll(SEWBlock(4, 8, stride=2), torch.ones(5, 2, 4, 6, 6)).shape
         torch.Size([5, 2, 8, 3, 3])
 
-    Source: Fang et al., Deep Residual Learning in Spiking Neural Networks (2021), section 4.2 and table 1.
+    Source: Fang et al., Deep Residual Learning in Spiking Neural Networks (2021), "Spike-element-wise ResNet".
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class MSBlock(nn.Module):
         >>> snn.unroll(MSBlock(4, 8, stride=2), torch.ones(5, 2, 4, 6, 6)).shape
         torch.Size([5, 2, 8, 3, 3])
 
-    Source: Hu et al., Advancing Spiking Neural Networks toward Deep Residual Learning (2024), section III.
+    Source: Hu et al., Advancing Spiking Neural Networks toward Deep Residual Learning (2024), "MS-ResNet".
     """
 
     def __init__(self, channels: int, out_channels: int, stride: int = 1, *, neuron: Neuron = leaky) -> None:
@@ -167,7 +167,7 @@ def sew_resnet(
         >>> snn.unroll(sew_resnet(8), images.expand(4, *images.shape)).mean(0).shape
         torch.Size([2, 10])
 
-    Source: Fang et al., Deep Residual Learning in Spiking Neural Networks (2021), section 4; depth 8: He et al., Deep
+    Source: Fang et al., Deep Residual Learning in Spiking Neural Networks (2021); depth 8: He et al., Deep
         Residual Learning for Image Recognition (2016), section 4.2, with n = 1.
     """
     sizes = _sizes("sew_resnet", depth, num_classes, in_channels, width, stem)
@@ -213,7 +213,7 @@ def ms_resnet(
         >>> snn.unroll(ms_resnet(8), images.expand(4, *images.shape)).mean(0).shape
         torch.Size([2, 10])
 
-    Source: Hu et al., Advancing Spiking Neural Networks toward Deep Residual Learning (2024), section III.
+    Source: Hu et al., Advancing Spiking Neural Networks toward Deep Residual Learning (2024), "MS-ResNet".
     """
     sizes = _sizes("ms_resnet", depth, num_classes, in_channels, width, stem)
     blocks = _stages(partial(MSBlock, neuron=neuron), depth, sizes, first=2 if stem == "imagenet" else 1)

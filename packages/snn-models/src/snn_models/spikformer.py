@@ -35,7 +35,7 @@ class SpikingPatchSplitting(nn.Module):
         >>> snn.unroll(SpikingPatchSplitting(3, 16), torch.ones(5, 2, 3, 32, 32)).shape
         torch.Size([5, 2, 64, 16])
 
-    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), section 3.2.
+    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), "Spiking Patch Splitting".
     """
 
     def __init__(self, in_channels: int, dim: int, *, neuron: Neuron = leaky) -> None:
@@ -108,7 +108,7 @@ def spikformer(
         >>> snn.unroll(net, images.expand(4, *images.shape)).mean(0).shape
         torch.Size([2, 10])
 
-    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), section 3 and table 3.
+    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), tables of CIFAR.
     """
     must_be_counts("spikformer", depth=depth, num_classes=num_classes)
     patches = SpikingPatchSplitting(in_channels, dim, neuron=neuron)

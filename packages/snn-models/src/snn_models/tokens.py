@@ -51,7 +51,7 @@ class SpikingTransformerBlock(nn.Module):
         >>> snn.unroll(block, torch.ones(5, 2, 7, 8)).shape
         torch.Size([5, 2, 7, 8])
 
-    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), section 3.1.
+    Source: Zhou et al., Spikformer: When Spiking Neural Network Meets Transformer (2023), "Overall Architecture".
     """
 
     def __init__(self, attention: nn.Module, dim: int, mlp_ratio: int = 4, *, neuron: Neuron = leaky) -> None:

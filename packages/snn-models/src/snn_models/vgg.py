@@ -51,7 +51,7 @@ def vgg(
 
     Source: Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition (2015), table 1,
         columns A, B and D; Sengupta et al., Going Deeper in Spiking Neural Networks: VGG and Residual Architectures
-        (2019), section 3.
+        (2019).
     """
     must_be_counts("vgg", num_classes=num_classes, in_channels=in_channels, width=width)
     layers: list[nn.Module] = []
