@@ -14,6 +14,10 @@ class _Attention(nn.Module):
 
     query: nn.Module
     key: nn.Module
+    attend: nn.Module
+    out: nn.Module
+    dim: int
+    heads: int
 
     def __init__(self, dim: int, heads: int, neuron: Neuron, bias: bool) -> None:
         super().__init__()
@@ -74,7 +78,7 @@ class SpikingSelfAttention(_Attention):
     ) -> None:
         super().__init__(dim, heads, neuron, bias)
         self.scale = scale
-        self.value = spiking_linear("SpikingSelfAttention", dim, dim, neuron, bias)
+        self.value: nn.Module = spiking_linear("SpikingSelfAttention", dim, dim, neuron, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the spikes of one step."""
@@ -117,7 +121,7 @@ class QKAttention(_Attention):
 
     def __init__(self, dim: int, heads: int = 8, *, over: str = "token", neuron: Neuron = leaky) -> None:
         super().__init__(dim, heads, neuron, bias=False)
-        self.axis = chosen("QKAttention: over", over, {"token": -1, "channel": -2})
+        self.axis: int = chosen("QKAttention: over", over, {"token": -1, "channel": -2})
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the spikes of one step."""
@@ -153,6 +157,13 @@ class SpikeDrivenAttention(nn.Module):
 
     Source: Yao et al., Spike-driven Transformer (2023), "Spike-driven Self-Attention", first version.
     """
+
+    spike: nn.Module
+    query: nn.Module
+    key: nn.Module
+    value: nn.Module
+    attend: nn.Module
+    out: nn.Module
 
     def __init__(self, dim: int, *, neuron: Neuron = leaky) -> None:
         super().__init__()

@@ -39,6 +39,10 @@ class SpikingPatchEmbedding(nn.Module):
     Source: Zhou et al., QKFormer: Hierarchical Spiking Transformer using Q-K Attention (2024), "SPEDS".
     """
 
+    before: nn.Module
+    main: nn.Module
+    shortcut: nn.Module
+
     def __init__(self, channels: int, out_channels: int, *, first: bool = False, neuron: Neuron = leaky) -> None:
         super().__init__()
         owner = "SpikingPatchEmbedding"
@@ -50,7 +54,7 @@ class SpikingPatchEmbedding(nn.Module):
 
         if first:
             must_be_divisible(owner, "out_channels", out_channels, by=2)
-            self.before: nn.Module = spiking(channels, out_channels // 2, 3)
+            self.before = spiking(channels, out_channels // 2, 3)
             self.main = spiking(out_channels // 2, out_channels, 3)
             self.shortcut = spiking(out_channels // 2, out_channels, 1)
         else:
@@ -66,11 +70,15 @@ class SpikingPatchEmbedding(nn.Module):
         return self.main(x) + self.shortcut(x)
 
 
-class _OverPixels(nn.Sequential):
+class _OverPixels(nn.Module):
     """Blocks that take the pixels of an image as tokens, and give an image back."""
 
+    def __init__(self, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*blocks)
+
     def forward(self, x: Tensor) -> Tensor:
-        tokens = super().forward(x.flatten(2).transpose(-1, -2))
+        tokens = self.blocks(x.flatten(2).transpose(-1, -2))
         return tokens.transpose(-1, -2).unflatten(-1, x.shape[2:])
 
 
@@ -138,6 +146,6 @@ def qkformer(
                 else QKAttention(size, heads, neuron=neuron)
             )
             blocks.append(SpikingTransformerBlock(attention, size, mlp_ratio, neuron=neuron))
-        layers.append(_OverPixels(*blocks))
+        layers.append(_OverPixels(blocks))
         channels = size
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(dim, num_classes))

@@ -60,7 +60,7 @@ class SEWBlock(nn.Module):
         must_be_counts("SEWBlock", channels=channels, out_channels=out_channels, stride=stride)
         chosen("SEWBlock: connect", connect, _CONNECT)
         self.connect = connect
-        self.residual = nn.Sequential(
+        self.residual: nn.Module = nn.Sequential(
             *_normed(channels, out_channels, 3, stride),
             fresh("SEWBlock", neuron),
             *_normed(out_channels, out_channels, 3),
@@ -112,14 +112,14 @@ class MSBlock(nn.Module):
     def __init__(self, channels: int, out_channels: int, stride: int = 1, *, neuron: Neuron = leaky) -> None:
         super().__init__()
         must_be_counts("MSBlock", channels=channels, out_channels=out_channels, stride=stride)
-        self.residual = nn.Sequential(
+        self.residual: nn.Module = nn.Sequential(
             fresh("MSBlock", neuron),
             *_normed(channels, out_channels, 3, stride),
             fresh("MSBlock", neuron),
             *_normed(out_channels, out_channels, 3),
         )
         same = (channels, 1) == (out_channels, stride)
-        self.shortcut = nn.Identity() if same else nn.Sequential(*_normed(channels, out_channels, 1, stride))
+        self.shortcut: nn.Module = nn.Identity() if same else nn.Sequential(*_normed(channels, out_channels, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum of input and residual of one step."""

@@ -37,7 +37,7 @@ class MembraneReadout(nn.Module):
 
     def __init__(self, beta: float = 0.9) -> None:
         super().__init__()
-        self.neuron = Leaky(beta, threshold=float("inf"), reset_mechanism="none", init_hidden=True, output=True)
+        self.neuron: Leaky = Leaky(beta, threshold=float("inf"), reset_mechanism="none", init_hidden=True, output=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the membranes of one step."""
@@ -48,7 +48,7 @@ class MembraneReadout(nn.Module):
 class RAdLIF(Recurrent, AdLIF):
     """Adaptive neurons, each of which receives the spikes of all of them from the step before."""
 
-    class State(NamedTuple):
+    class State(NamedTuple):  # pyrefly: ignore[bad-override]  (a state of its own, as every neuron has)
         """Spikes of the step before, adaptation current and membrane potential."""
 
         spk: Tensor

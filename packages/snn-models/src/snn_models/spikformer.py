@@ -48,13 +48,13 @@ class SpikingPatchSplitting(nn.Module):
             layer = nn.Conv2d(channels, out_channels, 3, padding=1, bias=False)
             return nn.Sequential(layer, nn.BatchNorm2d(out_channels), fresh(owner, neuron), *more)
 
-        self.patches = nn.Sequential(
+        self.patches: nn.Sequential = nn.Sequential(
             convolution(in_channels, dim // 8),
             convolution(dim // 8, dim // 4),
             convolution(dim // 4, dim // 2, nn.MaxPool2d(3, 2, 1)),
             convolution(dim // 2, dim, nn.MaxPool2d(3, 2, 1)),
         )
-        self.positions = convolution(dim, dim)
+        self.positions: nn.Sequential = convolution(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the tokens of one step."""

@@ -13,8 +13,8 @@ class NormedLinear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         super().__init__()
-        self.linear = nn.Linear(inputs, outputs, bias)
-        self.norm = nn.BatchNorm1d(outputs)
+        self.linear: nn.Linear = nn.Linear(inputs, outputs, bias)
+        self.norm: nn.BatchNorm1d = nn.BatchNorm1d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.linear(x).transpose(-1, -2)).transpose(-1, -2)
@@ -59,7 +59,7 @@ class SpikingTransformerBlock(nn.Module):
         owner = "SpikingTransformerBlock"
         must_be_counts(owner, dim=dim, mlp_ratio=mlp_ratio)
         self.attention = attention
-        self.mlp = nn.Sequential(
+        self.mlp: nn.Sequential = nn.Sequential(
             spiking_linear(owner, dim, mlp_ratio * dim, neuron), spiking_linear(owner, mlp_ratio * dim, dim, neuron)
         )
 
