@@ -31,6 +31,7 @@ HOMES = {
     "snn.import_nir": "snn_nir.import_nir",
     "snn.init": "snn_core.init",
     "snn.kernels": "snn_core.kernels",
+    "snn.models": "snn_models",
     "snn.nir": "snn_nir",
     "snn.peer": "snn_core.peer",
     "snn.plot": "snn_plot",

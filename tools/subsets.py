@@ -28,6 +28,7 @@ PIECES = {  # name in the namespace: the extra that brings it, and its distribut
     "spikegen": ("spikegen", "snn-spikegen"),
     "functional": ("functional", "snn-functional"),
     "spikeplot": ("plot", "snn-plot"),
+    "models": ("models", "snn-models"),
     "data": ("data", "snn-data"),
     "export": ("export", "snn-export"),
     "zoo": ("data", "snn-data"),

@@ -27,6 +27,7 @@ NAMESPACE = {
     "snn_data": "snn.data",
     "snn_export": "snn",
     "snn_functional": "snn.functional",
+    "snn_models": "snn.models",
     "snn_nir": "snn.nir",
     "snn_plot": "snn.plot",
     "snn_spikegen": "snn.spikegen",

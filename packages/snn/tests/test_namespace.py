@@ -22,6 +22,7 @@ PIECES = {
     "snn.export_nir": ("snn_nir", "snn-nir", "nir"),
     "snn.functional": ("snn_functional", "snn-functional", "functional"),
     "snn.import_nir": ("snn_nir", "snn-nir", "nir"),
+    "snn.models": ("snn_models", "snn-models", "models"),
     "snn.nir": ("snn_nir", "snn-nir", "nir"),
     "snn.plot": ("snn_plot", "snn-plot", "plot"),
     "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),

@@ -13,7 +13,7 @@ _lazy.register(
     {
         **{f"snn.{name}": f"snn_core.{name}" for name in "backends init kernels peer surrogate utils".split()},
         **{f"snn.{name}": f"snn_nir.{name}" for name in "export_nir import_nir".split()},
-        **{f"snn.{name}": f"snn_{name}" for name in "data functional nir plot spikegen".split()},
+        **{f"snn.{name}": f"snn_{name}" for name in "data functional models nir plot spikegen".split()},
         **{
             f"snn.functional.{name}": f"snn_functional.{name}"
             for name in "acc backprop diagnosis loss online probe quant reg statistics stdp_learner".split()

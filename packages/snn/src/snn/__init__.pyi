@@ -6,6 +6,7 @@ from snn import functional as functional
 from snn import import_nir as import_nir
 from snn import init as init
 from snn import kernels as kernels
+from snn import models as models
 from snn import nir as nir
 from snn import peer as peer
 from snn import plot as plot
@@ -129,6 +130,7 @@ __all__ = [
     "init",
     "kernels",
     "load",
+    "models",
     "neurobench",
     "nir",
     "peer",

@@ -15,6 +15,7 @@ PIECES = (
     "snn-core",
     "snn-spikegen",
     "snn-functional",
+    "snn-models",
     "snn-plot",
     "snn-nir",
     "snn-data",

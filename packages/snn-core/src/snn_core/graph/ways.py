@@ -16,13 +16,17 @@ def settled(steps: Sequence[Step]) -> list[Step]:
         NotSampleWise: If only the loop runs them in the right order.
     """
     calls = list(steps)
-    together = [_kept_in_time(calls, path) for path in sorted({path for step in calls for path in step.changes})]
+    values = [flat((step.args, step.kwargs)) for step in calls]  # read once: a deep net changes hundreds of buffers
+    named = [{value.path for value in each if isinstance(value, Named)} for each in values]
+    uses = [{value.number for value in each if isinstance(value, Place)} for each in values]
+    paths = sorted({path for step in calls for path in step.changes})
+    together = [_kept_in_time(calls, path, named, uses) for path in paths]
     if any(step.way == "ahead" for step in calls):
-        _draw_ahead(calls, together)
+        _draw_ahead(calls, together, uses)
     return calls
 
 
-def _kept_in_time(calls: list[Step], path: str) -> list[int]:
+def _kept_in_time(calls: list[Step], path: str, named: list[set[str]], uses: list[set[int]]) -> list[int]:
     """Let everything between the first and the last call that uses a changing buffer run on each step by itself.
 
     Returns:
@@ -31,11 +35,11 @@ def _kept_in_time(calls: list[Step], path: str) -> list[int]:
     varying: set[int] = set()  # values of which only the buffer differs between steps
     touching = []
     for number, step in enumerate(calls):
-        is_reader = path in step.changes or any(isinstance(v, Named) and v.path == path for v in _values(step))
-        if not step.of_step and (is_reader or not varying.isdisjoint(_uses(step))):
+        is_reader = path in step.changes or path in named[number]
+        if not step.of_step and (is_reader or not varying.isdisjoint(uses[number])):
             varying.update(step.places)
             is_reader = True
-        if is_reader or not varying.isdisjoint(_uses(step)):
+        if is_reader or not varying.isdisjoint(uses[number]):
             touching.append(number)
     if len(touching) == 1:
         return touching
@@ -50,7 +54,7 @@ def _kept_in_time(calls: list[Step], path: str) -> list[int]:
     return touching
 
 
-def _draw_ahead(calls: list[Step], together: list[list[int]]) -> None:
+def _draw_ahead(calls: list[Step], together: list[list[int]], uses: list[set[int]]) -> None:
     """Let everything that random numbers depend on run before the sequence too.
 
     If this is so for one call that uses a changing buffer, it is so for all that use it, which are ``together``.
@@ -65,7 +69,7 @@ def _draw_ahead(calls: list[Step], together: list[list[int]]) -> None:
             if isinstance(step.compute, Neuron):
                 raise NotSampleWise(f"random numbers depend on the output of {step.path!r}")
             ahead.add(number)
-            needed |= _uses(step)
+            needed |= uses[number]
         more = {number for numbers in together if not ahead.isdisjoint(numbers) for number in numbers} - ahead
         if not more:
             break
@@ -76,11 +80,3 @@ def _draw_ahead(calls: list[Step], together: list[list[int]]) -> None:
 
 def _by_step(step: Step, way: Way, why: str) -> Step:
     return replace(step, way=way, why=why, of_step=True)
-
-
-def _values(step: Step) -> list[object]:
-    return flat((step.args, step.kwargs))
-
-
-def _uses(step: Step) -> set[int]:
-    return {value.number for value in _values(step) if isinstance(value, Place)}
