@@ -21,6 +21,7 @@ from snn_data.files.folders import data_folder
 from snn_data.files.idx_file import read_idx
 from snn_data.length_batches import LengthBatches
 from snn_data.sets.digits import digits
+from snn_data.sets.fashion_mnist import fashion_mnist
 from snn_data.sets.labelled_sequences import LabelledSequences
 from snn_data.sets.labelled_tensors import LabelledTensors
 from snn_data.sets.mnist5k import mnist5k
@@ -58,6 +59,7 @@ __all__ = [
     "dvs_gesture",
     "events_to_frames",
     "extract",
+    "fashion_mnist",
     "group_split",
     "mnist5k",
     "mnist_rows",
