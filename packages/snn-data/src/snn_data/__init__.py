@@ -29,6 +29,7 @@ from snn_data.sets.mnist_rows import mnist_rows
 from snn_data.sets.plaid import plaid
 from snn_data.sets.vowels import vowels
 from snn_data.sets.watch_exercises import watch_exercises
+from snn_data.sets.yin_yang import yin_yang
 from snn_data.splits.data_subset import data_subset
 from snn_data.splits.group_split import group_split
 from snn_data.splits.seeded_split import seeded_split
@@ -74,6 +75,7 @@ __all__ = [
     "vowels",
     "watch_exercises",
     "writers",
+    "yin_yang",
     "zoo",
 ]
 
