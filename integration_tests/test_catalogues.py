@@ -56,5 +56,5 @@ def test_every_data_set_has_an_entry():
     assert named == {
         name
         for name in sets
-        if re.match(r"^Load ", inspect.getdoc(getattr(snn_data, name)) or "") or name == "read_idx"
+        if re.match(r"^(Load|Draw) ", inspect.getdoc(getattr(snn_data, name)) or "") or name == "read_idx"
     }

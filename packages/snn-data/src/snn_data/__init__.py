@@ -21,6 +21,7 @@ from snn_data.files.folders import data_folder
 from snn_data.files.idx_file import read_idx
 from snn_data.length_batches import LengthBatches
 from snn_data.sets.digits import digits
+from snn_data.sets.fashion_mnist import fashion_mnist
 from snn_data.sets.labelled_sequences import LabelledSequences
 from snn_data.sets.labelled_tensors import LabelledTensors
 from snn_data.sets.mnist5k import mnist5k
@@ -28,6 +29,7 @@ from snn_data.sets.mnist_rows import mnist_rows
 from snn_data.sets.plaid import plaid
 from snn_data.sets.vowels import vowels
 from snn_data.sets.watch_exercises import watch_exercises
+from snn_data.sets.yin_yang import yin_yang
 from snn_data.splits.data_subset import data_subset
 from snn_data.splits.group_split import group_split
 from snn_data.splits.seeded_split import seeded_split
@@ -58,6 +60,7 @@ __all__ = [
     "dvs_gesture",
     "events_to_frames",
     "extract",
+    "fashion_mnist",
     "group_split",
     "mnist5k",
     "mnist_rows",
@@ -72,6 +75,7 @@ __all__ = [
     "vowels",
     "watch_exercises",
     "writers",
+    "yin_yang",
     "zoo",
 ]
 

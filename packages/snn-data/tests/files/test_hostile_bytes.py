@@ -6,7 +6,9 @@ import contextlib
 import gzip
 import io
 import tarfile
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from snn_data import extract, read_idx
+from snn_data import extract, fashion_mnist, read_idx
 from snn_data.files.array_pickle import read_array_pickle
 from snn_data.files.sample_file import read_sample, write_sample
 from snn_data.sets.ts_file import read_ts
@@ -45,6 +47,20 @@ def pickled(path):
         np.save(file, np.array({"X": [np.ones((3, 2))], "y": np.arange(3)}, dtype=object))
 
 
+def read_labels(path):
+    """Read a file as Fashion-MNIST's labels of the training part, beside three whole files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("train", "t10k"):
+            (folder / f"{part}-images-idx3-ubyte").write_bytes(
+                b"\0\0\x08\3\0\0\0\x14\0\0\0\x1c\0\0\0\x1c" + bytes(15680)
+            )
+            (folder / f"{part}-labels-idx1-ubyte").write_bytes(LABELS)
+        (folder / "train-labels-idx1-ubyte").write_bytes(path.read_bytes())
+        fashion_mnist(folder, valid_samples=10)
+
+
+LABELS = b"\0\0\x08\1\0\0\0\x14" + bytes(range(10)) * 2
 IDX = b"\0\0\x0b\2\0\0\0\3\0\0\0\2" + bytes(range(12))
 READERS = {
     "zip": (extract, zipped),
@@ -56,6 +72,7 @@ READERS = {
     "tar.xz": (extract, lambda: tarred("w:xz")),
     "idx": (read_idx, lambda: IDX),
     "idx.gz": (read_idx, lambda: gzip.compress(IDX, mtime=0)),
+    "Fashion-MNIST": (read_labels, lambda: LABELS),
     "ts": (read_ts, lambda: b"@classLabel true walk run\n@data\n1,2:3,4:walk\n5:6:run\n"),
     "npz": (read_sample, lambda: (torch.arange(30.0).bfloat16(), {"a": np.arange(3)})),
 }
