@@ -25,7 +25,7 @@ from bench.tables import NOTHING
 
 # What snnTorch does not have.
 OWN = {
-    "neurobench",
+    *("neurobench", "tet_loss"),
     *("poisson", "phase", "burst", "population", "decode_rate", "decode_latency"),
     *("RTRL", "EPropLayer", "RTRLLayer", "RandomFeedbackLinear"),
     *("weight_quant", "fixed_point", "integer", "IntegerNet", "BaseMonitor"),

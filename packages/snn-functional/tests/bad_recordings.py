@@ -151,10 +151,27 @@ CASES = {
             Row("weight", [1.0, 2.0], TypeError, r"weight is \[1\.0, 2\.0\]; pass a tensor .*torch\.as_tensor"),
         ],
     ),
-    "ce_rate_loss": loss(SF.ce_rate_loss, *POPULATION),
-    "ce_count_loss": loss(SF.ce_count_loss, *POPULATION),
+    "ce_rate_loss": loss(SF.ce_rate_loss, *POPULATION, *share("label_smoothing")),
+    "ce_count_loss": loss(SF.ce_count_loss, *POPULATION, *share("label_smoothing")),
     "mse_count_loss": loss(SF.mse_count_loss, *POPULATION, *share("correct_rate"), *share("incorrect_rate")),
-    "ce_max_membrane_loss": loss(SF.ce_max_membrane_loss),
+    "ce_max_membrane_loss": loss(SF.ce_max_membrane_loss, *share("label_smoothing")),
+    "tet_loss": Case(
+        (SF.tet_loss, SF.tet_loss.__call__),
+        made_and(SF.tet_loss, "__call__"),
+        lambda: {"spk_out": SPK, "targets": TARGETS},
+        [
+            *recording("mem_out"),
+            Row(
+                "spk_out", SPK.long(), TypeError, r"mem_out has dtype torch\.int64; .* mem_out\.float", named="mem_out"
+            ),
+            *LABELS,
+            *STEPS,
+            *OPTIONS[:2],
+            *share("lamb"),
+            *number("phi"),
+            *share("label_smoothing"),
+        ],
+    ),
     "mse_membrane_loss": loss(
         SF.mse_membrane_loss,
         *number("on_target"),
@@ -200,6 +217,7 @@ CASES = {
     ),
     "ce_temporal_loss": loss(
         SF.ce_temporal_loss,
+        *share("label_smoothing"),
         Row("inverse", "square", ValueError, "inverse is 'square'; choose one of 'negate', 'reciprocal'"),
     ),
     **{

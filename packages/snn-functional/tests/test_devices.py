@@ -77,6 +77,8 @@ KINDS = (
 LOSSES: dict[str, tuple[Any, Tensor]] = {
     **{kind.__name__: (kind(), TARGETS) for kind in KINDS},
     **{f"{kind.__name__} weighted": (kind(weight=[1.0, 2.0, 3.0, 4.0]), TARGETS) for kind in KINDS},
+    "tet_loss": (SF.tet_loss(), TARGETS),
+    "ce_rate_loss smoothed": (SF.ce_rate_loss(weight=[1.0, 2.0, 3.0, 4.0], label_smoothing=0.1), TARGETS),
     "mse_count_loss of a population": (SF.mse_count_loss(population_code=True, num_classes=2), TARGETS % 2),
     "mse_membrane_loss of labels in time": (SF.mse_membrane_loss(**EACH), TARGETS.repeat(7, 1)),
     "mse_membrane_loss of membranes": (SF.mse_membrane_loss(**EACH), SPK),

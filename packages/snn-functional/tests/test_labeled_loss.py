@@ -15,6 +15,7 @@ from snn_functional import (
     mse_count_loss,
     mse_membrane_loss,
     mse_temporal_loss,
+    tet_loss,
 )
 
 MEMBRANE_LOSSES = [ce_max_membrane_loss, mse_membrane_loss]
@@ -56,6 +57,8 @@ LONG = (torch.rand(601, 3, 4, generator=torch.Generator().manual_seed(1)) < 0.9)
 IN_LONG = {
     **{kind.__name__: (kind(), TARGETS) for kind in LOSSES},
     **{f"{kind.__name__} weighted": (kind(reduction="none", weight=[1.0, 2.0, 3.0, 4.0]), TARGETS) for kind in LOSSES},
+    "tet_loss": (tet_loss(), TARGETS),
+    "ce_rate_loss smoothed": (ce_rate_loss(weight=[1.0, 2.0, 3.0, 4.0], label_smoothing=0.1), TARGETS),
     "ce_count_loss of a population": (ce_count_loss(population_code=True, num_classes=2), TARGETS % 2),
     "mse_count_loss of a population": (mse_count_loss(population_code=True, num_classes=2), TARGETS % 2),
     "mse_membrane_loss of membranes": (mse_membrane_loss(time_var_targets=True), LONG * 0.7),

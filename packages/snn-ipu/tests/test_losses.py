@@ -89,6 +89,10 @@ def test_membrane_losses_look_at_the_last_output_and_others_at_the_first():
         ({"loss": functional.ce_temporal_loss()}, "IPU006: the loss 'ce_temporal_loss' is not lowered"),
         ({"loss": functional.ce_rate_loss}, "IPU006: the loss 'ce_rate_loss' is not lowered"),
         ({"loss": functional.ce_rate_loss(reduction="none")}, "reduction='none' is not lowered"),
+        (
+            {"loss": functional.ce_rate_loss(label_smoothing=0.1)},
+            r"label_smoothing=0\.1 is not lowered; leave label_smoothing out",
+        ),
         ({"loss": functional.mse_membrane_loss(time_var_targets=True)}, "time_var_targets=True is not lowered"),
         ({"loss": "ce_rate", "l1_rate": float("nan")}, "l1_rate is nan"),
         ({"loss": functional.ce_rate_loss(weight=WEIGHT), "sizes": [3]}, "weight has 4 entries for 3 classes"),

@@ -19,6 +19,7 @@ from snn_functional.loss import (
     mse_count_loss,
     mse_membrane_loss,
     mse_temporal_loss,
+    tet_loss,
 )
 from snn_functional.probe import (
     AttributeMonitor,
@@ -59,6 +60,7 @@ __all__ = [
     "mse_membrane_loss",
     "mse_temporal_loss",
     "ce_temporal_loss",
+    "tet_loss",
     "accuracy_rate",
     "accuracy_temporal",
     "l1_rate_sparsity",

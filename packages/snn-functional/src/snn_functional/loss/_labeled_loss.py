@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from snn_functional._numbers import as_tensor
+from snn_functional._numbers import as_tensor, share
 from snn_functional._placed import placed
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, warn_of_membranes, wide
@@ -31,6 +31,7 @@ class LabeledLoss(LossFunctions, ABC):
 
     recording = "spk_out"  # the name of its recording, in messages
     mean_is_over_samples: ClassVar[bool] = False  # True if n is the number of samples, weighted or not
+    label_smoothing: float = 0.0  # if positive, the losses are weighted before they are reduced
     instead: ClassVar[str] = ""  # what to use for membranes; of a loss that means nothing but spikes
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -90,8 +91,12 @@ class LabeledLoss(LossFunctions, ABC):
             warn_of_membranes(spk_out, steps, type(self).__name__, f"pass the spikes, or use {self.instead}")
         classes = steps.only(by_class(wide(spk_out), self.population_code, self.num_classes))
         checked = self.checked_targets(targets, classes, steps)
+        if self.weight is not None and self.weight.numel() != classes.shape[-1]:
+            raise ValueError(
+                f"weight has {self.weight.numel()} entries for {classes.shape[-1]} classes; give one per class"
+            )
         losses = self.losses(classes, checked, steps, group=spk_out.shape[-1] // classes.shape[-1])
-        return self._reduced(losses, checked, classes.shape[-1]).to(spk_out.dtype)
+        return self._reduced(losses, checked).to(spk_out.dtype)
 
     def checked_targets(self, targets: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
         """Return targets that fit the outputs ``[T, B, K]``: labels ``[B]``, or others, which have no class weights."""
@@ -108,30 +113,52 @@ class LabeledLoss(LossFunctions, ABC):
             group: Number of output neurons of a class.
         """
 
-    def _reduced(self, losses: Tensor, targets: Tensor, num_classes: int) -> Tensor:
+    def _reduced(self, losses: Tensor, targets: Tensor) -> Tensor:
         number: Tensor | int = losses.numel()
         if self.weight is not None:
-            if self.weight.numel() != num_classes:
-                raise ValueError(
-                    f"weight has {self.weight.numel()} entries for {num_classes} classes; give one per class"
-                )
             sample = placed(self.weight, losses)[targets]
-            share = (sample if losses.dim() == 1 else sample.unsqueeze(-1)).expand_as(losses)
-            losses = losses * share
+            shares = (sample if losses.dim() == 1 else sample.unsqueeze(-1)).expand_as(losses)
+            if not self.label_smoothing:
+                losses = losses * shares
             if not self.mean_is_over_samples:
-                number = share.sum()
+                number = shares.sum()
         if self.reduction == "none":
             return losses
         return losses.sum() if self.reduction == "sum" else losses.sum() / number
 
 
-def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    r"""Return the cross entropies ``[..., B]`` of scores ``[..., B, K]`` and labels ``[B]``.
+class CrossEntropy(LabeledLoss):
+    """A loss that is made of cross entropies, with smoothed labels if ``label_smoothing`` is positive."""
 
-    .. math:: -\log \frac{e^{z_y}}{\sum_c e^{z_c}}
-    """
-    expanded = labels.expand(scores.shape[:-1])
-    return F.cross_entropy(scores.flatten(0, -2), expanded.flatten(), reduction="none").reshape(expanded.shape)
+    def __init__(
+        self,
+        population_code: bool = False,
+        num_classes: int = False,
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(population_code, num_classes, reduction, weight)
+        self.label_smoothing = share("label_smoothing", label_smoothing, "it is the share of all classes in a label")
+
+    def cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
+        r"""Return the cross entropies ``[..., B]`` of scores ``[..., B, K]`` and labels ``[B]``.
+
+        .. math:: -(1 - \epsilon) \log p_y - \frac{\epsilon}{K} \sum_c \log p_c, \qquad
+            p_c = \frac{e^{z_c}}{\sum_k e^{z_k}}
+
+        With smoothed labels each logarithm is multiplied by the weight of its class, as in PyTorch.
+        """
+        weight = placed(self.weight, scores) if self.label_smoothing and self.weight is not None else None
+        expanded = labels.expand(scores.shape[:-1])
+        return F.cross_entropy(
+            scores.flatten(0, -2),
+            expanded.flatten(),
+            weight,
+            reduction="none",
+            label_smoothing=self.label_smoothing,
+        ).reshape(expanded.shape)
 
 
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from snn_functional._numbers import share
 from snn_functional._steps import Steps
-from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import CrossEntropy, LabeledLoss
 
 
-class ce_count_loss(LabeledLoss):  # noqa: N801
+class ce_count_loss(CrossEntropy):  # noqa: N801
     r"""Cross entropy of the spike counts.
 
     .. math:: l_b = \mathrm{CE}\big(\textstyle\sum_t S_{tb},\ y_b\big)
@@ -28,6 +28,8 @@ class ce_count_loss(LabeledLoss):  # noqa: N801
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
             divided by the number of samples.
+        label_smoothing: Share of the label that is spread over all classes, in [0, 1]; with ``weight``, which then
+            multiplies the terms of its class, as in ``torch.nn.functional.cross_entropy``.
 
     Shape:
         outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -51,7 +53,7 @@ class ce_count_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the cross entropy of the counts, ``[B]``."""
-        return cross_entropy(outputs.sum(0), targets)
+        return self.cross_entropy(outputs.sum(0), targets)
 
 
 class mse_count_loss(LabeledLoss):  # noqa: N801

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from snn_functional._numbers import finite
 from snn_functional._recording import check_real, checked_labels
 from snn_functional._steps import Steps
-from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import CrossEntropy, LabeledLoss
 
 
-class ce_max_membrane_loss(LabeledLoss):  # noqa: N801
+class ce_max_membrane_loss(CrossEntropy):  # noqa: N801
     r"""Cross entropy of the highest membrane that each output reaches.
 
     .. math:: l_b = \mathrm{CE}\big(\max_t U_{tb},\ y_b\big)
@@ -24,6 +24,8 @@ class ce_max_membrane_loss(LabeledLoss):  # noqa: N801
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
             divided by the number of samples.
+        label_smoothing: Share of the label that is spread over all classes, in [0, 1]; with ``weight``, which then
+            multiplies the terms of its class, as in ``torch.nn.functional.cross_entropy``.
 
     Shape:
         membranes ``[num_steps, batch, num_classes]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -47,12 +49,18 @@ class ce_max_membrane_loss(LabeledLoss):  # noqa: N801
     mean_is_over_samples: ClassVar[bool] = True
     recording = "mem_out"
 
-    def __init__(self, reduction: str = "mean", weight: Tensor | Sequence[float] | None = None) -> None:
-        super().__init__(reduction=reduction, weight=weight)
+    def __init__(
+        self,
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(reduction=reduction, weight=weight, label_smoothing=label_smoothing)
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the cross entropy of the maxima, ``[B]``."""
-        return cross_entropy(steps.only(outputs, float("-inf")).max(0).values, targets)
+        return self.cross_entropy(steps.only(outputs, float("-inf")).max(0).values, targets)
 
 
 class mse_membrane_loss(LabeledLoss):  # noqa: N801

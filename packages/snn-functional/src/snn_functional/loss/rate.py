@@ -7,10 +7,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from snn_functional._steps import Steps
-from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import CrossEntropy
 
 
-class ce_rate_loss(LabeledLoss):  # noqa: N801
+class ce_rate_loss(CrossEntropy):  # noqa: N801
     r"""Cross entropy of the spikes at every step, averaged over time.
 
     .. math:: l_b = \frac{1}{T} \sum_t \mathrm{CE}(S_{tb}, y_b)
@@ -24,6 +24,8 @@ class ce_rate_loss(LabeledLoss):  # noqa: N801
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
             divided by the number of samples.
+        label_smoothing: Share of the label that is spread over all classes, in [0, 1]; with ``weight``, which then
+            multiplies the terms of its class, as in ``torch.nn.functional.cross_entropy``.
 
     Shape:
         outputs ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -47,4 +49,4 @@ class ce_rate_loss(LabeledLoss):  # noqa: N801
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the mean over time of the cross entropy of each step, ``[B]``."""
-        return steps.mean(cross_entropy(outputs, targets))
+        return steps.mean(self.cross_entropy(outputs, targets))

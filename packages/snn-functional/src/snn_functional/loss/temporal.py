@@ -14,7 +14,7 @@ from snn_functional._numbers import as_tensor, finite
 from snn_functional._placed import placed
 from snn_functional._spike_times import spike_times
 from snn_functional._steps import Steps
-from snn_functional.loss._labeled_loss import LabeledLoss, cross_entropy
+from snn_functional.loss._labeled_loss import CrossEntropy, LabeledLoss
 
 INVERSES = ("negate", "reciprocal")
 
@@ -141,7 +141,7 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         return off.expand(-1, *outputs.shape[1:]).scatter(-1, index, on.expand(-1, len(labels), 1))
 
 
-class ce_temporal_loss(LabeledLoss):  # noqa: N801
+class ce_temporal_loss(CrossEntropy):  # noqa: N801
     r"""Cross entropy of spike times, where the earliest output is the answer.
 
     .. math:: l_b = \mathrm{CE}(-t_b, y_b) \quad\text{or}\quad \mathrm{CE}\big(1 / (t_b + 1),\ y_b\big)
@@ -153,6 +153,8 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
         inverse: ``"negate"`` or ``"reciprocal"``: how an early time becomes a high score.
         reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
         weight: Weight of each class ``[num_outputs]``; the mean is divided by the weights' sum.
+        label_smoothing: Share of the label that is spread over all classes, in [0, 1]; with ``weight``, which then
+            multiplies the terms of its class, as in ``torch.nn.functional.cross_entropy``.
 
     Shape:
         spikes ``[num_steps, batch, num_outputs]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
@@ -177,9 +179,14 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
     instead: ClassVar[str] = "ce_max_membrane_loss"
 
     def __init__(
-        self, inverse: str = "negate", reduction: str = "mean", weight: Tensor | Sequence[float] | None = None
+        self,
+        inverse: str = "negate",
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(reduction=reduction, weight=weight)
+        super().__init__(reduction=reduction, weight=weight, label_smoothing=label_smoothing)
         if inverse not in INVERSES:
             raise ValueError(f"inverse is {inverse!r}; choose one of {', '.join(map(repr, INVERSES))}")
         self.inverse = inverse
@@ -187,7 +194,7 @@ class ce_temporal_loss(LabeledLoss):  # noqa: N801
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the cross entropy of the inverted times, ``[B]``."""
         times = spike_times(outputs, steps)[0]
-        return cross_entropy(-times if self.inverse == "negate" else 1 / (times + 1), targets)
+        return self.cross_entropy(-times if self.inverse == "negate" else 1 / (times + 1), targets)
 
 
 def _times(name: str, times: Any, multi_spike: bool) -> Tensor:

@@ -144,6 +144,11 @@ def chosen_loss(
         raise ValueError(
             f"{name} with {option} is not lowered; a program has one label per sample and one loss per batch"
         )
+    if description.get("label_smoothing"):
+        raise ValueError(
+            f"IPU006: {name} with label_smoothing={description['label_smoothing']} is not lowered; leave "
+            "label_smoothing out"
+        )
     if reduction == "mean" and weight is not None and getattr(loss, "mean_is_over_samples", False):
         reduction = "mean_of_samples"
     of = outputs - 1 if "membrane" in name else 0
