@@ -33,6 +33,7 @@ SURROGATES = [
     surrogate.fast_sigmoid(),
     surrogate.sigmoid(),
     surrogate.triangular(),
+    surrogate.triangular(0.7, height=2.5),
     surrogate.straight_through_estimator(),
     surrogate.LSO(),
     surrogate.spike_rate_escape(),

@@ -40,6 +40,8 @@ FORMULAS: dict[str, tuple[surrogate.Surrogate, Callable[[float], float]]] = {
     "straight_through": (surrogate.straight_through_estimator(), lambda x: 1.0),
     "triangular": (surrogate.triangular(), lambda x: max(0.0, 1 - abs(x))),
     "triangular of 2": (surrogate.triangular(threshold=2), lambda x: max(0.0, 1 - abs(x) / 2) / 2),
+    "triangular of 2, 1 high": (surrogate.triangular(2, height=1), lambda x: max(0.0, 1 - abs(x) / 2)),
+    "triangular of 0.5, 3 high": (surrogate.triangular(0.5, height=3), lambda x: 3 * max(0.0, 1 - abs(x) / 0.5)),
     "heaviside": (surrogate.heaviside(), lambda x: 1.0 if x > 0 else 0.0),
     "spike_rate_escape": (surrogate.spike_rate_escape(), lambda x: 25 * math.exp(-abs(x - 1))),
     "spike_rate_escape of 2, 3": (
@@ -130,6 +132,36 @@ def test_the_largest_slope_is_the_height_of_the_gaussian(spike: surrogate.Surrog
     # 1 + h less h twice
     x = torch.linspace(-40, 40, 8001, dtype=torch.float64)
     assert torch.trapezoid(spike.derivative(x), x).item() == pytest.approx(0.85, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_without_a_height_the_triangle_is_what_it_was_to_the_bit(dtype: torch.dtype) -> None:
+    x = torch.randn(1001, generator=torch.Generator().manual_seed(0)).to(dtype)
+    triangle = surrogate.triangular(0.3)
+    assert torch.equal(triangle.derivative(x), torch.relu(1 - x.abs() / 0.3) / 0.3)
+    assert triangle.params == (0.3,)
+    assert triangle == surrogate.triangular(0.3, height=None) != surrogate.triangular(0.3, height=1)
+
+
+def test_a_triangle_is_written_with_its_height_and_pickled_with_it() -> None:
+    triangle = surrogate.triangular(0.3, height=1)
+    assert repr(triangle) == "triangular(threshold=0.3, height=1)"
+    assert pickle.loads(pickle.dumps(triangle)) == triangle
+    assert triangle.params == (0.3, 1.0)
+
+
+@pytest.mark.parametrize("height", [None, 1, 2.5])
+def test_a_net_with_triangles_has_the_gradients_of_the_loop(height: float | None) -> None:
+    results = []
+    for run in ("unroll", "loop"):
+        torch.manual_seed(0)
+        spike = surrogate.triangular(0.7, height=height)
+        net = nn.Sequential(nn.Linear(5, 7), snn.Leaky(0.9, init_hidden=True, spike_grad=spike))
+        xs = torch.rand(11, 3, 5) * 3
+        out = snn.unroll(net, xs) if run == "unroll" else torch.stack([net(x) for x in xs])
+        results.append([out.detach(), *torch.autograd.grad(out.square().sum(), [*net.parameters()])])
+    assert results[0][1].any()
+    torch.testing.assert_close(*results)
 
 
 def test_the_corners_of_the_triangle_have_the_slope_of_outside() -> None:
@@ -296,6 +328,7 @@ def test_no_gradient_means_no_gradient() -> None:
         (lambda: surrogate.fast_sigmoid(slope=-1), "slope"),
         (lambda: surrogate.sigmoid(slope=float("nan")), "slope"),
         (lambda: surrogate.triangular(threshold=0), "threshold"),
+        (lambda: surrogate.triangular(height=0), "height"),
         (lambda: surrogate.spike_rate_escape(beta=-2), "beta"),
         (lambda: surrogate.SFS(slope=0), "slope"),
         (lambda: surrogate.multi_gaussian(sigma=0), "sigma"),

@@ -47,6 +47,7 @@ SURROGATES = {
     "atan": surrogate.atan(alpha=3.0),
     "sigmoid": surrogate.sigmoid(slope=4),
     "triangular": surrogate.triangular(threshold=0.75),
+    "triangular of 2": surrogate.triangular(threshold=0.75, height=2),
     "straight through": surrogate.straight_through_estimator(),
     "heaviside": surrogate.heaviside(),
     "escape": surrogate.spike_rate_escape(beta=1.5, slope=2),

@@ -100,6 +100,13 @@ def test_the_recorded_surrogate_comes_back(simplify):
     assert net["n0"].spike_grad == snn.surrogate.fast_sigmoid(7)
 
 
+@pytest.mark.parametrize("height", [None, 2.5])
+def test_a_triangle_comes_back_with_its_height(height):
+    triangle = snn.surrogate.triangular(0.5, height=height)
+    net = snn.Leaky(0.9, spike_grad=triangle, init_hidden=True)
+    assert from_nir(to_nir(net, torch.zeros(1, 3)))["leaky"].spike_grad == triangle
+
+
 @pytest.mark.parametrize("name", ["os.system", "custom_surrogate", "Surrogate", "atanh"])
 def test_a_surrogate_that_is_none_is_left_out(name):
     node = lif(tau=TAU, r=R, thr=THR)

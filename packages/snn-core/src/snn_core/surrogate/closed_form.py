@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -108,15 +108,16 @@ class straight_through_estimator(Surrogate):
 
 @dataclass(frozen=True)
 class triangular(Surrogate):
-    r"""A triangle of area 1 around the threshold.
+    r"""A triangle around the threshold, of area 1 or of a given height.
 
-    .. math:: \frac{\partial S}{\partial x} = \frac{1}{\vartheta}\max(0,\, 1 - |x| / \vartheta)
+    .. math:: \frac{\partial S}{\partial x} = h \max(0,\, 1 - |x| / \vartheta)
 
     Args:
         threshold: Half the width of the triangle, greater than 0.
+        height: h, the derivative at 0, greater than 0; None for ``1 / threshold``, so that the area is 1.
 
     Raises:
-        ValueError: If ``threshold`` is not positive and finite.
+        ValueError: If ``threshold`` or ``height`` is not positive and finite.
 
     Example:
         >>> triangular(threshold=2).derivative(torch.tensor([-1.0, 0.0, 2.0]))
@@ -126,10 +127,12 @@ class triangular(Surrogate):
     """
 
     threshold: float = 1
-    _positive: ClassVar[tuple[str, ...]] = ("threshold",)
+    height: float | None = field(default=None, kw_only=True)
+    _positive: ClassVar[tuple[str, ...]] = ("threshold", "height")
 
     def derivative(self, x: Tensor) -> Tensor:
-        return torch.relu(1 - x.abs() / self.threshold) / self.threshold
+        triangle = torch.relu(1 - x.abs() / self.threshold)
+        return triangle / self.threshold if self.height is None else triangle * self.height
 
 
 @dataclass(frozen=True)

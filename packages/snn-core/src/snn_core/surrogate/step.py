@@ -130,12 +130,11 @@ class Surrogate:
         cls._takes_spikes = cls.backward is not Surrogate.backward
 
     def __post_init__(self) -> None:
-        for name in self._positive:
-            value = getattr(self, name)
+        given = [(name, value) for name in self._positive if (value := getattr(self, name)) is not None]
+        for name, value in given:
             if not value > 0:
                 raise ValueError(f"surrogate.{type(self).__name__}: {name} must be greater than 0, got {value!r}")
-        for name in (*self._positive, *self._finite):
-            value = getattr(self, name)
+        for name, value in (*given, *((name, getattr(self, name)) for name in self._finite)):
             if not -math.inf < value < math.inf:
                 raise ValueError(f"surrogate.{type(self).__name__}: {name} must be finite, got {value!r}")
 
@@ -174,5 +173,5 @@ class Surrogate:
 
     @property
     def params(self) -> tuple[float, ...]:
-        """The surrogate's numbers, in the order of its constructor, as kernels receive them."""
-        return tuple(float(getattr(self, f.name)) for f in fields(self))
+        """The surrogate's numbers, in the order of its fields, as kernels receive them; none for a field of None."""
+        return tuple(float(value) for f in fields(self) if (value := getattr(self, f.name)) is not None)

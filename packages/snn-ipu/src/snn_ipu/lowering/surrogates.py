@@ -47,7 +47,7 @@ def described(spike_grad: Surrogate, floating: torch.dtype, path: str = "") -> d
     name = type(spike_grad).__name__
     if type(spike_grad) is surrogate.no_gradient:
         return {"name": "none"}
-    if type(spike_grad) in _CLOSED:
+    if type(spike_grad) in _CLOSED and getattr(spike_grad, "height", None) is None:
         return {"name": name, "params": list(spike_grad.params)}
 
     def refusal(why: str) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def surrogate_of(name: str, node: Any) -> Any:
         return None
     kind, params = str(metadata["spike_grad"]), np.atleast_1d(metadata.get("spike_grad_params", [])).tolist()
     try:
-        return _SURROGATES[kind](*params)
+        names = [field.name for field in fields(_SURROGATES[kind])]
+        return _SURROGATES[kind](**dict(zip(names[: len(params)], params, strict=True)))
     except (KeyError, TypeError, ValueError):
         announce("NIR304", f"node {name!r}", f"no surrogate {kind}{tuple(params)}, atan() is used")
         return None
