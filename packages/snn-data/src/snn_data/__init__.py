@@ -20,6 +20,7 @@ from snn_data.files.extract import ArchiveError, extract
 from snn_data.files.folders import data_folder
 from snn_data.files.idx_file import read_idx
 from snn_data.length_batches import LengthBatches
+from snn_data.sets.cue_accumulation import cue_accumulation
 from snn_data.sets.digits import digits
 from snn_data.sets.fashion_mnist import fashion_mnist
 from snn_data.sets.labelled_sequences import LabelledSequences
@@ -53,6 +54,7 @@ __all__ = [
     "augmented",
     "cached",
     "collate",
+    "cue_accumulation",
     "data_folder",
     "data_subset",
     "digits",

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from snn_data.events.event_split import EventSplit
-from snn_data.seeding import mixed_seed
+from snn_data.sets.drawn_parts import drawn_parts
 from snn_data.sets.labelled_tensors import LabelledTensors
-from snn_data.whole import integer
 
 __all__ = ["yin_yang"]
 
@@ -50,16 +49,10 @@ def yin_yang(
 
     Source: Kriener, Göltz and Petrovici, The Yin-Yang dataset (2022), and the class numbers of their program.
     """
-    seed = integer("yin_yang", "seed", seed)
-    sizes = {"train_samples": train_samples, "valid_samples": valid_samples, "test_samples": test_samples}
-    for name, size in sizes.items():
-        if integer("yin_yang", name, size) < 1:
-            raise ValueError(f"yin_yang needs 1 sample or more in each part, got {name}={size}")
-    return EventSplit(*(_drawn(size, mixed_seed(seed, part)) for part, size in enumerate(sizes.values())))
+    return drawn_parts("yin_yang", _drawn, (train_samples, valid_samples, test_samples), seed)
 
 
-def _drawn(samples: int, seed: int) -> LabelledTensors:
-    generator = torch.Generator().manual_seed(seed)
+def _drawn(samples: int, generator: torch.Generator) -> LabelledTensors:
     targets = torch.randint(3, (samples,), generator=generator, device="cpu")
     points = torch.empty(samples, 2, dtype=torch.float32, device="cpu")
     missing = torch.arange(samples, device="cpu")
