@@ -130,11 +130,11 @@ class Surrogate:
         cls._takes_spikes = cls.backward is not Surrogate.backward
 
     def __post_init__(self) -> None:
-        given = [(name, value) for name in self._positive if (value := getattr(self, name)) is not None]
-        for name, value in given:
+        numbers = [(name, value) for name in self._positive if (value := getattr(self, name)) is not None]
+        for name, value in numbers:
             if not value > 0:
                 raise ValueError(f"surrogate.{type(self).__name__}: {name} must be greater than 0, got {value!r}")
-        for name, value in (*given, *((name, getattr(self, name)) for name in self._finite)):
+        for name, value in (*numbers, *((name, getattr(self, name)) for name in self._finite)):
             if not -math.inf < value < math.inf:
                 raise ValueError(f"surrogate.{type(self).__name__}: {name} must be finite, got {value!r}")
 

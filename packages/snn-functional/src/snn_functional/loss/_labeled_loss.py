@@ -140,7 +140,9 @@ class CrossEntropy(LabeledLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(population_code, num_classes, reduction, weight)
-        self.label_smoothing = share("label_smoothing", label_smoothing, "it is the share of all classes in a label")
+        self.label_smoothing: float = share(
+            "label_smoothing", label_smoothing, "it is the share of all classes in a label"
+        )
 
     def cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
         r"""Return the cross entropies ``[..., B]`` of scores ``[..., B, K]`` and labels ``[B]``.
