@@ -10,6 +10,7 @@ from . import (
     bad_account,
     bad_conversion,
     bad_diagnosis,
+    bad_fit,
     bad_online,
     bad_plasticity,
     bad_probes,
@@ -27,6 +28,7 @@ MODULES = (
     bad_probes,
     bad_plasticity,
     bad_diagnosis,
+    bad_fit,
     bad_account,
     bad_conversion,
 )

@@ -6,6 +6,7 @@ from snn_core.neuron import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
 from snn_functional._conversion import QCFS, from_ann
+from snn_functional._fit import fit
 from snn_functional._neurobench import neurobench
 from snn_functional._version import __version__
 from snn_functional.acc import accuracy_rate, accuracy_temporal
@@ -84,6 +85,7 @@ __all__ = [
     "energy",
     "neurobench",
     "summary",
+    "fit",
     "from_ann",
     "QCFS",
     "__version__",

@@ -68,6 +68,7 @@ from snn_export import export as export
 from snn_functional import QCFS as QCFS
 from snn_functional import diagnose as diagnose
 from snn_functional import energy as energy
+from snn_functional import fit as fit
 from snn_functional import from_ann as from_ann
 from snn_functional import neurobench as neurobench
 from snn_functional import summary as summary
@@ -124,6 +125,7 @@ __all__ = [
     "energy",
     "export",
     "export_nir",
+    "fit",
     "from_ann",
     "functional",
     "import_nir",

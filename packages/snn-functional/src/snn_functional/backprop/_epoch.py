@@ -28,13 +28,16 @@ def epoch(
     progress: bool,
 ) -> Tensor:
     """Train over one pass of a data loader; return the mean loss over steps and batches, off the graph."""
-    _check(net, dataloader, optimizer)
+    check_net(net)
+    if not isinstance(dataloader, Iterable):
+        raise TypeError(f"dataloader is a {type(dataloader).__name__}; pass a DataLoader, or any iterable of batches")
+    check_optimizer(optimizer)
     place = _device(device)
     batches: Any = _bar(dataloader) if progress else dataloader
     net.to(place).train()
     losses: list[Tensor] = []
     for batch in batches:
-        data, targets, lengths = _parts(batch, place)
+        data, targets, lengths = parts(batch, place, "dataloader")
         losses.append(_train(net, timing.sequence(data), targets, lengths, optimizer, objective, timing))
         if progress:  # without a bar, nothing waits for the value of a loss
             batches.set_postfix(loss=f"{torch.stack(losses).mean():.3g}")
@@ -93,11 +96,14 @@ def _train(
     return mean
 
 
-def _check(net: Any, dataloader: Any, optimizer: Any) -> None:
+def check_net(net: Any) -> None:
+    """Check that a net is a module."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"net is a {type(net).__name__}; pass an nn.Module")
-    if not isinstance(dataloader, Iterable):
-        raise TypeError(f"dataloader is a {type(dataloader).__name__}; pass a DataLoader, or any iterable of batches")
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Check that an optimizer is one, and not its class."""
     if isinstance(optimizer, type) or not all(callable(getattr(optimizer, n, None)) for n in ("zero_grad", "step")):
         raise TypeError(
             f"optimizer is {optimizer!r}; pass one made for the net, such as torch.optim.Adam(net.parameters())"
@@ -113,13 +119,14 @@ def _device(device: Any) -> torch.device:
         raise ValueError(f"device is {device!r}; pass a device of torch, such as 'cpu' or 'cuda:0'") from error
 
 
-def _parts(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
+def parts(batch: Any, device: torch.device, name: str) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return data, targets and lengths of a batch, on a device; ``name`` is that of the loader, for messages."""
     expected = "it must give tensors: pairs of data and targets, or triples with the lengths of the samples"
     if not isinstance(batch, tuple | list):
-        raise TypeError(f"dataloader gave a {type(batch).__name__}; {expected}")
+        raise TypeError(f"{name} gave a {type(batch).__name__}; {expected}")
     if len(batch) not in (2, 3) or not all(isinstance(part, Tensor) for part in batch):
         kinds = ", ".join(type(part).__name__ for part in batch)
-        raise TypeError(f"dataloader gave ({kinds}); {expected}")
+        raise TypeError(f"{name} gave ({kinds}); {expected}")
     data, targets, *lengths = batch
     # lengths determine shapes, which the CPU must know
     return data.to(device), targets.to(device), lengths[0].cpu() if lengths else None

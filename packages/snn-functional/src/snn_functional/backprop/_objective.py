@@ -13,15 +13,17 @@ class Objective:
     """The loss of a net's outputs, in which each function gets the spikes or the membranes that it needs.
 
     The criterion and the penalty get the membrane if their attribute ``recording`` is ``"mem_out"``. The targets have a
-    time axis if the attribute ``time_var_targets`` of the criterion is true.
+    time axis if the attribute ``time_var_targets`` of the criterion is true. ``name`` is that of the
+    criterion's argument, for messages.
     """
 
-    def __init__(self, criterion: Any, regularization: Any) -> None:
-        _check_function(criterion, "criterion", "ce_rate_loss()")
+    def __init__(self, criterion: Any, regularization: Any, name: str = "criterion") -> None:
+        _check_function(criterion, name, "ce_rate_loss()")
         if regularization is False:
             regularization = None
         if regularization is not None:
             _check_function(regularization, "regularization", "l1_rate_sparsity()")
+        self.name = name
         self.criterion = criterion
         self.regularization = regularization
         self.time_var_targets: bool = bool(getattr(criterion, "time_var_targets", False))  # each step has its own
@@ -32,7 +34,7 @@ class Objective:
         ``lengths`` are the numbers of steps that count in each sample ``[batch]``, 0 for one that does not, or None if
         all steps count; ``targets`` are those of the samples that do.
         """
-        loss = _value(self.criterion, "criterion", lengths, outputs, targets)
+        loss = _value(self.criterion, self.name, lengths, outputs, targets)
         if self.regularization is None:
             return loss
         return loss + _value(self.regularization, "regularization", lengths, outputs)
@@ -48,16 +50,23 @@ def _check_function(function: Any, argument: str, example: str) -> None:
 def _value(
     function: Callable[..., Any], argument: str, lengths: Tensor | None, outputs: Any, *targets: Tensor
 ) -> Tensor:
+    return _scalar(measured(function, argument, lengths, outputs, *targets), argument)
+
+
+def measured(
+    function: Callable[..., Any], argument: str, lengths: Tensor | None, outputs: Any, *targets: Tensor
+) -> Any:
+    """Return the value of a function, the named argument, of the recording that it takes."""
     recording = _recorded(outputs, function)
     if lengths is None:
-        return _scalar(function(recording, *targets), argument)
+        return function(recording, *targets)
     if not _takes_lengths(function):
         raise TypeError(
             f"{argument} is {_name(function)}, which takes no lengths, but the batches have them; pass one of "
             "snn_functional, or a function with the argument lengths"
         )
     counts = lengths > 0
-    return _scalar(function(recording[:, counts], *targets, lengths=lengths[counts]), argument)
+    return function(recording[:, counts], *targets, lengths=lengths[counts])
 
 
 def _takes_lengths(function: Any) -> bool:
