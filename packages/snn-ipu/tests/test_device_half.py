@@ -30,7 +30,8 @@ def folder(tmp_path) -> pathlib.Path:
     surrogates = sorted(set(nets.SURROGATES) - {"none"})
     names = [*nets.NEURONS, *(f"leaky {s}" for s in surrogates)]
     for index, name in enumerate(names):
-        spike_grad = nets.SURROGATES[name[len("leaky ") :] if index >= len(nets.NEURONS) else surrogates[index % 11]]
+        surrogate = name[len("leaky ") :] if index >= len(nets.NEURONS) else surrogates[index % len(surrogates)]
+        spike_grad = nets.SURROGATES[surrogate]
         net = nets.projected(name if index < len(nets.NEURONS) else "leaky", spike_grad=spike_grad)
         write(net, tmp_path / f"{index:02}")
     return tmp_path
@@ -55,5 +56,5 @@ def test_the_device_half_gives_what_the_core_gives(folder):
     command = [python, "-W", "ignore", str(PROGRAM), str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder.parent)
     assert process.returncode == 0, process.stderr
-    assert process.stdout.startswith(f"{len(nets.NEURONS) + 11} bundles on Python")
+    assert process.stdout.startswith(f"{len(nets.NEURONS) + len(nets.SURROGATES) - 1} bundles on Python")
     print(process.stdout)
