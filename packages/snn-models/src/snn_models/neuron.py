@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from torch import nn
+
 from snn_core import Leaky, SpikingNeuron, surrogate
 
-Neuron = Callable[[], SpikingNeuron]
+Neuron = Callable[[], nn.Module]
 """A function without arguments that returns a new neuron, which keeps its state and returns its spikes alone."""
 
 

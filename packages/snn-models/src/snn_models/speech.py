@@ -127,7 +127,7 @@ def recurrent_speech(
     hidden: Sequence[int] = (1024, 1024),
     dropout: float = 0.1,
     beta: float = 0.9,
-    neuron: Callable[[int], SpikingNeuron] = recurrent_adaptive,
+    neuron: Callable[[int], nn.Module] = recurrent_adaptive,
 ) -> nn.Sequential:
     """Make a network of recurrent layers: like :func:`~snn_models.feedforward_speech`, but its neurons are connected.
 
@@ -221,7 +221,7 @@ def _sizes(owner: str, inputs: int, hidden: Sequence[int], num_classes: int) -> 
 def _net(
     owner: str,
     layer: Callable[[int, int], nn.Module],
-    neuron: Callable[[int], SpikingNeuron],
+    neuron: Callable[[int], nn.Module],
     sizes: tuple[int, ...],
     dropout: float,
     beta: float,
