@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from snn_core import DelayedLinear, Leaky, Recurrent, RLeaky, Synaptic, unroll
-from snn_models import MembraneReadout, delayed_speech, feedforward_speech, recurrent_speech
+from snn_models import delayed_speech, feedforward_speech, recurrent_speech
+from snn_models.speech import MembraneReadout
 
 from .comparison import assert_unroll_is_the_loop
 

@@ -8,13 +8,7 @@ from snn_models.attention import QKAttention, SpikeDrivenAttention, SpikingSelfA
 from snn_models.neuron import leaky
 from snn_models.qkformer import SpikingPatchEmbedding, qkformer
 from snn_models.residual import MSBlock, SEWBlock, ms_resnet, sew_resnet
-from snn_models.speech import (
-    MembraneReadout,
-    delayed_speech,
-    feedforward_speech,
-    recurrent_adaptive,
-    recurrent_speech,
-)
+from snn_models.speech import delayed_speech, feedforward_speech, recurrent_adaptive, recurrent_speech
 from snn_models.spikformer import SpikingPatchSplitting, spikformer
 from snn_models.tokens import SpikingTransformerBlock
 from snn_models.vgg import vgg
@@ -37,7 +31,6 @@ __all__ = [
     "recurrent_speech",
     "recurrent_adaptive",
     "delayed_speech",
-    "MembraneReadout",
     "leaky",
     "__version__",
 ]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from snn_models.attention import QKAttention, SpikingSelfAttention
 from snn_models.choice import must_be_counts, must_be_divisible
+from snn_models.convolution import classifier, normed
 from snn_models.neuron import Neuron, fresh, leaky
 from snn_models.tokens import SpikingTransformerBlock
 
@@ -49,8 +50,7 @@ class SpikingPatchEmbedding(nn.Module):
         must_be_counts(owner, channels=channels, out_channels=out_channels)
 
         def spiking(inputs: int, out: int, size: int, stride: int = 1, *before: nn.Module) -> nn.Sequential:
-            convolution = nn.Conv2d(inputs, out, size, stride, padding=size // 2, bias=False)
-            return nn.Sequential(convolution, nn.BatchNorm2d(out), *before, fresh(owner, neuron))
+            return nn.Sequential(*normed(inputs, out, size, stride), *before, fresh(owner, neuron))
 
         if first:
             must_be_divisible(owner, "out_channels", out_channels, by=2)
@@ -148,4 +148,4 @@ def qkformer(
             blocks.append(SpikingTransformerBlock(attention, size, mlp_ratio, neuron=neuron))
         layers.append(_OverPixels(blocks))
         channels = size
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(dim, num_classes))
+    return nn.Sequential(*layers, *classifier(dim, num_classes))

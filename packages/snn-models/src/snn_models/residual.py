@@ -9,6 +9,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from snn_models.choice import chosen, must_be_counts
+from snn_models.convolution import classifier, normed
 from snn_models.neuron import Neuron, fresh, leaky
 
 _CONNECT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -61,15 +62,15 @@ class SEWBlock(nn.Module):
         chosen("SEWBlock: connect", connect, _CONNECT)
         self.connect = connect
         self.residual: nn.Module = nn.Sequential(
-            *_normed(channels, out_channels, 3, stride),
+            *normed(channels, out_channels, 3, stride),
             fresh("SEWBlock", neuron),
-            *_normed(out_channels, out_channels, 3),
+            *normed(out_channels, out_channels, 3),
             fresh("SEWBlock", neuron),
         )
         same = (channels, 1) == (out_channels, stride)
         self.shortcut: nn.Module = nn.Identity()
         if not same:
-            self.shortcut = nn.Sequential(*_normed(channels, out_channels, 1, stride), fresh("SEWBlock", neuron))
+            self.shortcut = nn.Sequential(*normed(channels, out_channels, 1, stride), fresh("SEWBlock", neuron))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the connected spikes of one step."""
@@ -114,12 +115,12 @@ class MSBlock(nn.Module):
         must_be_counts("MSBlock", channels=channels, out_channels=out_channels, stride=stride)
         self.residual: nn.Module = nn.Sequential(
             fresh("MSBlock", neuron),
-            *_normed(channels, out_channels, 3, stride),
+            *normed(channels, out_channels, 3, stride),
             fresh("MSBlock", neuron),
-            *_normed(out_channels, out_channels, 3),
+            *normed(out_channels, out_channels, 3),
         )
         same = (channels, 1) == (out_channels, stride)
-        self.shortcut: nn.Module = nn.Identity() if same else nn.Sequential(*_normed(channels, out_channels, 1, stride))
+        self.shortcut: nn.Module = nn.Identity() if same else nn.Sequential(*normed(channels, out_channels, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum of input and residual of one step."""
@@ -171,9 +172,11 @@ def sew_resnet(
         Residual Learning for Image Recognition (2016), section 4.2, with n = 1.
     """
     sizes = _sizes("sew_resnet", depth, num_classes, in_channels, width, stem)
-    spiking = [fresh("sew_resnet", neuron), *([nn.MaxPool2d(3, 2, 1)] if stem == "imagenet" else [])]
+    first = [*normed(in_channels, sizes[0], *_STEMS[stem]), fresh("sew_resnet", neuron)]
+    if stem == "imagenet":
+        first.append(nn.MaxPool2d(3, 2, 1))
     blocks = _stages(partial(SEWBlock, connect=connect, neuron=neuron), depth, sizes)
-    return nn.Sequential(*_stem(in_channels, sizes[0], stem), *spiking, *blocks, *_head(sizes[-1], num_classes))
+    return nn.Sequential(*first, *blocks, *classifier(sizes[-1], num_classes))
 
 
 def ms_resnet(
@@ -217,8 +220,8 @@ def ms_resnet(
     """
     sizes = _sizes("ms_resnet", depth, num_classes, in_channels, width, stem)
     blocks = _stages(partial(MSBlock, neuron=neuron), depth, sizes, first=2 if stem == "imagenet" else 1)
-    last = fresh("ms_resnet", neuron)
-    return nn.Sequential(*_stem(in_channels, sizes[0], stem), *blocks, last, *_head(sizes[-1], num_classes))
+    first, last = normed(in_channels, sizes[0], *_STEMS[stem]), fresh("ms_resnet", neuron)
+    return nn.Sequential(*first, *blocks, last, *classifier(sizes[-1], num_classes))
 
 
 def _sizes(owner: str, depth: int, num_classes: int, in_channels: int, width: int | None, stem: str) -> tuple[int, ...]:
@@ -229,10 +232,6 @@ def _sizes(owner: str, depth: int, num_classes: int, in_channels: int, width: in
     return tuple(first * 2**stage for stage in range(len(chosen(f"{owner}: depth", depth, _BLOCKS))))
 
 
-def _stem(in_channels: int, channels: int, stem: str) -> list[nn.Module]:
-    return _normed(in_channels, channels, *_STEMS[stem])
-
-
 def _stages(
     block: Callable[[int, int, int], nn.Module], depth: int, sizes: tuple[int, ...], first: int = 1
 ) -> list[nn.Module]:
@@ -240,15 +239,3 @@ def _stages(
     outputs = [size for size, count in zip(sizes, _BLOCKS[depth], strict=True) for _ in range(count)]
     changes = itertools.pairwise([sizes[0], *outputs])
     return [block(a, b, first if index == 0 else 1 + (a != b)) for index, (a, b) in enumerate(changes)]
-
-
-def _head(channels: int, num_classes: int) -> list[nn.Module]:
-    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, num_classes)]
-
-
-def _normed(channels: int, out_channels: int, size: int, stride: int = 1) -> list[nn.Module]:
-    """Return a convolution and batch norm; a bias before it would have no effect."""
-    return [
-        nn.Conv2d(channels, out_channels, size, stride, padding=size // 2, bias=False),
-        nn.BatchNorm2d(out_channels),
-    ]

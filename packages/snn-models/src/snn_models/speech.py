@@ -104,7 +104,7 @@ def feedforward_speech(
 
     Raises:
         TypeError: If ``neuron`` does not return a spiking neuron.
-        ValueError: If a number is not a whole number of at least 1, there is no hidden layer, or ``dropout`` is not a
+        ValueError: If a number is not a whole number of at least 1, ``hidden`` is empty, or ``dropout`` is not a
             probability.
 
     Example:
@@ -116,8 +116,7 @@ def feedforward_speech(
     Source: Bittar and Garner, A surrogate gradient spiking baseline for speech command recognition (2022).
     """
     layer = partial(nn.Linear, bias=False)
-    sizes = _sizes("feedforward_speech", inputs, hidden, num_classes)
-    return _net("feedforward_speech", layer, lambda _: neuron(), sizes, dropout, beta)
+    return _net("feedforward_speech", layer, lambda _: neuron(), (inputs, hidden, num_classes), dropout, beta)
 
 
 def recurrent_speech(
@@ -146,7 +145,7 @@ def recurrent_speech(
 
     Raises:
         TypeError: If ``neuron`` does not return a spiking neuron.
-        ValueError: If a number is not a whole number of at least 1, there is no hidden layer, or ``dropout`` is not a
+        ValueError: If a number is not a whole number of at least 1, ``hidden`` is empty, or ``dropout`` is not a
             probability.
 
     Example:
@@ -158,8 +157,7 @@ def recurrent_speech(
     Source: Bittar and Garner, A surrogate gradient spiking baseline for speech command recognition (2022), "RadLIF".
     """
     layer = partial(nn.Linear, bias=False)
-    sizes = _sizes("recurrent_speech", inputs, hidden, num_classes)
-    return _net("recurrent_speech", layer, neuron, sizes, dropout, beta)
+    return _net("recurrent_speech", layer, neuron, (inputs, hidden, num_classes), dropout, beta)
 
 
 def delayed_speech(
@@ -191,7 +189,7 @@ def delayed_speech(
 
     Raises:
         TypeError: If ``neuron`` does not return a spiking neuron.
-        ValueError: If a number is not a whole number of at least 1, there is no hidden layer, or ``dropout`` is not a
+        ValueError: If a number is not a whole number of at least 1, ``hidden`` is empty, or ``dropout`` is not a
             probability.
 
     Example:
@@ -204,30 +202,27 @@ def delayed_speech(
         Convolutions with Learnable Spacings (2024).
     """
     layer = partial(DelayedLinear, max_delay=max_delay, bias=False)
-    sizes = _sizes("delayed_speech", inputs, hidden, num_classes)
-    return _net("delayed_speech", layer, lambda _: neuron(), sizes, dropout, beta)
-
-
-def _sizes(owner: str, inputs: int, hidden: Sequence[int], num_classes: int) -> tuple[int, ...]:
-    """Check the numbers of features, and return them in the order of the layers."""
-    must_be_counts(owner, inputs=inputs, num_classes=num_classes)
-    if not hidden:
-        raise ValueError(f"{owner}: hidden must have the features of at least one layer, got {hidden!r}")
-    for size in hidden:
-        must_be_counts(owner, hidden=size)
-    return (inputs, *hidden, num_classes)
+    return _net("delayed_speech", layer, lambda _: neuron(), (inputs, hidden, num_classes), dropout, beta)
 
 
 def _net(
     owner: str,
     layer: Callable[[int, int], nn.Module],
     neuron: Callable[[int], nn.Module],
-    sizes: tuple[int, ...],
+    features: tuple[int, Sequence[int], int],
     dropout: float,
     beta: float,
 ) -> nn.Sequential:
-    """Return hidden layers, and a last layer with membranes in place of neurons."""
+    """Return hidden layers, and a last layer with membranes in place of neurons.
+
+    ``features`` are those of the input, of the hidden layers and of the output.
+    """
+    inputs, hidden, num_classes = features
+    must_be_counts(owner, inputs=inputs, num_classes=num_classes)
+    if not hidden:
+        raise ValueError(f"{owner}: hidden must have the features of at least one layer, got {hidden!r}")
     layers: list[nn.Module] = []
-    for before, size in itertools.pairwise(sizes[:-1]):
+    for before, size in itertools.pairwise([inputs, *hidden]):
+        must_be_counts(owner, hidden=size)
         layers += [layer(before, size), nn.BatchNorm1d(size), fresh(owner, partial(neuron, size)), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, layer(*sizes[-2:]), MembraneReadout(beta))
+    return nn.Sequential(*layers, layer(hidden[-1], num_classes), MembraneReadout(beta))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from snn_models.attention import SpikingSelfAttention
 from snn_models.choice import must_be_counts, must_be_divisible
+from snn_models.convolution import normed
 from snn_models.neuron import Neuron, fresh, leaky
 from snn_models.tokens import SpikingTransformerBlock
 
@@ -45,8 +46,7 @@ class SpikingPatchSplitting(nn.Module):
         must_be_divisible(owner, "dim", dim, by=8)
 
         def convolution(channels: int, out_channels: int, *more: nn.Module) -> nn.Sequential:
-            layer = nn.Conv2d(channels, out_channels, 3, padding=1, bias=False)
-            return nn.Sequential(layer, nn.BatchNorm2d(out_channels), fresh(owner, neuron), *more)
+            return nn.Sequential(*normed(channels, out_channels), fresh(owner, neuron), *more)
 
         self.patches: nn.Sequential = nn.Sequential(
             convolution(in_channels, dim // 8),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from snn_models.choice import chosen, must_be_counts
+from snn_models.convolution import classifier, normed
 from snn_models.neuron import Neuron, fresh, leaky
 
 _CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
@@ -59,10 +60,8 @@ def vgg(
     for stage, count in enumerate(chosen("vgg: depth", depth, _CONVOLUTIONS)):
         out = width * min(2**stage, 8)
         for _ in range(count):
-            convolution = nn.Conv2d(channels, out, 3, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(out), fresh("vgg", neuron)]
+            layers += [*normed(channels, out), fresh("vgg", neuron)]
             channels = out
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, num_classes)
-    )
+    mean, flat, dense = classifier(channels, num_classes)
+    return nn.Sequential(*layers, mean, flat, nn.Dropout(dropout), dense)

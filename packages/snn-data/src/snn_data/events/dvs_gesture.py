@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from snn_data.events.event_split import EventSplit, cache_key, event_split
 from snn_data.events.events_to_frames import events_to_frames
 from snn_data.events.tonic_source import recordings, tonic_class
@@ -27,7 +25,7 @@ def dvs_gesture(
     split_seed: int = 0,
     cache_folder: str | Path | None = None,
     download: bool = True,
-) -> EventSplit[Dataset[Any]]:
+) -> EventSplit:
     """Load DVS Gesture, recordings of 11 gestures, with no person in two parts.
 
     The test part is the data set's own, of people who are not in its training part; the validation part takes all

@@ -1,11 +1,11 @@
-"""The three parts of a data set: for training, for choosing, and for reporting."""
+"""The three parts of an event data set: for training, for choosing, and for reporting."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from torch.utils.data import Dataset, Subset
 
@@ -14,17 +14,15 @@ from snn_data.splits.split import SplitIndices
 
 __all__ = ["EventSplit", "cache_key", "event_split"]
 
-PartT = TypeVar("PartT")
 
+class EventSplit(NamedTuple):
+    """Parts of an event data set that share no recording; each yields ``(sample, class)`` pairs, cached on disk."""
 
-class EventSplit(NamedTuple, Generic[PartT]):
-    """Parts of a data set that share no sample; each yields ``(sample, class)`` pairs, event data from disk."""
-
-    train: PartT
+    train: Dataset[Any]
     """For the weights."""
-    valid: PartT
+    valid: Dataset[Any]
     """For choosing a model, a step or a stopping time."""
-    test: PartT
+    test: Dataset[Any]
     """For the result that is reported; used once."""
 
 
@@ -35,7 +33,7 @@ def event_split(
     transform: Callable[[Any], Any],
     key: str | None,
     cache_folder: str | Path | None,
-) -> EventSplit[Dataset[Any]]:
+) -> EventSplit:
     """Combine three parts into a split; ``valid`` is a data set, or the indices into ``train`` of both parts.
 
     Args:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from snn_data.events.event_split import EventSplit, cache_key, event_split
 from snn_data.events.events_to_frames import events_to_frames
 from snn_data.events.tonic_source import recordings, tonic_class
@@ -27,7 +25,7 @@ def nmnist(
     split_seed: int = 0,
     cache_folder: str | Path | None = None,
     download: bool = True,
-) -> EventSplit[Dataset[Any]]:
+) -> EventSplit:
     """Load N-MNIST, 60,000 recordings to train and validate and 10,000 to test, of 0.3 s each.
 
     The validation part is a stratified draw from the training recordings; the test part is the data set's own.

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from snn_data.events.event_split import EventSplit, cache_key, event_split
 from snn_data.events.heidelberg import cochlea_frames, heidelberg_part
 from snn_data.events.tonic_source import tonic_class
@@ -26,7 +24,7 @@ def shd(
     split_seed: int = 0,
     cache_folder: str | Path | None = None,
     download: bool = True,
-) -> EventSplit[Dataset[Any]]:
+) -> EventSplit:
     """Load SHD, 20 classes of spoken digits, English and German, in 700 channels.
 
     The test part is the data set's own: two of its speakers are in no other part. The validation part takes all

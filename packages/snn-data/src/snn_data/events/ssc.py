@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from snn_data.events.event_split import EventSplit, cache_key, event_split
 from snn_data.events.heidelberg import cochlea_frames, heidelberg_part
 from snn_data.events.tonic_source import tonic_class
@@ -23,7 +21,7 @@ def ssc(
     key: str | None = None,
     cache_folder: str | Path | None = None,
     download: bool = True,
-) -> EventSplit[Dataset[Any]]:
+) -> EventSplit:
     """Load SSC, 35 classes of spoken words in 700 channels, in the three parts of its authors.
 
     Args:
