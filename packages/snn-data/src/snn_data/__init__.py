@@ -34,7 +34,7 @@ from snn_data.sets.yin_yang import yin_yang
 from snn_data.splits.data_subset import data_subset
 from snn_data.splits.group_split import group_split
 from snn_data.splits.seeded_split import seeded_split
-from snn_data.splits.split import Split, SplitIndices, stratified_split
+from snn_data.splits.split import Split, SplitIndices, ThreePartSplit, stratified_split
 from snn_data.splits.valid_split import valid_split
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "RaggedBatch",
     "Split",
     "SplitIndices",
+    "ThreePartSplit",
     "__version__",
     "augmented",
     "cached",

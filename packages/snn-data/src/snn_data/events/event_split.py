@@ -5,25 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch.utils.data import Dataset, Subset
 
 from snn_data.files.cached import UNKEYED, CachedDataset, samples_folder
-from snn_data.splits.split import SplitIndices
+from snn_data.splits.split import SplitIndices, ThreePartSplit
 
 __all__ = ["EventSplit", "cache_key", "event_split"]
 
 
-class EventSplit(NamedTuple):
+class EventSplit(ThreePartSplit[Dataset[Any]]):
     """Parts of an event data set that share no recording; each yields ``(sample, class)`` pairs, cached on disk."""
-
-    train: Dataset[Any]
-    """For the weights."""
-    valid: Dataset[Any]
-    """For choosing a model, a step or a stopping time."""
-    test: Dataset[Any]
-    """For the result that is reported; used once."""
 
 
 def event_split(

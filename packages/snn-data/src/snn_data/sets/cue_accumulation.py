@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from snn_data.events.event_split import EventSplit
 from snn_data.sets.drawn_parts import drawn_parts
 from snn_data.sets.labelled_tensors import LabelledTensors
+from snn_data.splits.split import ThreePartSplit
 from snn_data.whole import integer
 
 __all__ = ["cue_accumulation"]
@@ -30,7 +30,7 @@ def cue_accumulation(
     cues: int = 7,
     delay: int = 1050,
     seed: int = 0,
-) -> EventSplit[LabelledTensors]:
+) -> ThreePartSplit[LabelledTensors]:
     """Draw trials of evidence accumulation: on which side were more cues, 0 left or 1 right?
 
     A step is 1 ms. Each cue is a pause of 50 steps and then 100 steps in which its channels spike, 0 to 9 for left and

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from snn_data.events.event_split import EventSplit
 from snn_data.files.idx_file import read_idx
 from snn_data.sets.labelled_tensors import LabelledTensors
-from snn_data.splits.split import stratified_split
+from snn_data.splits.split import ThreePartSplit, stratified_split
 from snn_data.whole import integer
 
 __all__ = ["fashion_mnist"]
@@ -22,7 +21,7 @@ KINDS = ("images-idx3", "labels-idx1")
 
 def fashion_mnist(
     folder: str | Path, *, valid_samples: int = 10_000, split_seed: int = 0
-) -> EventSplit[LabelledTensors]:
+) -> ThreePartSplit[LabelledTensors]:
     """Load Fashion-MNIST, 60,000 images of clothing to train and validate and 10,000 to test, from its four files.
 
     The classes are, from 0: T-shirt or top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
@@ -67,7 +66,7 @@ def fashion_mnist(
         raise ValueError(f"fashion_mnist: valid_samples={kept} of {len(whole)} leaves a part empty; choose another")
     parts = stratified_split(whole.targets, kept / len(whole), split_seed)
     train, valid = (LabelledTensors(*whole[part]) for part in parts)
-    return EventSplit(train, valid, test)
+    return ThreePartSplit(train, valid, test)
 
 
 def _files(folder: Path) -> list[Path]:

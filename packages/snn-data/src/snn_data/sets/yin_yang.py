@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from snn_data.events.event_split import EventSplit
 from snn_data.sets.drawn_parts import drawn_parts
 from snn_data.sets.labelled_tensors import LabelledTensors
+from snn_data.splits.split import ThreePartSplit
 
 __all__ = ["yin_yang"]
 
@@ -17,7 +17,7 @@ DOT_RADIUS = 0.1
 
 def yin_yang(
     train_samples: int = 5000, valid_samples: int = 1000, test_samples: int = 1000, *, seed: int = 0
-) -> EventSplit[LabelledTensors]:
+) -> ThreePartSplit[LabelledTensors]:
     r"""Draw the points of the Yin-Yang data set, with the class of each: 0 yin, 1 yang, 2 dot.
 
     .. math:: \text{data} = (x,\ y,\ 1 - x,\ 1 - y), \qquad (x - 0.5)^2 + (y - 0.5)^2 \le 0.5^2

@@ -1,4 +1,4 @@
-"""The two parts of a data set, and the seeded, stratified split of a labeled one."""
+"""The two or three parts of a data set, and the seeded, stratified split of a labeled one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snn_data.whole import integers
 
-__all__ = ["Split", "SplitIndices", "must_be_share", "stratified_split"]
+__all__ = ["Split", "SplitIndices", "ThreePartSplit", "must_be_share", "stratified_split"]
 
 PartT = TypeVar("PartT")
 
@@ -29,6 +29,24 @@ class Split(NamedTuple, Generic[PartT]):
 
     train: PartT
     test: PartT
+
+
+class ThreePartSplit(NamedTuple, Generic[PartT]):
+    """The training, the validation and the test part of a data set, with no sample in two of them.
+
+    Example:
+        >>> parts = ThreePartSplit(train=[1, 2, 3], valid=[4], test=[5])
+        >>> train, valid, test = parts
+        >>> valid is parts.valid
+        True
+    """
+
+    train: PartT
+    """For the weights."""
+    valid: PartT
+    """For choosing a model, a step or a stopping time."""
+    test: PartT
+    """For the result that is reported; used once."""
 
 
 class SplitIndices(NamedTuple):
