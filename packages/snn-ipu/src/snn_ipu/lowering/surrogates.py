@@ -12,7 +12,7 @@ from snn_core import surrogate
 from snn_core.surrogate import Surrogate
 from snn_ipu.issues import Found
 from snn_ipu.lowering.recording import OperationRecorder
-from snn_ipu.program.spiking import CLOSED_FORMS
+from snn_ipu.program.spiking import CLOSED_FORMS, takes
 
 __all__ = ["Recorded", "described"]
 
@@ -47,7 +47,7 @@ def described(spike_grad: Surrogate, floating: torch.dtype, path: str = "") -> d
     name = type(spike_grad).__name__
     if type(spike_grad) is surrogate.no_gradient:
         return {"name": "none"}
-    if type(spike_grad) in _CLOSED and getattr(spike_grad, "height", None) is None:
+    if type(spike_grad) in _CLOSED and takes(name, spike_grad.params):
         return {"name": name, "params": list(spike_grad.params)}
 
     def refusal(why: str) -> Found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from snn_ipu.program import arrays
 from snn_ipu.program.graph import output_names
 from snn_ipu.program.losses import LOSSES, REDUCTIONS
 from snn_ipu.program.operations import DTYPES, TABLE
-from snn_ipu.program.spiking import CLOSED_FORMS
+from snn_ipu.program.spiking import CLOSED_FORMS, takes
 
 __all__ = ["FORMAT", "VERSION", "BundleError", "read_bundle", "validate", "write_bundle"]
 
@@ -160,8 +159,7 @@ def _surrogate(surrogate: dict[str, Any]) -> None:
         _require(surrogate["out"] in known, "has a surrogate that computes no derivative")
     elif name != "none":
         _require(name in CLOSED_FORMS, f"uses the surrogate {name!r}, which snn-ipu does not know")
-        numbers = len(signature(CLOSED_FORMS[name]).parameters) - 1
-        fits = len(surrogate["params"]) == numbers and all(isinstance(p, float) for p in surrogate["params"])
+        fits = takes(name, surrogate["params"]) and all(isinstance(p, float) for p in surrogate["params"])
         _require(fits, f"gives the surrogate {name!r} the parameters {surrogate['params']!r}")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from inspect import signature
+from typing import Any, Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from snn_ipu.program.operations import run
 
-__all__ = ["CLOSED_FORMS", "closed_form", "injected", "spike"]
+__all__ = ["CLOSED_FORMS", "closed_form", "injected", "spike", "takes"]
 
 
 def _fast_sigmoid(u: Tensor, slope: float) -> Tensor:
@@ -42,6 +43,11 @@ CLOSED_FORMS: dict[str, Callable[..., Tensor]] = {
     "straight_through_estimator": _straight_through,
 }
 """Functions S(u, *parameters) whose derivative is the surrogate of that name."""
+
+
+def takes(name: str, params: Sequence[float]) -> bool:
+    """Return True if the closed form of that name has as many parameters."""
+    return len(signature(CLOSED_FORMS[name]).parameters) - 1 == len(params)
 
 
 def closed_form(u: Tensor, name: str, params: tuple[float, ...] = ()) -> Tensor:
