@@ -143,7 +143,10 @@ def _track(module: Any, means: Tensor, variances: Tensor) -> None:
 
 
 class _Steps(torch.autograd.Function):
-    """The calls of torch's batch normalization for each step, which write into the memory of all steps."""
+    """The batch normalization of one step after another, each written into the memory of all steps.
+
+    Torch computes steps with the channels first; images with the channels last are summed here.
+    """
 
     @staticmethod
     def forward(ctx: Any, module: Any, xs: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:

@@ -87,8 +87,8 @@ def fit(
     Raises:
         FloatingPointError: If a loss is not finite.
         TypeError: If an argument, or a batch, is of the wrong kind.
-        ValueError: If arguments contradict each other, there is no batch, shapes do not fit, or ``folder`` has the
-            checkpoint of another run.
+        ValueError: If arguments contradict each other, a loader gives no batch, shapes do not fit, or ``folder`` has
+            the checkpoint of another run.
 
     Example:
         >>> import torch
@@ -161,7 +161,7 @@ def _check_numbers(**numbers: Any) -> None:
 def _check_metric(score: float | None, monitor: str, learning: Learning) -> None:
     what = "monitor is 'metric'" if monitor == "metric" else "scheduler has mode='max'" if learning.needs_metric else ""
     if what and score is None:
-        raise ValueError(f"{what}, but there is no metric for these targets and this loss; pass a metric")
+        raise ValueError(f"{what}, but these targets and this loss have no default metric; pass a metric")
 
 
 def _is_better(record: dict[str, Any], history: History, monitor: str) -> bool:

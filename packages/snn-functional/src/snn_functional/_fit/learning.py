@@ -49,17 +49,17 @@ class Learning:
 def _optimizer(optimizer: Any, net: nn.Module) -> Any:
     if optimizer is None:
         return torch.optim.Adam(net.parameters(), lr=1e-3)
-    made = optimizer(net.parameters()) if callable(optimizer) else optimizer
-    check_optimizer(made)
-    return made
+    instance = optimizer(net.parameters()) if callable(optimizer) else optimizer
+    check_optimizer(instance)
+    return instance
 
 
 def _scheduler(scheduler: Any, optimizer: Any) -> Any:
-    made = scheduler(optimizer) if callable(scheduler) else scheduler
-    if made is not None and not callable(getattr(made, "step", None)):
+    instance = scheduler(optimizer) if callable(scheduler) else scheduler
+    if instance is not None and not callable(getattr(instance, "step", None)):
         raise TypeError(
             f"scheduler is {scheduler!r}; pass one of torch.optim.lr_scheduler, or a function that makes it"
         )
-    if getattr(made, "optimizer", optimizer) is not optimizer:
-        raise ValueError(f"scheduler is {made!r}, of another optimizer; make it for the one that is passed")
-    return made
+    if getattr(instance, "optimizer", optimizer) is not optimizer:
+        raise ValueError(f"scheduler is {instance!r}, of another optimizer; make it for the one that is passed")
+    return instance
