@@ -12,7 +12,7 @@ PART = Part("<!-- programs: written by tools/bench/programs -->", "<!-- end of t
 
 _HEAD = """## Whole training steps
 
-These tables were written by:
+One run wrote these tables:
 
 `{command}`
 
