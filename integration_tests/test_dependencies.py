@@ -130,8 +130,8 @@ def brought_by(names: set[str]) -> set[str]:
     return brought
 
 
-def test_the_readme_names_what_each_package_needs():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_of_packages_names_what_each_package_needs():
+    text = (ROOT / "docs" / "packages.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[`([\w-]+)`\]\(.*\| `(\w+)` \|.*\| ([^|]+) \|$", text, re.MULTILINE)
     assert {name for name, _, _ in rows} == PROJECTS.keys()
     for name, import_name, needs in rows:

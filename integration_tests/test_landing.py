@@ -39,6 +39,12 @@ def test_the_bars_are_those_of_the_benchmarks():
     assert [name for name, ratio in ratios.items() if name not in text or f"{ratio:.3g}×" not in text] == []
 
 
+def test_the_readme_states_ratios_of_the_benchmarks():
+    ratios = landing.times_faster((DOCS / "benchmarks.md").read_text(encoding="utf-8"))
+    stated = re.findall(r"([\d.]+)×", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {max(ratios.values()), min(ratios.values())} < {*map(float, stated)} <= {*ratios.values()}
+
+
 def test_a_table_is_read_by_its_column():
     table = "|  | Norse | snn, `unroll` |\n|---|---|---|\n| a: 3-2, T=5; loss | 1.5× (1–2) | 0.5× (0.4–0.6) |\n"
     page = (
