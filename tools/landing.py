@@ -23,8 +23,8 @@ from workspace import ROOT
 
 DOCS = ROOT / "docs"
 FOLDER = "landing"
-NUM_STEPS = 25
-SHOWN = 3  # index of the digit, in the test part
+NUM_STEPS = 10
+SHOWN = 3  # index of the digit, in the test set
 DOTS_PER_INCH = 144
 BLUE, GRAY = "#0072b2", "#8b949e"
 
@@ -75,7 +75,7 @@ def draw_answer(program: str) -> Figure:
     right.set(title="10 output neurons", ylabel="", yticks=range(10))
     counts = output.sum(0).tolist()
     last.barh(range(10), counts, color=[BLUE if count == max(counts) else GRAY for count in counts])
-    last.set(title=f"the answer: {counts.index(max(counts))}", xlabel="Spikes", yticks=range(10), ylim=right.get_ylim())
+    last.set(title=f"predicted: {counts.index(max(counts))}", xlabel="Spikes", yticks=range(10), ylim=right.get_ylim())
     for ax in (middle, right, last):
         ax.spines[["top", "right"]].set_visible(False)
     return figure
