@@ -15,6 +15,10 @@ from workspace import ROOT
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "index.md").read_text(encoding="utf-8")
+MENU = [
+    (caption, entries.split("\n"))
+    for caption, entries in re.findall(r"^:caption: (.*)\n\n([^`]+)\n```$", PAGE, re.MULTILINE)
+]
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +65,39 @@ def test_the_pictures_in_the_tree_are_those_that_are_drawn(built: list[pathlib.P
     assert all(f"](landing/{file.name})" in PAGE for file in built)
 
 
-def test_the_page_leads_to_three_places_and_the_menu_has_five_parts():
+def test_the_page_leads_to_three_places_and_the_menu_has_ten_parts():
     (line,) = (line for line in PAGE.splitlines() if line.startswith("**["))
     assert len(re.findall(r"\]\(", line)) == 3
-    assert re.findall(r"^:caption: (.*)$", PAGE, re.MULTILINE) == [
+    assert [caption for caption, _ in MENU] == [
         "Start",
         "Tutorials",
-        "How-to",
+        "Concepts",
+        "Train",
+        "Inspect",
+        "Deploy",
+        "Scale",
+        "Reference",
         "Evidence",
         "Project",
     ]
+
+
+def title(entry: str) -> tuple[str, str]:
+    """Return the title that the menu shows for an entry, and the file of its page."""
+    name, _, page = entry.removesuffix(">").rpartition(" <")
+    return name or (DOCS / f"{page}.md").read_text(encoding="utf-8").partition("\n")[0].removeprefix("# "), f"{page}.md"
+
+
+def test_the_list_of_all_pages_has_the_parts_pages_and_titles_of_the_menu():
+    text = (DOCS / "all-pages.md").read_text(encoding="utf-8")
+    listed = [
+        (part.partition("\n")[0], re.findall(r"^- \[((?:`[^`]*`|[^\]])*)\]\(([^)]*)\)", part, re.MULTILINE))
+        for part in text.split("\n## ")[1:]
+    ]
+    menu = [(caption, [title(entry) for entry in entries if entry != "all-pages"]) for caption, entries in MENU]
+    assert listed == menu
+
+
+def test_the_menu_has_every_page():
+    entries = {(DOCS / title(entry)[1]).resolve() for _, entries in MENU for entry in entries}
+    assert {*DOCS.glob("*.md"), *DOCS.glob("tutorials/*.md")} - entries == {DOCS / "index.md"}

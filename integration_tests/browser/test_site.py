@@ -118,7 +118,7 @@ def test_every_page_of_the_sidebar_and_the_index_are_whole(visit):
 @everywhere("folder")
 def test_a_reader_goes_from_page_to_page_by_the_sidebar(visit):
     (page, complaints, _), _ = visit
-    for title in ("Ragged time", "5. Training on digits", "Packages"):
+    for title in ("Variable-length sequences", "5. Training on digits", "Packages"):
         open_sidebar(page)
         link = page.locator(SIDEBAR).get_by_text(title, exact=True)
         with page.expect_navigation():
