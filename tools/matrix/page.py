@@ -21,9 +21,9 @@ that. The tables below list the combinations that were tested. `nox -s matrix` w
 {python} on {platform}; it also writes every version and every session to `dist/matrix.json`.
 
 Every push also tests each package alone and all of them together and, for every possible set of packages, that they
-import, find each other's entry points and name missing packages. Other systems, Pythons and PyTorch versions: [what has
-been run where](what-has-been-run-where.md). Your own combination: [test your version
-matrix](test-your-version-matrix.md).
+import, find each other's entry points and name missing packages. Other systems, Pythons and PyTorch versions: [tested
+platforms](what-has-been-run-where.md). Your own combination: [test your own
+package](test-your-version-matrix.md).
 """
 _SUBSETS = """These sets, each package alone and all packages together cover every pair: some set has both packages,
 some has neither, and some has each without the other. For each set, the tests of its packages ran, except long ones
