@@ -1,4 +1,4 @@
-"""The catalogues: every public neuron and every data set has its entry, and each entry is one that there is."""
+"""The catalogs: every public neuron and every data set has its entry, and each entry is one that there is."""
 
 from __future__ import annotations
 
