@@ -13,6 +13,7 @@ import re
 import pytest
 
 import pages
+import snn.cli
 from workspace import ROOT
 
 PAGES = pages.pages()
@@ -104,3 +105,16 @@ def test_every_link_inside_the_tree_leads_somewhere(page: str):
     targets = [target for target in re.findall(r"\]\(([^)#]+)", text_of(page)) if "://" not in target]
     missing = [target for target in targets if not ((ROOT / page).parent / target).exists()]
     assert not missing
+
+
+def test_the_page_of_commands_has_every_command_and_every_variable_that_a_package_reads(
+    capsys: pytest.CaptureFixture[str],
+):
+    text = text_of("docs/commands.md")
+    assert snn.cli.main([]) == 0
+    listed = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
+    assert sorted(set(re.findall(r"^\| `snn ([a-z]+)", text, re.MULTILINE))) == sorted(listed)
+    sources = (file.read_text(encoding="utf-8") for file in (ROOT / "packages").glob("*/src/**/*.py"))
+    build = (ROOT / "packages" / "snn-cpu" / "hatch_build.py").read_text(encoding="utf-8")
+    read = {name for source in (build, *sources) for name in re.findall(r'environ\.get\("(SNN_\w+)"', source)}
+    assert set(re.findall(r"^\| `(SNN_\w+)=", text, re.MULTILINE)) == read
