@@ -25,9 +25,9 @@ import, find each other's entry points and name missing packages. Other systems,
 platforms](what-has-been-run-where.md). Your own combination: [test your own
 package](test-your-version-matrix.md).
 """
-_SUBSETS = """These sets, each package alone and all packages together cover every pair: some set has both packages,
-some has neither, and some has each without the other. For each set, the tests of its packages ran, except long ones
-about one package alone, and so did the integration tests that need no other packages."""
+_SUBSETS = """These sets, each package alone and all packages together cover every pair: for any two packages
+there is a set with both, with neither, and with only one of them. For each set, the tests of its packages ran, except
+long ones about one package alone, and so did the integration tests that need no other packages."""
 _LOWEST = """Each package was tested with the oldest versions of its direct dependencies that it declares,
 except PyTorch: its oldest version is a large download and has its own session, `lowest(torch)`."""
 _RELEASED = """One package of this tree was tested together with the last releases of the packages it needs, and the
@@ -37,7 +37,7 @@ needs no other package of this tree and no other package needs it."""
 
 def page(result: Mapping[str, Any]) -> str:
     """Write the text of the page, from what `matrix.results.collect` returns."""
-    beside = ["tested", "beside", "kept apart by a range", "verdict"]
+    beside = ["tested", "beside", "incompatible by declared range", "verdict"]
     tables = [
         (_SUBSETS, Table("Sets of packages", ["installed", "verdict"], _subsets(result["cells"]))),
         (_LOWEST, Table("Oldest dependencies", ["package", "with", "verdict"], _lowest(result["cells"]))),

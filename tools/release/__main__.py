@@ -85,7 +85,7 @@ def _go_on(tree: Tree, package: str) -> int:
     versions = tree.reopen(names)
     recorded.add(tree.root, released, commit)
     print(*(f"{name} is now at {version}" for name, version in versions.items()), sep="\n")
-    print(f'{recorded.FILE} has their commit, {commit}; then: git commit -am "Go on after the release"')
+    print(f'{recorded.FILE} has their commit, {commit}; then: git commit -am "Start the next development version"')
     return 0
 
 

@@ -28,11 +28,11 @@ function of snn-functional, snn-spikegen and snn-data that snnTorch {peer} has t
 
 How it is measured: each library runs in its own processes, with the number of threads in the last table. The two take
 turns for {rounds} rounds (monitors: three times as many), spread over six pairs of processes; the first round of each
-pair is dropped. *snnTorch takes* says how many times as long as snn it takes: the median of the ratios within a round,
+pair is dropped. *snnTorch takes* is snnTorch's time divided by snn's: the median of the ratios within a round,
 forward and backward together, with quartiles in parentheses. The *target* is reached if the upper quartile is at least
 98 % of it, because two runs of the same function may differ by 2 %. The milliseconds are medians of forward + backward;
 memory is the peak of one call above the memory in use before it, including the result. *Difference* is the largest
-difference between the two results, gradients included, as a share of the largest number.
+difference between the two results, gradients included, as a fraction of the largest number.
 
 All figures are from one machine: {processor}, {cores} cores. On another machine, expect only the ratios to be roughly
 the same.
