@@ -36,6 +36,7 @@ NUMBERS = {
     "diagnose": "returns a text with numbers in it",
     "summary": "returns numbers, as a table",
     "energy": "returns numbers, as a table",
+    "early_exit": "asks once a comparison which samples have stopped",
     "fit": "returns numbers, as a table, and stops at a loss that is not finite",
     "from_ann": "returns numbers, as a table, and traces a net",
     "QCFS": "traces a net, to make one of it",
@@ -127,6 +128,7 @@ LENGTHS = TARGETS + 1
 MADE = {
     "summary": lambda: torch.tensor([row.rate or 0 for row in SF.summary(NET, SPK).layers], device="cpu"),
     "energy": lambda: torch.tensor(SF.energy(NET, SPK, lengths=LENGTHS).samples, device="cpu"),
+    "early_exit": lambda: SF.early_exit(NET, SPK, 2, every=2, lengths=LENGTHS).scores,
     "ce_count_loss": lambda: SF.ce_count_loss(weight=[1.0, 2.0, 3.0, 4.0])(SPK, TARGETS, lengths=[1, 7, 3]),
     "mse_count_loss": lambda: SF.mse_count_loss()(SPK, TARGETS),
     "mse_temporal_loss": lambda: SF.mse_temporal_loss(False, [0, 1], [-1, -2], multi_spike=True)(SPK, TARGETS),

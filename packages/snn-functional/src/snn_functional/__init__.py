@@ -6,6 +6,7 @@ from snn_core.neuron import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
 from snn_functional._conversion import QCFS, from_ann
+from snn_functional._early_exit import early_exit
 from snn_functional._fit import fit
 from snn_functional._neurobench import neurobench
 from snn_functional._version import __version__
@@ -82,6 +83,7 @@ __all__ = [
     "synops",
     "synops_energy",
     "diagnose",
+    "early_exit",
     "energy",
     "neurobench",
     "summary",
