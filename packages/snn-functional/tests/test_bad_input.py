@@ -50,6 +50,7 @@ FLAGS = {
     "power_of_two",
     "bias",
     "on_grad",
+    "per_neuron",
 }
 ROWS = [
     pytest.param(case, row, id=f"{name}: {row.argument} {number}")

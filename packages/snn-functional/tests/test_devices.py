@@ -108,6 +108,14 @@ def test_a_penalty_and_its_gradient_stay_on_the_device(steps: dict[str, Any]) ->
         SF.l1_rate_sparsity(0.1)(spk_out, **steps).backward()
 
 
+def test_the_activity_of_a_net_and_its_gradients_stay_on_the_device() -> None:
+    net, xs = copy.deepcopy(NET).to("meta"), SPK.to("meta")
+    with OnlyOn("meta"), SF.Activity(net) as activity:
+        snn.unroll(net, xs)
+    with OnlyOn("meta"):
+        (SF.rate_band_loss()(activity) + activity.synops).backward()
+
+
 @with_steps
 @pytest.mark.parametrize("name", ["firing_rate", "dead_neurons", "saturated_neurons"])
 def test_statistics_stay_on_the_device(name: str, steps: dict[str, Any]) -> None:
@@ -229,6 +237,7 @@ def test_an_epoch_stays_on_the_device(train: Any, lengths: tuple[Tensor, ...]) -
 
 def test_every_public_name_is_tried_on_a_device_or_needs_none() -> None:
     tried = {*vars(SF.loss), *QUANTIZERS, *RULES, *LEARNERS, *MONITORS, "l1_rate_sparsity", "BPTT", "TBPTT"}
+    tried |= {"Activity", "rate_band_loss"}
     tried |= {"firing_rate", "dead_neurons", "saturated_neurons", "RTRLLayer", "EPropLayer", "RandomFeedbackLinear"}
     assert set(public()) <= tried | NUMBERS.keys() | WITHOUT_TENSORS
 
