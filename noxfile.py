@@ -92,7 +92,7 @@ LIBRARIES = {
         ("snn[data,functional,nir]", "snn-data[digits]", *group("neurobench")),
         ("-n", "0", "integration_tests/neurobench"),
     ),
-    "onnx": (("snn-export[onnx]", *group("onnx")), (NEEDS_ONNX, "integration_tests/onnx")),
+    "onnx": (("snn-export[onnx]", "snn-models", *group("onnx")), (NEEDS_ONNX, "integration_tests/onnx")),
     # not part of a push; it warns as it is imported
     "executorch": (("snn-export[executorch]", *group("test")), ("-W", "default", NEEDS_EXECUTORCH)),
     # not part of a push: the program of docs/scale.md on two processes
