@@ -324,7 +324,7 @@ def native(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def parity(session: nox.Session) -> None:
-    """Check that the same programs give the same numbers with snnTorch 1.0.0 and with snn, in one environment."""
+    """Check that programs give the same numbers as with snnTorch 1.0.0, and a residual net as in SpikingJelly."""
     install(session, "snn[all]", *group("parity"), native=compiled(session))
     pytest(session, "integration_tests/parity")
 
