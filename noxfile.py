@@ -92,7 +92,7 @@ LIBRARIES = {
         ("snn[data,functional,nir]", "snn-data[digits]", *group("neurobench")),
         ("-n", "0", "integration_tests/neurobench"),
     ),
-    "onnx": (("snn-export[onnx]", *group("onnx")), (NEEDS_ONNX, "integration_tests/onnx")),
+    "onnx": (("snn-export[onnx]", "snn-models", *group("onnx")), (NEEDS_ONNX, "integration_tests/onnx")),
     # not part of a push; it warns as it is imported
     "executorch": (("snn-export[executorch]", *group("test")), ("-W", "default", NEEDS_EXECUTORCH)),
     # not part of a push: the program of docs/scale.md on two processes
@@ -324,7 +324,7 @@ def native(session: nox.Session) -> None:
 
 @nox.session(requires=["wheels"])
 def parity(session: nox.Session) -> None:
-    """Check that the same programs give the same numbers with snnTorch 1.0.0 and with snn, in one environment."""
+    """Check that programs give the same numbers as with snnTorch 1.0.0, and a residual net as in SpikingJelly."""
     install(session, "snn[all]", *group("parity"), native=compiled(session))
     pytest(session, "integration_tests/parity")
 

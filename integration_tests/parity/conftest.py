@@ -1,4 +1,4 @@
-"""Fixtures of every comparison with snnTorch."""
+"""Fixtures of every comparison with snnTorch and SpikingJelly."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let through what the peer says whenever it builds an inhibited neuron, and ours of a decay outside [0, 1]."""
+    """Let through what snnTorch says of an inhibited neuron, SpikingJelly of its import, ours of a decay."""
     config.addinivalue_line("filterwarnings", "ignore:Inhibition is an unstable feature:UserWarning")
+    config.addinivalue_line("filterwarnings", r"ignore:`torch.jit.\w+` is :DeprecationWarning")
     config.addinivalue_line("filterwarnings", r"ignore:\w+. \w+ is a decay per step and is clamped:UserWarning")
 
 

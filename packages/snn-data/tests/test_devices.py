@@ -26,6 +26,7 @@ CALLS = {
     "digits": lambda: [part[0] for part in snn_data.digits()],
     "yin_yang": lambda: [part[:] for part in snn_data.yin_yang(7, 5, 3)],
     "cue_accumulation": lambda: [part[:] for part in snn_data.cue_accumulation(3, 2, 1, cues=1)],
+    "store_recall": lambda: [part[:] for part in snn_data.store_recall(3, 2, 1, steps=5)],
     "augmented": lambda: snn_data.augmented([(X, 1)], lambda x, g: x + torch.rand(3, generator=g, device="cpu"))[0],
     "events_to_frames": lambda: snn_data.events_to_frames(EVENTS, (2, 1, 1), dt=2),
 }

@@ -7,10 +7,11 @@ import math
 import torch
 from torch import nn
 
+import snn_core as snn
 import snn_functional
 
 from .bad_diagnosis import Uncopied
-from .refusal import Case, Row
+from .refusal import Case, Row, made_and
 
 CHEAP = snn_functional.statistics.CostModel("products for nothing", ac=1, mac=0.5)
 XS = [
@@ -35,7 +36,33 @@ def net(name):
     ]
 
 
+def activity(run=None):
+    """The activity of a block in which nothing has run, or one net."""
+    with snn_functional.Activity(run or nn.Identity()) as block:
+        if run is not None:
+            run(torch.ones(2, 3))
+    return block
+
+
 CASES = {
+    "Activity": Case(
+        (snn_functional.Activity,), snn_functional.Activity, lambda: {"net": nn.Linear(3, 2)}, net("Activity")[:1]
+    ),
+    "rate_band_loss": Case(
+        (snn_functional.rate_band_loss, snn_functional.rate_band_loss.__call__),
+        made_and(snn_functional.rate_band_loss, "__call__"),
+        lambda: {"lower": 0, "upper": 0.5, "activity": activity(snn.Leaky(beta=0.9, init_hidden=True))},
+        [
+            Row("lower", -0.1, ValueError, r"lower is -0\.1; rates are spikes per step and must be in \[0, 1\]"),
+            Row("lower", "low", TypeError, "lower is 'low'; pass a number"),
+            Row("upper", 1.5, ValueError, r"upper is 1\.5; rates are spikes per step and must be in \[0, 1\]"),
+            Row("upper", None, TypeError, "upper is None; pass a number"),
+            Row("upper", 0.1, ValueError, r"upper is 0\.1, below lower=0\.3; pass a band", others={"lower": 0.3}),
+            Row("activity", torch.ones(3), TypeError, r"activity is a Tensor; pass an Activity\(net\)"),
+            Row("activity", activity(), ValueError, "activity has no rates; run a net with spiking neurons"),
+            Row("activity", activity(nn.Linear(3, 2)), ValueError, "activity has no rates; run a net with spiking"),
+        ],
+    ),
     "summary": Case(
         (snn_functional.summary,),
         snn_functional.summary,

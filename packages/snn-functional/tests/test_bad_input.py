@@ -10,6 +10,7 @@ from . import (
     bad_account,
     bad_conversion,
     bad_diagnosis,
+    bad_early_exit,
     bad_fit,
     bad_online,
     bad_plasticity,
@@ -31,6 +32,7 @@ MODULES = (
     bad_fit,
     bad_account,
     bad_conversion,
+    bad_early_exit,
 )
 CASES = {name: case for module in MODULES for name, case in module.CASES.items()}
 # What is read as Python reads a condition.
@@ -48,6 +50,7 @@ FLAGS = {
     "power_of_two",
     "bias",
     "on_grad",
+    "per_neuron",
 }
 ROWS = [
     pytest.param(case, row, id=f"{name}: {row.argument} {number}")

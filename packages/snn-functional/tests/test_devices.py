@@ -36,6 +36,7 @@ NUMBERS = {
     "diagnose": "returns a text with numbers in it",
     "summary": "returns numbers, as a table",
     "energy": "returns numbers, as a table",
+    "early_exit": "asks once a comparison which samples have stopped",
     "fit": "returns numbers, as a table, and stops at a loss that is not finite",
     "from_ann": "returns numbers, as a table, and traces a net",
     "QCFS": "traces a net, to make one of it",
@@ -107,6 +108,14 @@ def test_a_penalty_and_its_gradient_stay_on_the_device(steps: dict[str, Any]) ->
         SF.l1_rate_sparsity(0.1)(spk_out, **steps).backward()
 
 
+def test_the_activity_of_a_net_and_its_gradients_stay_on_the_device() -> None:
+    net, xs = copy.deepcopy(NET).to("meta"), SPK.to("meta")
+    with OnlyOn("meta"), SF.Activity(net) as activity:
+        snn.unroll(net, xs)
+    with OnlyOn("meta"):
+        (SF.rate_band_loss()(activity) + activity.synops).backward()
+
+
 @with_steps
 @pytest.mark.parametrize("name", ["firing_rate", "dead_neurons", "saturated_neurons"])
 def test_statistics_stay_on_the_device(name: str, steps: dict[str, Any]) -> None:
@@ -127,6 +136,7 @@ LENGTHS = TARGETS + 1
 MADE = {
     "summary": lambda: torch.tensor([row.rate or 0 for row in SF.summary(NET, SPK).layers], device="cpu"),
     "energy": lambda: torch.tensor(SF.energy(NET, SPK, lengths=LENGTHS).samples, device="cpu"),
+    "early_exit": lambda: SF.early_exit(NET, SPK, 2, every=2, lengths=LENGTHS).scores,
     "ce_count_loss": lambda: SF.ce_count_loss(weight=[1.0, 2.0, 3.0, 4.0])(SPK, TARGETS, lengths=[1, 7, 3]),
     "mse_count_loss": lambda: SF.mse_count_loss()(SPK, TARGETS),
     "mse_temporal_loss": lambda: SF.mse_temporal_loss(False, [0, 1], [-1, -2], multi_spike=True)(SPK, TARGETS),
@@ -227,6 +237,7 @@ def test_an_epoch_stays_on_the_device(train: Any, lengths: tuple[Tensor, ...]) -
 
 def test_every_public_name_is_tried_on_a_device_or_needs_none() -> None:
     tried = {*vars(SF.loss), *QUANTIZERS, *RULES, *LEARNERS, *MONITORS, "l1_rate_sparsity", "BPTT", "TBPTT"}
+    tried |= {"Activity", "rate_band_loss"}
     tried |= {"firing_rate", "dead_neurons", "saturated_neurons", "RTRLLayer", "EPropLayer", "RandomFeedbackLinear"}
     assert set(public()) <= tried | NUMBERS.keys() | WITHOUT_TENSORS
 

@@ -28,6 +28,7 @@ from snn_data.sets.labelled_tensors import LabelledTensors
 from snn_data.sets.mnist5k import mnist5k
 from snn_data.sets.mnist_rows import mnist_rows
 from snn_data.sets.plaid import plaid
+from snn_data.sets.store_recall import store_recall
 from snn_data.sets.vowels import vowels
 from snn_data.sets.watch_exercises import watch_exercises
 from snn_data.sets.yin_yang import yin_yang
@@ -56,6 +57,7 @@ __all__ = [
     "cached",
     "collate",
     "cue_accumulation",
+    "store_recall",
     "data_folder",
     "data_subset",
     "digits",

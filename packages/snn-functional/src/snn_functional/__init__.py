@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from snn_core.neuron import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
+from snn_functional._activity import Activity
 from snn_functional._conversion import QCFS, from_ann
+from snn_functional._early_exit import early_exit
 from snn_functional._fit import fit
 from snn_functional._neurobench import neurobench
 from snn_functional._version import __version__
@@ -31,7 +33,7 @@ from snn_functional.probe import (
     OutputMonitor,
     unpack_len1_tuple,
 )
-from snn_functional.reg import l1_rate_sparsity
+from snn_functional.reg import l1_rate_sparsity, rate_band_loss
 from snn_functional.statistics import (
     dead_neurons,
     firing_rate,
@@ -65,6 +67,8 @@ __all__ = [
     "accuracy_rate",
     "accuracy_temporal",
     "l1_rate_sparsity",
+    "rate_band_loss",
+    "Activity",
     "BaseMonitor",
     "OutputMonitor",
     "InputMonitor",
@@ -82,6 +86,7 @@ __all__ = [
     "synops",
     "synops_energy",
     "diagnose",
+    "early_exit",
     "energy",
     "neurobench",
     "summary",

@@ -196,13 +196,13 @@ class Products:
             x = x.unsqueeze(0)
         shape, numbers, weights = x.shape[1:], real_parts(x), real_parts(weight)
         used = numbers != 0
-        fan_out = _fan_out(layer, shape, (weights != 0).sum(-1)).expand(shape)
-        effective = used.sum(-1).flatten(1).double() @ fan_out.flatten()
+        fans = fan_out(layer, shape, (weights != 0).sum(-1)).expand(shape)
+        effective = used.sum(-1).flatten(1).double() @ fans.flatten()
         graded = ((numbers.abs() != used) if x.dtype != torch.bool else torch.zeros_like(used)).flatten(1).any(1)
         self.samples: int = len(x)
         self.acs: Tensor = effective.masked_fill(graded, 0)
         self.macs: Tensor = effective.masked_fill(~graded, 0)
-        dense = _fan_out(layer, shape, torch.ones_like(weights).sum(-1)).expand(shape).sum()
+        dense = fan_out(layer, shape, torch.ones_like(weights).sum(-1)).expand(shape).sum()
         self.dense: int = round(float(dense)) * numbers.shape[-1]
 
 
@@ -219,7 +219,7 @@ def weight_of(layer: Any) -> Tensor:
     return (layer.V if isinstance(layer, OneToOne) else layer.weight).detach()
 
 
-def _fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
+def fan_out(layer: Any, shape: torch.Size, weight: Tensor) -> Tensor:
     """Return the number of products in which each input of one sample takes part, ``shape``, given those by weight."""
     used = weight.double()
     if isinstance(layer, nn.Linear):
