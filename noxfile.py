@@ -97,6 +97,8 @@ LIBRARIES = {
     "executorch": (("snn-export[executorch]", *group("test")), ("-W", "default", NEEDS_EXECUTORCH)),
     # not part of a push: the program of docs/scale.md on two processes
     "lightning": (("snn[functional]", *group("scale")), ("-n", "0", "integration_tests/scale")),
+    # not part of a push: the programs of docs/other-tools.md
+    "tools": (("snn[data,sklearn]", "snn-data[digits]", *group("tools")), ("-n", "0", "integration_tests/other_tools")),
 }
 WITH_TOOLS = {"PYTHONPATH": str(ROOT / "tools")}
 NEEDS_NOX = "integration_tests/matrix/sessions"
@@ -108,7 +110,10 @@ INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
 APART = tuple(f"packages/snn-data/tests/sets/test_{name}.py" for name in ("plaid", "vowels", "watch_exercises"))
 ELSEWHERE = (
     *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
-    *(f"integration_tests/{name}" for name in ("browser", "neurobench", "nir_peers", "onnx", "parity", "scale")),
+    *(
+        f"integration_tests/{name}"
+        for name in ("browser", "neurobench", "nir_peers", "onnx", "other_tools", "parity", "scale")
+    ),
 )
 # they have no examples, and import libraries that are not installed
 BARE = ("--ignore=tools/sessions.py", "--ignore=tools/release/sbom.py")

@@ -52,7 +52,7 @@ def with_foreign_extras(package: str, without: Collection[str] = ()) -> str:
 
     Example:
         >>> with_foreign_extras("snn-functional")
-        'snn-functional[progress]'
+        'snn-functional[progress,sklearn]'
     """
     extras = PROJECTS[package].get("optional-dependencies", {})
     foreign = sorted(name for name, needs in extras.items() if closure(*needs) <= {package})

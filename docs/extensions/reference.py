@@ -150,8 +150,9 @@ def _save(name: str, lines: list[str]) -> None:
 
 
 def leave_out(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: Any) -> bool | None:
-    """Leave out fields of named tuples, whose docstrings, made by Python, only give their number."""
-    return True if type(thing).__name__ == "_tuplegetter" else None
+    """Leave out what Python and scikit-learn write: the numbers of fields of named tuples, ``set_score_request``."""
+    written = type(thing).__name__ == "_tuplegetter" or str(getattr(thing, "__module__", "")).startswith("sklearn.")
+    return True if written else None
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

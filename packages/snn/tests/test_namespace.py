@@ -25,6 +25,7 @@ PIECES = {
     "snn.models": ("snn_models", "snn-models", "models"),
     "snn.nir": ("snn_nir", "snn-nir", "nir"),
     "snn.plot": ("snn_plot", "snn-plot", "plot"),
+    "snn.sklearn": ("snn_functional", "snn-functional", "functional"),
     "snn.spikegen": ("snn_spikegen", "snn-spikegen", "spikegen"),
     "snn.spikeplot": ("snn_plot", "snn-plot", "plot"),
     "snn.zoo": ("snn_data", "snn-data", "data"),

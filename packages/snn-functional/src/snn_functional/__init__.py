@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from snn_core.neuron import explains
-from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
+from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, sklearn, statistics, stdp_learner
 from snn_functional._account import energy, summary
 from snn_functional._activity import Activity
 from snn_functional._conversion import QCFS, from_ann
@@ -52,6 +52,7 @@ __all__ = [
     "online",
     "quant",
     "probe",
+    "sklearn",
     "statistics",
     "stdp_learner",
     "diagnosis",

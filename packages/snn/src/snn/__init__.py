@@ -16,10 +16,11 @@ _lazy.register(
         **{f"snn.{name}": f"snn_{name}" for name in "data functional models nir plot spikegen".split()},
         **{
             f"snn.functional.{name}": f"snn_functional.{name}"
-            for name in "acc backprop diagnosis loss online probe quant reg statistics stdp_learner".split()
+            for name in "acc backprop diagnosis loss online probe quant reg sklearn statistics stdp_learner".split()
         },
         **dict.fromkeys(("snn._layers", "snn._neurons"), "snn_core"),
         "snn.backprop": "snn_functional.backprop",
+        "snn.sklearn": "snn_functional.sklearn",
         "snn.spikeplot": "snn_plot",
         "snn.zoo": "snn_data.zoo",
     },

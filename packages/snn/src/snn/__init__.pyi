@@ -10,6 +10,7 @@ from snn import models as models
 from snn import nir as nir
 from snn import peer as peer
 from snn import plot as plot
+from snn import sklearn as sklearn
 from snn import spikegen as spikegen
 from snn import spikeplot as spikeplot
 from snn import surrogate as surrogate
@@ -140,6 +141,7 @@ __all__ = [
     "program",
     "plot",
     "save",
+    "sklearn",
     "spikegen",
     "spikeplot",
     "stream",
