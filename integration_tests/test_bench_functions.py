@@ -31,7 +31,7 @@ OWN = {
     *("weight_quant", "fixed_point", "integer", "IntegerNet", "BaseMonitor"),
     *("firing_rate", "sparsity", "dead_neurons", "saturated_neurons", "synops", "SynopsMonitor", "SynopsCount"),
     *("SynapticOperations", "synops_energy", "CostModel"),
-    *("diagnose", "Diagnosis", "Finding", "Limits", "summary", "energy", "fit", "from_ann", "QCFS"),
+    *("diagnose", "Diagnosis", "Finding", "Limits", "summary", "energy", "fit", "baselines", "from_ann", "QCFS"),
     *("mstdp_conv1d_single_step", "mstdp_conv2d_single_step", "eligibility_trace", "MSTDPLearner", "MSTDPETLearner"),
 }
 

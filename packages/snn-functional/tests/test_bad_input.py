@@ -8,6 +8,7 @@ import snn_functional
 
 from . import (
     bad_account,
+    bad_baselines,
     bad_conversion,
     bad_diagnosis,
     bad_fit,
@@ -30,6 +31,7 @@ MODULES = (
     bad_diagnosis,
     bad_fit,
     bad_account,
+    bad_baselines,
     bad_conversion,
 )
 CASES = {name: case for module in MODULES for name, case in module.CASES.items()}

@@ -37,6 +37,7 @@ NUMBERS = {
     "summary": "returns numbers, as a table",
     "energy": "returns numbers, as a table",
     "fit": "returns numbers, as a table, and stops at a loss that is not finite",
+    "baselines": "returns numbers, as a table",
     "from_ann": "returns numbers, as a table, and traces a net",
     "QCFS": "traces a net, to make one of it",
     "neurobench": "makes a model for another library",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from snn_core.neuron import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, statistics, stdp_learner
 from snn_functional._account import energy, summary
+from snn_functional._baselines import baselines
 from snn_functional._conversion import QCFS, from_ann
 from snn_functional._fit import fit
 from snn_functional._neurobench import neurobench
@@ -86,6 +87,7 @@ __all__ = [
     "neurobench",
     "summary",
     "fit",
+    "baselines",
     "from_ann",
     "QCFS",
     "__version__",
