@@ -57,6 +57,7 @@ html_show_sourcelink = False
 
 # words that readers search for, by the page that the search must show first
 found_first = {
+    "docs/baselines": ["baseline", "baselines"],
     "docs/choose-settings": ["learning rate", "initialization", "slope"],
     "docs/convert": ["conversion", "convert"],
     "docs/datasets": ["data sets"],

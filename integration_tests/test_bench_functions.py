@@ -32,7 +32,7 @@ OWN = {
     *("firing_rate", "sparsity", "dead_neurons", "saturated_neurons", "synops", "SynopsMonitor", "SynopsCount"),
     *("SynapticOperations", "synops_energy", "CostModel"),
     *("diagnose", "Diagnosis", "Finding", "Limits", "summary", "energy", "fit", "from_ann", "QCFS", "early_exit"),
-    *("Activity", "rate_band_loss"),
+    *("Activity", "rate_band_loss", "baselines"),
     *("mstdp_conv1d_single_step", "mstdp_conv2d_single_step", "eligibility_trace", "MSTDPLearner", "MSTDPETLearner"),
 }
 

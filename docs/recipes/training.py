@@ -90,11 +90,18 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[st
     parser.add_argument("--learning-rate", type=float, help="default: the recipe's own")
     parser.add_argument("--samples", type=int, help="take only so many samples of each part, to try the program")
     parser.add_argument("--validate", action="store_true", help="do not use the test part: for choosing settings")
+    parser.add_argument("--baselines", action="store_true", help="train ordinary models of the size of the (first) net")
     parser.add_argument("--folder", help="folder with the data, for recipes that read files")
     options = parser.parse_args(arguments)
     parts = recipe.load(options)
     if options.samples:
         parts = Parts(*(Subset(part, range(min(options.samples, len(part)))) for part in parts))
+    if options.baselines:
+        net = recipe.networks[options.neuron or next(iter(recipe.networks))].build()
+        batches = [[tuple(b[:3]) for b in DataLoader(p, recipe.batch, collate_fn=snn.data.collate)] for p in parts]
+        table = snn.baselines(*batches, net=net, epochs=options.epochs, batch_size=recipe.batch)
+        print(table)
+        return [table.to_dict()]
     results = []
     for name in [options.neuron] if options.neuron else recipe.networks:
         network = recipe.networks[name]

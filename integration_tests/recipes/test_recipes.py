@@ -137,6 +137,15 @@ def test_choosing_settings_does_not_look_at_the_test_part(program, capsys):
     assert result["runs"][0]["test"] is None
 
 
+def test_ordinary_models_have_the_size_of_the_first_net(program, capsys):
+    recipe = program("vowels").RECIPE
+    (models,) = program("training").main(recipe, ["--baselines", "--epochs", "1"])
+    size = sum(p.numel() for p in recipe.networks["lif"].build().parameters())
+    for name in ("GRU", "convolution"):
+        assert 0.9 * size < models[name]["parameters"] <= size
+    assert "samples: train 189, valid 81, test 370" in capsys.readouterr().out
+
+
 def test_an_unknown_net_is_named(program, capsys):
     with pytest.raises(SystemExit):
         program("training").main(program("vowels").RECIPE, ["--neuron", "cable"])

@@ -8,6 +8,7 @@ import snn_functional
 
 from . import (
     bad_account,
+    bad_baselines,
     bad_conversion,
     bad_diagnosis,
     bad_early_exit,
@@ -31,6 +32,7 @@ MODULES = (
     bad_diagnosis,
     bad_fit,
     bad_account,
+    bad_baselines,
     bad_conversion,
     bad_early_exit,
 )

@@ -38,6 +38,7 @@ NUMBERS = {
     "energy": "returns numbers, as a table",
     "early_exit": "asks once a comparison which samples have stopped",
     "fit": "returns numbers, as a table, and stops at a loss that is not finite",
+    "baselines": "returns numbers, as a table",
     "from_ann": "returns numbers, as a table, and traces a net",
     "QCFS": "traces a net, to make one of it",
     "neurobench": "makes a model for another library",

@@ -6,6 +6,7 @@ from snn_core.neuron import explains
 from snn_functional import acc, backprop, diagnosis, loss, online, probe, quant, reg, sklearn, statistics, stdp_learner
 from snn_functional._account import energy, summary
 from snn_functional._activity import Activity
+from snn_functional._baselines import baselines
 from snn_functional._conversion import QCFS, from_ann
 from snn_functional._early_exit import early_exit
 from snn_functional._fit import fit
@@ -92,6 +93,7 @@ __all__ = [
     "neurobench",
     "summary",
     "fit",
+    "baselines",
     "from_ann",
     "QCFS",
     "__version__",

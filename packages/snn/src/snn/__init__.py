@@ -36,7 +36,9 @@ __getattr__, __dir__ = _lazy.forward(
     "snn_core",
     elsewhere={
         "export": "snn_export",
-        **dict.fromkeys(("QCFS", "diagnose", "energy", "fit", "from_ann", "neurobench", "summary"), "snn_functional"),
+        **dict.fromkeys(
+            ("QCFS", "baselines", "diagnose", "energy", "fit", "from_ann", "neurobench", "summary"), "snn_functional"
+        ),
     },
     unlisted={"LIF"},
     absent={

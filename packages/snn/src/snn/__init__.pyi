@@ -67,6 +67,7 @@ from snn_core import stream as stream
 from snn_core import unroll as unroll
 from snn_export import export as export
 from snn_functional import QCFS as QCFS
+from snn_functional import baselines as baselines
 from snn_functional import diagnose as diagnose
 from snn_functional import energy as energy
 from snn_functional import fit as fit
@@ -119,6 +120,7 @@ __all__ = [
     "__version__",
     "backends",
     "backprop",
+    "baselines",
     "bounded",
     "data",
     "decay",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -19,6 +17,7 @@ from snn_functional._fit.history import History
 from snn_functional._fit.learning import Learning
 from snn_functional._fit.measurement import Measurement
 from snn_functional._fit.progress import bar
+from snn_functional._fit.training import Training, train_net
 from snn_functional._numbers import whole
 from snn_functional.backprop._epoch import check_net
 from snn_functional.backprop._objective import Objective
@@ -126,30 +125,15 @@ def fit(
     if done and progress:
         print(f"{checkpoint.file}: resumed at epoch {done + 1}")
     with bar(training.number, done, epochs, progress) as shown:
-
-        def learn(value: Tensor) -> None:
-            learning.update(value)
-            shown.update()
-
-        for epoch in range(done + 1, epochs + 1):
-            if patience is not None and epoch - 1 - history.best_epoch >= patience:
-                break
-            begun, rate = time.perf_counter(), learning.rate
-            train_loss, _ = measurement.over(training, epoch, learn)
-            valid_loss, score = measurement.over(validation, epoch, None)
-            record = {"epoch": epoch, "train_loss": train_loss, "valid_loss": valid_loss, "metric": score, "lr": rate}
-            if _is_better(record, history, monitor):
-                history, best = History(history.epochs, epoch), deepcopy(net.state_dict())
-            learning.advance(record)
-            history.epochs.append(record | {"seconds": time.perf_counter() - begun})
-            checkpoint.write(history, best)
-            shown.set_postfix({"valid_loss": f"{valid_loss:.3g}", "metric": "-" if score is None else f"{score:.3g}"})
-            requests = [callback(dict(history.epochs[-1])) for callback in callbacks]
-            if any(request is True for request in requests):
-                break
-    net.load_state_dict(best)
-    net.eval()
-    return history
+        return train_net(
+            Training(measurement, learning, checkpoint, training, validation, shown),
+            history,
+            best,
+            epochs=epochs,
+            patience=patience,
+            monitor=monitor,
+            callbacks=callbacks,
+        )
 
 
 def _check_numbers(**numbers: Any) -> None:
@@ -162,14 +146,6 @@ def _check_metric(score: float | None, monitor: str, learning: Learning) -> None
     what = "monitor is 'metric'" if monitor == "metric" else "scheduler has mode='max'" if learning.needs_metric else ""
     if what and score is None:
         raise ValueError(f"{what}, but these targets and this loss have no default metric; pass a metric")
-
-
-def _is_better(record: dict[str, Any], history: History, monitor: str) -> bool:
-    if not history.best_epoch:
-        return True
-    if monitor == "loss":
-        return bool(record["valid_loss"] < history.best["valid_loss"])
-    return bool(record["metric"] > history.best["metric"])
 
 
 def _functions(callbacks: Any) -> list[Callable[..., Any]]:

@@ -1,0 +1,56 @@
+"""The table of what ordinary models reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from snn_functional._table import Row, Table, count
+
+
+@dataclass(frozen=True, repr=False)
+class Baselines(Table):
+    """The result of :func:`~snn_functional.baselines`: a table when printed, HTML in a notebook, data by ``to_dict``.
+
+    Args:
+        measure: What was measured, ``"accuracy"`` or ``"R²"``.
+        samples: The number of samples of each part.
+        trials: The number of settings that each trained model was tried with.
+        epochs: The highest number of epochs.
+        models: A record for each model; its keys are those of ``to_dict()``.
+    """
+
+    measure: str
+    samples: dict[str, int]
+    trials: int
+    epochs: int
+    models: dict[str, dict[str, Any]]
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return a record for each model by name, as JSON data.
+
+        It has ``valid`` and ``test``, the accuracy or R², ``valid_loss`` and ``test_loss``, ``parameters``, ``hidden``,
+        ``learning_rate``, ``weight_decay`` and ``epoch``, the chosen ones (None where there are none), and ``seconds``.
+        """
+        return {name: dict(record) for name, record in self.models.items()}
+
+    def rows(self) -> list[Row]:
+        """Return the head, and a row for each model."""
+        head = ("model", f"valid {self.measure}", f"test {self.measure}", "parameters", "learning rate", "weight decay")
+        return [(*head, "epoch", "seconds"), *(_cells(name, record) for name, record in self.models.items())]
+
+    def notes(self) -> list[str]:
+        """Return the numbers of samples, and the models whose last epoch was the best."""
+        numbers = ", ".join(f"{name} {count(number)}" for name, number in self.samples.items())
+        chosen = f"samples: {numbers}; epoch and settings, {self.trials} for each model, are chosen on valid"
+        last = [name for name, record in self.models.items() if record["epoch"] == self.epochs]
+        return [chosen, *([f"more epochs may be better for {', '.join(last)}"] if last else [])]
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _cells(name: str, record: dict[str, Any]) -> Row:
+    shares = (f"{record[part]:.4f}" for part in ("valid", "test"))
+    chosen = ("-" if record[key] is None else f"{record[key]:g}" for key in ("learning_rate", "weight_decay", "epoch"))
+    return (name, *shares, count(record["parameters"]), *chosen, f"{record['seconds']:.3g}")
