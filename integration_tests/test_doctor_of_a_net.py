@@ -219,7 +219,7 @@ nets = [nn.Sequential(nn.Linear(4, 6), snn.LeakyParallel(6, 6, beta=0.8), nn.Lin
                       snn.RLeaky(0.8, linear_features=3, init_hidden=True))]
 xs, y = torch.rand(11, 5, 4), torch.tensor([0, 2, 1, 1, 0])
 for net in nets:
-    print(json.dumps(snn.diagnose(net, xs, y).as_dict()))
+    print(json.dumps(snn.diagnose(net, xs, y).to_dict()))
 """
     printed = []
     for off in ("", "1"):

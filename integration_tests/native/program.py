@@ -99,7 +99,7 @@ def main() -> None:
         for name, value in results(dtype)
     }
     kernels = {name: snn.kernels.choose(build(), torch.zeros(2, 1, 5)).name for name, build in NEURONS.items()}
-    json.dump({"kernels": kernels, "numbers": numbers, "doctor": diagnose().as_dict()}, sys.stdout)
+    json.dump({"kernels": kernels, "numbers": numbers, "doctor": diagnose().to_dict()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -144,11 +144,17 @@ def test_the_report_is_a_table_and_json():
     assert lines[1].startswith("1      Leaky  9        0     9 (100 %)  0 (0 %)")
     assert "error    unreachable_threshold in '1'" in lines
     assert lines[-1] == "1 error"
-    description = json.loads(json.dumps(diagnosis.as_dict()))
+    description = json.loads(json.dumps(diagnosis.to_dict()))
     assert description["ok"] is diagnosis.ok is False
     assert description["findings"][0]["code"] == "unreachable_threshold"
     assert "Silent after it: '3'." in description["findings"][0]["message"]
     assert [layer["dead"] for layer in description["layers"]] == [9, 3]
+
+
+def test_the_former_name_of_the_data_is_deprecated():
+    diagnosis = diagnose(well(snn.Leaky(0.8, init_hidden=True)), batch())
+    with pytest.warns(DeprecationWarning, match=r"Diagnosis\.as_dict\(\) is now called to_dict\(\)"):
+        assert diagnosis.as_dict() == diagnosis.to_dict()
 
 
 class Loud(kernels.Engine):
@@ -186,7 +192,7 @@ def test_layers_say_what_runs_them_and_why_nothing_does():
         diagnosis = diagnose(net, batch())
     finally:
         kernels.unregister("program", engine)
-    first, last = diagnosis.as_dict()["layers"]
+    first, last = diagnosis.to_dict()["layers"]
     assert first["kernel"] == "reference"
     assert "inhibition compares neurons with each other" in first["why"]
     assert last["kernel"] in ("loud", "snn-cpu")

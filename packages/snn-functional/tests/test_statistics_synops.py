@@ -158,6 +158,18 @@ def test_a_net_is_counted_layer_by_layer():
     assert counted.total == Ops(sum(o.acs for o in layers), sum(o.macs for o in layers), sum(o.dense for o in layers))
 
 
+def test_the_operations_of_a_net_are_a_table():
+    count = SynopsCount({"": Ops(1, 2, 3000), "fc": Ops(4, 5, 6)}, ("norm", ""))
+    assert repr(count).splitlines() == [
+        "layer    ACs  MACs  dense",
+        "the net  1    2     3,000",
+        "fc       4    5     6",
+        "all      5    7     3,006",
+        "not counted: norm, the net",
+    ]
+    assert count.to_dict()["layers"]["fc"] == {"acs": 4, "macs": 5, "dense": 6}
+
+
 @pytest.mark.parametrize("factor", [1.0, 0.5])
 def test_graded_spikes_are_numbers(factor):
     lif = snn.Leaky(0.5, init_hidden=True, graded_spikes_factor=factor)

@@ -9,7 +9,6 @@ from torch import nn
 import snn_core as snn
 import snn_functional
 from snn_functional import dead_neurons, firing_rate, saturated_neurons, summary, synops
-from snn_functional._table import Table
 
 from .untouched import everything, same, training
 
@@ -73,18 +72,6 @@ def test_a_summary_is_text_html_and_json():
     data = json.loads(json.dumps(table.to_dict()))
     assert data["layers"][0]["kind"] == "Conv2d"
     assert data["operations"].keys() == {"Effective_MACs", "Effective_ACs", "Dense"}
-
-
-def test_the_content_of_a_cell_is_escaped():
-    class Tags(Table):
-        def rows(self):
-            return [("a < b",), ("<b>",)]
-
-        def notes(self):
-            return ["c & d"]
-
-    assert "<th>a &lt; b</th>" in Tags()._repr_html_()
-    assert Tags()._repr_html_().endswith("<td>&lt;b&gt;</td></tr></tbody></table><p>c &amp; d</p>")
 
 
 @pytest.mark.parametrize("function", [snn_functional.summary, snn_functional.energy])

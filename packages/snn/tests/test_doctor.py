@@ -41,7 +41,7 @@ def installed(monkeypatch):
 def test_the_packages_of_these_tests_fit_together():
     diagnosis = diagnose()
     assert diagnosis.problems == []
-    assert diagnosis.as_dict()["consistent"] is True
+    assert diagnosis.to_dict()["consistent"] is True
 
 
 def test_it_reports_the_versions_that_run():
@@ -143,4 +143,4 @@ def test_it_advises_to_tune_the_allocator_where_that_can_be_done(monkeypatch):
 def test_problems_are_in_the_text_and_make_the_result_inconsistent():
     diagnosis = Diagnosis([Piece("snn", "0.5.0")], ["this and that"], {}, [])
     assert str(diagnosis).splitlines()[-1] == "problem: this and that"
-    assert diagnosis.as_dict()["consistent"] is False
+    assert diagnosis.to_dict()["consistent"] is False

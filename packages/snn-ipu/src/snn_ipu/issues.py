@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snn_core.backends import Issue
+from snn_core.results import Line
 
 __all__ = ["Found", "IpuIssue"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IpuIssue(Issue):
     """One property of a net that an IPU does not support.
 
@@ -27,9 +28,9 @@ class IpuIssue(Issue):
 
     line: str = ""
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         place = ", ".join(part for part in (repr(self.where) if self.where else "", self.line) if part)
-        return f"{self.code}{f' in {place}' if place else ''}: {self.message}; {self.remedy}"
+        return [f"{self.code}{f' in {place}' if place else ''}: {self.message}; {self.remedy}"]
 
 
 class Found(Exception):

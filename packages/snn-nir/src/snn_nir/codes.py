@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from snn_core.backends import Issue
+from snn_core.results import Line
 
 __all__ = ["CODES", "Code", "Finding", "NIRError", "NIRWarning"]
 
@@ -90,7 +91,7 @@ CODES: dict[str, Code] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding(Issue):
     """One fault of a graph, or one deviation from the intended result.
 
@@ -118,8 +119,8 @@ class Finding(Issue):
     def __getitem__(self, index: int) -> str:
         return (self.code, self.severity, self.text)[index]
 
-    def __str__(self) -> str:
-        return f"{self.severity} {self.code}: {self.text}"
+    def _lines(self) -> list[Line]:
+        return [f"{self.severity} {self.code}: {self.text}"]
 
 
 class _Coded(Exception):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from heapq import nlargest
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves, tree_map
 
 import snn
+from snn_core.results import Line, Result
 
 __all__ = ["Bench", "Timing", "bench"]
 
@@ -38,8 +39,8 @@ class Timing:
     kept: int
 
 
-@dataclass(frozen=True)
-class Bench:
+@dataclass(frozen=True, repr=False)
+class Bench(Result):
     """The times of a net.
 
     Args:
@@ -53,10 +54,10 @@ class Bench:
     Example:
         >>> timing = Timing(forward=0.002, training=0.005, kept=2**20)
         >>> print(Bench(timing, Timing(0.001, 0.0025, 2**19), {"aten::mm": 0.75}, "layer by layer: ...", threads=1))
-                     forward  forward and backward  kept for backward
-        step loop     2.0 ms                5.0 ms            1.0 MiB
-        unroll        1.0 ms                2.5 ms            0.5 MiB
-        unroll is     2.00 x                2.00 x             2.00 x  as fast, as small
+                   forward  forward and backward  kept for backward
+        step loop   2.0 ms                5.0 ms            1.0 MiB
+        unroll      1.0 ms                2.5 ms            0.5 MiB
+        unroll is   2.00 x                2.00 x             2.00 x  as fast, as small
         <BLANKLINE>
         where the time of unroll goes, forward and backward:
           75 %  aten::mm
@@ -71,24 +72,20 @@ class Bench:
     schedule: str
     threads: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the times as JSON data."""
-        return asdict(self)
+    _numbers: ClassVar[str] = ">"
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         pairs = zip(astuple(self.steps), astuple(self.unrolled), strict=True)
         rows = [
-            ("", "forward", "forward and backward", "kept for backward"),
-            ("step loop", *_cells(self.steps)),
-            ("unroll", *_cells(self.unrolled)),
-            ("unroll is", *(f"{slow / fast:.2f} x" if fast else "-" for slow, fast in pairs)),
+            ("", "forward", "forward and backward", "kept for backward", ""),
+            ("step loop", *_cells(self.steps), ""),
+            ("unroll", *_cells(self.unrolled), ""),
+            ("unroll is", *(f"{slow / fast:.2f} x" if fast else "-" for slow, fast in pairs), "as fast, as small"),
         ]
-        table = [f"{name:<10}{forward:>10}{training:>22}{kept:>19}" for name, forward, training, kept in rows]
-        table[-1] += "  as fast, as small"
         shares = [f"{100 * share:>4.0f} %  {name}" for name, share in self.places.items()]
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         heading = "where the time of unroll goes, forward and backward:"
-        return "\n".join([*table, "", heading, *shares, "", self.schedule, threads])
+        return [*rows, "", heading, *shares, "", self.schedule, threads]
 
 
 def bench(net: nn.Module, xs: Tensor, *, repeats: int = 5) -> Bench:

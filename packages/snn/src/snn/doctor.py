@@ -35,7 +35,7 @@ class Diagnosis:
     backends: list[dict[str, Any]]
     advice: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON data."""
         pieces = [
             {**vars(piece), "needs": [{"requirement": text, "found": there} for text, there in piece.needs]}
@@ -61,6 +61,8 @@ class Diagnosis:
         lines += [f"advice: {text}" for text in self.advice]
         lines += [f"problem: {text}" for text in self.problems] or ["everything that is installed fits together"]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def diagnose() -> Diagnosis:

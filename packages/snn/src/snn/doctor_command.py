@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
     # output of the user's code does not belong to the diagnosis
     with redirect_stdout(sys.stderr):
         result = _net(options)
-    print(json.dumps(result.as_dict(), indent=2) if options.json else result)
+    print(json.dumps(result.to_dict(), indent=2) if options.json else result)
     return 0 if result.ok else 1
 
 
@@ -73,7 +73,7 @@ def _installation(options: argparse.Namespace) -> int:
     from snn.doctor import diagnose
 
     result = diagnose()
-    print(json.dumps(result.as_dict(), indent=2) if options.json else result)
+    print(json.dumps(result.to_dict(), indent=2) if options.json else result)
     return 1 if result.problems else 0
 
 
@@ -83,7 +83,7 @@ def _gpu(options: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):  # output of a compiler of kernels does not belong to the diagnosis
         result = look()
     if options.json:
-        print(json.dumps(result.as_dict(), indent=2))
+        print(json.dumps(result.to_dict(), indent=2))
     elif result.gpus:
         print(result)
     else:

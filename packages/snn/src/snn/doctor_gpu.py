@@ -49,7 +49,7 @@ class GpuDiagnosis:
             return 2
         return int(not all(check.ok for check in self.checks))
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON data."""
         return {"ok": self.code == 0, **asdict(self)}
 
@@ -65,6 +65,8 @@ class GpuDiagnosis:
         failed = [check.name for check in self.checks if not check.ok]
         end = f"problem: {len(failed)} of {len(self.checks)} checks failed" if failed else "every check passed"
         return "\n".join([*lines, end])
+
+    __repr__ = __str__
 
 
 def names() -> list[str]:

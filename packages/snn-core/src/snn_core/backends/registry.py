@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from snn_core.backends.target import API, BackendError, Target
 from snn_core.engines import registry as kernels
+from snn_core.results import Result
 from snn_core.sequence.layers import known_ahead
 from snn_core.sequence.recorded import recorded_ahead
 from snn_core.sequence.schedule import Schedule
@@ -18,8 +19,8 @@ _GROUP = "snn.backends"
 _KNOWN = {"ipu": "snn-ipu"}  # the distribution that provides each target of this project
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, repr=False)
+class Status(Result):
     """An installed backend, a ``"target"`` or a ``"kernel"``; ``ok`` is True if it runs here, ``reason`` tells why."""
 
     name: str

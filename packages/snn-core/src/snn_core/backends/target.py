@@ -8,11 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from snn_core.results import Line, Result
+
 SEVERITIES = ("error", "warning", "info")
 
 
-@dataclass(frozen=True)
-class Issue:
+@dataclass(frozen=True, repr=False)
+class Issue(Result):
     """A problem in a net or a graph, or something that may be one.
 
     Targets report what they cannot run as issues, and so do ``snn.diagnose`` and ``snn.nir.check``.
@@ -47,8 +49,8 @@ class Issue:
         if self.severity not in SEVERITIES:
             raise ValueError(f"severity is {self.severity!r}; pass one of {', '.join(SEVERITIES)}")
 
-    def __str__(self) -> str:
-        return f"{self.code}{f' in {self.where!r}' if self.where else ''}: {self.message}; {self.remedy}"
+    def _lines(self) -> list[Line]:
+        return [f"{self.code}{f' in {self.where!r}' if self.where else ''}: {self.message}; {self.remedy}"]
 
 
 API = 1  # version of the interface below; a target of another version is refused
@@ -58,8 +60,8 @@ class BackendError(RuntimeError):
     """Error raised for a target that cannot be used: it is broken, unavailable, or refuses the net."""
 
 
-@dataclass(frozen=True)
-class Availability:
+@dataclass(frozen=True, repr=False)
+class Availability(Result):
     """A target's answer to the question of whether it can run here, with the reason.
 
     Args:

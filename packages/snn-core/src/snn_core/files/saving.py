@@ -18,6 +18,7 @@ from snn_core.neuron.constant import HasConstants
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.kept import as_kept, as_tensors, temporal_by_path
 from snn_core.neuron.spiking import SpikingNeuron
+from snn_core.results import Line, Result
 
 # these are not in any state_dict, yet they change the output
 _OPTIONS = ("reset_delay", "inhibition", "state_quant", "zero_drops_input")
@@ -26,11 +27,12 @@ _SETTINGS = frozenset(
     "avg_pool delta_threshold detach_reset dt full kernel kernel_truncation_steps max_delay max_pool method order "
     "sigma".split()
 )
+_TENSORS = "tensors", "states"
 _STATE = "state/"  # the prefix of the names of states, which are stored beside parameters and buffers
 
 
-@dataclass(frozen=True)
-class SavedNet:
+@dataclass(frozen=True, repr=False)
+class SavedNet(Result):
     """The content of a file written by :func:`save`.
 
     Args:
@@ -52,6 +54,18 @@ class SavedNet:
     dt: float | None
     seeds: dict[str, int]
     extra: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as JSON data, with the form and dtype of each tensor in place of its numbers."""
+        forms = {name: {key: _form(value) for key, value in getattr(self, name).items()} for name in _TENSORS}
+        return {**{name: value for name, value in vars(self).items() if name not in _TENSORS}, **forms}
+
+    def _lines(self) -> list[Line]:
+        content = self.to_dict()
+        tensors = {**content["tensors"], **{_STATE + name: form for name, form in content["states"].items()}}
+        rows = [(name, str(form["shape"]), form["dtype"]) for name, form in tensors.items()]
+        notes = {name: content[name] for name in ("versions", "dt", "seeds", "extra")}
+        return [("tensor", "shape", "dtype"), *rows, *(f"{name}: {value}" for name, value in notes.items())]
 
 
 def save(
@@ -243,6 +257,10 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
 def _own_names(kinds: Mapping[str, str]) -> dict[str, str]:
     """Strip the names of modules from those of classes: a module that runs as the main program has another name."""
     return {path or "the net": kind.rpartition(".")[2] for path, kind in kinds.items()}
+
+
+def _form(tensor: Tensor) -> dict[str, Any]:
+    return {"shape": [*tensor.shape], "dtype": str(tensor.dtype).removeprefix("torch.")}
 
 
 def _shared(tensors: Mapping[str, Tensor]) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from snn_core.results import Line, Result
 
 
 class Scaled(NamedTuple):
@@ -23,7 +25,7 @@ class Scaled(NamedTuple):
     after: float
 
 
-class Scaling(tuple[Scaled, ...]):
+class Scaling(Result, tuple[Scaled, ...]):
     """A tuple of the factors for all layers of neurons, in the order of the net; it prints as a table.
 
     Example:
@@ -34,12 +36,14 @@ class Scaling(tuple[Scaled, ...]):
 
     __slots__ = ()
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         head = ("neuron", "layers", "factor", "rate before", "rate after")
-        cells = [
+        rows = [
             (row.path or "the net", ", ".join(row.layers), f"{row.factor:.4g}", f"{row.before:.3g}", f"{row.after:.3g}")
             for row in self
         ]
-        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-        rows = (zip(row, widths, strict=True) for row in (head, *cells))
-        return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in row).rstrip() for row in rows)
+        return [head, *rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the factors as JSON data."""
+        return {"neurons": [row._asdict() for row in self]}

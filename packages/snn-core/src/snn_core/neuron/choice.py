@@ -18,6 +18,7 @@ from snn_core.neuron.makeup import Makeup, equation_of, hooked_part, with_consta
 from snn_core.neuron.repertoire import Form, Known, Repertoire, Route, Sample, known_of_ours, traced_apart
 from snn_core.programs.program import StepProgram
 from snn_core.programs.tracing import NoProgram
+from snn_core.results import Result
 
 LEAST_STEPS = 8
 """The smallest number of steps with which a sequence of a neuron with connections runs faster by its program."""
@@ -57,8 +58,8 @@ def program(
         raise ValueError(f"{type(neuron).__name__} has no step program: {reason}") from None
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, repr=False)
+class Choice(Result):
     """The implementation chosen for a neuron's sequence: ``name`` of the kernel or ``"reference"``, and why."""
 
     name: str

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from snn_core.programs.connections import Connection
 from snn_core.programs.instructions import Operand, computed, written
+from snn_core.results import Line, Result
 
 
 def broadcast_shape(shapes: Iterable[tuple[int, ...]]) -> torch.Size:
@@ -41,8 +42,8 @@ class Instruction(NamedTuple):
     operands: tuple[Operand, ...]
 
 
-@dataclass(frozen=True)
-class Program:
+@dataclass(frozen=True, repr=False)
+class Program(Result):
     """Instructions in single-assignment form.
 
     Args:
@@ -78,7 +79,7 @@ class Program:
             registers.append(computed(name, read, registers[0].dtype))
         return {n: registers[o.number] if isinstance(o, Register) else o for n, o in self.outputs.items()}
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         names = [*self.inputs, *(f"v{i}" for i in range(len(self.instructions)))]
 
         def text(operand: Operand) -> str:
@@ -89,7 +90,7 @@ class Program:
             for name, instruction in zip(names[len(self.inputs) :], self.instructions, strict=True)
         ]
         results = {name: text(operand) for name, operand in self.outputs.items()}
-        return "\n".join([*lines, *(f"  {name} = {value}" for name, value in results.items() if value != name)])
+        return [*lines, *(f"  {name} = {value}" for name, value in results.items() if value != name)]
 
 
 def _exact(number: float) -> str:
@@ -98,8 +99,8 @@ def _exact(number: float) -> str:
     return short if float(short) == number else repr(number)
 
 
-@dataclass(frozen=True)
-class StepProgram:
+@dataclass(frozen=True, repr=False)
+class StepProgram(Result):
     """One step of a neuron, forward and backward.
 
     Args:
@@ -138,10 +139,10 @@ class StepProgram:
     connections: tuple[Connection, ...] = ()
     neuron: str = field(default="neuron", compare=False)
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         parts = {"once": self.once, "step": self.forward, "step backward": self.backward, "at the end": self.last}
         text = [f"{title}:\n{part}" for title, part in parts.items() if part.outputs]
-        return "\n".join(["connections:", *map(str, self.connections), *text] if self.connections else text)
+        return ["connections:", *map(str, self.connections), *text] if self.connections else [*text]
 
     @functools.cached_property
     def states(self) -> tuple[str, ...]:

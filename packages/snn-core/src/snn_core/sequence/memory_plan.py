@@ -28,11 +28,12 @@ from snn_core.graph.steps import hooked
 from snn_core.neuron.firing import Firing
 from snn_core.neuron.temporal import reset, temporal
 from snn_core.neuron.turns import keep, kept_by
+from snn_core.results import Line, Result
 from snn_core.sequence.loop import Run, in_chunks
 
 
-@dataclass(frozen=True)
-class MemoryPlan:
+@dataclass(frozen=True, repr=False)
+class MemoryPlan(Result):
     """A plan that cuts a sequence so that its forward and backward passes fit into a budget.
 
     All bytes are those of tensors, beyond the tensors that existed before the call; :func:`~snn_core.plan_memory` says
@@ -58,7 +59,7 @@ class MemoryPlan:
     least_bytes: int | None
     steps: int
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         others = [] if self.least_bytes is None else [f"at least {_readable(self.least_bytes)}"]
         cut, twice = f"all {self.steps} steps at once", ""
         if self.chunk is not None:
@@ -66,7 +67,7 @@ class MemoryPlan:
             others.insert(0, f"at once {_readable(self.whole_bytes)}")
             twice = f"; {100 * ((self.steps - 1) // self.chunk * self.chunk) / self.steps:.0f} % of the steps run twice"
         beside = f" ({', '.join(others)})" if others else ""
-        return f"{cut}: {_readable(self.predicted_bytes)} of tensors{beside}{twice}"
+        return [f"{cut}: {_readable(self.predicted_bytes)} of tensors{beside}{twice}"]
 
 
 def planned(net: nn.Module, xs: Tensor, run: Run, memory: int | None, resume: bool, blocks: bool) -> MemoryPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import Temporal, as_floating
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.neurons.bntt import BatchNormTT1d, BatchNormTT2d
+from snn_core.results import Line, Result
 from snn_core.sequence.execution import Plan
 from snn_core.sequence.memory_plan import MemoryPlan
 from snn_core.sequence.remedies import remedy_of
@@ -46,8 +47,8 @@ class Basis(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Schedule:
+@dataclass(frozen=True, repr=False)
+class Schedule(Result):
     """The way in which a net runs over a sequence: ``kind`` is ``"layers"`` or ``"steps"``, ``reason`` says why.
 
     Printed, a net that runs step by step also says what to change so that it runs layer by layer.
@@ -64,6 +65,7 @@ class Schedule:
     memory: MemoryPlan | None = None
     plan: Plan | None = field(default=None, repr=False, compare=False)
     basis: Basis | None = field(default=None, repr=False, compare=False)
+    _headed: ClassVar[bool] = False
 
     def holds_for(self, net: nn.Module, xs: Tensor | None = None) -> bool:
         """Return True if a net may still run this way: nothing has changed that the schedule depends on.
@@ -110,15 +112,14 @@ class Schedule:
 
         return replace(self, layers=tuple(map(ran, self.layers)))
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         head = {"layers": "layer by layer", "steps": "step by step"}[self.kind]
-        width = max((len(layer.path) for layer in self.layers), default=0)
-        rows = [f"  {layer.path:<{width}}  {layer.kind}: {layer.how}" for layer in self.layers]
+        rows = [("", layer.path, f"{layer.kind}: {layer.how}") for layer in self.layers]
         remedy = remedy_of(self.reason) if self.kind == "steps" else ""
         note = [f"  to run layer by layer, {remedy}"] if remedy else []
         note += ["  a block of steps at a time, for its convolutions"] if self.blocks else []
         note += [f"  {self.memory}"] if self.memory else []
-        return "\n".join([f"{head}: {self.reason}", *note, *rows])
+        return [f"{head}: {self.reason}", *note, *rows]
 
 
 def autocast_of(x: Tensor) -> torch.dtype | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import stream
 from snn_core.effects import RandomStates
+from snn_core.results import Line, Result
 from snn_export.c.calls import calls_of
 from snn_export.c.folder import write_folder
 from snn_export.c.integers import integer_source
@@ -28,8 +29,8 @@ __all__ = ["CExport", "write_c"]
 _INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # not imported unless the user has imported it
 
 
-@dataclass(frozen=True)
-class CExport:
+@dataclass(frozen=True, repr=False)
+class CExport(Result):
     """A net in C.
 
     Args:
@@ -38,8 +39,12 @@ class CExport:
         report: The memory and operations of the net.
     """
 
-    files: Mapping[str, str] = field(repr=False)
+    files: Mapping[str, str]
     report: MemoryReport
+    _numbers: ClassVar[str] = MemoryReport._numbers
+
+    def _lines(self) -> list[Line]:
+        return [f"files: {', '.join(self.files)}", *self.report._lines()]
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the files to a folder, completely or not at all.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from snn_core.results import Line, Result
 from snn_export.c.arrays import BYTES, Array
 from snn_export.c.names import comment
 from snn_export.c.routine import Buffer, Field, Refusal, Routine, View
@@ -33,8 +35,8 @@ class LayerReport:
     operations: int
 
 
-@dataclass(frozen=True)
-class MemoryReport:
+@dataclass(frozen=True, repr=False)
+class MemoryReport(Result):
     """The memory and operations of a net in C, without its code.
 
     Args:
@@ -52,21 +54,17 @@ class MemoryReport:
     ram: int
     operations: int
     layers: tuple[LayerReport, ...]
+    _numbers: ClassVar[str] = ">"
 
     @property
     def largest(self) -> LayerReport:
         """The layer that takes the most bytes of constants and state."""
         return max(self.layers, key=lambda layer: layer.flash + layer.ram)
 
-    def __str__(self) -> str:
-        rows = [("layer", "flash", "state", "operations")]
+    def _lines(self) -> list[Line]:
+        rows: list[Line] = [("layer", "flash", "state", "operations")]
         rows += [(_name(layer), str(layer.flash), str(layer.ram), str(layer.operations)) for layer in self.layers]
         rows += [("all", str(self.flash), str(self.state), str(self.operations))]
-        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
-        table = [
-            "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, others, strict=True))])
-            for name, *cells in rows
-        ]
         text = [
             f"flash for constants: {self.flash} bytes",
             f"RAM: {self.ram} bytes, of which state {self.state} and scratch {self.scratch}",
@@ -74,7 +72,7 @@ class MemoryReport:
         ]
         if self.layers:
             text.append(f"largest layer: {_name(self.largest)}")
-        return "\n".join([*text, "", *table])
+        return [*text, "", *rows]
 
     def must_fit(self, ram: int | None, flash: int | None) -> None:
         """Raise Refusal unless the net fits into budgets in bytes."""

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_core.results import Line, Result, count, share
 from snn_functional._account.costs import Costs
 from snn_functional._account.meter import Lengths, Meter, Tally, neurobench
-from snn_functional._table import Row, Table, count, share
 from snn_functional.statistics import CostModel
 from snn_functional.statistics.energy import MODELS
-from snn_functional.statistics.synops import real_parts, weight_of
+from snn_functional.statistics.synops import not_counted, real_parts, weight_of
 
 Numbers = dict[str, float]
 
@@ -43,8 +43,8 @@ class Layer:
     ordinary: dict[str, Numbers]
 
 
-@dataclass(frozen=True)
-class Energy(Table):
+@dataclass(frozen=True, repr=False)
+class Energy(Result):
     """The result of :func:`~snn_functional.energy`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
@@ -91,22 +91,17 @@ class Energy(Table):
             "uncounted": list(self.uncounted),
         }
 
-    def rows(self) -> list[Row]:
+    def _lines(self) -> list[Line]:
         head = ("layer", "type", "sparsity", "MACs", "ACs", "dense", "updates", "instructions", "accesses", "energy")
         operations = _sums([layer.operations for layer in self.layers])
-        accesses = _sums([layer.accesses for layer in self.layers])
-        total = Layer("all", "", self.metrics["ActivationSparsity"], operations, accesses, self.parts, {})
-        return [head, *map(_cells, (*self.layers, total))]
-
-    def notes(self) -> list[str]:
         parts, accesses = self.parts, _sums([layer.accesses for layer in self.layers])
+        total = Layer("all", "", self.metrics["ActivationSparsity"], operations, accesses, parts, {})
         lines = [f"a sample takes {_joules(self.total)}, by {self.model.name}"]
         lines += [f"  {name}: {_joules(part)}" for name, part in parts.items() if name not in accesses]
         priced = {name: f", {_joules(parts[name])}" if self.model.memories else ", not priced" for name in accesses}
         lines += [f"  {name}: {count(number)} accesses{priced[name]}" for name, number in accesses.items()]
         lines += [self._verdict(kind, energy) for kind, energy in self.ordinary.items()]
-        names = ", ".join(name or "the net" for name in self.uncounted)
-        return [*lines, *([f"not counted: {names}"] if names else [])]
+        return [head, *map(_cells, (*self.layers, total)), *lines, *not_counted(self.uncounted)]
 
     def _verdict(self, kind: str, energy: float) -> str:
         ordinary = f"the ordinary network of these layers, run once in {kind}: {_joules(energy)}"
@@ -251,7 +246,7 @@ def _sums(rows: list[Numbers]) -> Numbers:
     return {name: sum(row[name] for row in rows) for name in (rows[0] if rows else {})}
 
 
-def _cells(layer: Layer) -> Row:
+def _cells(layer: Layer) -> tuple[str, ...]:
     numbers = [number for cause, number in layer.operations.items() if cause != "Biases"]
     counts = map(count, (*numbers, sum(layer.accesses.values())))
     return (layer.name or "the net", layer.kind, share(layer.sparsity), *counts, _joules(sum(layer.energy.values())))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from snn_core.backends import explain
+from snn_core.results import Line, Result, count, share
 from snn_functional._account.meter import Lengths, Meter, Tally, neurobench
-from snn_functional._table import Row, Table, count, share
 from snn_functional.diagnosis import Limits
+from snn_functional.statistics.synops import not_counted
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Layer:
     why: str
 
 
-@dataclass(frozen=True)
-class Summary(Table):
+@dataclass(frozen=True, repr=False)
+class Summary(Result):
     """The result of :func:`~snn_functional.summary`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
@@ -68,21 +68,13 @@ class Summary(Table):
     operations: dict[str, float]
     uncounted: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON data."""
-        return asdict(self)
-
-    def rows(self) -> list[Row]:
+    def _lines(self) -> list[Line]:
         head = ("layer", "type", "output", "parameters", "constants", "rate", "dead", "saturated", "synops", "kernel")
         effective = self.operations["Effective_MACs"] + self.operations["Effective_ACs"]
         total = ("all", "", "", f"{self.parameters:,}", "", "", "", "", count(effective), "")
-        return [head, *map(_cells, self.layers), total]
-
-    def notes(self) -> list[str]:
-        names = ", ".join(name or "the net" for name in self.uncounted)
-        skipped = [f"operations not counted: {names}"] if names else []
+        skipped = (f"operations {line}" for line in not_counted(self.uncounted))
         learn = f"{self.trainable:,} of {self.parameters:,} parameters learn"
-        return [learn, self.schedule, *skipped]
+        return [head, *map(_cells, self.layers), total, learn, self.schedule, *skipped]
 
 
 def summary(net: nn.Module, xs: Tensor, *, lengths: Lengths = None) -> Summary:
@@ -174,7 +166,7 @@ def _ends(value: Tensor) -> float | tuple[float, float]:
     return low if low == high else (low, high)
 
 
-def _cells(layer: Layer) -> Row:
+def _cells(layer: Layer) -> tuple[str, ...]:
     constants = ", ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value[0]:.4g}..{value[1]:.4g}"
         for name, value in layer.constants.items()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from snn_functional._table import Row, Table
+from snn_core.results import Line, Result
 
 _CLIPPED, _SILENT, _CORRELATION = 0.05, 0.1, 0.9  # beyond these, a layer is reported
 _WIDER = {"qcfs": "train its threshold further", "percentile": "pass a higher percentile, or method='max'"}
@@ -58,8 +58,8 @@ class Layer:
         return results
 
 
-@dataclass(frozen=True)
-class Report(Table):
+@dataclass(frozen=True, repr=False)
+class Report(Result):
     """The report of :func:`~snn_functional.from_ann`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
@@ -84,22 +84,20 @@ class Report(Table):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON data."""
-        return asdict(self) | {"problems": self.problems}
+        return super().to_dict() | {"problems": self.problems}
 
-    def rows(self) -> list[Row]:
+    def _lines(self) -> list[Line]:
         steps = ", ".join(map(str, self.layers[-1].error))
         head = ("layer", "threshold", "clipped", "silent", f"correlation at T = {steps}", "error")
-        return [head, *map(_cells, self.layers)]
-
-    def notes(self) -> list[str]:
         lines = [f"thresholds by {self.method}, compared on {self.samples:,} samples"]
         if self.ann_accuracy is not None:
             shares = ", ".join(f"{100 * share:.2f} % at T = {steps}" for steps, share in self.accuracy.items())
             lines.append(f"accuracy: {shares}; the network {100 * self.ann_accuracy:.2f} %")
-        return [*lines, *(problem for problems in self.problems.values() for problem in problems)]
+        problems = (problem for problems in self.problems.values() for problem in problems)
+        return [head, *map(_cells, self.layers), *lines, *problems]
 
 
-def _cells(layer: Layer) -> Row:
+def _cells(layer: Layer) -> tuple[str, ...]:
     correlation = ["-" if value is None else f"{value:.3f}" for value in layer.correlation.values()]
     return (
         layer.name or "output",

@@ -8,13 +8,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from snn_functional._table import Row, Table
+from snn_core.results import Line, Result
 
 _SHOWN = 8  # the last epochs, in the table
 
 
 @dataclass(frozen=True, repr=False)
-class History(Table):
+class History(Result):
     """The result of :func:`~snn_functional.fit`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
@@ -39,23 +39,16 @@ class History(Table):
         """Write ``to_dict()`` to a JSON file."""
         Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
 
-    def rows(self) -> list[Row]:
-        """Return the head, and the rows of the best epoch and of the last ones."""
+    def _lines(self) -> list[Line]:
         shown = [record for record in self.epochs[:-_SHOWN] if record["epoch"] == self.best_epoch]
         return [
             ("epoch", "train loss", "valid loss", "metric", "seconds"),
             *(_cells(record, self.best_epoch) for record in [*shown, *self.epochs[-_SHOWN:]]),
+            f"{len(self.epochs)} epochs; * epoch {self.best_epoch} is the best",
         ]
 
-    def notes(self) -> list[str]:
-        """Return how many epochs there are, and which is the best."""
-        return [f"{len(self.epochs)} epochs; * epoch {self.best_epoch} is the best"]
 
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def _cells(record: dict[str, Any], best: int) -> Row:
+def _cells(record: dict[str, Any], best: int) -> tuple[str, ...]:
     mark = " *" if record["epoch"] == best else ""
     metric = "-" if record["metric"] is None else f"{record['metric']:.4g}"
     losses = (f"{record[name]:.4g}" for name in ("train_loss", "valid_loss"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from snn_core.backends import Issue
+from snn_core.results import Line
 from snn_functional._numbers import is_real
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Finding(Issue):
     """One fault of a net, or a possible one: an issue with the number that was measured.
 
@@ -48,12 +50,12 @@ class Finding(Issue):
         """The path of the layer, the same as ``where``."""
         return self.where
 
-    def as_dict(self) -> dict[str, str | float | None]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON data."""
         return {name: getattr(self, name) for name in ("code", "severity", "module", "value", "message", "remedy")}
 
-    def __str__(self) -> str:
-        return described([self])
+    def _lines(self) -> list[Line]:
+        return [described([self])]
 
 
 def described(findings: Sequence[Finding]) -> str:

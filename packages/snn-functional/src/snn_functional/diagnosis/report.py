@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from snn_core.backends import SEVERITIES
-from snn_functional._table import aligned, share
+from snn_core.results import Line, Result, share
 from snn_functional.diagnosis.finding import Finding, described
 
 
@@ -48,8 +49,8 @@ class Layer:
         return self.module or "the net", self.kind, neurons, share(self.rate), *counts, ends, self.kernel or "-"
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Result):
     """The result of :func:`~snn_functional.diagnose`. Printed, it is a table of the layers and the list of findings.
 
     Findings of one kind with the same remedy are printed as one, which names their layers.
@@ -63,7 +64,7 @@ class Diagnosis:
 
     Example:
         >>> found = Diagnosis([Finding("zero_input", "error", "", 0.0, "The batch is zero.", "Look at the data.")])
-        >>> found.ok, found.as_dict()["findings"][0]["code"]
+        >>> found.ok, found.to_dict()["findings"][0]["code"]
         (False, 'zero_input')
     """
 
@@ -83,36 +84,33 @@ class Diagnosis:
         """True if there is no error; there may be warnings."""
         return all(finding.severity != "error" for finding in self.findings)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON data.
 
         Returns:
             A dict with ``ok``, and ``findings`` and ``layers`` as lists of dicts.
 
         Example:
-            >>> Diagnosis([]).as_dict()
+            >>> Diagnosis([]).to_dict()
             {'ok': True, 'findings': [], 'layers': []}
         """
-        return {
-            "ok": self.ok,
-            "findings": [finding.as_dict() for finding in self.findings],
-            "layers": [asdict(layer) for layer in self.layers],
-        }
+        return {"ok": self.ok, **super().to_dict()}
 
-    def __str__(self) -> str:
+    def as_dict(self) -> dict[str, Any]:
+        """Return ``to_dict()``: the former name, which is deprecated."""
+        warnings.warn("Diagnosis.as_dict() is now called to_dict()", DeprecationWarning, stacklevel=2)
+        return self.to_dict()
+
+    def _lines(self) -> list[Line]:
         groups: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
         for finding in self.findings:
             groups[finding.severity, finding.code, finding.remedy].append(finding)
         counts = {kind: sum(finding.severity == kind for finding in self.findings) for kind in SEVERITIES}
         named = [f"{n} {kind}{'s' if n > 1 and kind != 'info' else ''}" for kind, n in counts.items() if n]
         texts = map(described, groups.values())
-        return "\n".join([*self._table(), *self._fused(), *texts, ", ".join(named) or "nothing wrong was found"])
-
-    def _table(self) -> list[str]:
-        if not self.layers:
-            return []
         head = ("layer", "kind", "neurons", "rate", "dead", "saturated", "gradient, first .. last step", "kernel")
-        return aligned([head, *(layer.cells() for layer in self.layers)])
+        table = [head, *(layer.cells() for layer in self.layers)] if self.layers else []
+        return [*table, *self._fused(), *texts, ", ".join(named) or "nothing wrong was found"]
 
     def _fused(self) -> list[str]:
         """Return lines that say how many layers run fused, and why the others do not."""

@@ -14,13 +14,14 @@ from torch.nn.utils.parametrize import ParametrizationList
 from snn_core import SpikingNeuron, unroll
 from snn_core.graph import input_of
 from snn_core.neuron import OneToOne
+from snn_core.results import Line, Result
 from snn_functional._numbers import whole
 from snn_functional._padding import padded
 from snn_functional.probe import BaseMonitor
 
 
-@dataclass(frozen=True)
-class SynapticOperations:
+@dataclass(frozen=True, repr=False)
+class SynapticOperations(Result):
     """A number of synaptic operations.
 
     Attributes:
@@ -46,8 +47,8 @@ class SynapticOperations:
         return SynapticOperations(self.acs + other.acs, self.macs + other.macs, self.dense + other.dense)
 
 
-@dataclass(frozen=True)
-class SynopsCount:
+@dataclass(frozen=True, repr=False)
+class SynopsCount(Result):
     """The synaptic operations of each layer, and the modules that were not counted.
 
     Attributes:
@@ -73,6 +74,16 @@ class SynopsCount:
     def total(self) -> SynapticOperations:
         """The operations of all layers together."""
         return sum(self.layers.values(), SynapticOperations())
+
+    def _lines(self) -> list[Line]:
+        layers = {**{name or "the net": layer for name, layer in self.layers.items()}, "all": self.total}
+        rows = [(name, *(f"{number:,}" for number in vars(layer).values())) for name, layer in layers.items()]
+        return [("layer", "ACs", "MACs", "dense"), *rows, *not_counted(self.uncounted)]
+
+
+def not_counted(names: tuple[str, ...]) -> list[str]:
+    """Return a line that names the modules that an account leaves out, if there are any."""
+    return [f"not counted: {', '.join(name or 'the net' for name in names)}"] if names else []
 
 
 class SynopsMonitor(BaseMonitor):

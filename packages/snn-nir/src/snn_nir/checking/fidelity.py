@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core import SpikingNeuron
+from snn_core.results import Line, Result
 from snn_core.surrogate import Surrogate
 from snn_nir.checking.probing import fire_places, membrane_of, observed, probe, probed
 from snn_nir.exporting.recording import record
@@ -22,8 +23,8 @@ from snn_nir.importing.conversion import from_nir
 from snn_nir.running.graph_module import GraphModule
 
 
-@dataclass(frozen=True)
-class Fidelity:
+@dataclass(frozen=True, repr=False)
+class Fidelity(Result):
     """The result of :func:`fidelity`, which prints as a short report.
 
     Args:
@@ -52,12 +53,12 @@ class Fidelity:
         """True if every output and every spike is the same."""
         return self.first_difference is None
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[Line]:
         same = f"identical over {self.num_steps} steps"
         head = same if self.identical else f"first difference in step {self.first_difference} of {self.num_steps}"
         rows = [f"  {n or 'the net'}: {a} spikes, {b} in the graph, {d} differ" for n, (a, b, d) in self.spikes.items()]
         lost = [f"  lost: {text}" for text in self.losses]
-        return "\n".join([head, *rows, f"  max |dv| = {self.largest_difference:.3g}", *lost])
+        return [head, *rows, f"  max |dv| = {self.largest_difference:.3g}", *lost]
 
 
 def fidelity(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import nir
 
+from snn_core.results import Line, Result
 from snn_nir.codes import refusal
 from snn_nir.graphs.fields import place, type_name
 from snn_nir.graphs.ordering import ordered
@@ -36,7 +37,13 @@ class Effect(NamedTuple):
         return f"{self.node or 'graph'}: {self.verdict}: {self.text}"
 
 
-class Prediction(NamedTuple):
+class _Prediction(NamedTuple):
+    target: str
+    release: str
+    effects: tuple[Effect, ...]
+
+
+class Prediction(Result, _Prediction):
     """A prediction of how a target runs a graph.
 
     Attributes:
@@ -45,18 +52,19 @@ class Prediction(NamedTuple):
         effects: The effects on the nodes that the target does not run as NIR defines them.
     """
 
-    target: str
-    release: str
-    effects: tuple[Effect, ...]
+    __slots__ = ()
 
     @property
     def verdict(self) -> str:
         """The worst of the effects, one of :data:`VERDICTS`; ``"same"`` if there are none."""
         return max((effect.verdict for effect in self.effects), key=VERDICTS.index, default="same")
 
-    def __str__(self) -> str:
-        lines = [f"{self.target} {self.release}: {self.verdict}", *(f"  {effect}" for effect in self.effects)]
-        return "\n".join(lines)
+    def _lines(self) -> list[Line]:
+        return [f"{self.target} {self.release}: {self.verdict}", *(f"  {effect}" for effect in self.effects)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prediction as JSON data, with its verdict."""
+        return {**super().to_dict(), "verdict": self.verdict}
 
 
 def predict(graph: nir.NIRGraph, target: str, *, dt: float = 1e-4) -> Prediction:

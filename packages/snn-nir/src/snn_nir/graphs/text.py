@@ -7,6 +7,7 @@ from typing import Any
 
 import nir
 
+from snn_core.results import aligned
 from snn_nir.graphs.fields import check_depth, node_fields, place, type_name
 from snn_nir.graphs.shapes import checked_edges
 from snn_nir.graphs.values import as_array
@@ -32,13 +33,8 @@ def to_text(graph: nir.NIRGraph) -> str:
         threshold  Threshold  [2] -> [2]  threshold=1              -> output
         output     Output     [2] -> [2]
     """
-    rows = list(_rows(graph, "", 0))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True) if width or cell]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    columns = [column for column in zip(*_rows(graph, "", 0), strict=True) if any(column)]
+    return "\n".join(aligned([*zip(*columns, strict=True)]))
 
 
 def _rows(graph: nir.NIRGraph, where: str, depth: int) -> Iterator[tuple[str, str, str, str, str]]:
