@@ -208,8 +208,9 @@ class _Steps(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         (grad,), (xs, weight, means, scales), (_, _, *needs) = grads, ctx.saved_tensors, ctx.needs_input_grad
         if ctx.kernel is not None and not torch.is_grad_enabled() and fits(grad):
-            rows, *others = ctx.kernel.batch_norm_gradient(_rows(grad), _rows(xs), weight, means, scales)
-            return None, None, *(g if needed else None for g, needed in zip((_of_rows(rows, xs), *others), needs))
+            rows, *of_parameters = ctx.kernel.batch_norm_gradient(_rows(grad), _rows(xs), weight, means, scales)
+            gradients = zip((_of_rows(rows, xs), *of_parameters), needs, strict=True)
+            return None, None, *(gradient if needed else None for gradient, needed in gradients)
         of_xs, others = torch.empty_like(xs), []
         for t in range(len(xs)):
             saved = grad[t], xs[t], weight, None, None, means[t], scales[t]

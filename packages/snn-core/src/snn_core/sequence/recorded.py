@@ -72,8 +72,9 @@ def recorded(
     """Run the first steps of a loop, and find out if their calls can run all steps.
 
     If the code of the net has been looked at before, a step of a few samples is recorded; if an equal record has run
-    the net before, in the same modes, that is enough. If not, the first step is recorded, and the second must make the same calls, neither of the two may change anything but states, and the calls over both
-    steps at once must give what they gave step by step.
+    the net before, in the same modes, that is enough. If not, the first step is recorded, and the second must make the
+    same calls, neither of the two may change anything but states, and the calls over both steps at once must give what
+    they gave step by step.
 
     Args:
         net: The net, in the state that the sequence begins with.
@@ -88,11 +89,11 @@ def recorded(
     start = {module: module._kept for module in temporal(net)}
     believed, options = _BELIEVED.setdefault(net, _Believed()), Makeup.of(net).options
     known = believed.held() if options in believed.options and folding.steps > _CHECKED else None
-    if known is not None and folding.order is None and not describes and options not in believed.counts:
-        plan, record = _by_few_samples(net, loop.next_input(), trusts, believed)
-        if plan is not None:
-            return plan, "", record
-        believed.counts.add(options)
+    before = None if known is None else _Before(net)
+    by_few = before is not None and folding.order is None and not describes and options not in believed.counts
+    found = _by_few_samples(net, loop.next_input(), trusts, believed, before) if before and by_few else None
+    if found is not None:
+        return found[0], "", found[1]
     records: list[Record] = []
     undone: list[Record] = []
     while True:
@@ -103,6 +104,8 @@ def recorded(
         record.finish(outputs, spec)
         key = _key(record, net)
         plan = believed.plans.get(key)
+        if plan is not None and by_few:
+            believed.counts.add(options)
         if plan is None and known is not None:  # the code does something new: begin again, and look at what it reaches
             known, start = None, {module: module._kept for module in start}
             continue
@@ -125,18 +128,21 @@ def recorded(
         believed.add(options, key, plan)
         for each in undone:
             each.changes.undo()
+        if before is not None:  # a record that was given up does not know what the rest of its step changed
+            before.put_back()
         return plan.sized(record.rows, record.values), "", record
 
 
-def _by_few_samples(net: nn.Module, x: Tensor, trusts: bool, believed: _Believed) -> tuple[Plan | None, Record | None]:
+def _by_few_samples(
+    net: nn.Module, x: Tensor, trusts: bool, believed: _Believed, before: _Before
+) -> tuple[Plan, Record] | None:
     """Return the known plan of a net, if a step of a few samples makes the calls of one, and the record of that step.
 
     The net is left as it was. There is no plan if the code may compute with the number of samples.
     """
     if not x.dim() or len(x) <= _SAMPLES or not fits(x):
-        return None, None
+        return None
     some = x[:_SAMPLES]
-    before = [(module, dict(vars(module))) for module in net.modules()]
     record = Record(net, some, trusts, known=believed.held())
     try:
         with Holding(dict.fromkeys(temporal(net))):
@@ -145,19 +151,28 @@ def _by_few_samples(net: nn.Module, x: Tensor, trusts: bool, believed: _Believed
             record.finish(*tree_flatten(out))
     except Exception as error:  # whatever the code does with fewer samples than it expects
         record.refused(f"forward raises {type(error).__name__} for {_SAMPLES} samples")
-    record.changes.undo()
-    for module, attributes in before:
-        _put_back(module, attributes)
+    before.put_back(attributes=True)
     plan = None if record.may_count() else believed.plans.get(_key(record, net))
-    return plan and plan.sized(_SAMPLES, record.values), record
+    return None if plan is None else (plan.sized(_SAMPLES, record.values), record)
 
 
-def _put_back(module: nn.Module, attributes: dict[str, Any]) -> None:
-    """Give a module the attributes that it had, such as one that its code sets where it is missing."""
-    now = vars(module)
-    if len(now) != len(attributes) or any(now.get(name) is not value for name, value in attributes.items()):
-        now.clear()
-        now.update(attributes)
+class _Before:
+    """What a step may change besides states: buffers, random generators, and which attributes modules have."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self._numbers = RandomStates()
+        self._buffers = [(buffer, buffer.detach().clone()) for buffer in net.buffers()]
+        self._parts = [(part, dict(part)) for m in net.modules() for part in (vars(m), m._buffers)]
+
+    def put_back(self, attributes: bool = False) -> None:
+        """Put back buffers and generators and, where asked for, attributes, as code may set one that is missing."""
+        for part, before in self._parts if attributes else ():
+            if len(part) != len(before) or any(part.get(name) is not value for name, value in before.items()):
+                part.clear()
+                part.update(before)
+        for buffer, values in self._buffers:
+            buffer.data.copy_(values)
+        self._numbers.restore()
 
 
 def _key(record: Record, net: nn.Module) -> Any:
