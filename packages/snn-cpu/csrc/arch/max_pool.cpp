@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "../instruction_set.h"
+#include "channels.h"
 
 namespace snn {
 namespace SNN_ARCH {
@@ -29,30 +30,13 @@ inline Part part_of(const Windows& w, int64_t row, int64_t column) {
 template <class T>
 using Index = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 
-// N channels side by side, written out as vectors: a compiler does not find them in a loop over channels.
+// N channels of images, and what is kept of them.
 template <class T, int N>
 struct Channels {
-  typedef T Values __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
-  typedef Index<T> Places __attribute__((vector_size(N * sizeof(T))));
-  typedef uint8_t Bytes __attribute__((vector_size(N)));
+  typedef typename Beside<T, N>::type Values;
+  typedef typename Beside<Index<T>, N>::type Places;
+  typedef typename Beside<uint8_t, N>::type Bytes;
 };
-template <class T>
-struct Channels<T, 1> {
-  typedef T Values;
-  typedef Index<T> Places;
-  typedef uint8_t Bytes;
-};
-
-// Returns nothing, as the place of a return value would depend on the instruction set. A template forgets how its
-// arguments may be aligned, so they are variables, never memory of others.
-template <class From, class To>
-inline void convert(const From& from, To& to) {
-  if constexpr (std::is_arithmetic_v<From>) {
-    to = static_cast<To>(from);
-  } else {
-    to = __builtin_convertvector(from, To);
-  }
-}
 
 // The maximum of the part of a window that begins with place `first` at x; the compiler may know its sizes.
 template <class T, int N, class Size>
@@ -97,16 +81,6 @@ inline void spread(const Windows& w, const Part& part, const T* grad, const uint
       sum += at == Places{} + code ? g : Values{};
     }
   }
-}
-
-// Calls f with each stretch of channels, as long as a vector while enough are left.
-template <class F>
-inline void over_channels(int64_t channels, const F& f) {
-  int64_t c = 0;
-  for (; c + 16 <= channels; c += 16) f(std::integral_constant<int, 16>(), c);
-  if (c + 8 <= channels) f(std::integral_constant<int, 8>(), c), c += 8;
-  if (c + 4 <= channels) f(std::integral_constant<int, 4>(), c), c += 4;
-  for (; c < channels; ++c) f(std::integral_constant<int, 1>(), c);
 }
 
 template <class T>

@@ -7,6 +7,7 @@ from snn_cpu import library
 from snn_cpu.convolutions import SpikeAwareConvolution
 from snn_cpu.interpreter import Interpreter
 from snn_cpu.max_pool import ChannelsLast
+from snn_cpu.norms import StepNorms
 from snn_cpu.products import SpikeAware
 
 __all__ = ["register"]
@@ -24,4 +25,5 @@ def register() -> tuple[bool, str]:
         kernels.register("linear", SpikeAware())
         kernels.register("conv2d", SpikeAwareConvolution())
         kernels.register("max_pool2d", ChannelsLast())
+        kernels.register("batch_norm", StepNorms())
     return loaded, reason

@@ -59,6 +59,11 @@ for dtype in (torch.float32, torch.float64):
         out, place = ops.max_pool2d((spread(5, 8, 9, channels) - 0.5).to(dtype), *windows)
         back = ops.max_pool2d_gradient(spread(*out.shape).to(dtype), place, 8, 9, *windows)
         found[f"{dtype} max_pool2d {channels}"] = [digest([out, place]), digest([back])]
+    for channels in (1, 7, 45):
+        x, weight = (spread(3, 50, channels) - 0.5).to(dtype), spread(channels).to(dtype)
+        out, means, variances, scales = ops.batch_norm(x, weight, weight, 1e-3)
+        back = ops.batch_norm_gradient((spread(3, 50, channels) - 0.5).to(dtype), x, weight, means, scales)
+        found[f"{dtype} batch_norm {channels}"] = [digest([out, means, variances, scales]), digest(back)]
     for channels, outputs, stride, binary in itertools.product((1, 3, 20), (1, 5, 16, 39), (1, 2), (True, False)):
         x = spread(5 * 8, 9 * channels).to(dtype)
         x = torch.where(x < 0.3, 1 if binary else x - 0.2, 0).to(dtype)

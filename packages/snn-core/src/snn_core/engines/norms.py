@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,36 @@ from torch.nn import functional as F
 
 from snn_core.effects.attributes import HOOKS
 from snn_core.engines.dtypes import NARROW
-from snn_core.engines.fused import fits, is_plain_by_element
+from snn_core.engines.fused import fits, is_plain_by_element, unviewed
 from snn_core.engines.products import is_compiled
+from snn_core.engines.registry import offered
+
+
+class NormKernel(Protocol):
+    """An implementation of batch normalization for many steps at once, on one type of device."""
+
+    name: str
+    device: str
+
+    def batch_norm(self, rows: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, ...]:
+        """Normalize the rows of each step by themselves.
+
+        Args:
+            rows: Contiguous steps ``[T, rows, channels]`` in float32 or float64, each of more than one row.
+            weight: The weight ``[channels]``; None for ones.
+            bias: The bias ``[channels]``; None for zeros.
+            eps: What is added to the variance.
+
+        Returns:
+            The normalized rows; and the mean, the biased variance and one over the standard deviation of each step,
+            ``[T, channels]``.
+        """
+
+    def batch_norm_gradient(
+        self, grad: Tensor, rows: Tensor, weight: Tensor | None, means: Tensor, scales: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of rows, weight and bias, given that of the normalized rows."""
+
 
 # numbers in a step; with more, the time that two copies take is more than what a call for each step costs
 _WORTH_A_COPY = 2**13
@@ -37,18 +65,32 @@ def batch_norm_of_steps(xs: Tensor, module: nn.Module) -> Tensor:
     """
     if not xs[0].numel() or not _takes(module) or not _fits(module, xs):
         return _by_calls(xs, module)
-    if xs[0].numel() > _WORTH_A_COPY:
-        if not _is_native(xs, module):
+    kernel = _kernel(xs, module)
+    if kernel is None and not xs[0].is_contiguous() and _has_channels_last(xs):
+        # torch sums such images with up to 30 times the error of others, on which the loop over steps computes
+        return _with_channels_last(batch_norm_of_steps(xs.contiguous(), module))
+    if kernel is not None or xs[0].numel() > _WORTH_A_COPY:
+        if kernel is None and not (_is_native(xs, module) and xs[0].is_contiguous()):
             return _by_calls(xs, module)
-        out: Tensor = _Steps.apply(module, xs, module.weight, module.bias)
+        out: Tensor = _Steps.apply(module, kernel, xs, module.weight, module.bias)
         return out
     if module.running_mean is not None and module.running_mean.dtype in NARROW:  # they round what each step adds
         return _by_calls(xs, module)
-    if xs.dim() > 3 and not xs[0].is_contiguous():  # as with channels-last images, whose pixels may count as samples
-        pixels = xs.movedim(2, -1)
-        rows = _in_one_call(pixels.flatten(1, -2), module)
-        return rows.unflatten(1, pixels.shape[1:-1]).movedim(-1, 2)
     return _in_one_call(xs, module)
+
+
+def _kernel(xs: Tensor, module: nn.Module) -> Any:
+    """Return the registered implementation that takes the steps, which must have the channels last in memory."""
+    kernels = offered("batch_norm", xs.device.type)
+    return kernels[0] if kernels and _has_channels_last(xs) and _is_native(xs, module) else None
+
+
+def _has_channels_last(xs: Tensor) -> bool:
+    return xs[0].movedim(1, -1).is_contiguous()
+
+
+def _with_channels_last(xs: Tensor) -> Tensor:
+    return xs.movedim(2, -1).contiguous().movedim(-1, 2)
 
 
 def _by_calls(xs: Tensor, module: nn.Module) -> Tensor:
@@ -89,13 +131,12 @@ def _tensors(module: Any) -> list[Tensor]:
 
 
 def _is_native(xs: Tensor, module: Any) -> bool:
-    """Return True if the layer would call torch's own code for a CPU, in one dtype and a layout that this can write."""
+    """Return True if the layer would call torch's own code for a CPU, in one dtype."""
     tensors = xs, *_tensors(module)
     return (
         xs.device.type == "cpu"
         and xs.dtype in (torch.float32, torch.float64)
         and all(tensor.dtype == xs.dtype for tensor in tensors)
-        and (xs[0].is_contiguous() or (xs.dim() > 4 and xs[0].movedim(1, -1).is_contiguous()))
         and is_plain_by_element(*tensors)
     )
 
@@ -143,45 +184,37 @@ def _track(module: Any, means: Tensor, variances: Tensor) -> None:
 
 
 class _Steps(torch.autograd.Function):
-    """The batch normalization of one step after another, each written into the memory of all steps.
-
-    Torch computes steps with the channels first; images with the channels last are summed here.
-    """
+    """The batch normalization of one step after another, by a kernel, or by torch into the memory of all steps."""
 
     @staticmethod
-    def forward(ctx: Any, module: Any, xs: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-        out = torch.empty_like(xs)
-        means, scales = xs.new_empty(2, len(xs), xs.shape[2])
-        if xs[0].is_contiguous():
+    def forward(ctx: Any, module: Any, kernel: Any, xs: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        if kernel is not None:
+            out, means, variances, scales = kernel.batch_norm(_rows(xs), weight, bias, module.eps)
+            out = _of_rows(out, xs)
+            count = xs[0].numel() // xs.shape[2]
+            _track(module, means, variances * (count / (count - 1)))
+        else:
+            out = torch.empty_like(xs)
+            means, scales = xs.new_empty(2, len(xs), xs.shape[2])
             running = (module.running_mean, module.running_var) if _tracks(module) else (None, None)
             for t, factor in enumerate(_factors(module, len(xs))):
                 results = {"out": out[t], "save_mean": means[t], "save_invstd": scales[t]}
                 torch.ops.aten.native_batch_norm(xs[t], weight, bias, *running, True, factor, module.eps, **results)
-        else:
-            variances = torch.empty_like(means)
-            for t in range(len(xs)):
-                means[t], variances[t] = _centered_pixels(xs[t], out[t])
-                scales[t] = torch.rsqrt(variances[t] + module.eps)
-                _scale_pixels(out[t], scales[t] if weight is None else scales[t] * weight, bias)
-            count = xs[0].numel() // xs.shape[2]
-            _track(module, means, variances * (count / (count - 1)))
         ctx.save_for_backward(xs, weight, means, scales)
-        ctx.eps = module.eps
+        ctx.kernel, ctx.eps = kernel, module.eps
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        (grad,), (xs, weight, means, scales), (_, *needs) = grads, ctx.saved_tensors, ctx.needs_input_grad
+        (grad,), (xs, weight, means, scales), (_, _, *needs) = grads, ctx.saved_tensors, ctx.needs_input_grad
+        if ctx.kernel is not None and not torch.is_grad_enabled() and fits(grad):
+            rows, *of_parameters = ctx.kernel.batch_norm_gradient(_rows(grad), _rows(xs), weight, means, scales)
+            gradients = zip((_of_rows(rows, xs), *of_parameters), needs, strict=True)
+            return None, None, *(gradient if needed else None for gradient, needed in gradients)
         of_xs, others = torch.empty_like(xs), []
-        # torch's own is made of vectors of channels, and slow if these are few
-        few = xs.dim() > 4 and xs.shape[2] < _FEW and not xs[0].is_contiguous()
-        by_pixels = few and not torch.is_grad_enabled()
         for t in range(len(xs)):
-            if by_pixels:
-                of_step, *of_parameters = _gradients_of_pixels(grad[t], xs[t], weight, means[t], scales[t])
-            else:
-                saved = grad[t], xs[t], weight, None, None, means[t], scales[t]
-                of_step, *of_parameters = torch.ops.aten.native_batch_norm_backward(*saved, True, ctx.eps, needs)
+            saved = grad[t], xs[t], weight, None, None, means[t], scales[t]
+            of_step, *of_parameters = torch.ops.aten.native_batch_norm_backward(*saved, True, ctx.eps, needs)
             if needs[0]:
                 of_xs[t].copy_(of_step)
             others.append(of_parameters)
@@ -189,63 +222,14 @@ class _Steps(torch.autograd.Function):
             torch.stack(of).sum(0) if needed else None
             for needed, of in zip(needs[1:], zip(*others, strict=True), strict=True)
         ]
-        return None, of_xs if needs[0] else None, *summed
+        return None, None, of_xs if needs[0] else None, *summed
 
 
-def _centered_pixels(x: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-    """Write one step, which has the channels last in memory, less the mean of each channel; return mean and variance.
-
-    Torch's own sums of such images carry an error of up to 30 times that of images with the channels first, on which
-    the loop over steps computes; sums over an axis, as here, do not.
-    """
-    count, channels = x.numel() // x.shape[1], x.shape[1]
-    together = _pixels_in_a_row(count, channels)
-    rows, centered = (t.movedim(1, -1).view(-1, together * channels) for t in (x, out))
-    mean = rows.sum(0).view(together, channels).sum(0) / count
-    torch.sub(rows, mean.repeat(together), out=centered)
-    return mean, (centered * centered).sum(0).view(together, channels).sum(0) / count
+def _rows(xs: Tensor) -> Tensor:
+    """Return steps ``[T, batch, channels, ...]`` as contiguous rows ``[T, rows, channels]``."""
+    return xs.movedim(2, -1).flatten(1, -2).contiguous()
 
 
-def _scale_pixels(out: Tensor, factor: Tensor, bias: Tensor | None) -> None:
-    """Multiply each channel of a step that has the channels last in memory by a factor, and add a bias, in place."""
-    channels = out.shape[1]
-    together = _pixels_in_a_row(out.numel() // channels, channels)
-    rows = out.movedim(1, -1).view(-1, together * channels)
-    if bias is None:
-        rows.mul_(factor.repeat(together))
-    else:
-        torch.addcmul(bias.repeat(together), rows, factor.repeat(together), out=rows)
-
-
-def _pixels_in_a_row(count: int, channels: int) -> int:
-    """Return how many pixels are taken as one long row, which is faster than many short ones."""
-    return next((n for n in (16, 8, 4, 2) if count % n == 0 and n * channels <= _LONG), 1)
-
-
-_FEW = 16  # channels
-_LONG = 256  # numbers in a row
-
-
-def _gradients_of_pixels(
-    grad: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor, scale: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of input, weight and bias of one step that has the channels last in memory.
-
-    Args:
-        grad: The gradient of the output ``[batch, channels, ...]``.
-        x: The input.
-        weight: The weight ``[channels]``; None for ones.
-        mean: The mean of each channel.
-        scale: One over the standard deviation of each channel.
-    """
-    pixels = x.movedim(1, -1)
-    count, channels = x.numel() // x.shape[1], x.shape[1]
-    together = _pixels_in_a_row(count, channels)
-    g = grad.movedim(1, -1).reshape(-1, together * channels)
-    centered = pixels.reshape(-1, together * channels) - mean.repeat(together)
-    of_bias = g.sum(0).view(together, channels).sum(0)
-    of_weight = scale * (g * centered).sum(0).view(together, channels).sum(0)
-    factor = scale if weight is None else weight * scale
-    slope, shift = -factor * scale * of_weight / count, -factor * of_bias / count
-    of_x = centered.mul_(slope.repeat(together)).add_(shift.repeat(together)).addcmul_(g, factor.repeat(together))
-    return of_x.view(pixels.shape).movedim(-1, 1), of_weight, of_bias
+def _of_rows(rows: Tensor, like: Tensor) -> Tensor:
+    """Return rows as steps of the shape of others."""
+    return unviewed(rows.view(like.movedim(2, -1).shape).movedim(-1, 2))

@@ -149,17 +149,17 @@ class Engine(ABC):
 
 
 _OFFERED: dict[str, list[Any]] = {}  # the implementations of each operation, the one registered last first
-_OF_LAYERS = ("linear", "conv2d", "max_pool2d")  # functions of torch.nn.functional
+_OF_LAYERS = ("linear", "conv2d", "max_pool2d", "batch_norm")  # functions of torch.nn.functional
 
 
 def register(operation: str, kernel: Any) -> None:
     """Offer an implementation of an operation; the one registered last is asked first.
 
     Args:
-        operation: ``"program"`` for the step program of any neuron, or torch's ``"linear"``, ``"conv2d"`` or
-            ``"max_pool2d"``.
+        operation: ``"program"`` for the step program of any neuron, or torch's ``"linear"``, ``"conv2d"``,
+            ``"max_pool2d"`` or ``"batch_norm"``.
         kernel: The implementation: an :class:`Engine`, or, for torch's functions, a ``ProductKernel``,
-            ``ConvolutionKernel`` or ``PoolingKernel``.
+            ``ConvolutionKernel``, ``PoolingKernel`` or ``NormKernel``.
 
     Raises:
         ValueError: If the operation is unknown.

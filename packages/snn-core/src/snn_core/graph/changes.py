@@ -96,6 +96,9 @@ class Changes:
             NotSampleWise: If it is a parameter, or belongs to a neuron.
         """
         path = self._paths.get(id(tensor))
+        if path in self._before:
+            self._awaited.add(path)
+            return
         if path is None:
             path = next(path for path, parameter in self._net.named_parameters() if parameter is tensor)
             raise NotSampleWise(f"forward changes the parameter {path!r} while it runs")

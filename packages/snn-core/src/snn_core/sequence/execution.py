@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from snn_core.engines.norms import batch_norm_of_steps
 from snn_core.engines.products import is_compiled
 from snn_core.graph.folding import Folding
 from snn_core.graph.node import flat
-from snn_core.graph.rules import way_of
+from snn_core.graph.rules import Convolution, way_of
 from snn_core.graph.steps import (
     BATCH_NORM,
     CONVOLUTIONS,
@@ -79,6 +80,22 @@ class Plan:
         # memory before the next layer reads it back. A net that takes whole sequences cannot be cut.
         whole = any(isinstance(module, WholeSequence) for module in net.modules())
         self.gains_from_blocks: bool = not whole and any(isinstance(m, CONVOLUTIONS) for m in net.modules())
+        self._image_bytes = 0  # size of a convolution's largest input or output for one sample; 0 if it is not known
+
+    def sized(self, rows: int, values: Sequence[Any]) -> Plan:
+        """Return the plan for samples of the form that they have in a recorded step.
+
+        Args:
+            rows: The number of samples in the step.
+            values: The values of the step, by number.
+        """
+        if not self.gains_from_blocks:
+            return self
+        convolutions = [step for step in self.steps if isinstance(step.compute, Convolution)]
+        images = [values[number] for step in convolutions for number in (*step.uses, *step.places)]
+        plan = copy(self)
+        plan._image_bytes = max((-(-image.nbytes // rows) for image in images if image is not None), default=0)
+        return plan
 
     def fits(self, net: nn.Module) -> bool:
         """Return True if a net has all modules and tensors that the plan names."""
@@ -101,12 +118,15 @@ class Plan:
         call = call._replace(layout=layout)
 
         def outs() -> Iterator[Any]:
-            yield self._run(call, xs[:1], folding.part(0, 1), states, unchanging)
-            rest = xs[1:]
+            done, largest = 0, self._image_bytes * xs.shape[1]
+            if not largest:  # the first step tells
+                yield self._run(call, xs[:1], folding.part(0, 1), states, unchanging)
+                done, largest = 1, layout.largest
+            rest = xs[done:]
             if len(rest):
-                count = math.ceil(len(rest) * layout.largest / _BLOCK_BYTES)
+                count = math.ceil(len(rest) * largest / _BLOCK_BYTES)
                 blocks = rest.tensor_split(min(max(count, 1), len(rest)))
-                for block, here in folding.part(1, len(rest)).parts(blocks):
+                for block, here in folding.part(done, len(rest)).parts(blocks):
                     yield self._run(call, block, here, states, unchanging)
 
         out = tree_map(Tensor.contiguous, concatenated(outs(), len(xs)))

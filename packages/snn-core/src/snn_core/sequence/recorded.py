@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten, tree_leaves
 
 from snn_core.effects.copies import copied
 from snn_core.effects.fingerprint import Walk
@@ -22,6 +22,7 @@ from snn_core.graph.steps import Neuron, Pass, Place, Step, hooked, modes, value
 from snn_core.neuron.makeup import Makeup
 from snn_core.neuron.spiking import SpikingNeuron
 from snn_core.neuron.temporal import reset, temporal
+from snn_core.neuron.turns import Holding
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.execution import Plan
 from snn_core.sequence.layers import reason_of
@@ -30,15 +31,20 @@ from snn_core.sequence.schedule import Schedule, autocast_of, described
 
 FEW = 3  # this many steps or fewer are as fast one after another
 _CHECKED = 2  # steps that are recorded and compared before a plan is trusted
+_SAMPLES = 2  # on which a net whose code is known takes a step; a single one, code may take for no axis
 _MOST = 16  # trusted plans of a net, so that a net that changes at every call does not fill the memory
 
 
 @dataclass
 class _Believed:
-    """The plans of a net that have been compared with the loop, and the options with which its code was looked at."""
+    """The plans of a net that have been compared with the loop, and the options with which its code was looked at.
+
+    ``counts`` are those with which its code may compute with the number of samples.
+    """
 
     plans: dict[Any, Plan] = field(default_factory=dict)  # by the record of a step
     options: set[Hashable] = field(default_factory=set)
+    counts: set[Hashable] = field(default_factory=set)
 
     def held(self) -> dict[int, Tensor]:
         """Return the tensors that the plans hold, by identity."""
@@ -52,6 +58,7 @@ class _Believed:
             del self.plans[next(iter(self.plans))]
         if len(self.options) == _MOST:
             self.options.clear()
+            self.counts.clear()
         self.plans[key] = plan
         self.options.add(options)
 
@@ -64,9 +71,10 @@ def recorded(
 ) -> tuple[Plan | None, str, Record]:
     """Run the first steps of a loop, and find out if their calls can run all steps.
 
-    The first step is recorded. If an equal record has run the net before, in the same modes, that is enough. If not,
-    the second step must make the same calls, neither of the two may change anything but states, and the calls over both
-    steps at once must give what they gave step by step.
+    If the code of the net has been looked at before, a step of a few samples is recorded; if an equal record has run
+    the net before, in the same modes, that is enough. If not, the first step is recorded, and the second must make the
+    same calls, neither of the two may change anything but states, and the calls over both steps at once must give what
+    they gave step by step.
 
     Args:
         net: The net, in the state that the sequence begins with.
@@ -81,6 +89,11 @@ def recorded(
     start = {module: module._kept for module in temporal(net)}
     believed, options = _BELIEVED.setdefault(net, _Believed()), Makeup.of(net).options
     known = believed.held() if options in believed.options and folding.steps > _CHECKED else None
+    before = None if known is None else _Before(net)
+    by_few = before is not None and folding.order is None and not describes and options not in believed.counts
+    found = _by_few_samples(net, loop.next_input(), trusts, believed, before) if before and by_few else None
+    if found is not None:
+        return found[0], "", found[1]
     records: list[Record] = []
     undone: list[Record] = []
     while True:
@@ -89,12 +102,10 @@ def recorded(
         outputs, spec = loop.step(record.recording())
         record.must_be_one_step(record.values[0])
         record.finish(outputs, spec)
-        key = (
-            None
-            if record.reason
-            else (record.key(), modes(net), torch.is_grad_enabled(), autocast_of(record.values[0]))
-        )
+        key = _key(record, net)
         plan = believed.plans.get(key)
+        if plan is not None and by_few:
+            believed.counts.add(options)
         if plan is None and known is not None:  # the code does something new: begin again, and look at what it reaches
             known, start = None, {module: module._kept for module in start}
             continue
@@ -117,7 +128,58 @@ def recorded(
         believed.add(options, key, plan)
         for each in undone:
             each.changes.undo()
-        return plan, "", record
+        if before is not None:  # a record that was given up does not know what the rest of its step changed
+            before.put_back()
+        return plan.sized(record.rows, record.values), "", record
+
+
+def _by_few_samples(
+    net: nn.Module, x: Tensor, trusts: bool, believed: _Believed, before: _Before
+) -> tuple[Plan, Record] | None:
+    """Return the known plan of a net, if a step of a few samples makes the calls of one, and the record of that step.
+
+    The net is left as it was. There is no plan if the code may compute with the number of samples.
+    """
+    if not x.dim() or len(x) <= _SAMPLES or not fits(x):
+        return None
+    some = x[:_SAMPLES]
+    record = Record(net, some, trusts, known=believed.held())
+    try:
+        with Holding(dict.fromkeys(temporal(net))):
+            with record.recording():
+                out = net(some)
+            record.finish(*tree_flatten(out))
+    except Exception as error:  # whatever the code does with fewer samples than it expects
+        record.refused(f"forward raises {type(error).__name__} for {_SAMPLES} samples")
+    before.put_back(attributes=True)
+    plan = None if record.may_count() else believed.plans.get(_key(record, net))
+    return None if plan is None else (plan.sized(_SAMPLES, record.values), record)
+
+
+class _Before:
+    """What a step may change besides states: buffers, random generators, and which attributes modules have."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self._numbers = RandomStates()
+        self._buffers = [(buffer, buffer.detach().clone()) for buffer in net.buffers()]
+        self._parts = [(part, dict(part)) for m in net.modules() for part in (vars(m), m._buffers)]
+
+    def put_back(self, attributes: bool = False) -> None:
+        """Put back buffers and generators and, where asked for, attributes, as code may set one that is missing."""
+        for part, before in self._parts if attributes else ():
+            if len(part) != len(before) or any(part.get(name) is not value for name, value in before.items()):
+                part.clear()
+                part.update(before)
+        for buffer, values in self._buffers:
+            buffer.data.copy_(values)
+        self._numbers.restore()
+
+
+def _key(record: Record, net: nn.Module) -> Any:
+    """Return what a plan of a net depends on; None if the record cannot run all steps."""
+    if record.reason:
+        return None
+    return record.key(), modes(net), torch.is_grad_enabled(), autocast_of(record.values[0])
 
 
 def record_of(net: nn.Module, xs: Tensor, trusts: bool = False) -> tuple[Plan | None, str, Record]:
