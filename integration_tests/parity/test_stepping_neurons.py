@@ -6,6 +6,8 @@ import pytest
 import snntorch as peer
 import torch
 
+import snn_core
+
 from .cases import CASES, KINDS, Case, Kind
 from .comparison import Draw, accepted, assert_same, clear_margin, draw, outcome, pair
 from .exclusions import EXCLUDED, SHARED, Exclusion, reasons
@@ -64,3 +66,19 @@ def differs(case: Case, seed: int) -> bool:
     except AssertionError:
         return True
     return False
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.8, 1.0, torch.linspace(0.1, 0.95, 5)], ids=["0", "0.8", "1", "per neuron"])
+def test_a_read_out_is_the_membrane_of_the_peers_neuron_without_reset(beta: float | torch.Tensor) -> None:
+    theirs = peer.Leaky(beta=beta, threshold=1e9, reset_mechanism="none", learn_beta=True)
+    readout = snn_core.Readout(beta, learn_beta=True)
+    xs, weights = torch.randn(2, 11, 3, 5)
+    mem, mems = theirs.init_leaky(), []
+    for x in xs:
+        _, mem = theirs(x, mem)
+        mems.append(mem)
+    expected, membranes = torch.stack(mems), snn_core.unroll(readout, xs)
+    torch.testing.assert_close(membranes, expected)
+    for out in (expected, membranes):
+        (out * weights).sum().backward()
+    torch.testing.assert_close(readout.beta.grad, theirs.beta.grad)

@@ -132,6 +132,20 @@ def pools() -> nn.Module:
     )
 
 
+def read_out() -> nn.Module:
+    """Return a net with membranes between its layers and as its output."""
+    return nn.Sequential(
+        nn.Linear(5, 7),
+        snn.Leaky(0.9, **KEEPS),
+        nn.Linear(7, 3, bias=False),
+        snn.Readout(torch.tensor([0.0, 1.0, 0.0])),  # membranes whose sums are exact
+        nn.Linear(3, 4),
+        snn.Leaky(0.9, **KEEPS),
+        nn.Linear(4, 3, bias=False),
+        snn.Readout(0.9),
+    )
+
+
 SEVEN = torch.tensor([0.0, 0.25, 0.5, 0.75, 0.875, 0.9, 1.0])
 DELAYS = torch.tensor([0.0, 0.5, 1.0, 1.75, 2.0, 3.5, 4.0])
 NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
@@ -166,6 +180,7 @@ NETS: dict[str, Callable[[], tuple[nn.Module, tuple[int, ...]]]] = {
         dyadic(nn.Sequential(snn.DelayedConv2d(2, 4, 3, 3, stride=2, padding=1), snn.Leaky(0.9, **KEEPS))),
         (2, 7, 7),
     ),
+    "read-out": lambda: (dyadic(read_out()), (5,)),
     "neuron alone": lambda: (snn.Leaky(0.9, output=True, **KEEPS), (3, 4)),
 }
 

@@ -58,6 +58,7 @@ _PAPERS: dict[type, Paper] = {  # by the class that defines the equation
     snn.Leaky: _LEAKY,
     snn.DeltaLeaky: _LEAKY,
     snn.StateLeaky: _LEAKY,
+    snn.Readout: _LEAKY,
     snn.Synaptic: Paper(
         _synaptic,
         lambda dt: {"alpha": _kept(dt, _TAU_SYN), "beta": _kept(dt)},
@@ -98,7 +99,7 @@ def closed_form(neuron: Neuron) -> float | None:
         paper = _of_equation(_PAPERS, neuron.kind)
         if paper is None:
             return None
-        model = neuron.make(**_SILENT)
+        model = neuron.make(**neuron.accepted(_SILENT))
         drive = xs + model.recurrent.bias if hasattr(model, "recurrent") else xs
         mem = model.unroll(xs, trace=True)[1].mem
         return float((mem - _summed(paper, model, model.driven(drive))).abs().max())
@@ -186,7 +187,7 @@ def _current(t: Tensor) -> Tensor:
 def _simulated(neuron: Neuron, paper: Paper, count: int) -> float:
     dt = _END / count
     current = dt * _current(dt * torch.arange(1, count + 1, dtype=torch.float64))
-    model = neuron.make(**_SILENT)
+    model = neuron.make(**neuron.accepted(_SILENT))
     with torch.no_grad():
         for constant, value in paper.constants(dt).items():
             getattr(model, constant).fill_(value)  # in full precision, as a new module would have float32

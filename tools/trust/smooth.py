@@ -51,7 +51,7 @@ def smooth_gradient(neuron: Neuron) -> float:
         return _difference(neuron, learned)
     resets: list[dict[str, Any]] = [{"reset_mechanism": "none"}]
     resets += [{"reset_mechanism": name, "reset_delay": False} for name in ("subtract", "zero")]
-    return max(_difference(neuron, learned | reset) for reset in resets)
+    return max(_difference(neuron, learned | neuron.accepted(reset)) for reset in resets)
 
 
 def _difference(neuron: Neuron, options: dict[str, Any]) -> float:

@@ -43,6 +43,7 @@ class Equation:
     cleared: tuple[int, ...] = (-1,)  # what a reset to zero clears
     zero_first: bool = True  # and whether it does so before the input arrives
     resets: bool = True
+    fires: bool = True  # or sends its membrane
     above: Callable[[Any, States], Tensor] = lambda n, s: s[-1] - n.threshold  # what fires where it is above 0
 
 
@@ -131,6 +132,7 @@ def _adaptive(n: Any, x: Tensor, s: States) -> States:
 
 EQUATIONS = {
     "Leaky": Equation(_leaky),
+    "Readout": Equation(_leaky, resets=False, fires=False),
     "RLeaky": Equation(_recurrent(_leaky)),
     "Synaptic": Equation(_synaptic),
     "RSynaptic": Equation(_recurrent(_synaptic)),
@@ -219,7 +221,8 @@ def _delayed(n: Any, x: Tensor, s: States) -> tuple[Tensor, States]:
 
 
 def _fired(n: Any, s: States) -> Tensor:
-    return _crossing(n, equation_of(n).above(n, s))
+    equation = equation_of(n)
+    return _crossing(n, equation.above(n, s)) if equation.fires else s[-1]
 
 
 def _crossing(n: Any, above: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def test_a_sequence_and_its_gradient_stay_on_the_device_of_the_input(case: Case,
     net = nn.Sequential(case.make(init_hidden=True, output=True)).to("meta")
     xs = case.input().to("meta").requires_grad_()
     with OnlyOn("meta"):
-        spk, *states = snn.unroll(net, xs, **options)
+        spk, *states = case.outputs(snn.unroll(net, xs, **options))
         (spk.sum() + sum(s.sum() for s in tree_leaves(states))).backward()
     assert spk.shape == (len(xs), *(case.spk_shape or case.shape))
     assert all(getattr(net[0], name).is_meta for name in type(net[0]).State._fields)
@@ -97,7 +97,7 @@ def test_the_jacobian_of_parameters_given_from_outside_is_that_of_autograd(case:
     parameters = {name: p.detach() for name, p in over.named_parameters()}
 
     def last_states(*values: Tensor) -> Tensor:
-        _, *states = functional_call(over, dict(zip(parameters, values, strict=True)), (xs,))
+        _, *states = case.outputs(functional_call(over, dict(zip(parameters, values, strict=True)), (xs,)))
         return torch.stack([s[-1].sum() for s in tree_leaves(states)])
 
     every = tuple(range(len(parameters)))
@@ -117,7 +117,7 @@ def test_under_autocast_spikes_keep_the_dtype_of_the_layer_before_and_states_are
     with torch.autocast("cpu", torch.bfloat16):
         spk = snn.unroll(net, xs, **options)
         expected = snn.unroll(net, xs, schedule="steps")
-    assert spk.dtype == torch.bfloat16
+    assert spk.dtype == case.spike_dtype(torch.bfloat16)
     assert {getattr(net[-1], name).dtype for name in net[-1].State._fields} == {torch.float32}
     assert (spk != expected).float().mean() < 0.01
     spk.float().sum().backward()
@@ -130,7 +130,8 @@ def test_under_autocast_spikes_keep_the_dtype_of_the_layer_before_and_states_are
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 def test_samples_that_end_make_nothing_wait_for_the_device(case: Case, options: dict[str, Any]) -> None:
     net = nn.Sequential(case.make(init_hidden=True, output=True)).to("meta")
-    spk, *states = snn.unroll(net, case.input().to("meta").requires_grad_(), lengths=[5, 0, 3], **options)
+    xs = case.input().to("meta").requires_grad_()
+    spk, *states = case.outputs(snn.unroll(net, xs, lengths=[5, 0, 3], **options))
     (spk.sum() + sum(s.sum() for s in tree_leaves(states))).backward()
     assert spk.shape == (7, *(case.spk_shape or case.shape))
 

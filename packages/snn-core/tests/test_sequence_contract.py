@@ -19,7 +19,7 @@ every_variant = pytest.mark.parametrize("case", VARIANTS, ids=str)
 @every_variant
 def test_the_zoo_drives_its_neurons_to_fire_and_to_rest(case: Case) -> None:
     spk, state = step_loop(case.make(), case.input())
-    assert 0 < (spk != 0).double().mean() < 1
+    assert 0 < (spk != 0).double().mean() < 1 or not case.fires
     assert spk.shape == (7, *(case.spk_shape or case.shape))
     assert isinstance(state, case.make().State)
 
@@ -40,7 +40,7 @@ def test_a_kept_state_gives_the_same_as_an_explicit_one(case: Case) -> None:
     xs = case.input()
     expected, last = step_loop(case.make(), xs)
     close(call_loop(case.make(init_hidden=True), xs), expected)
-    outputs = call_loop(case.make(init_hidden=True, output=True), xs)
+    outputs = case.outputs(call_loop(case.make(init_hidden=True, output=True), xs))
     close(outputs[0], expected)
     states = outputs if case.recurrent else outputs[1] if case.state_in_one else outputs[1:]
     close(tuple(s[-1] for s in states), tuple(last))
@@ -170,7 +170,7 @@ def test_every_output_of_a_net_is_stacked_on_time(case: Case) -> None:
     net = case.make(init_hidden=True, output=True)
     xs = case.input()
     outputs = snn.unroll(net, xs)
-    assert isinstance(outputs, tuple)
+    assert isinstance(outputs, tuple) == case.fires
     close(outputs, call_loop(net, xs))
 
 

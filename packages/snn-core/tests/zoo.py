@@ -66,11 +66,18 @@ class Resting(snn.Refractory, snn.Synaptic):
         mem: Tensor
 
 
+OF_SPIKES = frozenset(
+    "threshold learn_threshold spike_grad graded_spikes_factor learn_graded_spikes_factor inhibition reset_mechanism "
+    "reset_delay output".split()
+)
+
+
 @dataclass(frozen=True)
 class Case:
     """One neuron with its options, and the input of one step.
 
     ``make(**more)`` builds it, ``shape`` is one step's input with the batch first, ``spk_shape`` what it gives.
+    One that does not fire returns its membrane alone, and has none of the options ``OF_SPIKES``.
     With the options ``peer`` snnTorch computes the same, where it does not with all.
     """
 
@@ -81,6 +88,7 @@ class Case:
     recurrent: bool = False
     state_in_one: bool = False
     resets: bool = True
+    fires: bool = True
     peer: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -88,6 +96,8 @@ class Case:
         """The neuron in float64, with the same random weights every time."""
         torch.manual_seed(0)
         options = {"spike_grad": surrogate.fast_sigmoid(slope=5)} | self.options | more
+        if not self.fires:
+            options = {"init_hidden": False} | {n: v for n, v in options.items() if n not in OF_SPIKES}
         return self.constructor(**options).double()
 
     def input(self, num_steps: int = 7, batch: int | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -98,7 +108,16 @@ class Case:
 
     def unpack(self, out: Any) -> tuple[Tensor, tuple[Any, ...]]:
         """Spikes and the states to pass on, from what ``neuron(x, *states)`` returned."""
+        out = self.outputs(out)
         return out[0], (out if self.recurrent else out[1:])
+
+    def outputs(self, out: Any) -> Any:
+        """Spikes and states of a call that returns both; a neuron that does not fire returns its membrane for both."""
+        return out if self.fires else (out, out)
+
+    def spike_dtype(self, dtype: torch.dtype) -> torch.dtype:
+        """The dtype of the spikes under autocast, for input of a dtype; that of a membrane is float32."""
+        return dtype if self.fires else torch.float32
 
     def states(self, state: Any) -> tuple[Any, ...]:
         """A ``State`` as the positional arguments of a call."""
@@ -215,6 +234,7 @@ NEURONS = [
         ),
         resets=False,
     ),
+    Case("readout", partial(snn.Readout, beta=0.8, learn_beta=True), resets=False, fires=False),
     Case("sliding psn", partial(snn.SlidingPSN, order=4), resets=False),
     Case(
         "rleaky with delays",
@@ -263,7 +283,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def _variants(neurons: list[Case]) -> Iterator[Case]:
     for case in neurons:
         for name, options in OPTIONS.items():
-            if case.resets or not any(key.startswith("reset") for key in options):
+            resets = any(key.startswith("reset") for key in options)
+            if (case.resets or not resets) and (case.fires or not OF_SPIKES & options.keys()):
                 yield replace(case, name=f"{case.name}, {name}", options=options)
 
 

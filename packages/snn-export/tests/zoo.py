@@ -114,6 +114,10 @@ def nested() -> nn.Module:
     return nn.Sequential(dense(), nn.Sequential(nn.Linear(3, 3), snn.SLSTM(3, 4, threshold=0.1, init_hidden=True)))
 
 
+def read_out() -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 6), snn.Leaky(beta=0.9, init_hidden=True), nn.Linear(6, 3), snn.Readout(beta=0.8))
+
+
 NETS: dict[str, tuple[Callable[[], nn.Module], list[tuple[int, ...]]]] = {  # and the shapes of a sample
     "dense": (dense, [(5,)]),
     "convolutional": (convolutional, [(1, 8, 8)]),
@@ -125,6 +129,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], list[tuple[int, ...]]]] = {  # an
     "in place": (in_place, [(5,)]),
     "delays": (delayed, [(5,)]),
     "nested": (nested, [(5,)]),
+    "read-out": (read_out, [(5,)]),
 }
 
 

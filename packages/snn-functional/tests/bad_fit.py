@@ -97,7 +97,7 @@ ROWS = [
         "metric",
         ValueError,
         "monitor is 'metric', but these targets and this loss have no default metric; pass a metric",
-        others={"loss": SF.ce_max_membrane_loss()},
+        others={"loss": SF.mse_membrane_loss()},
     ),
     Row(
         "scheduler",
@@ -105,7 +105,7 @@ ROWS = [
         ValueError,
         "scheduler has mode='max', but these targets and this loss have no default metric; pass a metric",
         named="scheduler has mode='max'",
-        others={"loss": SF.ce_max_membrane_loss()},
+        others={"loss": SF.mse_membrane_loss()},
     ),
     Row("folder", 3, TypeError, "folder is 3; pass the path"),
     Row("optimizer", "adam", TypeError, "optimizer is 'adam'; pass one made for the net"),

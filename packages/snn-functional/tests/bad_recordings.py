@@ -80,6 +80,9 @@ OPTIONS = [
 ]
 
 
+OVER = [Row("over", "sum", ValueError, "over is 'sum'; choose one of 'mean', 'max', 'last'")]
+
+
 def recording(name: str) -> list[Row]:
     """Rows of a recording under its name in messages."""
     return [
@@ -155,6 +158,7 @@ CASES = {
     "ce_count_loss": loss(SF.ce_count_loss, *POPULATION, *share("label_smoothing")),
     "mse_count_loss": loss(SF.mse_count_loss, *POPULATION, *share("correct_rate"), *share("incorrect_rate")),
     "ce_max_membrane_loss": loss(SF.ce_max_membrane_loss, *share("label_smoothing")),
+    "ce_membrane_loss": loss(SF.ce_membrane_loss, *share("label_smoothing"), *OVER),
     "tet_loss": Case(
         (SF.tet_loss, SF.tet_loss.__call__),
         made_and(SF.tet_loss, "__call__"),
@@ -235,6 +239,18 @@ CASES = {
         )
         for name in ("accuracy_rate", "accuracy_temporal")
     },
+    "accuracy_membrane": Case(
+        (SF.accuracy_membrane,),
+        SF.accuracy_membrane,
+        lambda: {"mem_out": SPK, "targets": TARGETS},
+        [
+            *(row._replace(argument="mem_out") for row in recording("mem_out")),
+            Row("mem_out", NAN, ValueError, "mem_out contains NaN, .*; look for its source in the net"),
+            *LABELS,
+            *STEPS,
+            *OVER,
+        ],
+    ),
     "l1_rate_sparsity": Case(
         (SF.l1_rate_sparsity, SF.l1_rate_sparsity.__call__),
         made_and(SF.l1_rate_sparsity, "__call__"),

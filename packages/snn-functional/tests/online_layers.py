@@ -28,6 +28,7 @@ NEURONS = {
     "DeltaLeaky": lambda **o: snn.DeltaLeaky(0.3, 0.8, **o),
     "ALIF": lambda **o: snn.ALIF(0.8, 0.7, 0.5, threshold=0.25, learn_rho=True, learn_threshold=True, **o),
     "TCLIF": lambda **o: snn.TCLIF(0.3, -0.2, learn_c1=True, learn_threshold=True, **o),
+    "Readout": lambda **o: snn.Readout(0.8, learn_beta=True, init_hidden=o["init_hidden"]),
     "RLeaky, to itself": lambda **o: snn.RLeaky(0.8, V=-0.4, all_to_all=False, learn_beta=True, **o),
     "RSynaptic, to itself": lambda **o: snn.RSynaptic(0.7, 0.8, V=torch.linspace(-0.5, 0.5, 4), all_to_all=False, **o),
 }

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snn_functional import acc, accuracy_rate
+from snn_functional import acc, accuracy_membrane, accuracy_rate, ce_membrane_loss
 from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
 
@@ -147,3 +147,42 @@ def test_all_but_zero_is_a_spike_in_time(value):
 def _first_step(spk):
     index, _ = next(first_spikes(spk, Steps(spk, None, None)))
     return index
+
+
+def test_the_class_with_the_highest_membranes_is_the_answer():
+    mem = torch.tensor([[[0.0, 2.0], [-1.0, 0.5]], [[1.0, -9.0], [-1.0, -2.0]], [[2.0, 1.0], [-1.0, 0.0]]])
+    # means (1, -2) and (-1, -0.5); maxima (2, 2) and (-1, 0.5); last ones (2, 1) and (-1, 0)
+    shares = {"mean": (1.0, 0.0, 1.0), "max": (1.0, 0.0, 1.0), "last": (1.0, 0.0, 1.0)}
+    for over, (right, wrong, mixed) in shares.items():
+        assert accuracy_membrane(mem, torch.tensor([0, 1]), over) == right
+        assert accuracy_membrane(mem, torch.tensor([1, 0]), over) == wrong
+        assert accuracy_membrane(mem[:, :1], torch.tensor([0]), over) == mixed
+    assert accuracy_membrane(mem[:2, :1], torch.tensor([0]), "last") == 1  # (1, -9)
+    assert accuracy_membrane(mem[:2, :1], torch.tensor([1]), "max") == 1  # (1, 2)
+    assert accuracy_membrane(mem[:1, :1], torch.tensor([1])) == 1  # (0, 2)
+
+
+@pytest.mark.parametrize("over", ["mean", "max", "last"])
+@pytest.mark.parametrize("masked", [False, True], ids=["lengths", "mask"])
+def test_the_answer_from_membranes_is_the_label_of_least_cross_entropy(over, masked):
+    generator = torch.Generator().manual_seed(3)
+    mem = torch.randn(7, 9, 4, generator=generator)
+    lengths = torch.arange(9) % 7 + 1
+    counts = torch.arange(7).unsqueeze(1) < lengths
+    steps = {"mask": counts} if masked else {"lengths": lengths}
+    loss = ce_membrane_loss(over, reduction="none")
+    losses = torch.stack([loss(mem, torch.full((9,), label), **steps) for label in range(4)])
+    answers = losses.argmin(0)
+    padded = mem.masked_fill(~counts.unsqueeze(-1), float("nan"))
+    assert accuracy_membrane(padded, answers, over, **steps) == 1
+    assert accuracy_membrane(padded, (answers + 1) % 4, over, **steps) == 0
+    assert accuracy_membrane(padded, torch.where(torch.arange(9) < 5, answers, (answers + 1) % 4), over, **steps) == (
+        pytest.approx(5 / 9)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.float64])
+def test_membranes_of_every_real_dtype_are_added_up(dtype):
+    mem = torch.ones(300, 1, 2)
+    mem[0, 0, 0] = 0  # sums of 299 and 300, which bfloat16 could not tell apart
+    assert accuracy_membrane(mem.to(dtype), torch.tensor([1])) == 1

@@ -30,6 +30,7 @@ from .test_bad_input import public
 NUMBERS = {
     "accuracy_rate": "returns a number",
     "accuracy_temporal": "returns a number",
+    "accuracy_membrane": "returns a number",
     "sparsity": "returns a number",
     "synops": "returns Python's integers, which do not overflow",
     "SynopsMonitor": "counts in Python's integers, which do not overflow",

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import snn_core as snn
@@ -168,6 +169,50 @@ def test_the_metric_is_by_default_the_accuracy_that_fits_the_loss(loss, metric):
     zeros = tuple((data, torch.zeros_like(labels)) for data, labels in (TRAIN, VALID))
     parts = zeros if "partial" in repr(metric) else (TRAIN, VALID)
     assert columns(fitted(None, *parts, loss)[1]) == columns(fitted(None, *parts, loss, metric=metric)[1])
+
+
+READ_BY_MEMBRANES = {
+    "Readout": lambda: nn.Sequential(nn.Linear(5, 11), snn.Leaky(0.9, init_hidden=True), nn.Linear(11, 3), readout()),
+    "output": lambda: make_net(output=True),
+}
+
+
+def readout():
+    return snn.Readout(beta=0.9, learn_beta="bounded")
+
+
+@pytest.mark.parametrize("net", READ_BY_MEMBRANES)
+@pytest.mark.parametrize("over", ["mean", "max", "last"])
+def test_the_metric_of_a_cross_entropy_of_membranes_reads_them_alike(net, over):
+    loss = SF.ce_max_membrane_loss() if over == "max" else SF.ce_membrane_loss(over)
+    metric = partial(SF.accuracy_membrane, over=over)
+    torch.manual_seed(0)
+    net_, history = fitted(READ_BY_MEMBRANES[net](), loss=loss, epochs=3)
+    torch.manual_seed(0)
+    assert columns(history) == columns(fitted(READ_BY_MEMBRANES[net](), loss=loss, metric=metric, epochs=3)[1])
+    with torch.no_grad():
+        out = snn.unroll(net_, VALID[0].expand(STEPS, 13, 5))
+    mem = out if net == "Readout" else out[1]
+    scores = {"mean": mem.mean(0), "max": mem.amax(0), "last": mem[-1]}[over]
+    assert history.best["metric"] == pytest.approx(float((scores.argmax(1) == VALID[1]).float().mean()))
+
+
+@pytest.mark.parametrize("over", ["mean", "max", "last"])
+def test_a_net_with_a_readout_learns_samples_of_other_lengths(over):
+    lengths = torch.arange(37) % STEPS + 1
+    after = torch.arange(STEPS) >= lengths.unsqueeze(1)
+    data = TRAIN[0].unsqueeze(1).repeat(1, STEPS, 1).masked_fill(after.unsqueeze(-1), 100.0)  # noise after the end
+    part, loss = (data, TRAIN[1], lengths), SF.ce_membrane_loss(over, label_smoothing=0.1)
+    net = READ_BY_MEMBRANES["Readout"]()
+    options = {"num_steps": None, "epochs": 40, "optimizer": partial(torch.optim.Adam, lr=0.02)}
+    _, history = fitted(net, part, part, loss, **options)
+    assert history.best["metric"] > 0.9
+
+
+def test_spikes_alone_are_no_membranes():
+    words = "ce_membrane_loss takes the membrane, but the net returns only spikes; end it with snn.Readout"
+    with pytest.raises(ValueError, match=words):
+        fitted(loss=SF.ce_membrane_loss())
 
 
 def test_a_loss_of_membranes_gets_the_membranes():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from snn_functional import ce_count_loss, ce_max_membrane_loss, ce_rate_loss, ce_temporal_loss
+from snn_functional import ce_count_loss, ce_max_membrane_loss, ce_membrane_loss, ce_rate_loss, ce_temporal_loss
 
 TARGETS, LENGTHS = torch.tensor([4, 0, 4]), [7, 2, 5]
 WEIGHT = torch.tensor([1.0, 2.0, 0.5, 3.0, 0.0], dtype=torch.float64)
@@ -15,6 +15,7 @@ SCORES = {
     ce_rate_loss: lambda steps: steps,
     ce_count_loss: lambda steps: steps.sum(0, keepdim=True),
     ce_max_membrane_loss: lambda steps: steps.amax(0, keepdim=True),
+    ce_membrane_loss: lambda steps: steps.mean(0, keepdim=True),
 }
 
 

@@ -9,6 +9,7 @@ import torch
 from snn_functional import (
     ce_count_loss,
     ce_max_membrane_loss,
+    ce_membrane_loss,
     ce_rate_loss,
     ce_temporal_loss,
     l1_rate_sparsity,
@@ -18,7 +19,7 @@ from snn_functional import (
     tet_loss,
 )
 
-MEMBRANE_LOSSES = [ce_max_membrane_loss, mse_membrane_loss]
+MEMBRANE_LOSSES = [ce_max_membrane_loss, ce_membrane_loss, mse_membrane_loss]
 TEMPORAL_LOSSES = [mse_temporal_loss, ce_temporal_loss]
 COUNT_LOSSES = [ce_rate_loss, ce_count_loss, mse_count_loss]
 LOSSES = COUNT_LOSSES + MEMBRANE_LOSSES + TEMPORAL_LOSSES

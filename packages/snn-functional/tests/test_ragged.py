@@ -10,6 +10,7 @@ from snn_functional import (
     accuracy_temporal,
     ce_count_loss,
     ce_max_membrane_loss,
+    ce_membrane_loss,
     ce_rate_loss,
     ce_temporal_loss,
     l1_rate_sparsity,
@@ -25,6 +26,8 @@ LOSSES = {
     "ce_count": lambda **o: ce_count_loss(**o),
     "ce_count, population": lambda **o: ce_count_loss(population_code=True, num_classes=CLASSES, **o),
     "ce_max_membrane": lambda **o: ce_max_membrane_loss(**o),
+    "ce_membrane, mean": lambda **o: ce_membrane_loss(**o),
+    "ce_membrane, last": lambda **o: ce_membrane_loss("last", **o),
     "mse_count": lambda **o: mse_count_loss(0.7, 0.3, **o),
     "mse_membrane": lambda **o: mse_membrane_loss(on_target=1.5, off_target=0.2, **o),
     "mse_temporal": lambda **o: mse_temporal_loss(on_target=0, off_target=-1, tolerance=1.5, **o),
@@ -93,7 +96,7 @@ def test_a_ragged_batch_is_reduced_as_any_other(name, reduction):
     lengths = [6, 2, 4]
     each = LOSSES[name](reduction="none", weight=WEIGHT)(spk, targets, lengths=lengths)
     share = torch.tensor(WEIGHT)[targets].sum() * (each.shape[1] if each.dim() == 2 else 1)
-    if name.startswith(("ce_rate", "ce_count", "ce_max")):
+    if name.startswith(("ce_rate", "ce_count", "ce_max", "ce_membrane")):
         share = len(targets)
     expected = each.sum() / share if reduction == "mean" else each.sum()
     torch.testing.assert_close(

@@ -100,6 +100,11 @@ def test_spikes_and_states_of_a_deep_net_are_equal_in_both_precisions(dtype):
     torch.testing.assert_close(result[1].transpose(0, 1), expected[1])
 
 
+def test_the_membranes_of_a_read_out_are_the_output():
+    net = nn.Sequential(nn.Linear(7, 5), snn.Leaky(beta=0.9, init_hidden=True), nn.Linear(5, 3), snn.Readout(beta=0.8))
+    assert_same(net.double(), nets.example(), exact=False)
+
+
 class Residual(nn.Module):
     """A forward of its own: a branch, a sum, a reshape by the batch's size, several outputs."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from snn_core import DelayedLinear, Leaky, Recurrent, RLeaky, Synaptic, unroll
+from snn_core import DelayedLinear, Leaky, Readout, Recurrent, RLeaky, Synaptic
 from snn_models import delayed_speech, feedforward_speech, recurrent_speech
-from snn_models.speech import MembraneReadout
 
 from .comparison import assert_unroll_is_the_loop
 
@@ -43,11 +42,11 @@ def test_a_network_over_a_sequence_is_its_loop(kind):
     assert_unroll_is_the_loop(SMALL[kind](), 3 * torch.randn(25, 5, 9))
 
 
-def test_the_readout_is_the_sum_of_its_input_that_decays_and_never_fires():
-    xs = 10 * torch.rand(6, 3, 2, dtype=torch.float64)
-    decays = 0.8 ** (torch.arange(6)[:, None] - torch.arange(6)).clamp(min=0).double()
-    expected = torch.einsum("ts,sbn->tbn", decays.tril(), xs)
-    torch.testing.assert_close(unroll(MembraneReadout(0.8).double(), xs), expected)
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_network_ends_with_membranes_that_never_fire(kind):
+    last = NETWORKS[kind](hidden=(5,), beta=0.75)[-1]
+    assert isinstance(last, Readout)
+    assert last.beta.item() == 0.75
 
 
 def test_every_synapse_of_a_delayed_network_has_a_delay_up_to_the_largest():

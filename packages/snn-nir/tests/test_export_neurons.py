@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import snn_core as snn
-from snn_nir import NIRError
+from snn_nir import NIRError, from_nir
 from snn_nir.checking.fidelity import fidelity
 from snn_nir.exporting import to_nir
 
@@ -90,6 +90,77 @@ def test_the_membrane_of_a_subtracting_neuron_is_the_sum_that_leaves_the_graph(k
     graph = to_nir(net, xs[0])
     result = simulate(graph, xs.numpy(), 1e-4, late=closing(graph))["output"]
     np.testing.assert_allclose(result, torch.stack(looped(net, xs)).numpy(), atol=1e-12)
+
+
+BETAS = torch.tensor([0.25, 0.5, 0.9, 0.99], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("method", ["euler", "exact"])
+@pytest.mark.parametrize("beta", [0.0, 0.9, 1.0, BETAS], ids=["0", "0.9", "1", "per neuron"])
+def test_the_node_of_a_read_out_computes_its_membranes(beta, method):
+    readout = snn.Readout(beta).double()
+    xs = torch.randn(STEPS, 3, FEATURES, dtype=torch.float64)
+    graph = to_nir(readout, xs[0], method=method)
+    assert [*graph.nodes] == ["input", "readout", "output"]
+    result = simulate(graph, xs.numpy(), 1e-4, method)["output"]
+    np.testing.assert_allclose(result, snn.unroll(readout, xs).numpy(), rtol=0, atol=1e-12)
+
+
+def test_a_read_out_is_the_equation_of_a_leaky_integrator():
+    readout = snn.Readout(BETAS)
+    node = to_nir(readout, torch.zeros(1, 4, dtype=torch.float64), dt=1e-3).nodes["readout"]
+    assert isinstance(node, nir.LI)
+    # tau dv/dt = (v_leak - v) + r x, by forward Euler, is beta v + x
+    np.testing.assert_allclose(1 - 1e-3 / node.tau, BETAS.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(1e-3 / node.tau * node.r, 1, rtol=1e-12)
+    assert not node.v_leak.any()
+
+
+@pytest.mark.parametrize("learn", [False, True])
+@pytest.mark.parametrize("beta", [0.9, 1.0, BETAS], ids=["0.9", "1", "per neuron"])
+def test_a_read_out_comes_back_as_it_was(beta, learn, tmp_path):
+    net = nn.Sequential(nn.Linear(3, 4), snn.Readout(beta, learn_beta=learn)).double()
+    xs = torch.randn(STEPS, 2, 3, dtype=torch.float64)
+    nir.write(tmp_path / "net.nir", to_nir(net, xs[0]))
+    again = from_nir(tmp_path / "net.nir")
+    assert type(again["1"]) is snn.Readout
+    assert torch.equal(again["1"].beta, net[1].beta)
+    assert isinstance(again["1"].beta, nn.Parameter) == learn
+    assert torch.equal(snn.unroll(again, xs), snn.unroll(net, xs))
+
+
+@pytest.mark.parametrize("method", ["euler", "exact"])
+def test_a_leaky_integrator_of_nir_becomes_a_read_out_with_its_membranes(method):
+    tau, r = np.array([2e-3, 5e-3, 1e-2]), np.array([1.0, 5.0, 10.0])
+    node = nir.LI(tau=tau, r=r, v_leak=np.zeros(3))
+    net = from_nir(nir.NIRGraph.from_list(nir.Linear(np.eye(3)), node), dt=1e-3, method=method)
+    assert [type(module).__name__ for module in net.children()] == ["Linear", "Scale", "Readout"]
+    xs = torch.randn(STEPS, 2, 3, dtype=torch.float64)
+    rise = 1e-3 / tau if method == "euler" else 1 - np.exp(-1e-3 / tau)
+    v, expected = np.zeros((2, 3)), []
+    for x in xs.numpy():
+        v = v + rise * (r * x - v)
+        expected.append(v)
+    np.testing.assert_allclose(snn.unroll(net, xs).detach().numpy(), expected, rtol=0, atol=1e-12)
+
+
+def test_membranes_that_a_loop_passes_on_are_one_node():
+    class Looped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.readout = nn.Linear(3, 2), snn.Readout(0.8, init_hidden=False)
+
+        def forward(self, xs):
+            mem, mems = None, []
+            for x in xs:
+                mem = self.readout(self.layer(x), mem)
+                mems.append(mem)
+            return torch.stack(mems)
+
+    net, xs = Looped().double(), torch.randn(7, 2, 3, dtype=torch.float64)
+    graph = to_nir(net, xs)
+    assert [*graph.nodes] == ["input", "layer", "readout", "output"]
+    np.testing.assert_allclose(simulate(graph, xs.numpy(), 1e-4)["output"], net(xs).detach().numpy(), atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["euler", "exact"])

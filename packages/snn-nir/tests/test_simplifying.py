@@ -31,9 +31,9 @@ def test_spiking_nodes_become_neurons_that_fire_the_same(name):
 
 
 READOUTS = {
-    "LI": (li(), ["Leaky"]),
-    "LI with a gain": (li(r=1.0), ["Scale", "Leaky"]),
-    "I": (nir.I(r=full(1 / DT)), ["Leaky"]),
+    "LI": (li(), ["Readout"]),
+    "LI with a gain": (li(r=1.0), ["Scale", "Readout"]),
+    "I": (nir.I(r=full(1 / DT)), ["Readout"]),
     "CubaLI": (cuba(nir.CubaLI, r=R, w=5.0), ["Synaptic"]),
 }
 
@@ -43,7 +43,7 @@ def test_integrators_become_neurons_read_by_their_membrane(name):
     node, expected = READOUTS[name]
     net = same(chain(spread(), node), exact=False)
     assert kinds(net) == ["Linear", *expected]
-    assert (net["n1"].reset_mechanism, net["n1"].output) == ("none", True)
+    assert (net["n1"].reset_mechanism, net["n1"].output) == ("none", expected[-1] == "Synaptic")
 
 
 UNCHANGED = {
@@ -70,7 +70,7 @@ def test_a_threshold_behind_an_integrator_is_one_neuron_with_it():
 def test_a_threshold_of_a_sum_stays_one():
     graph = chain(spread(), li(), nir.Threshold(full(THR)))
     graph.edges.append(("n0", "n2"))
-    assert kinds(same(graph)) == ["Linear", "Leaky", "Threshold"]
+    assert kinds(same(graph)) == ["Linear", "Readout", "Threshold"]
 
 
 @pytest.mark.parametrize(("amount", "delay"), [(-THR, True), (-0.9 * THR, False)])

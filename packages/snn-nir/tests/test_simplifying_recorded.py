@@ -173,7 +173,7 @@ def test_a_recorded_current_and_graded_factor_join_their_neuron():
 
 def test_unrecorded_they_stay_apart():
     net = same(chain(spread(), li(tau=5e-4, r=5.0), li(), nir.Threshold(full(THR)), nir.Scale(full(1.5))), exact=False)
-    assert kinds(net) == ["Linear", "Leaky", "Leaky", "Scale"]
+    assert kinds(net) == ["Linear", "Readout", "Leaky", "Scale"]
 
 
 @pytest.mark.parametrize("expected", [("Lapicque", True), ("Leaky", False)])

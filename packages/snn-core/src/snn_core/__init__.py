@@ -31,6 +31,7 @@ from snn_core.neurons.leaky import Leaky
 from snn_core.neurons.leakyparallel import LeakyParallel
 from snn_core.neurons.linearleaky import LinearLeaky
 from snn_core.neurons.psn import PSN, SlidingPSN
+from snn_core.neurons.readout import Readout
 from snn_core.neurons.resonate import BRF, RF
 from snn_core.neurons.rleaky import RLeaky
 from snn_core.neurons.rsynaptic import RSynaptic
@@ -76,6 +77,7 @@ __all__ = [
     "PSN",
     "RLeaky",
     "RSynaptic",
+    "Readout",
     "Recurrent",
     "Refractory",
     "SConv2dLSTM",

@@ -12,12 +12,13 @@ from snn_functional._early_exit import early_exit
 from snn_functional._fit import fit
 from snn_functional._neurobench import neurobench
 from snn_functional._version import __version__
-from snn_functional.acc import accuracy_rate, accuracy_temporal
+from snn_functional.acc import accuracy_membrane, accuracy_rate, accuracy_temporal
 from snn_functional.diagnosis import diagnose
 from snn_functional.loss import (
     LossFunctions,
     ce_count_loss,
     ce_max_membrane_loss,
+    ce_membrane_loss,
     ce_rate_loss,
     ce_temporal_loss,
     mse_count_loss,
@@ -61,6 +62,7 @@ __all__ = [
     "ce_rate_loss",
     "ce_count_loss",
     "ce_max_membrane_loss",
+    "ce_membrane_loss",
     "mse_count_loss",
     "mse_membrane_loss",
     "mse_temporal_loss",
@@ -68,6 +70,7 @@ __all__ = [
     "tet_loss",
     "accuracy_rate",
     "accuracy_temporal",
+    "accuracy_membrane",
     "l1_rate_sparsity",
     "rate_band_loss",
     "Activity",

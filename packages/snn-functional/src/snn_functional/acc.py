@@ -1,4 +1,4 @@
-"""Accuracy of recorded spikes."""
+"""Accuracy of recorded spikes and membranes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from snn_core import peer
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, warn_of_membranes, wide
 from snn_functional._scalar import Scalar
+from snn_functional._scores import Over, check_over, scores
 from snn_functional._spike_times import first_spikes
 from snn_functional._steps import Steps
 
-__all__ = ["accuracy_rate", "accuracy_temporal"]
+__all__ = ["accuracy_membrane", "accuracy_rate", "accuracy_temporal"]
 
-_PASS_SPIKES = "pass the spikes; (outputs.sum(0).argmax(1) == targets).float().mean() is the accuracy of other scores"
+_PASS_SPIKES = "pass the spikes, or use accuracy_membrane"
 
 
 @overload
@@ -178,13 +179,65 @@ def accuracy_temporal(
     return _share(times.argmin(-1) == labels, ~fired.any(-1), return_silent)
 
 
-def _checked_range(values: Tensor) -> tuple[float, float]:
+def accuracy_membrane(
+    mem_out: Tensor,
+    targets: Tensor,
+    over: Over = "mean",
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    mask: Tensor | None = None,
+) -> Scalar:
+    r"""Return the share of the samples whose class has the highest membrane, as those of a ``snn.Readout``.
+
+    .. math:: \frac{1}{B} \sum_b \big[\arg\max_c z_{bc} = y_b\big]
+
+    z is what :class:`~snn_functional.ce_membrane_loss` takes the cross entropy of: the mean of the membranes over time,
+    their maximum or the last ones. Of classes with equal scores the first wins.
+
+    Args:
+        mem_out: Membranes ``[num_steps, batch, num_classes]``, any real dtype.
+        targets: Labels ``[batch]``, integers.
+        over: How the membranes of all steps become the scores z of a sample: ``"mean"``, ``"max"`` or ``"last"``.
+        lengths: Number of steps of each sample ``[batch]``, if they differ; later steps do not count.
+        mask: Steps that count ``[num_steps, batch]``, bool; replaces ``lengths``.
+
+    Returns:
+        The accuracy, in [0, 1], a float that also has ``item()`` and ``round(decimals)``.
+
+    Raises:
+        TypeError: If ``mem_out`` is not a real tensor or ``targets`` not an integer tensor.
+        ValueError: If shapes, labels, lengths or ``over`` do not fit, or ``mem_out`` contains NaN.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import accuracy_membrane
+        >>> mem_out = torch.tensor([[[0.5, -2.0]], [[-0.1, 1.0]]])  # the means are 0.2 and -0.5
+        >>> accuracy_membrane(mem_out, torch.tensor([0])), accuracy_membrane(mem_out, torch.tensor([0]), "last")
+        (1.0, 0.0)
+
+    Source: Cramer et al., The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks
+        (2022), maximum and last step; Bittar and Garner, A surrogate gradient spiking baseline for speech command
+        recognition (2022), sum.
+    """
+    check_over(over)
+    check_recording(mem_out, "mem_out")
+    steps = Steps(mem_out, lengths, mask, "mem_out")
+    labels = checked_labels(targets, mem_out, mem_out.shape[-1], "mem_out")
+    of_classes = scores(wide(steps.only(mem_out.detach())), steps, over)
+    _checked_range(of_classes, "mem_out contains NaN, which is no potential")
+    return Scalar(int((of_classes.argmax(-1) == labels).sum()) / labels.numel())
+
+
+vars(accuracy_membrane)["recording"] = "mem_out"  # what fit passes to it, as to a loss of membranes
+
+
+def _checked_range(
+    values: Tensor, problem: str = "spk_out contains NaN, which is neither a spike nor the absence of one"
+) -> tuple[float, float]:
     """Return the smallest and the largest value, after checking for NaN, which no comparison would detect."""
     least, greatest = map(float, values.aminmax())
     if math.isnan(least):
-        raise ValueError(
-            "spk_out contains NaN, which is neither a spike nor the absence of one; look for its source in the net"
-        )
+        raise ValueError(f"{problem}; look for its source in the net")
     return least, greatest
 
 

@@ -9,40 +9,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from snn_core import AdLIF, DelayedLinear, Leaky, Recurrent, SpikingNeuron, surrogate
+from snn_core import AdLIF, DelayedLinear, Readout, Recurrent, SpikingNeuron, surrogate
 from snn_models.choice import must_be_counts
 from snn_models.neuron import Neuron, fresh, leaky
-
-
-class MembraneReadout(nn.Module):
-    r"""Leaky membranes that never fire, as the output of a network.
-
-    .. math:: U[t] = \beta\,U[t-1] + X[t]
-
-    Args:
-        beta: Membrane decay per step, in [0, 1].
-
-    Shape:
-        input and output ``[batch, ...]``.
-
-    Example:
-        >>> import torch
-        >>> import snn_core as snn
-        >>> snn.unroll(MembraneReadout(0.5), torch.ones(3, 1, 1)).flatten()
-        tensor([1.0000, 1.5000, 1.7500])
-
-    Source: Cramer et al., The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks
-        (2022).
-    """
-
-    def __init__(self, beta: float = 0.9) -> None:
-        super().__init__()
-        self.neuron: Leaky = Leaky(beta, threshold=float("inf"), reset_mechanism="none", init_hidden=True, output=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the membranes of one step."""
-        _, mem = self.neuron(x)
-        return mem
 
 
 class RAdLIF(Recurrent, AdLIF):
@@ -225,4 +194,4 @@ def _net(
     for before, size in itertools.pairwise([inputs, *hidden]):
         must_be_counts(owner, hidden=size)
         layers += [layer(before, size), nn.BatchNorm1d(size), fresh(owner, partial(neuron, size)), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, layer(hidden[-1], num_classes), MembraneReadout(beta))
+    return nn.Sequential(*layers, layer(hidden[-1], num_classes), Readout(beta))

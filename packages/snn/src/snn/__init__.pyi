@@ -43,6 +43,7 @@ from snn_core import Leaky as Leaky
 from snn_core import LeakyParallel as LeakyParallel
 from snn_core import LinearLeaky as LinearLeaky
 from snn_core import MemoryPlan as MemoryPlan
+from snn_core import Readout as Readout
 from snn_core import Recurrent as Recurrent
 from snn_core import Refractory as Refractory
 from snn_core import RLeaky as RLeaky
@@ -106,6 +107,7 @@ __all__ = [
     "QCFS",
     "RLeaky",
     "RSynaptic",
+    "Readout",
     "Recurrent",
     "Refractory",
     "SConv2dLSTM",

@@ -10,6 +10,7 @@ from snn_core.neuron.hints import other_dtype, time_first
 from snn_core.neuron.kept import as_tensors, temporal_by_path
 from snn_core.neuron.kept_state import complete, must_fit
 from snn_core.neuron.makeup import constants_of
+from snn_core.neuron.nonspiking import NonSpiking
 from snn_core.neuron.other_names import explains
 from snn_core.neuron.recurrence import OneToOne
 from snn_core.neuron.temporal import Temporal, as_floating, current, temporal, watched
@@ -20,6 +21,7 @@ __all__ = [
     "Bounded",
     "Firing",
     "Holding",
+    "NonSpiking",
     "OneToOne",
     "States",
     "Temporal",

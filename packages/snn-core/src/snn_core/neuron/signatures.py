@@ -76,6 +76,14 @@ class ConnectedOptions(LIFOptions, total=False):
     delay_sigma: float
 
 
+class ReadoutOptions(TypedDict, total=False):
+    """Options of a leaky membrane that never fires."""
+
+    learn_beta: Learn
+    init_hidden: bool
+    state_quant: Any
+
+
 class SequenceOptions(FiringOptions, total=False):
     """Options of a leaky membrane over whole sequences."""
 

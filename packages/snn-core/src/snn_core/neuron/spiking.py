@@ -178,7 +178,9 @@ class SpikingNeuron(Familiar, OwnForward):
             raise ValueError(f"unroll: {watch.name(self)} {_FORGETS}")
         if torch.compiler.is_compiling():
             return
-        if self._kept is None and not self._stateless:  # checked once, as it takes microseconds
+        if (
+            self._kept is None and not self._stateless and len(self.output_names) > 1
+        ):  # checked once, as it takes microseconds
             must_not_pass_on(self, "init_hidden=False", "build it with init_hidden=True")
         if self._goes_on or torch._C._are_functorch_transforms_active() or self._stateless > 1:
             return

@@ -101,8 +101,10 @@ class Lowering:
         shape = tuple(whole[1:])
         size = math.prod(shape)
         members = {n: Field(self.names.new(step.path, n), "float", size, n) for n in module.State._fields}
-        outputs = dict(zip(module.output_names, step.places, strict=True))
-        y = self._new(outputs.pop("spk"), spikes=True)
+        sent, *names = module.output_names
+        number, *places = step.places
+        outputs = dict(zip(names, places, strict=True))
+        y = self._new(number, spikes=sent == "spk")
         for name, number in outputs.items():
             state = Buffer(size, place=f"state->{members[name].name}", meaning=name)
             self._views[number] = View(state, shape)

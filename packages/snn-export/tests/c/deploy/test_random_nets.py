@@ -44,6 +44,7 @@ def neurons(draw, features):
         "adlif": lambda: snn.AdLIF(constants(features), 0.9, 0.25, 0.5, threshold=0.25, **KEEPS),
         "psn": lambda: snn.SlidingPSN(2, **KEEPS),
         "delta": lambda: snn.DeltaLeaky(0.25, 0.75, **KEEPS),
+        "readout": lambda: snn.Readout(constants(features)),
         "tclif": lambda: snn.TCLIF(**KEEPS),
     }
     return makers[draw(st.sampled_from(sorted(makers)))]()

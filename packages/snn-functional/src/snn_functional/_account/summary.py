@@ -156,7 +156,8 @@ def _layer(tally: Tally, parameters: int, how: str | None) -> Layer:
 
 
 def _constants(tally: Tally) -> dict[str, float | tuple[float, float]]:
-    names = (*getattr(tally.module, "described", ()), "threshold")
+    fires = "spk" in tally.module.output_names
+    names = (*getattr(tally.module, "described", ()), *(["threshold"] if fires else []))
     values = {name: getattr(tally.module, name, None) for name in names}
     return {name: _ends(value.detach()) for name, value in values.items() if isinstance(value, Tensor)}
 

@@ -70,8 +70,9 @@ def fit(
         optimizer: An optimizer of the net's parameters, or a function that makes one of them; by default ``Adam``.
         scheduler: A scheduler of the learning rate, or a function that makes one of the optimizer. It advances once per
             epoch; ``ReduceLROnPlateau`` gets the validation loss, or with ``mode="max"`` the metric.
-        metric: A function like the loss that returns a number, the higher the better; by default ``accuracy_rate`` if
-            the loss takes spikes and the targets are one class per sample.
+        metric: A function like the loss that returns a number, the higher the better. By default, if the targets are
+            one class per sample, ``accuracy_rate``, or ``accuracy_temporal`` for a loss of spike times, or
+            ``accuracy_membrane`` for a cross entropy of membranes, over time as in the loss.
         batch_size: Number of samples in a batch of tensors or of a ``Dataset``.
         seed: Seed of the order of the training samples of tensors or of a ``Dataset``.
         chunk: Steps to run at a time, as in ``unroll``.
@@ -114,7 +115,7 @@ def fit(
     callbacks = _functions(callbacks)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     run = partial(unroll, chunk=chunk, memory=memory)
-    measurement = Measurement(net, Objective(loss, None, "loss"), metric, device, autocast, run)
+    measurement = Measurement(net, Objective(loss, None, net, "loss"), metric, device, autocast, run)
     training = Batches("train", train, num_steps, batch_size, torch.Generator().manual_seed(seed))
     validation = Batches("valid", valid, num_steps, batch_size, None)
     learning = Learning(net, optimizer, scheduler, device, scaled=autocast is torch.float16)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from snn_functional._fit.batches import Batches
-from snn_functional.acc import accuracy_rate, accuracy_temporal
-from snn_functional.backprop._objective import Objective, measured
-from snn_functional.loss import ce_temporal_loss, mse_temporal_loss
+from snn_functional.acc import accuracy_membrane, accuracy_rate, accuracy_temporal
+from snn_functional.backprop._objective import Objective
+from snn_functional.loss import ce_membrane_loss, ce_temporal_loss, mse_temporal_loss
 
 
 class Measurement(NamedTuple):
@@ -50,7 +50,7 @@ class Measurement(NamedTuple):
             if learn is not None:
                 learn(loss)
             elif (metric := self._metric(targets)) is not None:
-                scores += float(measured(metric, "metric", lengths, outputs, targets)) * xs.shape[1]
+                scores += float(self.objective.value(metric, "metric", lengths, outputs, targets)) * xs.shape[1]
             losses += value * xs.shape[1]
             samples += xs.shape[1]
         return losses / samples, None if metric is None else scores / samples
@@ -65,7 +65,9 @@ class Measurement(NamedTuple):
 
 
 def accuracy_of(criterion: Any) -> Callable[..., Any] | None:
-    """Return the accuracy by what a loss compares with labels ``[batch]``: spike counts or times; None for others."""
+    """Return the accuracy by what a loss compares with labels: membranes, spike counts or times; None for others."""
+    if isinstance(criterion, ce_membrane_loss):
+        return partial(accuracy_membrane, over=criterion.over)
     if getattr(criterion, "recording", "spk_out") != "spk_out" or getattr(criterion, "target_is_time", False):
         return None
     if isinstance(criterion, ce_temporal_loss | mse_temporal_loss):

@@ -71,7 +71,7 @@ def RTRL(
     Source: Williams and Zipser, A Learning Algorithm for Continually Running Fully Recurrent Neural Networks (1989).
     """
     when = timing(num_steps, time_var, time_first, 1)
-    whole = Objective(criterion, regularization)
+    whole = Objective(criterion, regularization, net)
     online = _online(net)
     net.train()
     loss = epoch(online, dataloader, optimizer, whole, when, device, progress)

@@ -77,7 +77,7 @@ def TBPTT(
         Trajectories (1990).
     """
     when = timing(num_steps, time_var, time_first, K)
-    return epoch(net, dataloader, optimizer, Objective(criterion, regularization), when, device, progress)
+    return epoch(net, dataloader, optimizer, Objective(criterion, regularization, net), when, device, progress)
 
 
 def BPTT(
@@ -131,4 +131,4 @@ def BPTT(
     Source: Werbos, Backpropagation Through Time: What It Does and How to Do It (1990).
     """
     when = timing(num_steps, time_var, time_first, None)
-    return epoch(net, dataloader, optimizer, Objective(criterion, regularization), when, device, progress)
+    return epoch(net, dataloader, optimizer, Objective(criterion, regularization, net), when, device, progress)

@@ -37,6 +37,8 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
     for trace in evidence.traces():
         if not trace.membranes or not trace.heard or trace.neuron.surrogate_disable or trace.neuron.inhibition:
             continue
+        if "spk" not in trace.neuron.output_names:
+            continue
         if evidence.reported("unreachable_threshold", module=trace.path) or evidence.cannot_fire(trace.path):
             continue  # another check reports it
         lost = derivative(trace) < evidence.limits.underflow

@@ -11,12 +11,71 @@ from torch.nn import functional as F
 
 from snn_functional._numbers import finite
 from snn_functional._recording import check_real, checked_labels
+from snn_functional._scores import Over, check_over, scores
 from snn_functional._steps import Steps
 from snn_functional.loss._labeled_loss import CrossEntropy, LabeledLoss
 
 
-class ce_max_membrane_loss(CrossEntropy):  # noqa: N801
-    r"""Cross entropy of the highest membrane that each output reaches.
+class ce_membrane_loss(CrossEntropy):  # noqa: N801
+    r"""Cross entropy of membranes, as those of a :class:`~snn_core.Readout`: of their mean, maximum or last ones.
+
+    .. math:: l_b = \mathrm{CE}(z_b, y_b), \qquad z_b = \frac{1}{T} \sum_t U_{tb}, \quad \max_t U_{tb}
+        \quad\text{or}\quad U_{Tb}
+
+    Args:
+        over: How the membranes of all steps become the scores z of a sample: ``"mean"``, ``"max"``, the highest
+            membrane of each output, or ``"last"``, those of the sample's last step.
+        reduction: ``"mean"`` or ``"sum"`` over the batch, or ``"none"``.
+        weight: Weight of each class ``[num_classes]``, by which the losses of its samples are multiplied; the mean is
+            divided by the number of samples.
+        label_smoothing: Share of the label that is spread over all classes, in [0, 1]; with ``weight``, which then
+            multiplies the terms of its class, as in ``torch.nn.functional.cross_entropy``.
+
+    Shape:
+        membranes ``[num_steps, batch, num_classes]`` and labels ``[batch]``; the loss is a scalar, ``[batch]`` with
+        ``reduction="none"``.
+
+    Raises:
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> from snn_functional import ce_membrane_loss
+        >>> mem_out = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])  # both outputs have the mean 0.5
+        >>> ce_membrane_loss()(mem_out, torch.tensor([0]))  # ln 2
+        tensor(0.6931)
+        >>> ce_membrane_loss(over="last")(mem_out, torch.tensor([0]))  # ln(1 + 1/e)
+        tensor(0.3133)
+
+    Source: Cramer et al., The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks
+        (2022), maximum and last step; Bittar and Garner, A surrogate gradient spiking baseline for speech command
+        recognition (2022), sum.
+    """
+
+    __name__ = "ce_membrane_loss"
+    mean_is_over_samples: ClassVar[bool] = True
+    recording = "mem_out"
+
+    def __init__(
+        self,
+        over: Over = "mean",
+        reduction: str = "mean",
+        weight: Tensor | Sequence[float] | None = None,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(reduction=reduction, weight=weight, label_smoothing=label_smoothing)
+        check_over(over)
+        self.over: Over = over
+
+    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
+        """Return the cross entropy of the scores, ``[B]``."""
+        return self.cross_entropy(scores(outputs, steps, self.over), targets)
+
+
+class ce_max_membrane_loss(ce_membrane_loss):  # noqa: N801
+    r"""Cross entropy of the highest membrane that each output reaches: :class:`ce_membrane_loss` over the maximum.
 
     .. math:: l_b = \mathrm{CE}\big(\max_t U_{tb},\ y_b\big)
 
@@ -46,8 +105,6 @@ class ce_max_membrane_loss(CrossEntropy):  # noqa: N801
     """
 
     __name__ = "ce_max_membrane_loss"
-    mean_is_over_samples: ClassVar[bool] = True
-    recording = "mem_out"
 
     def __init__(
         self,
@@ -56,11 +113,7 @@ class ce_max_membrane_loss(CrossEntropy):  # noqa: N801
         *,
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(reduction=reduction, weight=weight, label_smoothing=label_smoothing)
-
-    def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
-        """Return the cross entropy of the maxima, ``[B]``."""
-        return self.cross_entropy(steps.only(outputs, float("-inf")).max(0).values, targets)
+        super().__init__("max", reduction, weight, label_smoothing=label_smoothing)
 
 
 class mse_membrane_loss(LabeledLoss):  # noqa: N801

@@ -133,7 +133,7 @@ class LocalLayer(Temporal, ABC):
         if self.output_decay:
             after.append(self.output_decay * fields[-1] + spk)
             first = after[-1].to(spk.dtype)
-        if self.neuron.init_hidden and not self.neuron.output:
+        if len(self.neuron.output_names) == 1:
             return first, after
         return (first, *self.neuron.outputs(spk, state)[1:]), after
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_core import SpikingNeuron
+from snn_core.neuron import NonSpiking
 from snn_nir import primitives
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Drawing, Signal, field_type, port, stored
@@ -18,7 +19,6 @@ from snn_nir.graphs.fields import PRIMITIVES
 from snn_nir.graphs.flattening import GraphPlace
 from snn_nir.graphs.metadata import node_metadata, surrogate_entries
 from snn_nir.graphs.ordering import ordered
-from snn_nir.primitives.readout import Readout
 from snn_nir.running.graph_module import GraphModule
 from snn_nir.running.wiring import Wired
 
@@ -160,7 +160,7 @@ def draw_primitive(module: Any, name: str, drawing: Drawing) -> Any:
 
 
 def _firing_metadata(module: Any, name: str, drawing: Drawing) -> dict[str, Any]:
-    grad = None if isinstance(module, Readout) else getattr(module, "spike_grad", None)
+    grad = None if isinstance(module, NonSpiking) else getattr(module, "spike_grad", None)
     entries = {"class": type(module).__name__, **surrogate_entries(grad)}
     if hasattr(module, "v_reset") and module.reset_name != "zero":
         entries |= {"reset": module.reset_name, "reset_delay": module.reset_delay}

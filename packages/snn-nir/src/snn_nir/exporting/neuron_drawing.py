@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_core import Recurrent, SpikingNeuron
+from snn_core.neuron import NonSpiking
 from snn_nir.codes import refusal
 from snn_nir.exporting.decays import Constant, Leak, broadcast
 from snn_nir.exporting.drawing import Drawing, Signal, field_type
@@ -220,7 +221,7 @@ class NeuronDrawing:
             entries |= {"group": self.name, "part": part}
         if constants:
             entries |= self._record(constants)
-        if constants or part in ("", "spk"):
+        if (constants or part in ("", "spk")) and not isinstance(self.neuron, NonSpiking):
             entries |= surrogate_entries(self.neuron.spike_grad)
         node.metadata = {**(node.metadata or {}), **node_metadata(**entries)}
         name = self.graph.add(f"{self.name}.{'lif' if part == 'neuron' else part}".rstrip("."), node)
@@ -265,12 +266,15 @@ class NeuronDrawing:
     def _record(self, constants: Mapping[str, Any]) -> dict[str, Any]:
         neuron = self.neuron
         learned = [n for n in _LEARNABLE if isinstance(_attribute(neuron, n), nn.Parameter)]
-        return {
+        firing: dict[str, Any] = {
             "reset": neuron.reset_name,
             "reset_delay": bool(neuron.reset_delay),
             "threshold": neuron.threshold,
-            **constants,
             "graded": neuron.graded_spikes_factor,
+        }
+        return {
+            **({} if isinstance(neuron, NonSpiking) else firing),
+            **constants,
             "V": _attribute(neuron, "recurrent.V"),
             "learned": " ".join(n.removeprefix("recurrent.") for n in learned) or None,
             "lost": "\n".join(self._lost) or None,

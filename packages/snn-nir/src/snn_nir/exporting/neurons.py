@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, Synaptic
+from snn_core import Alpha, Lapicque, Leaky, Readout, RLeaky, RSynaptic, Synaptic
 from snn_nir.codes import refusal
 from snn_nir.exporting.drawing import Signal
 from snn_nir.exporting.neuron_drawing import NeuronDrawing, subtracted
@@ -21,6 +21,12 @@ def draw_leaky(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
 def draw_synaptic(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
     r"""Draw :math:`I' = \alpha I + x`, :math:`U' = \beta U + I'`."""
     return drawing.membrane(neuron.membrane_decay, current=neuron.alpha.clamp(0, 1))
+
+
+def draw_readout(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
+    r"""Draw :math:`U' = \beta U + x` as one node, whose membrane the net reads in place of spikes."""
+    mem = drawing.leak("", neuron.membrane_decay, drawing.input, beta=neuron.membrane_decay)
+    return {"spk": mem, "mem": mem}
 
 
 def draw_lapicque(neuron: Any, drawing: NeuronDrawing) -> dict[str, Signal]:
@@ -68,3 +74,4 @@ register(Synaptic, draw_synaptic)
 register(RSynaptic, draw_synaptic)
 register(Lapicque, draw_lapicque)
 register(Alpha, draw_alpha)
+register(Readout, draw_readout)

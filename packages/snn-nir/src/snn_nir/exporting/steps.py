@@ -85,4 +85,4 @@ class Steps:
 def _goes_on(node: Call, before: Call) -> bool:
     """Return True if a call gets the states that the previous one returned, or none at all."""
     passed = [*node.args[1:], *node.kwargs.values()]
-    return all(isinstance(p, Call) and p.is_item and p.args[0] is before for p in passed)
+    return all(p is before or (isinstance(p, Call) and p.is_item and p.args[0] is before) for p in passed)

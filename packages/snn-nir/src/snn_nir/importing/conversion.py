@@ -38,8 +38,8 @@ def from_nir(
 
     Every primitive runs as it is, with its parameters per neuron. A step integrates, fires where v > v_threshold, and
     resets in the same step; states start at 0. If a node, or a group of nodes, is provably a neuron of snn-core, that
-    neuron replaces them and runs with its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``;
-    ``Lapicque`` and ``Alpha`` if the metadata says so.
+    neuron replaces them and runs with its fused kernels: ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``,
+    ``Readout``; ``Lapicque`` and ``Alpha`` if the metadata says so.
 
     The network is float64 if all its weights are, else float32; a network without weights accepts both.
 

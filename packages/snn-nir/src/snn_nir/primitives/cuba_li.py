@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from snn_core.neuron import NonSpiking
 from snn_nir.primitives.current import SynapticCurrent
-from snn_nir.primitives.readout import Readout
 
 
-class CubaLI(Readout, SynapticCurrent):
+class CubaLI(NonSpiking, SynapticCurrent):
     r"""Current-based leaky integrator, whose output is v.
 
     .. math:: \tau_{syn} \dot I = -I + w_{in}\,x, \qquad \tau_{mem} \dot v = (v_{leak} - v) + R\,I

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from snn_nir.primitives.readout import Readout
+from snn_core.neuron import NonSpiking
 
 
-class Delay(Readout):
+class Delay(NonSpiking):
     r"""Delay, :math:`y(t) = x(t - \tau)`; the input before the first step was 0.
 
     Args:

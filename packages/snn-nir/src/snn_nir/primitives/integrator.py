@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor
 
 from snn_core import SpikingNeuron
-from snn_nir.primitives.readout import Readout
+from snn_core.neuron import NonSpiking
 
 
 class Integrating(SpikingNeuron):
@@ -36,7 +36,7 @@ class Integrating(SpikingNeuron):
         return state._replace(mem=state.mem + (self.dt * self.r) * x)
 
 
-class I(Readout, Integrating):  # noqa: E742  (its name in NIR)
+class I(NonSpiking, Integrating):  # noqa: E742  (its name in NIR)
     r"""Integrator, :math:`\dot v = R\,x`, whose output is v.
 
     Args:

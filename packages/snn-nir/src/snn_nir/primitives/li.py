@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from snn_core.neuron import NonSpiking
 from snn_nir.primitives.leak import LeakyMembrane
-from snn_nir.primitives.readout import Readout
 
 
-class LI(Readout, LeakyMembrane):
+class LI(NonSpiking, LeakyMembrane):
     r"""Leaky integrator, :math:`\tau \dot v = (v_{leak} - v) + R\,x`, whose output is v.
 
     Args:

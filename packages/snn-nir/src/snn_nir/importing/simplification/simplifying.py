@@ -21,7 +21,7 @@ def simplified(flat: Flat, scheme: Scheme) -> Draft:
     nodes                                           neuron
     ==============================================  =====================================================
     LIF, IF; CubaLIF                                ``Leaky``; ``Synaptic``, reset to zero
-    LI, I; CubaLI                                   the same without reset, read by its membrane
+    LI, I; CubaLI                                   ``Readout``; ``Synaptic`` without reset, read by its membrane
     LI -> Threshold                                 ``Leaky`` without reset
     LI -> Threshold -> Scale(-threshold) -> LI      ``Leaky``, reset by subtraction; with -decay * threshold
                                                     as the scale, reset in the same step

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from snn_core import Alpha, Lapicque, Leaky, RLeaky, RSynaptic, SpikingNeuron, Synaptic
+from snn_core import Alpha, Lapicque, Leaky, Readout, RLeaky, RSynaptic, SpikingNeuron, Synaptic
 from snn_core.neuron import OneToOne
 
 
@@ -47,6 +47,8 @@ class Unit:
         }
         if self.kind:
             return {"Alpha": Alpha, "Lapicque": Lapicque}[self.kind](**values, **options)
+        if self.constants.keys() == {"beta"}:  # nothing fires
+            return Readout(**values, learn_beta="beta" in self.learned)
         if self.recurrent is None:
             return (Synaptic if "alpha" in values else Leaky)(**values, **options)
         return _recurrent(self.recurrent, RSynaptic if "alpha" in values else RLeaky, {**values, **options})
