@@ -1,4 +1,4 @@
-"""What public functions return to be read is a ``Result``: short at a prompt and in a notebook, and complete as data.
+"""Every result to be read is a ``Result``: short at a prompt and in a notebook, and complete as data.
 
 A result object is a dataclass of ours that a public callable returns, alone or within a container. Tuples, named ones
 included, are values to unpack: only what is in them counts.
@@ -114,6 +114,11 @@ def fitted() -> Any:
     return snn_functional.fit(deep()[:2], data, data, loss, num_steps=5, epochs=2, progress=False)
 
 
+def against_ordinary_models() -> Any:
+    data = XS[0], torch.arange(3)
+    return snn_functional.baselines(data, data, data, num_steps=5, parameters=99, epochs=1, progress=False)
+
+
 def graph() -> nir.NIRGraph:
     lifs = [nir.LIF(*(np.full(3, value) for value in (0.01, 1.0, 0.0, 1.0, -1.0))) for _ in range(40)]
     return nir.NIRGraph.from_list(*lifs)
@@ -130,10 +135,12 @@ def c_export() -> CExport:
 
 INSTANCES: dict[str, Callable[[Any], Any]] = {
     "Availability": lambda _: snn.backends.get("loopback").availability(),
+    "Baselines": lambda _: against_ordinary_models(),
     "Bench": lambda _: bench(deep()[:2], XS, repeats=1),
     "CExport": lambda _: c_export(),
     "Choice": lambda _: snn.kernels.choose(snn.Leaky(0.9), XS),
     "Diagnosis": lambda _: snn_functional.diagnose(deep(), 255 * XS),
+    "EarlyExit": lambda _: snn_functional.early_exit(deep()[:2], XS, 1.0),
     "Energy": lambda _: snn_functional.energy(deep(), XS, model="45nm+memory"),
     "Fidelity": lambda _: compared(),
     "snn_functional.diagnosis.finding.Finding": lambda _: snn_functional.diagnose(deep(), 0 * XS).findings[0],

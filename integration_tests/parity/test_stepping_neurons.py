@@ -70,15 +70,15 @@ def differs(case: Case, seed: int) -> bool:
 
 @pytest.mark.parametrize("beta", [0.0, 0.8, 1.0, torch.linspace(0.1, 0.95, 5)], ids=["0", "0.8", "1", "per neuron"])
 def test_a_read_out_is_the_membrane_of_the_peers_neuron_without_reset(beta: float | torch.Tensor) -> None:
-    theirs = peer.Leaky(beta=beta, threshold=1e9, reset_mechanism="none", learn_beta=True)
+    other = peer.Leaky(beta=beta, threshold=1e9, reset_mechanism="none", learn_beta=True)
     readout = snn_core.Readout(beta, learn_beta=True)
     xs, weights = torch.randn(2, 11, 3, 5)
-    mem, mems = theirs.init_leaky(), []
+    mem, mems = other.init_leaky(), []
     for x in xs:
-        _, mem = theirs(x, mem)
+        _, mem = other(x, mem)
         mems.append(mem)
     expected, membranes = torch.stack(mems), snn_core.unroll(readout, xs)
     torch.testing.assert_close(membranes, expected)
     for out in (expected, membranes):
         (out * weights).sum().backward()
-    torch.testing.assert_close(readout.beta.grad, theirs.beta.grad)
+    torch.testing.assert_close(readout.beta.grad, other.beta.grad)

@@ -51,8 +51,8 @@ def trained(net: nn.Module, xs: Tensor, **options: Any) -> list[Tensor]:
     gradients = [p.grad for p in net.parameters() if p.grad is not None]
     states = [module.mem for module in net.modules() if isinstance(module, snn.Leaky)]
     buffers = [b.clone() for b in net.buffers()]
-    kept = [out, *(g.clone() for g in gradients), *buffers, *states]
-    return [*(t.detach() for t in kept), torch.get_rng_state()]
+    tensors = [out, *(g.clone() for g in gradients), *buffers, *states]
+    return [*(t.detach() for t in tensors), torch.get_rng_state()]
 
 
 def must_agree(net: nn.Module, twin: nn.Module, xs: Tensor, **options: Any) -> None:
@@ -116,7 +116,7 @@ def lazily(net: Any, x: Tensor) -> Tensor:
     return x * net.scale
 
 
-def test_what_code_sets_where_it_is_missing_has_all_samples() -> None:
+def test_an_attribute_that_code_sets_where_it_is_missing_has_all_samples() -> None:
     net = Body(lazily)
     twin = copy.deepcopy(net)
     for call in range(6):

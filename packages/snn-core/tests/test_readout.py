@@ -111,11 +111,11 @@ def test_samples_of_other_lengths_are_as_if_each_ran_alone() -> None:
 
 def test_its_membrane_is_passed_on_by_the_caller_where_it_keeps_none() -> None:
     readout, xs = snn.Readout(0.8, init_hidden=False).double(), inputs()
-    mem, seen = None, []
+    mem, membranes = None, []
     for x in xs:
         mem = readout(x, mem)
-        seen.append(mem)
-    close(torch.stack(seen), snn.unroll(snn.Readout(0.8).double(), xs))
+        membranes.append(mem)
+    close(torch.stack(membranes), snn.unroll(snn.Readout(0.8).double(), xs))
     assert readout.mem.numel() == 0
 
 
@@ -146,7 +146,7 @@ def test_options_of_spikes_are_refused(option: str) -> None:
 
 
 @pytest.mark.parametrize(("mixin", "field"), [(snn.Recurrent, "spk"), (snn.Refractory, "wait")])
-def test_what_acts_by_spikes_cannot_be_added(mixin, field: str) -> None:
+def test_a_part_that_acts_by_spikes_cannot_be_added(mixin, field: str) -> None:
     class Mixed(mixin, snn.Readout):
         State = namedtuple("State", (field, "mem"))
 
@@ -156,7 +156,7 @@ def test_what_acts_by_spikes_cannot_be_added(mixin, field: str) -> None:
 
 
 @pytest.mark.parametrize("beta", [float("nan"), "0.5", torch.empty(0)])
-def test_a_decay_that_is_no_number_is_refused(beta) -> None:
+def test_a_decay_that_is_not_a_number_is_refused(beta) -> None:
     with pytest.raises((TypeError, ValueError), match="Readout: beta must"):
         snn.Readout(beta)
 

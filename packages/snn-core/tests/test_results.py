@@ -1,4 +1,4 @@
-"""What a result shows: all of it when printed, 30 lines at a prompt and in a notebook, and everything as data."""
+"""Results show all of it when printed, 30 lines at a prompt and in a notebook, and everything as data."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def test_a_notebook_shows_well_formed_tables_with_escaped_content(lines):
     result = Shown(lines)
     page = ElementTree.fromstring(f"<body>{result._repr_html_()}</body>")
     assert {element.tag for element in page.iter()} <= {*"body table thead tbody tr th td pre".split()}
-    shown = [" ".join(row.itertext()) for row in page.iter("tr")] + "".join(page.find("pre").itertext()).split("\n")
-    assert len(shown) == min(len(lines), 30)
-    assert shown[0] == " ".join(lines[0])
-    assert shown[-1] == lines[-1]
+    rows = [" ".join(row.itertext()) for row in page.iter("tr")] + "".join(page.find("pre").itertext()).split("\n")
+    assert len(rows) == min(len(lines), 30)
+    assert rows[0] == " ".join(lines[0])
+    assert rows[-1] == lines[-1]
 
 
 def test_data_are_lists_and_dicts_without_what_is_hidden():

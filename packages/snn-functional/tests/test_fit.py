@@ -209,7 +209,7 @@ def test_a_net_with_a_readout_learns_samples_of_other_lengths(over):
     assert history.best["metric"] > 0.9
 
 
-def test_spikes_alone_are_no_membranes():
+def test_a_loss_of_membranes_refuses_spikes_alone():
     words = "ce_membrane_loss takes the membrane, but the net returns only spikes; end it with snn.Readout"
     with pytest.raises(ValueError, match=words):
         fitted(loss=SF.ce_membrane_loss())

@@ -32,8 +32,8 @@ def by_torch(x: Tensor, weight: Tensor | None, bias: Tensor | None, g: Tensor) -
     steps, _, channels = x.shape
     inputs = [t.double().clone().requires_grad_() for t in (x, torch.ones(channels), torch.zeros(channels))]
     with torch.no_grad():
-        for own, given in zip(inputs[1:], (weight, bias), strict=True):
-            own.copy_(own if given is None else given)
+        for own, other in zip(inputs[1:], (weight, bias), strict=True):
+            own.copy_(own if other is None else other)
     out = torch.stack([F.batch_norm(step, None, None, *inputs[1:], training=True, eps=EPS) for step in inputs[0]])
     means, variances = inputs[0].mean(1).detach(), inputs[0].var(1, correction=0).detach()
     assert means.shape == (steps, channels)

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map_only
 
 from snn_core import unroll
 from snn_core.neuron import Holding, States, Temporal, WholeSequence, temporal
+from snn_core.results import Line, Result
 from snn_core.sequence import changes_or_draws
 from snn_functional._numbers import real, whole
 from snn_functional._recording import check_sequence, wide
@@ -19,8 +20,8 @@ from snn_functional._replica import check_net
 from snn_functional._steps import checked_lengths
 
 
-@dataclass(frozen=True, eq=False)
-class EarlyExit:
+@dataclass(frozen=True, eq=False, repr=False)
+class EarlyExit(Result):
     """The result of :func:`~snn_functional.early_exit`.
 
     Args:
@@ -40,6 +41,18 @@ class EarlyExit:
     def mean_steps(self) -> float:
         """The mean number of steps."""
         return float(self.steps.double().mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the predictions, the numbers of steps and their mean, as JSON data."""
+        return {
+            "predictions": self.predictions.tolist(),
+            "steps": self.steps.tolist(),
+            "mean_steps": self.mean_steps,
+        }
+
+    def _lines(self) -> list[Line]:
+        samples, outputs = self.scores.shape
+        return [f"EarlyExit of {samples} samples, {outputs} outputs: a mean of {self.mean_steps:.3g} steps"]
 
 
 def early_exit(

@@ -30,7 +30,7 @@ class NonSpiking(SpikingNeuron):
             )
 
     def driven(self, xs: Tensor) -> Tensor:
-        return as_dtype(xs, computing_dtype(xs))  # a membrane is no spike: half precision would round it
+        return as_dtype(xs, computing_dtype(xs))  # half precision would round a membrane
 
     def advance(self, x: Tensor, state: Any, fired: Any) -> tuple[Tensor, Any, Tensor | None]:
         state = integrated(self, x, state)

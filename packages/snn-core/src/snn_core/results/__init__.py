@@ -1,4 +1,4 @@
-"""What functions return to be read: text, HTML in a notebook, and data.
+"""Results to be read: as text, as HTML in a notebook, and as data.
 
 These names are for packages that return such results; others import from ``snn_core``.
 """

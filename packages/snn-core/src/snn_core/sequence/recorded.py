@@ -91,9 +91,9 @@ def recorded(
     known = believed.held() if options in believed.options and folding.steps > _CHECKED else None
     before = None if known is None else _Before(net)
     by_few = before is not None and folding.order is None and not describes and options not in believed.counts
-    found = _by_few_samples(net, loop.next_input(), trusts, believed, before) if before and by_few else None
-    if found is not None:
-        return found[0], "", found[1]
+    plan_and_record = _by_few_samples(net, loop.next_input(), trusts, believed, before) if before and by_few else None
+    if plan_and_record is not None:
+        return plan_and_record[0], "", plan_and_record[1]
     records: list[Record] = []
     undone: list[Record] = []
     while True:
@@ -157,7 +157,7 @@ def _by_few_samples(
 
 
 class _Before:
-    """What a step may change besides states: buffers, random generators, and which attributes modules have."""
+    """Buffers, random generators and attributes of modules, as they are, which a step may change besides states."""
 
     def __init__(self, net: nn.Module) -> None:
         self._numbers = RandomStates()

@@ -45,7 +45,8 @@ class Contest(NamedTuple):
         """Return a net, trained if there is a setting, and its record."""
         torch.default_generator.manual_seed(self.seed)
         loss, metric = (_cross_entropy, _accuracy) if self.parts["train"].targets.dim() == 1 else (_squared_error, None)
-        measurement = Measurement(model.make().to(self.device), Objective(loss, None), metric, self.device, None, _run)
+        net = model.make().to(self.device)
+        measurement = Measurement(net, Objective(loss, None, net), metric, self.device, None, _run)
         chosen = {"learning_rate": None, "weight_decay": None, "epoch": None}
         if setting is not None:
             chosen = self._train(measurement, model, *setting)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from snn_functional._table import Row, Table, count
+from snn_core.results import Line, Result, count
 
 
 @dataclass(frozen=True, repr=False)
-class Baselines(Table):
+class Baselines(Result):
     """The result of :func:`~snn_functional.baselines`: a table when printed, HTML in a notebook, data by ``to_dict``.
 
     Args:
@@ -34,23 +34,17 @@ class Baselines(Table):
         """
         return {name: dict(record) for name, record in self.models.items()}
 
-    def rows(self) -> list[Row]:
-        """Return the head, and a row for each model."""
+    def _lines(self) -> list[Line]:
         head = ("model", f"valid {self.measure}", f"test {self.measure}", "parameters", "learning rate", "weight decay")
-        return [(*head, "epoch", "seconds"), *(_cells(name, record) for name, record in self.models.items())]
-
-    def notes(self) -> list[str]:
-        """Return the numbers of samples, and the models whose last epoch was the best."""
+        rows = [_cells(name, record) for name, record in self.models.items()]
         numbers = ", ".join(f"{name} {count(number)}" for name, number in self.samples.items())
         chosen = f"samples: {numbers}; epoch and settings, {self.trials} for each model, are chosen on valid"
         last = [name for name, record in self.models.items() if record["epoch"] == self.epochs]
-        return [chosen, *([f"more epochs may be better for {', '.join(last)}"] if last else [])]
-
-    def __repr__(self) -> str:
-        return str(self)
+        notes = [chosen, *([f"more epochs may be better for {', '.join(last)}"] if last else [])]
+        return [(*head, "epoch", "seconds"), *rows, *notes]
 
 
-def _cells(name: str, record: dict[str, Any]) -> Row:
+def _cells(name: str, record: dict[str, Any]) -> tuple[str, ...]:
     shares = (f"{record[part]:.4f}" for part in ("valid", "test"))
     chosen = ("-" if record[key] is None else f"{record[key]:g}" for key in ("learning_rate", "weight_decay", "epoch"))
     return (name, *shares, count(record["parameters"]), *chosen, f"{record['seconds']:.3g}")
