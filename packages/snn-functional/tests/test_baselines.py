@@ -235,7 +235,7 @@ def test_floats_are_fitted_and_compared_with_their_mean():
     assert results["mean"]["test_loss"] == pytest.approx(float(error), rel=1e-4)
     expected = 1 - error / ((test - test.mean(0)) / deviation).square().mean()
     assert results["mean"]["test"] == pytest.approx(float(expected), abs=1e-5)
-    assert "test R²" in str(SF.baselines(*parts, **SMALL | {"epochs": 1}))
+    assert "R²; samples" in str(SF.baselines(*parts, **SMALL | {"epochs": 1}))
 
 
 def test_values_of_any_scale_and_constant_values_give_the_same():
@@ -249,10 +249,13 @@ def test_values_of_any_scale_and_constant_values_give_the_same():
 
 def test_the_result_is_a_table_and_json():
     table = SF.baselines(*PARTS, **SMALL | {"epochs": 1})
-    head, *rows, samples, more = repr(table).splitlines()
+    head, *rows, samples, more = str(table).splitlines()
     assert head.split("  ")[0] == "model"
     assert [row.split("  ")[0] for row in rows] == NAMES
-    assert samples == "samples: train 41, valid 23, test 17; epoch and settings, 1 for each model, are chosen on valid"
+    assert (
+        samples
+        == "accuracy; samples: train 41, valid 23, test 17; epoch and settings, 1 for each model, are chosen on valid"
+    )
     assert more == "more epochs may be better for linear, linear on features, GRU, convolution"
     assert table._repr_html_().count("<tr>") == 6
     assert json.loads(json.dumps(table.to_dict())) == table.to_dict()

@@ -35,10 +35,12 @@ class Baselines(Result):
         return {name: dict(record) for name, record in self.models.items()}
 
     def _lines(self) -> list[Line]:
-        head = ("model", f"valid {self.measure}", f"test {self.measure}", "parameters", "learning rate", "weight decay")
+        head = ("model", "valid", "test", "parameters", "learning rate", "weight decay")
         rows = [_cells(name, record) for name, record in self.models.items()]
         numbers = ", ".join(f"{name} {count(number)}" for name, number in self.samples.items())
-        chosen = f"samples: {numbers}; epoch and settings, {self.trials} for each model, are chosen on valid"
+        chosen = (
+            f"{self.measure}; samples: {numbers}; epoch and settings, {self.trials} for each model, are chosen on valid"
+        )
         last = [name for name, record in self.models.items() if record["epoch"] == self.epochs]
         notes = [chosen, *([f"more epochs may be better for {', '.join(last)}"] if last else [])]
         return [(*head, "epoch", "seconds"), *rows, *notes]
