@@ -9,6 +9,7 @@ from snn_cpu.interpreter import Interpreter
 from snn_cpu.max_pool import ChannelsLast
 from snn_cpu.norms import StepNorms
 from snn_cpu.products import SpikeAware
+from snn_cpu.random_numbers import Draws
 
 __all__ = ["register"]
 
@@ -26,4 +27,5 @@ def register() -> tuple[bool, str]:
         kernels.register("conv2d", SpikeAwareConvolution())
         kernels.register("max_pool2d", ChannelsLast())
         kernels.register("batch_norm", StepNorms())
+        kernels.register("bernoulli", Draws())
     return loaded, reason

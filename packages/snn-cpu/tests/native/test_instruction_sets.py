@@ -59,6 +59,9 @@ for dtype in (torch.float32, torch.float64):
         out, place = ops.max_pool2d((spread(5, 8, 9, channels) - 0.5).to(dtype), *windows)
         back = ops.max_pool2d_gradient(spread(*out.shape).to(dtype), place, 8, 9, *windows)
         found[f"{dtype} max_pool2d {channels}"] = [digest([out, place]), digest([back])]
+    out, state = torch.empty(1500, dtype=dtype), torch.Generator().manual_seed(5).get_state()
+    ops.bernoulli_(state, out, 0.3)
+    found[f"{dtype} bernoulli"] = [digest([out, state])]
     for channels in (1, 7, 45):
         x, weight = (spread(3, 50, channels) - 0.5).to(dtype), spread(channels).to(dtype)
         out, means, variances, scales = ops.batch_norm(x, weight, weight, 1e-3)

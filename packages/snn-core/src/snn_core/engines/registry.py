@@ -149,7 +149,7 @@ class Engine(ABC):
 
 
 _OFFERED: dict[str, list[Any]] = {}  # the implementations of each operation, the one registered last first
-_OF_LAYERS = ("linear", "conv2d", "max_pool2d", "batch_norm")  # functions of torch.nn.functional
+_OF_LAYERS = ("linear", "conv2d", "max_pool2d", "batch_norm", "bernoulli")  # functions of torch
 
 
 def register(operation: str, kernel: Any) -> None:
@@ -157,9 +157,9 @@ def register(operation: str, kernel: Any) -> None:
 
     Args:
         operation: ``"program"`` for the step program of any neuron, or torch's ``"linear"``, ``"conv2d"``,
-            ``"max_pool2d"`` or ``"batch_norm"``.
+            ``"max_pool2d"``, ``"batch_norm"`` or ``"bernoulli"``.
         kernel: The implementation: an :class:`Engine`, or, for torch's functions, a ``ProductKernel``,
-            ``ConvolutionKernel``, ``PoolingKernel`` or ``NormKernel``.
+            ``ConvolutionKernel``, ``PoolingKernel``, ``NormKernel`` or ``DrawingKernel``.
 
     Raises:
         ValueError: If the operation is unknown.

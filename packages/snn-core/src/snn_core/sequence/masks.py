@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn_core.engines.fused import is_plain_by_element
+from snn_core.engines.registry import offered
 from snn_core.graph.steps import Function, Mask, Ones, Pass, Step
+
+
+class DrawingKernel(Protocol):
+    """An implementation of ``Tensor.bernoulli_`` with torch's generator, on one type of device."""
+
+    name: str
+    device: str
+
+    def takes(self, out: Tensor) -> bool:
+        """Return True to take the call; the tensor is plain and on the device."""
+
+    def bernoulli_(self, out: Tensor, p: float) -> None:
+        """Set each value to one with probability ``p``, and to zero otherwise: the numbers that torch draws."""
 
 
 class Masks:
@@ -27,9 +42,13 @@ class Masks:
         shape = [samples if size is None else size for size in form.shape]
         # every step lies in memory as its input does, since numbers are drawn in the order of memory
         inner = [shape[axis] for axis in form.order]
-        memory = torch.empty((steps, *inner), dtype=form.dtype, device=form.device)
+        self._memory = memory = torch.empty((steps, *inner), dtype=form.dtype, device=form.device)
         self._steps = memory.permute(0, *(1 + form.order.index(axis) for axis in range(len(shape))))
         self._share = 1 - p
+        taking = (
+            kernel for kernel in offered("bernoulli", "cpu") if is_plain_by_element(memory) and kernel.takes(memory[0])
+        )
+        self._kernel = next(taking, None)
 
     @classmethod
     def of(cls, step: Step, run: Pass, samples: int, steps: int) -> Masks | None:
@@ -41,7 +60,10 @@ class Masks:
 
     def draw(self, time: int) -> None:
         """Draw the numbers of the next step."""
-        self._steps[time].bernoulli_(self._share)
+        if self._kernel is None:
+            self._steps[time].bernoulli_(self._share)
+        else:
+            self._kernel.bernoulli_(self._memory[time], self._share)
 
     def finished(self) -> Tensor:
         """Return the masks of all steps ``[T, ...]``, once all are drawn."""
