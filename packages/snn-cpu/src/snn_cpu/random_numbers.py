@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 import torch
 from torch import Tensor
@@ -26,9 +27,13 @@ class Draws:
 
     def bernoulli_(self, out: Tensor, p: float) -> None:
         """Set each value to one with probability ``p``, and to zero otherwise."""
-        state = torch.get_rng_state()
-        torch.ops.snn_cpu.bernoulli_(state, out, p)
-        torch.set_rng_state(state)
+        with _TURN:  # two threads would draw the same numbers
+            state = torch.get_rng_state()
+            torch.ops.snn_cpu.bernoulli_(state, out, p)
+            torch.set_rng_state(state)
+
+
+_TURN = threading.Lock()
 
 
 @functools.cache

@@ -49,9 +49,9 @@ def test_this_torch_draws_as_the_kernel_does() -> None:
 
 
 def test_the_kernel_draws_the_masks_of_a_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
+    probabilities = []
     original = Draws.bernoulli_
-    monkeypatch.setattr(Draws, "bernoulli_", lambda self, out, p: drawn.append(p) or original(self, out, p))
+    monkeypatch.setattr(Draws, "bernoulli_", lambda self, out, p: probabilities.append(p) or original(self, out, p))
     net = nn.Sequential(nn.Dropout(0.25), nn.Linear(5, 4), snn.Leaky(0.9, init_hidden=True), nn.Dropout(0.5)).double()
     twin, xs, results = copy.deepcopy(net), torch.rand(6, 3, 5, dtype=torch.float64), []
     for each, schedule in ((net, "auto"), (twin, "steps")):
@@ -59,7 +59,7 @@ def test_the_kernel_draws_the_masks_of_a_net(monkeypatch: pytest.MonkeyPatch) ->
         results.append((snn.unroll(each, xs, schedule=schedule), torch.get_rng_state()))
     for left, right in zip(*results, strict=True):
         torch.testing.assert_close(left, right)
-    assert drawn == 6 * [0.75, 0.5]
+    assert probabilities == 6 * [0.75, 0.5]
 
 
 @pytest.mark.parametrize(
