@@ -32,7 +32,8 @@ OWN = {
     *("firing_rate", "sparsity", "dead_neurons", "saturated_neurons", "synops", "SynopsMonitor", "SynopsCount"),
     *("SynapticOperations", "synops_energy", "CostModel"),
     *("diagnose", "Diagnosis", "Finding", "Limits", "summary", "energy", "fit", "from_ann", "QCFS", "early_exit"),
-    *("Activity", "rate_band_loss", "baselines"),
+    *("Activity", "rate_band_loss", "baselines", "ce_membrane_loss", "accuracy_membrane"),
+    *("SpikingClassifier", "SpikingRegressor"),
     *("mstdp_conv1d_single_step", "mstdp_conv2d_single_step", "eligibility_trace", "MSTDPLearner", "MSTDPETLearner"),
 }
 

@@ -68,7 +68,9 @@ def public():
 
 
 def test_every_public_function_and_class_is_in_the_table():
-    assert set(CASES) | {"neurobench"} == set(public())  # which takes another package: test_neurobench has a like of it
+    # those of other packages: test_neurobench has a like of it, and test_sklearn asks scikit-learn's own checks
+    others = {"neurobench", "SpikingClassifier", "SpikingRegressor"}
+    assert set(CASES) | others == set(public())
     assert sum(len(module.CASES) for module in MODULES) == len(CASES)
 
 

@@ -40,6 +40,8 @@ NUMBERS = {
     "early_exit": "asks once a comparison which samples have stopped",
     "fit": "returns numbers, as a table, and stops at a loss that is not finite",
     "baselines": "returns numbers, as a table",
+    "SpikingClassifier": "takes and returns arrays",
+    "SpikingRegressor": "takes and returns arrays",
     "from_ann": "returns numbers, as a table, and traces a net",
     "QCFS": "traces a net, to make one of it",
     "neurobench": "makes a model for another library",

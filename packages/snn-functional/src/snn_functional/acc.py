@@ -224,7 +224,7 @@ def accuracy_membrane(
     steps = Steps(mem_out, lengths, mask, "mem_out")
     labels = checked_labels(targets, mem_out, mem_out.shape[-1], "mem_out")
     of_classes = scores(wide(steps.only(mem_out.detach())), steps, over)
-    _checked_range(of_classes, "mem_out contains NaN")
+    _checked_range(of_classes, "mem_out contains NaN, which is not a potential")
     return Scalar(int((of_classes.argmax(-1) == labels).sum()) / labels.numel())
 
 
