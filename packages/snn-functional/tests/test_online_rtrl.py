@@ -36,7 +36,8 @@ def test_the_neurons_of_these_tests_fire_and_have_a_history(name):
     plain, _ = pair(name)
     xs, weights = inputs_and_weights(13, 5, 3)
     outputs, whole = through_time(plain, xs, weights)
-    assert 0 < sum(float((tree_leaves(out)[0] != 0).double().mean()) for out in outputs) / 13 < 0.9
+    nonzero = sum(float((tree_leaves(out)[0] != 0).double().mean()) for out in outputs) / 13
+    assert 0 < nonzero < 0.9 or name == "Readout"  # which returns membranes
     plain.zero_grad()
     for x, w in zip(xs, weights, strict=True):  # the same without the gradient through the past
         snn.utils.detach(plain)
