@@ -247,3 +247,14 @@ def test_a_nan_in_the_data_shows_in_the_loss():
     net, loader = nn.Sequential(nn.Linear(3, C), snn.Leaky(0.9, init_hidden=True, output=True)).double(), batches()
     loader[1][0][0, 0, 0] = float("nan")
     assert TBPTT(net, loader, torch.optim.SGD(net.parameters(), 0.0), SF.mse_membrane_loss(), K=3).isnan()
+
+
+@pytest.mark.parametrize("K", [3, 7])
+def test_membranes_that_a_net_returns_alone_train_as_those_beside_spikes(K):
+    nets = []
+    for last in (snn.Readout(0.9), snn.Leaky(0.9, reset_mechanism="none", init_hidden=True, output=True)):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, C), snn.Leaky(0.8, init_hidden=True), nn.Linear(C, C), last).double()
+        TBPTT(net, batches(), sgd(net), SF.ce_membrane_loss("last"), K=K)
+        nets.append(net)
+    assert_same_net(*nets)

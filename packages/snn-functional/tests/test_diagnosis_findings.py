@@ -11,7 +11,7 @@ from torch import nn
 import snn_core as snn
 from snn_core import surrogate
 from snn_core.backends import Issue
-from snn_functional import diagnose, diagnosis
+from snn_functional import ce_membrane_loss, diagnose, diagnosis
 
 from .diagnosed import LABELS, STEPS, batch, codes, well
 
@@ -440,3 +440,14 @@ def test_every_code_of_a_check_has_a_case():
         for code in re.findall(r'Finding\("(\w+)"', file.read_text(encoding="utf-8"))
     }
     assert reported | {"silent_layer", "silent_output"} == {code for _, code, *_ in CASES.values()}
+
+
+@pytest.mark.parametrize("loss_fn", [None, ce_membrane_loss(), ce_membrane_loss("last")], ids=str)
+def test_a_net_that_is_read_by_its_membranes_is_well(loss_fn):
+    net = nn.Sequential(*list(well())[:-1], snn.Readout(beta=0.9))
+    assert list(diagnose(net, batch(), LABELS, loss_fn=loss_fn).findings) == []
+
+
+def test_a_read_out_in_front_of_spikes_does_not_hide_that_these_are_silent():
+    net = nn.Sequential(*list(well())[:-1], snn.Readout(beta=0.9), snn.Leaky(beta=0.9, threshold=1e6, init_hidden=True))
+    assert ("unreachable_threshold", "4") in codes(diagnose(net, batch()))

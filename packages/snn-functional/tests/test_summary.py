@@ -187,3 +187,10 @@ def test_a_neuron_that_is_called_at_two_widths_counts_as_two_layers(lengths):
     account, other = (snn_functional.energy(Two(kind), xs, lengths=lengths) for kind in (True, False))
     assert (account.samples, account.parts, account.ordinary) == (other.samples, other.parts, other.ordinary)
     assert [layer.operations for layer in account.layers] == [layer.operations for layer in other.layers]
+
+
+def test_a_read_out_has_membranes_and_neither_rate_nor_threshold():
+    net = nn.Sequential(nn.Linear(4, 3), snn.Leaky(0.9, init_hidden=True), nn.Linear(3, 2), snn.Readout(beta=0.75))
+    row = summary(net, torch.rand(7, 5, 4)).layers[-1]
+    assert (row.kind, row.shape, row.constants) == ("Readout", (2,), {"beta": 0.75})
+    assert (row.rate, row.dead, row.saturated, row.synops) == (None, None, None, None)
