@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from spikingjelly.activation_based import functional, neuron, surrogate
-from spikingjelly.activation_based.model.sew_resnet import BasicBlock, SEWResNet
 from torch import nn
 
 import snn_core as ours
 from snn_models import sew_resnet
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what Python says of the peer's sources where it compiles them for the first time
+    from spikingjelly.activation_based import functional, neuron, surrogate
+    from spikingjelly.activation_based.model.sew_resnet import BasicBlock, SEWResNet
 
 
 def peer_net(connect: str, **options: Any) -> nn.Module:
