@@ -47,8 +47,9 @@ def test_every_neuron_with_input_of_half_precision(case: Any, half: torch.dtype,
         gradients = [torch.zeros_like(t) if g is None else g for t, g in zip(leaves, result, strict=True)]
         outcomes.append(([spikes, *states], gradients))
     (outputs, computed), (expected, reference) = outcomes
-    assert [o.dtype for o in outputs] == [half, *[torch.float32] * len(expected[1:])]
-    assert torch.equal(outputs[0], expected[0])
-    near(outputs[1:], expected[1:], 1e-6)
+    fires = "spk" in neuron.output_names  # membranes stay in single precision
+    assert [o.dtype for o in outputs] == [half if fires else torch.float32, *[torch.float32] * len(expected[1:])]
+    assert not fires or torch.equal(outputs[0], expected[0])
+    near(outputs[1:] if fires else outputs, expected[1:] if fires else expected, 1e-6)
     near(computed[:1], reference[:1], torch.finfo(half).eps)  # which is written in half precision
     near(computed[1:], reference[1:], 1e-5)
