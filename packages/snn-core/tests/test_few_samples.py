@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import snn_core as snn
+from snn_core.graph.folding import Folding
 from snn_core.sequence import recorded
+from snn_core.sequence.loop import Loop
 
 STEPS, BATCH = 6, 7
 
@@ -136,3 +138,25 @@ def test_the_first_sequence_and_later_ones_give_the_same_bits() -> None:
         kinds.append(trained(net, xs))
     for later in kinds[1:]:
         assert all(map(torch.equal, later, kinds[0]))
+
+
+class Computed(nn.Module):
+    """A convolution with a weight that is computed, and is larger than the images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(64, 2, 3, 3, generator=torch.Generator().manual_seed(0)))
+        self.lif, self.layer = snn.Leaky(beta=0.8, init_hidden=True), nn.Conv2d(64, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lif(self.layer(F.conv2d(x, self.weight.abs())))
+
+
+def test_the_size_of_images_does_not_depend_on_the_number_of_samples() -> None:
+    net, sizes = Computed(), set()
+    for batch in (9, 9, 3, 40):
+        plan, _, _ = recorded.recorded(net, Loop(net, images(batch).float(), Folding(STEPS)), Folding(STEPS))
+        assert plan is not None
+        sizes.add(plan._image_bytes)
+        snn.utils.reset(net)
+    assert sizes == {4 * 64 * 3 * 3}  # the output of the first convolution

@@ -18,6 +18,7 @@ from snn_core.engines.norms import batch_norm_of_steps
 from snn_core.engines.products import is_compiled
 from snn_core.graph.folding import Folding
 from snn_core.graph.node import flat
+from snn_core.graph.planning import Record
 from snn_core.graph.rules import Convolution, way_of
 from snn_core.graph.steps import (
     BATCH_NORM,
@@ -82,19 +83,15 @@ class Plan:
         self.gains_from_blocks: bool = not whole and any(isinstance(m, CONVOLUTIONS) for m in net.modules())
         self._image_bytes = 0  # size of a convolution's largest input or output for one sample; 0 if it is not known
 
-    def sized(self, rows: int, values: Sequence[Any]) -> Plan:
-        """Return the plan for samples of the form that they have in a recorded step.
-
-        Args:
-            rows: The number of samples in the step.
-            values: The values of the step, by number.
-        """
+    def sized(self, record: Record) -> Plan:
+        """Return the plan for samples of the form that they have in a recorded step."""
         if not self.gains_from_blocks:
             return self
         convolutions = [step for step in self.steps if isinstance(step.compute, Convolution)]
-        images = [values[number] for step in convolutions for number in (*step.uses, *step.places)]
+        numbers = {number for step in convolutions for number in (*step.uses, *step.places)}
+        images = [record.values[number] for number in numbers if record.is_of_step(number)]
         plan = copy(self)
-        plan._image_bytes = max((-(-image.nbytes // rows) for image in images if image is not None), default=0)
+        plan._image_bytes = max((-(-image.nbytes // record.rows) for image in images), default=0)
         return plan
 
     def fits(self, net: nn.Module) -> bool:

@@ -130,7 +130,7 @@ def recorded(
             each.changes.undo()
         if before is not None:  # a record that was given up does not know what the rest of its step changed
             before.put_back()
-        return plan.sized(record.rows, record.values), "", record
+        return plan.sized(record), "", record
 
 
 def _by_few_samples(
@@ -153,7 +153,7 @@ def _by_few_samples(
         record.refused(f"forward raises {type(error).__name__} for {_SAMPLES} samples")
     before.put_back(attributes=True)
     plan = None if record.may_count() else believed.plans.get(_key(record, net))
-    return None if plan is None else (plan.sized(_SAMPLES, record.values), record)
+    return None if plan is None else (plan.sized(record), record)
 
 
 class _Before:
