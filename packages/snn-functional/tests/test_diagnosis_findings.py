@@ -442,7 +442,9 @@ def test_every_code_of_a_check_has_a_case():
     assert reported | {"silent_layer", "silent_output"} == {code for _, code, *_ in CASES.values()}
 
 
-@pytest.mark.parametrize("loss_fn", [None, ce_membrane_loss(), ce_membrane_loss("last")], ids=str)
+@pytest.mark.parametrize(
+    "loss_fn", [None, ce_membrane_loss(), ce_membrane_loss("last")], ids=["without a loss", "mean", "last"]
+)
 def test_a_net_that_is_read_by_its_membranes_is_well(loss_fn):
     net = nn.Sequential(*list(well())[:-1], snn.Readout(beta=0.9))
     assert list(diagnose(net, batch(), LABELS, loss_fn=loss_fn).findings) == []
