@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -38,7 +39,10 @@ def wave(samples, seed):
 def test_it_passes_the_checks_of_scikit_learn(estimator):
     results = check_estimator(estimator(epochs=40), on_fail=None, on_skip=None)
     other = {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
-    assert other.keys() <= {"check_array_api_input"}, other  # it runs only if SciPy is set to other kinds of arrays
+    skipped = {"check_array_api_input"}  # it runs only if SciPy is set to other kinds of arrays
+    if find_spec("pandas") is None:  # it comes with other packages' extras
+        skipped |= {"check_classifier_data_not_an_array", "check_regressor_data_not_an_array"}
+    assert other.keys() <= skipped, other
     assert len(results) > 40
 
 
