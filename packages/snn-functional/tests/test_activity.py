@@ -48,7 +48,9 @@ NETS = {
     "whole sequences": lambda: nn.Sequential(nn.Linear(6, 4), snn.PSN(9), nn.Linear(4, 3), snn.Leaky(**LIF)),
     "graded": lambda: nn.Sequential(nn.Linear(6, 4), snn.Leaky(graded_spikes_factor=0.5, **LIF), nn.Linear(4, 3)),
 }
-FUSED = NETS.keys() - {"step by step"}
+FUSED = sorted(NETS.keys() - {"step by step"})
+of_steps = pytest.mark.parametrize("name", sorted(NETS.keys() - {"whole sequences"}))
+with_lengths = pytest.mark.parametrize("lengths", [None, [9, 2, 5, 1, 9, 5, 3]])
 
 
 def net_of(name):
@@ -80,8 +82,8 @@ def spikes_of(net, xs, lengths=None):
     return {path: torch.cat(of) for path, of in spikes.items()}
 
 
-@pytest.mark.parametrize("lengths", [None, [9, 2, 5, 1, 9, 5, 3]])
-@pytest.mark.parametrize("name", NETS.keys() - {"whole sequences"})
+@with_lengths
+@of_steps
 def test_rates_are_the_spikes_of_each_neuron_in_a_step(name, lengths):
     net, xs = net_of(name), inputs()
     with Activity(net) as activity:
@@ -105,8 +107,8 @@ def test_rates_of_whole_sequences_count_all_their_steps():
     assert torch.equal(alone.rates[""], activity.rates["1"])
 
 
-@pytest.mark.parametrize("lengths", [None, [9, 2, 5, 1, 9, 5, 3]])
-@pytest.mark.parametrize("name", NETS.keys() - {"whole sequences"})
+@with_lengths
+@of_steps
 def test_operations_are_those_of_synops_and_energy(name, lengths):
     net, xs = net_of(name), inputs()
     with Activity(net) as activity:
@@ -131,7 +133,7 @@ def test_the_net_runs_in_the_block_as_it_does_outside(name):
     assert activity.rates
 
 
-@pytest.mark.parametrize("name", NETS.keys() - {"whole sequences"})
+@of_steps
 @pytest.mark.parametrize("options", [{"chunk": 4}, {}])
 def test_gradients_are_those_of_the_loop_however_the_net_runs(name, options):
     def gradients(**options):

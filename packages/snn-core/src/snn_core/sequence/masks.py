@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snn_core.engines.fused import is_plain_by_element
-from snn_core.engines.registry import offered
+from snn_core.engines.draws import drawing
 from snn_core.graph.steps import Function, Mask, Ones, Pass, Step
-
-
-class DrawingKernel(Protocol):
-    """An implementation of ``Tensor.bernoulli_`` with torch's generator, on one type of device."""
-
-    name: str
-    device: str
-
-    def takes(self, out: Tensor) -> bool:
-        """Return True to take the call; the tensor is plain and on the device."""
-
-    def bernoulli_(self, out: Tensor, p: float) -> None:
-        """Set each value to one with probability ``p``, and to zero otherwise: the numbers that torch draws."""
 
 
 class Masks:
@@ -45,10 +31,7 @@ class Masks:
         self._memory = memory = torch.empty((steps, *inner), dtype=form.dtype, device=form.device)
         self._steps = memory.permute(0, *(1 + form.order.index(axis) for axis in range(len(shape))))
         self._share = 1 - p
-        taking = (
-            kernel for kernel in offered("bernoulli", "cpu") if is_plain_by_element(memory) and kernel.takes(memory[0])
-        )
-        self._kernel = next(taking, None)
+        self._kernel = drawing(memory[0])
 
     @classmethod
     def of(cls, step: Step, run: Pass, samples: int, steps: int) -> Masks | None:

@@ -95,10 +95,8 @@ def recorded(
     if plan_and_record is not None:
         return plan_and_record[0], "", plan_and_record[1]
     records: list[Record] = []
-    undone: list[Record] = []
     while True:
         record = Record(net, loop.next_input(), trusts, describes, known)
-        undone.insert(0, record)
         outputs, spec = loop.step(record.recording())
         record.must_be_one_step(record.values[0])
         record.finish(outputs, spec)
@@ -126,10 +124,11 @@ def recorded(
         if folding.order is not None and not plan.fits_lengths:
             return None, "forward draws random numbers whose number may be that of the samples", record
         believed.add(options, key, plan)
-        for each in undone:
-            each.changes.undo()
         if before is not None:  # a record that was given up does not know what the rest of its step changed
             before.put_back()
+        else:
+            for each in reversed(records):
+                each.changes.undo()
         return plan.sized(record), "", record
 
 
@@ -138,7 +137,7 @@ def _by_few_samples(
 ) -> tuple[Plan, Record] | None:
     """Return the known plan of a net, if a step of a few samples makes the calls of one, and the record of that step.
 
-    The net is left as it was. There is no plan if the code may compute with the number of samples.
+    The net is left as it was. If the code may compute with the number of samples, None is returned.
     """
     if not x.dim() or len(x) <= _SAMPLES or not fits(x):
         return None
