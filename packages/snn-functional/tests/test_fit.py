@@ -1,6 +1,7 @@
 """``fit`` against a loop written by hand, and what it accepts."""
 
 import builtins
+import copy
 import json
 from functools import partial
 
@@ -92,6 +93,26 @@ def test_samples_with_time_are_rows_of_tensors_and_columns_of_batches():
     expected, of_tensors = fitted(train=(xs, TRAIN[1]), valid=(xs[:8], TRAIN[1][:8]), num_steps=None)
     assert torch.equal(weights(net), weights(expected))
     assert columns(history) == columns(of_tensors)
+
+
+def test_batches_of_a_loader_may_have_the_batch_first():
+    xs = TRAIN[0].unsqueeze(1) * torch.linspace(0.5, 1.5, STEPS).unsqueeze(1)  # [samples, T, 5]
+    pairs = [*zip(xs.split(8), TRAIN[1].split(8), strict=True)]
+    turned = [(data.transpose(0, 1), labels) for data, labels in pairs]
+    net, history = fitted(train=pairs, valid=(xs[:8], TRAIN[1][:8]), num_steps=None, batch_first=True)
+    expected, of_turned = fitted(train=turned, valid=(xs[:8], TRAIN[1][:8]), num_steps=None)
+    assert torch.equal(weights(net), weights(expected))
+    assert columns(history) == columns(of_turned)
+
+
+def test_targets_of_every_step_may_have_the_batch_first():
+    xs, rates = torch.rand(9, STEPS, 5), torch.rand(9, STEPS, 3)
+    loss = SF.mse_membrane_loss(time_var_targets=True)
+    net = nn.Sequential(nn.Linear(5, 3), snn.Leaky(beta=0.9, init_hidden=True, output=True))
+    before = SF.fit(copy.deepcopy(net), [(xs, rates)], [(xs, rates)], loss, batch_first=True, epochs=2, progress=False)
+    turned = [(xs.transpose(0, 1), rates.transpose(0, 1))]
+    after = SF.fit(copy.deepcopy(net), turned, turned, loss, epochs=2, progress=False)
+    assert columns(before) == columns(after)
 
 
 def test_the_padding_of_ragged_samples_does_not_matter():

@@ -22,6 +22,7 @@ from snn_core.neuron.temporal import current, detach, temporal, warn_of_unregist
 from snn_core.neuron.turns import Holding, States, alone, keep, kept_by
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.arguments import must_be_budget, must_end_by_sample
+from snn_core.sequence.batch_first import with_batch_first
 from snn_core.sequence.checking import must_agree
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.layers import is_small, known_ahead
@@ -42,6 +43,7 @@ def unroll(
     truncate: bool = ...,
     lengths: Tensor | Sequence[int] | None = ...,
     memory: int | None = ...,
+    batch_first: bool = ...,
     check: bool = ...,
     explain: Literal[True],
 ) -> tuple[Any, Schedule]: ...
@@ -56,6 +58,7 @@ def unroll(
     truncate: bool = ...,
     lengths: Tensor | Sequence[int] | None = ...,
     memory: int | None = ...,
+    batch_first: bool = ...,
     check: bool = ...,
     explain: bool = ...,
 ) -> Any: ...
@@ -69,6 +72,7 @@ def unroll(
     truncate: bool = False,
     lengths: Tensor | Sequence[int] | None = None,
     memory: int | None = None,
+    batch_first: bool = False,
     check: bool = False,
     explain: bool = False,
 ) -> Any:
@@ -101,23 +105,26 @@ def unroll(
         memory: Instead of ``chunk``, the number of bytes into which tensors must fit in the forward and backward
             passes: all steps run at once if they fit, otherwise the largest chunk that fits. :func:`plan_memory` says
             what is counted.
+        batch_first: Take ``xs`` as ``[batch, T, ...]``, and return outputs in that order too. Losses and statistics
+            take ``[T, batch, ...]``.
         check: First run both the loop and this from the same start, and compare. It takes longer than the loop; use it
             where you doubt that code of your own is understood (docs/what-a-step-may-do.md).
         explain: Return the schedule too.
 
     Returns:
         The net's output with time on axis 0; a tuple, list or dict of tensors if the net returns one. With
-        ``explain=True``, a pair of the output and a :class:`Schedule`.
+        ``batch_first=True``, axes 0 and 1 of each tensor are swapped, except in one that has a single number for each
+        step, ``[T]``. With ``explain=True``, a pair of the output and a :class:`Schedule`.
 
     Raises:
-        ValueError: If there is no time step; if a neuron neither keeps its state nor gets one; if ``chunk`` is not
-            positive, or ``truncate`` is passed without it; if ``schedule="layers"`` differs from the loop; if a chunk
-            would run again code that changes something outside the net; if ``lengths`` is not one number in 0..T for
-            each sample, or the net then reduces the batch or keeps something that is not known to belong to the
-            samples; if ``memory`` is too little, in which case the message names the least that is enough, or cannot be
-            planned for.
-        TypeError: If ``net`` is not a module, ``xs`` not a tensor, ``lengths`` not integers, or the net returns
-            anything but tensors.
+        ValueError: If there is no time step; if ``batch_first=True`` and ``xs`` has fewer than two axes; if a neuron
+            neither keeps its state nor gets one; if ``chunk`` is not positive, or ``truncate`` is passed without it; if
+            ``schedule="layers"`` differs from the loop; if a chunk would run again code that changes something outside
+            the net; if ``lengths`` is not one number in 0..T for each sample, or the net then reduces the batch or
+            keeps something that is not known to belong to the samples; if ``memory`` is too little, in which case the
+            message names the least that is enough, or cannot be planned for.
+        TypeError: If ``net`` is not a module, ``xs`` not a tensor, ``lengths`` not integers, ``batch_first`` not a
+            bool, or the net returns anything but tensors.
         RuntimeError: If another thread is running a sequence through one of the net's neurons; with ``check=True``, if
             an output, a state, a buffer, a random generator or a gradient differs from the loop's.
 
@@ -135,6 +142,10 @@ def unroll(
         >>> spk[2:, 1].any()
         tensor(False)
     """
+    if batch_first is not False:
+        options = {"schedule": schedule, "chunk": chunk, "truncate": truncate, "lengths": lengths, "memory": memory}
+        run = partial(unroll, net, resume=resume, check=check, explain=explain, **options)
+        return with_batch_first(run, xs, batch_first, explain)
     if memory is not None:
         must_be_budget(memory, chunk, truncate, lengths)
     _check(net, xs, schedule, chunk, truncate)

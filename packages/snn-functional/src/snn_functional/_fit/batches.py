@@ -17,13 +17,22 @@ from snn_functional.backprop._timing import Timing
 class Batches:
     """The batches of an epoch: inputs ``[T, batch, ...]``, targets, and the lengths of the samples or None.
 
-    ``name`` is that of the argument, for messages. With ``order``, tensors and data sets are shuffled by it.
+    ``name`` is that of the argument, for messages. With ``order``, tensors and data sets are shuffled by it. With
+    ``batch_first``, a loader gives ``[batch, T, ...]``, as tensors and data sets always do.
     """
 
-    def __init__(self, name: str, data: Any, num_steps: int | None, batch_size: int, order: torch.Generator | None):
+    def __init__(
+        self,
+        name: str,
+        data: Any,
+        num_steps: int | None,
+        batch_size: int,
+        order: torch.Generator | None,
+        batch_first: bool = False,
+    ) -> None:
         self.name = name
         self.loader: Iterable[Any] = _loader(name, data, batch_size, order)
-        self._timing = Timing(num_steps, self.loader is data, None)
+        self._timing = Timing(num_steps, self.loader is data and not batch_first, None)
 
     @property
     def number(self) -> int | None:
@@ -66,7 +75,9 @@ class Batches:
     def _mismatch(self, data: Tensor, targets: Tensor) -> str:
         axes = f"[batch, ...]: num_steps={self._timing.num_steps} adds the axis of time; leave it out if there is one"
         if self._timing.num_steps is None:
-            axes = "[T, batch, ...]; pass num_steps for data without time, and data.transpose(0, 1) for [batch, T, ...]"
+            axes = "[batch, T, ...]; pass num_steps for data without time"
+        if self._timing.num_steps is None and self._timing.time_first:
+            axes = "[T, batch, ...]; pass num_steps for data without time, and batch_first=True for [batch, T, ...]"
         shapes = f"data of shape {tuple(data.shape)} with targets of shape {tuple(targets.shape)}"
         return f"{self.name} gave {shapes}; the data must be {axes}"
 

@@ -30,6 +30,7 @@ def fit(
     loss: Callable[..., Tensor],
     *,
     num_steps: int | None = None,
+    batch_first: bool = False,
     epochs: int = 10,
     patience: int | None = None,
     monitor: str = "loss",
@@ -61,6 +62,7 @@ def fit(
             targets that returns a scalar. It gets the spikes, or the membrane if its attribute ``recording`` is
             ``"mem_out"``, as in the membrane losses.
         num_steps: Number of steps for which to show data without time; leave it out if the data has its own.
+        batch_first: The batches of loaders are ``[batch, T, ...]``, and so are targets of every step.
         epochs: Number of epochs in all, those before the run was stopped included.
         patience: Number of epochs without a better net after which to stop; None never stops.
         monitor: What the best net has: ``"loss"``, the lowest validation loss, or ``"metric"``, the highest metric.
@@ -106,6 +108,7 @@ def fit(
     check_net(net)
     _check_numbers(epochs=epochs, patience=patience, num_steps=num_steps, batch_size=batch_size)
     whole("seed", seed)
+    _check_order(batch_first, num_steps)
     if monitor not in ("loss", "metric"):
         raise ValueError(f"monitor is {monitor!r}; choose one of 'loss', 'metric'")
     if autocast not in (None, torch.bfloat16, torch.float16):
@@ -116,8 +119,8 @@ def fit(
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     run = partial(unroll, chunk=chunk, memory=memory)
     measurement = Measurement(net, Objective(loss, None, net, "loss"), metric, device, autocast, run)
-    training = Batches("train", train, num_steps, batch_size, torch.Generator().manual_seed(seed))
-    validation = Batches("valid", valid, num_steps, batch_size, None)
+    training = Batches("train", train, num_steps, batch_size, torch.Generator().manual_seed(seed), batch_first)
+    validation = Batches("valid", valid, num_steps, batch_size, None, batch_first)
     learning = Learning(net, optimizer, scheduler, device, scaled=autocast is torch.float16)
     _check_metric(measurement.over(validation, 0, None, 1)[1], monitor, learning)  # its faults show before it learns
     checkpoint = Checkpoint(folder, learning.parts, training.generators + validation.generators)
@@ -141,6 +144,17 @@ def _check_numbers(**numbers: Any) -> None:
     for name, number in numbers.items():
         if number is not None or name in ("epochs", "batch_size"):
             whole(name, number, "a positive int", least=1)
+
+
+def _check_order(batch_first: Any, num_steps: int | None) -> None:
+    if not isinstance(batch_first, bool):
+        raise TypeError(
+            f"batch_first is {batch_first!r}; pass True for batches [batch, T, ...], False for [T, batch, ...]"
+        )
+    if batch_first and num_steps is not None:
+        raise ValueError(
+            f"batch_first is True with num_steps={num_steps}, where the data has no axis of time; leave one of them out"
+        )
 
 
 def _check_metric(score: float | None, monitor: str, learning: Learning) -> None:
