@@ -1,7 +1,5 @@
 """A small task for ``fit``: the net, its data, and a training run in a process of its own."""
 
-import sys
-
 import torch
 from torch import nn
 
@@ -53,5 +51,12 @@ def plateau(optimizer):
     return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
 
 
-if __name__ == "__main__":
-    fitted(epochs=200, folder=sys.argv[1], scheduler=plateau)
+def fit_until_killed(folder, begun):
+    """Say when the first epoch of this process has ended, and train until the process is killed."""
+
+    def tell(record):
+        if not begun.closed:
+            begun.send(record["epoch"])
+            begun.close()
+
+    fitted(epochs=100_000, folder=folder, scheduler=plateau, callbacks=[tell])

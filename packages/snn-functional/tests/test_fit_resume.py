@@ -1,9 +1,8 @@
 """A training run that is stopped and continued gives the same net, bit for bit, as one that is not."""
 
-import os
+import multiprocessing
+import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorData
 
 import snn_functional as SF
 
-from .fitted import TRAIN, columns, fitted, make_net, plateau, weights
+from .fitted import TRAIN, columns, fit_until_killed, fitted, make_net, plateau, weights
 
 
 class Stop(Exception):
@@ -76,21 +75,24 @@ def test_a_run_in_the_middle_of_an_epoch_continues_from_its_start(tmp_path):
     assert columns(history) == columns(whole)
 
 
-def test_a_process_that_is_killed_continues_bit_for_bit(tmp_path):
-    command = [sys.executable, "-m", f"{__package__}.fitted", str(tmp_path)]
-    checkpoint = tmp_path / "checkpoint.pt"
-    root = Path(__file__).parents[len(__package__.split("."))]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
-    for _ in range(2):
-        before = epochs_in(checkpoint)
-        process = subprocess.Popen(command, env=environment, cwd=root)
-        limit = time.monotonic() + 120
-        while epochs_in(checkpoint) < before + 3:
-            assert process.poll() is None
-            assert time.monotonic() < limit
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    done = epochs_in(checkpoint)
+def test_a_run_whose_process_is_killed_at_ten_random_moments_continues_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[len(__package__.split("."))]))
+    processes = multiprocessing.get_context("forkserver")  # one that imports what all of them need
+    processes.set_forkserver_preload(["snn_functional", "torch._dynamo"])
+    checkpoint, draw, done = tmp_path / "checkpoint.pt", random.Random(0), 0
+    for _ in range(10):
+        begun, child = processes.Pipe(duplex=False)
+        process = processes.Process(target=fit_until_killed, args=(tmp_path, child))
+        process.start()
+        child.close()
+        first = begun.recv()
+        time.sleep(draw.uniform(0, 0.5))  # within an epoch, in a validation, or while a checkpoint is written
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        assert first == done + 1
+        done = epochs_in(checkpoint)
+        assert done >= first
     net, history = fitted(make_net(3), epochs=done + 3, folder=tmp_path, scheduler=plateau)
     expected, whole = fitted(epochs=done + 3, scheduler=plateau)
     assert torch.equal(weights(net), weights(expected))
