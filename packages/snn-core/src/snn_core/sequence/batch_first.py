@@ -9,19 +9,18 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 
-def with_batch_first(run: Callable[[Tensor], Any], xs: Any, batch_first: Any, explain: bool) -> Any:
-    """Run ``[T, batch, ...]`` for an input ``[batch, T, ...]``, and return the outputs as ``[batch, T, ...]``.
+def with_batch_first(run: Callable[[Tensor], Any], xs: Tensor) -> Any:
+    """Run ``[T, batch, ...]`` for an input ``[batch, T, ...]``, and return its tensors as ``[batch, T, ...]``."""
+    try:
+        result = run(xs.transpose(0, 1))
+    except (TypeError, ValueError, RuntimeError) as error:
+        error.add_note("batch_first=True: in this message xs is [T, batch, ...], after its first two axes were swapped")
+        raise
+    return tree_map(_swapped, result)
 
-    Args:
-        run: The run over ``[T, batch, ...]``.
-        xs: The input.
-        batch_first: What the caller passed; only True is right.
-        explain: True if the run returns a pair of the outputs and something else.
 
-    Raises:
-        TypeError: If ``batch_first`` is not a bool, or ``xs`` not a tensor.
-        ValueError: If ``xs`` has no axis of the batch or of time, or no time step.
-    """
+def must_have_batch_first(xs: Any, batch_first: Any) -> None:
+    """Raise unless ``batch_first`` is True and ``xs`` is a tensor ``[batch, T, ...]`` with a time step."""
     if batch_first is not True:
         raise TypeError(
             "unroll: batch_first must be True for xs[batch, T, ...] or False for xs[T, batch, ...], got "
@@ -38,14 +37,6 @@ def with_batch_first(run: Callable[[Tensor], Any], xs: Any, batch_first: Any, ex
             "unroll: with batch_first=True, xs must be [batch, T, ...] with T >= 1 steps, got shape "
             f"{tuple(xs.shape)}; {remedy}"
         )
-    try:
-        result = run(xs.transpose(0, 1))
-    except (TypeError, ValueError, RuntimeError) as error:
-        error.add_note("batch_first=True: in this message xs is [T, batch, ...], after its first two axes were swapped")
-        raise
-    if explain:
-        return tree_map(_swapped, result[0]), result[1]
-    return tree_map(_swapped, result)
 
 
 def _swapped(out: Any) -> Any:

@@ -22,7 +22,7 @@ from snn_core.neuron.temporal import current, detach, temporal, warn_of_unregist
 from snn_core.neuron.turns import Holding, States, alone, keep, kept_by
 from snn_core.neuron.whole_sequence import WholeSequence
 from snn_core.sequence.arguments import must_be_budget, must_end_by_sample
-from snn_core.sequence.batch_first import with_batch_first
+from snn_core.sequence.batch_first import must_have_batch_first, with_batch_first
 from snn_core.sequence.checking import must_agree
 from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.layers import is_small, known_ahead
@@ -117,8 +117,8 @@ def unroll(
         step, ``[T]``. With ``explain=True``, a pair of the output and a :class:`Schedule`.
 
     Raises:
-        ValueError: If there is no time step; if ``batch_first=True`` and ``xs`` has fewer than two axes; if a neuron
-            neither keeps its state nor gets one; if ``chunk`` is not positive, or ``truncate`` is passed without it; if
+        ValueError: If ``xs`` has no time step, or fewer than two axes with ``batch_first=True``; if a neuron neither
+            keeps its state nor gets one; if ``chunk`` is not positive, or ``truncate`` is passed without it; if
             ``schedule="layers"`` differs from the loop; if a chunk would run again code that changes something outside
             the net; if ``lengths`` is not one number in 0..T for each sample, or the net then reduces the batch or
             keeps something that is not known to belong to the samples; if ``memory`` is too little, in which case the
@@ -143,9 +143,10 @@ def unroll(
         tensor(False)
     """
     if batch_first is not False:
+        must_have_batch_first(xs, batch_first)
         options = {"schedule": schedule, "chunk": chunk, "truncate": truncate, "lengths": lengths, "memory": memory}
         run = partial(unroll, net, resume=resume, check=check, explain=explain, **options)
-        return with_batch_first(run, xs, batch_first, explain)
+        return with_batch_first(run, xs)
     if memory is not None:
         must_be_budget(memory, chunk, truncate, lengths)
     _check(net, xs, schedule, chunk, truncate)
