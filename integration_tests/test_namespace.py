@@ -94,6 +94,27 @@ def test_the_stub_lists_exactly_what_the_namespace_has():
     assert [name for name in snn.__all__ if getattr(snn, name, None) is None] == []
 
 
+REFUSED = {"huggingface_hub", "lightning", "mlflow", "optuna", "sklearn", "tensorboard", "torchmetrics", "wandb"}
+WATCHED = f"""import sys, torch._dynamo  # which looks for some of them
+class Watch:
+    def find_spec(self, name, *_):
+        assert name.split(".")[0] not in {REFUSED}, name
+sys.meta_path.insert(0, Watch())
+import snn
+"""
+TRAINED = """net = torch.nn.Sequential(torch.nn.Linear(3, 2), snn.Leaky(beta=0.9, init_hidden=True))
+data = torch.rand(4, 3), torch.arange(4) % 2
+snn.fit(net, data, data, snn.functional.ce_count_loss(), num_steps=2, epochs=1, progress=False)
+"""
+
+
+def test_neither_the_import_nor_training_asks_for_a_library_that_only_other_tools_need():
+    # a finder refuses them, so that it does not matter whether they are installed
+    assert fresh(WATCHED + TRAINED + "print('snn_functional' in sys.modules)").strip() == "True"
+    with pytest.raises(AssertionError, match="AssertionError: optuna"):
+        fresh(WATCHED + "import optuna")
+
+
 def test_touching_one_piece_loads_no_other():
     loaded = fresh("import snn, sys\nsnn.spikegen.rate, snn.Leaky, snn.utils.reset\nprint(*sys.modules)").split()
     assert {"snn_core", "snn_spikegen"} <= set(loaded)
