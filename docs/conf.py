@@ -48,6 +48,7 @@ html_title = "snn"
 html_static_path = ["assets"]
 html_css_files = ["site.css"]
 html_js_files = ["summaries.js"]
+html_search_scorer = str(HERE / "assets" / "scorer.js")
 html_favicon = "assets/favicon.svg"
 html_extra_path = ["root/index.html"]
 html_show_sphinx = False
@@ -58,21 +59,35 @@ html_show_sourcelink = False
 # words that readers search for, by the page that the search must show first
 found_first = {
     "docs/baselines": ["baseline", "baselines"],
-    "docs/choose-settings": ["learning rate", "initialization", "slope"],
-    "docs/convert": ["conversion", "convert"],
-    "docs/datasets": ["data sets"],
+    "docs/choose-settings": ["hyperparameter", "initialization", "learning rate", "slope"],
+    "docs/commands": ["command line", "environment variables"],
+    "docs/compile": ["torch.compile", "torch.func", "vmap"],
+    "docs/concepts": ["batch first", "state"],
+    "docs/convert": ["ann to snn", "conversion", "convert"],
+    "docs/datasets": ["data sets", "data set", "dataset", "datasets"],
     "docs/deploy": ["onnx", "executorch", "export"],
+    "docs/deploy-c": ["microcontroller"],
     "docs/diagnose": ["dead neurons"],
     "docs/energy": ["energy"],
+    "docs/gallery": ["plot", "plotting", "raster"],
     "docs/gpu": ["gpu", "cuda", "triton"],
+    "docs/local-learning": ["e-prop", "plasticity", "stdp"],
+    "docs/losses": ["loss", "losses", "readout"],
     "docs/memory-and-files": ["out of memory"],
     "docs/mixed-precision": ["mixed precision", "bfloat16", "float16", "autocast"],
+    "docs/monitors": ["hook", "monitor", "record"],
+    "docs/neurons": ["if", "lif", "plif", "learn beta", "neurons"],
+    "docs/nir": ["loihi", "lava", "norse", "sinabs"],
     "docs/pin-a-backend": ["pin a backend"],
+    "docs/questions": ["cite", "macos", "windows"],
+    "docs/quantized-training": ["quantized training", "quantization", "qat"],
     "docs/ragged-time": ["ragged", "padding", "variable length"],
-    "docs/quantized-training": ["quantized training", "qat"],
-    "docs/save-and-load": ["save and load"],
-    "docs/streaming": ["stream", "real time"],
-    "docs/train-properly": ["early stopping", "checkpoint", "validation", "scheduler", "tensorboard", "resume"],
+    "docs/save-and-load": ["checkpoint", "load", "save", "save and load", "state_dict"],
+    "docs/scale": ["ddp", "distributed", "multi-gpu"],
+    "docs/scikit-learn": ["gridsearchcv", "scikit-learn", "sklearn"],
+    "docs/streaming": ["early exit", "stream", "real time"],
+    "docs/surrogate-gradients": ["surrogate", "surrogate gradient"],
+    "docs/train-properly": ["early stopping", "fit", "validation", "scheduler", "tensorboard", "resume"],
     "docs/what-a-step-may-do": ["side effects"],
     "docs/write-your-own-neuron": ["custom neuron"],
 }
