@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.peers.registry import LAST
-from bench.programs import nets
+from bench.programs import deep, nets
 from bench.programs.contestants import BASE, CONTESTANTS, OWN
 from bench.programs.kit import Kit
 from bench.programs.losses import Counts
@@ -20,8 +20,8 @@ from bench.programs.losses import Counts
 class Outputs:
     """The outputs of a net, and their targets."""
 
-    spk: Tensor  # spikes ``[T, batch, out]``
-    mem: Tensor  # membranes of the same shape
+    spk: Tensor  # spikes ``[T, batch, out]``; the same as ``mem`` if the last layer does not fire
+    mem: Tensor  # membranes of the same shape, or the numbers of a last layer that does not fire
     targets: Tensor  # labels ``[batch]``, or numbers ``[batch, out]``
 
 
@@ -224,6 +224,29 @@ PROGRAMS = {
             nets.transformer,
             _rate,
             (0.4, 0.4, *(0.8,) * 12, 2.0),
+            contestants=(*_FEW, "spikingjelly"),
+        ),
+        Program(
+            "sew-resnet-18",
+            "3 x 32 x 32, SEW-ResNet-18 of snn-models, T=4, batch 16; cross entropy of the mean output",
+            4,
+            16,
+            (3, 32, 32),
+            deep.sew_resnet,
+            _mean_membrane,
+            (*(0.8,) * 20, 1.0),
+            contestants=(*_FEW, "spikingjelly"),
+        ),
+        Program(
+            "qkformer",
+            "3 x 32 x 32, QKFormer of snn-models, three blocks of 16, 32 and 64 features, T=4, batch 16; cross entropy "
+            "of the mean output",
+            4,
+            16,
+            (3, 32, 32),
+            deep.qkformer,
+            _mean_membrane,
+            (*(0.8,) * 9, 0.4, *(0.8,) * 7, 0.4, *(0.8,) * 7, 1.0),
             contestants=(*_FEW, "spikingjelly"),
         ),
     ]

@@ -48,7 +48,8 @@ CONTESTANTS = {
             "spikingjelly",
             "SpikingJelly `m`",
             "spikingjelly_sequences",
-            differs="its neurons reset at once, before the decay, and its batch norm takes all steps together",
+            differs="its neurons fire at the threshold too and reset at once, before the decay; its surrogate is "
+            "scaled, and its batch norm takes all steps together",
             note="whole sequences on its torch backend; losses in plain PyTorch; its fast sigmoid is `SoftSign`",
         ),
         Contestant(

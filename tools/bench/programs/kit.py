@@ -29,19 +29,25 @@ class Kit:
     """One library as the programs see it."""
 
     neurons: Callable[[Leaky], nn.Module]  # makes a layer of neurons
-    # runs a net over input ``[T, batch, ...]``; the last layer's spikes and membranes ``[T, batch, ...]``
-    run: Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]
+    # runs a net over input ``[T, batch, ...]``; the last layer's spikes and membranes ``[T, batch, ...]``, or numbers
+    run: Callable[[nn.Module, Tensor], tuple[Tensor, Tensor] | Tensor]
     losses: Losses = field(default_factory=Losses)  # its losses of spikes
     # wraps a layer without state, where the library runs whole sequences
     lift: Callable[[nn.Module], nn.Module] = lambda layer: layer
 
 
-def looped(rest: Callable[[nn.Module], object]) -> Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]:
-    """Return a function that runs a net from rest in a loop over steps: spikes and membranes ``[T, ...]``."""
+def looped(rest: Callable[[nn.Module], object]) -> Callable[[nn.Module, Tensor], tuple[Tensor, Tensor] | Tensor]:
+    """Return a function that runs a net from rest in a loop over steps: spikes and membranes ``[T, ...]``, or numbers.
 
-    def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+    A net whose last layer does not fire has numbers, the same that other nets have as membranes.
+    """
+
+    def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor] | Tensor:
         rest(net)
-        spks, mems = zip(*(net(x) for x in xs.unbind(0)), strict=True)
+        steps = [net(x) for x in xs.unbind(0)]
+        if isinstance(steps[0], Tensor):
+            return torch.stack(steps)
+        spks, mems = zip(*steps, strict=True)
         return torch.stack(spks), torch.stack(mems)
 
     return run

@@ -15,7 +15,8 @@ from bench.programs.contestants import BASE, CONTESTANTS, OWN
 from bench.report import say
 
 # where all spikes are the same, losses and gradients in float32 differ by at most 3e-7; a spike that differs gave 3e-2
-_ROUNDING, _A_FEW_SPIKES, _ROUNDING_IN_FLOAT64 = (1e-5, 1e-5), (1e-3, 5e-2), (1e-9, 1e-9)
+# in a gradient, and 3e-3 in the loss of 18 layers
+_ROUNDING, _A_FEW_SPIKES, _ROUNDING_IN_FLOAT64 = (1e-5, 1e-5), (1e-2, 5e-2), (1e-9, 1e-9)
 _PAIRS = ((BASE, OWN), ("torch", OWN), ("snn-steps", OWN))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.programs.kit import Kit, Leaky
 
-_SLOPE = 25.0
+SLOPE = 25.0
 
 
 def dense(kit: Kit, inputs: int, hidden: int, out: int, beta: float, recurrent: bool = False) -> nn.Module:
@@ -23,27 +23,27 @@ def dense(kit: Kit, inputs: int, hidden: int, out: int, beta: float, recurrent: 
 
 def convolutions(kit: Kit, first: int, second: int) -> nn.Module:
     """Make two convolutions of images of 28 by 28 pixels, each pooled before its neurons, and an output layer."""
-    spiking = Leaky(0.5, _SLOPE)
+    spiking = Leaky(0.5, SLOPE)
     return nn.Sequential(
         kit.lift(nn.Sequential(nn.Conv2d(1, first, 5), nn.MaxPool2d(2))),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.Conv2d(first, second, 5), nn.MaxPool2d(2))),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.Flatten(), nn.Linear(second * 16, 10))),
-        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+        kit.neurons(Leaky(0.5, SLOPE, output=True)),
     )
 
 
 def pooled_spikes(kit: Kit) -> nn.Module:
     """Make two convolutions of frames of 34 by 34 pixels, whose spikes are pooled, and an output layer."""
-    spiking = Leaky(0.5, _SLOPE)
+    spiking = Leaky(0.5, SLOPE)
     return nn.Sequential(
         kit.lift(nn.Conv2d(2, 12, 5)),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(12, 32, 5))),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(800, 10))),
-        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+        kit.neurons(Leaky(0.5, SLOPE, output=True)),
     )
 
 
@@ -51,11 +51,11 @@ def residual(kit: Kit) -> nn.Module:
     """Make a convolution of color images of 32 by 32 pixels, two residual blocks, and an output layer."""
     return nn.Sequential(
         kit.lift(nn.Conv2d(3, 16, 3, padding=1)),
-        kit.neurons(Leaky(0.5, _SLOPE)),
+        kit.neurons(Leaky(0.5, SLOPE)),
         _Block(kit, 16, 16, 1),
         _Block(kit, 16, 32, 2),
         kit.lift(nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(512, 10))),
-        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+        kit.neurons(Leaky(0.5, SLOPE, output=True)),
     )
 
 
@@ -65,11 +65,11 @@ class _Block(nn.Module):
     def __init__(self, kit: Kit, channels: int, out: int, stride: int) -> None:
         super().__init__()
         self.first = kit.lift(nn.Conv2d(channels, out, 3, stride, padding=1))
-        self.spiking = kit.neurons(Leaky(0.5, _SLOPE))
+        self.spiking = kit.neurons(Leaky(0.5, SLOPE))
         self.second = kit.lift(nn.Conv2d(out, out, 3, padding=1))
         same = (channels, 1) == (out, stride)
         self.past = nn.Identity() if same else kit.lift(nn.Conv2d(channels, out, 1, stride))
-        self.after = kit.neurons(Leaky(0.5, _SLOPE))
+        self.after = kit.neurons(Leaky(0.5, SLOPE))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.after(self.second(self.spiking(self.first(x))) + self.past(x))
@@ -90,14 +90,14 @@ def normed(kit: Kit) -> nn.Module:
 
 def normed_events(kit: Kit) -> nn.Module:
     """Make two convolutions of frames of 34 by 34 pixels with batch norm, spikes that are dropped, and an output."""
-    spiking = Leaky(0.5, _SLOPE)
+    spiking = Leaky(0.5, SLOPE)
     return nn.Sequential(
         kit.lift(nn.Sequential(nn.Conv2d(2, 12, 5), nn.BatchNorm2d(12))),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.MaxPool2d(2), nn.Dropout(0.1), nn.Conv2d(12, 32, 5), nn.BatchNorm2d(32))),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.25), nn.Linear(800, 10))),
-        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+        kit.neurons(Leaky(0.5, SLOPE, output=True)),
     )
 
 
@@ -105,49 +105,58 @@ def normed_residual(kit: Kit) -> nn.Module:
     """Make a convolution of color images of 32 by 32 pixels, two blocks that add up spikes, and an output layer."""
     return nn.Sequential(
         kit.lift(nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))),
-        kit.neurons(Leaky(0.5, _SLOPE)),
-        _SpikeBlock(kit, 16, 16, 1),
-        _SpikeBlock(kit, 16, 32, 2),
+        kit.neurons(Leaky(0.5, SLOPE)),
+        SpikeBlock(kit, 16, 16, 1),
+        SpikeBlock(kit, 16, 32, 2),
         kit.lift(nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Dropout(0.25), nn.Linear(512, 10))),
-        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+        kit.neurons(Leaky(0.5, SLOPE, output=True)),
     )
 
 
-class _SpikeBlock(nn.Module):
+class SpikeBlock(nn.Module):
     """Two convolutions with batch norm and neurons, whose spikes are added to those of the input."""
 
     def __init__(self, kit: Kit, channels: int, out: int, stride: int) -> None:
         super().__init__()
         same = (channels, 1) == (out, stride)
-        self.first = _normed_convolution(kit, channels, out, 3, stride)
-        self.second = _normed_convolution(kit, out, out, 3)
-        self.past = nn.Identity() if same else _normed_convolution(kit, channels, out, 1, stride)
+        self.first = normed_convolution(kit, channels, out, 3, stride)
+        self.second = normed_convolution(kit, out, out, 3)
+        self.past = nn.Identity() if same else normed_convolution(kit, channels, out, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(self.first(x)) + self.past(x)
 
 
-def _normed_convolution(kit: Kit, channels: int, out: int, size: int, stride: int = 1) -> nn.Module:
+def normed_convolution(
+    kit: Kit, channels: int, out: int, size: int, stride: int = 1, *before: nn.Module
+) -> nn.Sequential:
+    """Make a convolution with batch norm and neurons, with layers ``before`` the neurons."""
     convolution = nn.Conv2d(channels, out, size, stride, padding=size // 2, bias=False)
-    return nn.Sequential(kit.lift(nn.Sequential(convolution, nn.BatchNorm2d(out))), kit.neurons(Leaky(0.5, _SLOPE)))
+    normed = nn.Sequential(convolution, nn.BatchNorm2d(out), *before)
+    return nn.Sequential(kit.lift(normed), kit.neurons(Leaky(0.5, SLOPE)))
+
+
+def normed_linear(kit: Kit, inputs: int, out: int, bias: bool = True) -> nn.Sequential:
+    """Make a linear layer of tokens with batch norm and neurons."""
+    return nn.Sequential(kit.lift(NormedLinear(inputs, out, bias)), kit.neurons(Leaky(0.5, SLOPE)))
 
 
 def transformer(kit: Kit, width: int = 64, depth: int = 2) -> nn.Module:
     """Make patches of color images of 32 by 32 pixels, blocks of spiking self-attention, and an output layer."""
-    spiking, half = Leaky(0.5, _SLOPE), width // 2
+    spiking, half = Leaky(0.5, SLOPE), width // 2
     return nn.Sequential(
         kit.lift(nn.Sequential(nn.Conv2d(3, half, 3, padding=1), nn.BatchNorm2d(half), nn.MaxPool2d(2))),
         kit.neurons(spiking),
         kit.lift(nn.Sequential(nn.Conv2d(half, width, 3, padding=1), nn.BatchNorm2d(width), nn.MaxPool2d(2))),
         kit.neurons(spiking),
-        kit.lift(_Tokens()),
+        kit.lift(Tokens()),
         *(_AttentionBlock(kit, width) for _ in range(depth)),
         kit.lift(nn.Sequential(_MeanToken(), nn.Dropout(0.1), nn.Linear(width, 10))),
-        kit.neurons(Leaky(0.5, _SLOPE, output=True)),
+        kit.neurons(Leaky(0.5, SLOPE, output=True)),
     )
 
 
-class _Tokens(nn.Module):
+class Tokens(nn.Module):
     """The pixels of an image as tokens ``[batch, pixels, channels]``."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -161,12 +170,12 @@ class _MeanToken(nn.Module):
         return x.mean(-2)
 
 
-class _NormedLinear(nn.Module):
+class NormedLinear(nn.Module):
     """A linear layer of tokens with batch norm."""
 
-    def __init__(self, inputs: int, out: int) -> None:
+    def __init__(self, inputs: int, out: int, bias: bool = True) -> None:
         super().__init__()
-        self.linear, self.norm = nn.Linear(inputs, out), nn.BatchNorm1d(out)
+        self.linear, self.norm = nn.Linear(inputs, out, bias), nn.BatchNorm1d(out)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.linear(x).transpose(-1, -2)).transpose(-1, -2)
@@ -177,13 +186,9 @@ class _AttentionBlock(nn.Module):
 
     def __init__(self, kit: Kit, width: int) -> None:
         super().__init__()
-
-        def layer(inputs: int, out: int) -> nn.Module:
-            return nn.Sequential(kit.lift(_NormedLinear(inputs, out)), kit.neurons(Leaky(0.5, _SLOPE)))
-
-        self.query, self.key, self.value, self.out = (layer(width, width) for _ in range(4))
-        self.spiking = kit.neurons(Leaky(0.5, _SLOPE))
-        self.mixing = nn.Sequential(layer(width, 2 * width), layer(2 * width, width))
+        self.query, self.key, self.value, self.out = (normed_linear(kit, width, width) for _ in range(4))
+        self.spiking = kit.neurons(Leaky(0.5, SLOPE))
+        self.mixing = nn.Sequential(normed_linear(kit, width, 2 * width), normed_linear(kit, 2 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         # axes are counted from the end, so that the same lines take a step or a whole sequence

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bench import machine, memory
 from bench.programs.catalog import PROGRAMS, Outputs, Program
@@ -62,7 +63,8 @@ class Training:
 
     def stages(self) -> Iterator[str]:
         """Train for one step; yield each of the `STAGES` when it is over."""
-        spk, mem = self.kit.run(self.net, self.xs)
+        out = self.kit.run(self.net, self.xs)
+        spk, mem = (out, out) if isinstance(out, Tensor) else out
         yield "forward"
         loss = self.program.loss(self.kit, Outputs(spk, mem, self.targets))
         yield "loss"

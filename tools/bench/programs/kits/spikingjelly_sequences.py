@@ -14,7 +14,7 @@ from bench.programs.kit import Kit, Leaky
 def kit() -> Kit:
     """Return the kit; its neurons reset at once, and so before the decay."""
 
-    def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor]:
+    def run(net: nn.Module, xs: Tensor) -> tuple[Tensor, Tensor] | Tensor:
         functional.reset_net(net)
         return net(xs)
 
@@ -22,7 +22,7 @@ def kit() -> Kit:
 
 
 def _neurons(leaky: Leaky) -> nn.Module:
-    # its soft sign is a fast sigmoid, with half the derivative
+    # its soft sign is a fast sigmoid, whose derivative it multiplies by slope / 2
     gradient = None if leaky.slope is None else surrogate.SoftSign(leaky.slope)
     if leaky.features is not None:
         return Recurrent(lif(leaky.beta, "s", gradient), nn.Linear(leaky.features, leaky.features), "m")
