@@ -28,6 +28,7 @@ from bench.peers.registry import LAST as LAST_RELEASE
 from closure import closure, foreign_floors, short, with_foreign_extras
 from matrix import releases, results
 from matrix.covering import covering
+from release import index
 from sessions import (
     APART_EXTRAS,
     INDEX,
@@ -103,6 +104,7 @@ LIBRARIES = {
 WITH_TOOLS = {"PYTHONPATH": str(ROOT / "tools")}
 NEEDS_NOX = "integration_tests/matrix/sessions"
 DOCUMENTS = "integration_tests/test_documents.py"
+PAGES = ROOT / "dist" / "pages"
 RECIPES = "integration_tests/recipes"
 ZOO = "integration_tests/zoo"
 INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
@@ -139,7 +141,15 @@ def wheels(session: nox.Session) -> None:
     """Build all sdists, and the wheels from them, into dist/wheels; native wheels go into dist/native.
 
     A wheel built from the tree must be the same file. Only packages that have changed since they were built are built.
+    ``-- --release FOLDER`` also writes all files, an index of them for pip, and the site into one folder. Pages that
+    have not run since they changed then run for the site; with ``--no-tests`` too, none runs.
     """
+    into, words = index.option(session.posargs)
+    if into is not None:
+        try:
+            index.must_be_empty(into)
+        except ValueError as error:
+            session.error(str(error))
     folder = pathlib.Path(session.create_tmp())
     now = wheelhouse.sources()
     stale = wheelhouse.stale(now)
@@ -158,6 +168,12 @@ def wheels(session: nox.Session) -> None:
         session.install(*group("wheels"), *INDEX)
         publishable(session, built("snn-cpu", ".whl", folder / "native"), NATIVE_WHEELHOUSE)
     wheelhouse.stamp(now)
+    if into is not None:
+        install(session, "snn[all]", "snn-data[offline]", *group("docs"), native=compiled(session))
+        site = build_site(session, untested="--no-tests" in words)
+        files = [*WHEELHOUSE.glob("*.whl"), *WHEELHOUSE.glob("*.tar.gz"), *NATIVE_WHEELHOUSE.glob("*.whl")]
+        index.write(files, site, into)
+        session.log(f"pip install 'snn[all]>=0.5' --extra-index-url {(into / 'simple').resolve().as_uri()}")
 
 
 @nox.session
@@ -263,25 +279,31 @@ def docs(session: nox.Session) -> None:
     not changed since its programs ran shows their last output.
     """
     install(session, "snn[all]", "snn-data[offline]", *group("docs"), native=compiled(session))
-    records, site = ROOT / "dist" / "pages", ROOT / "dist" / "docs"
-    shutil.rmtree(site, ignore_errors=True)
-    variables = {"SNN_PAGES": str(records), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
-    if "--no-tests" in session.posargs:
-        variables["SNN_PAGES_KEPT"] = "1"
-    else:
-        shutil.rmtree(records, ignore_errors=True)
-        pytest(session, DOCUMENTS, SNN_PAGES=str(records))
+    untested = "--no-tests" in session.posargs
+    if not untested:
+        shutil.rmtree(PAGES, ignore_errors=True)
+        pytest(session, DOCUMENTS, SNN_PAGES=str(PAGES))
         examples = ("--doctest-modules", "tools", *BARE, "--pyargs", *map(module, PROJECTS))
         pytest(session, *examples)
         if compiled(session):
             pytest(session, *examples, SNN_DISABLE_NATIVE="1")
-    doctrees = pathlib.Path(session.create_tmp()) / "doctrees"
+    build_site(session, untested)
+
+
+def build_site(session: nox.Session, untested: bool) -> pathlib.Path:
+    """Build the site with what the pages printed, running none if ``untested``; check it; return its folder."""
+    site, doctrees = ROOT / "dist" / "docs", pathlib.Path(session.create_tmp()) / "doctrees"
+    shutil.rmtree(site, ignore_errors=True)
+    variables = {"SNN_PAGES": str(PAGES), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    if untested:
+        variables["SNN_PAGES_KEPT"] = "1"
     shutil.rmtree(doctrees, ignore_errors=True)
     strictly = ("-q", "-j", "auto", "--fail-on-warning", "--nitpicky", "-d", str(doctrees))
     session.run("sphinx-build", *strictly, "-c", "docs", str(ROOT), str(site), env=variables)
     session.run("python", "tools/offline.py", str(site))
     session.run("python", "tools/site_check.py", str(site), env=WITH_TOOLS)
     session.log(f"open {site / 'index.html'}")
+    return site
 
 
 @nox.session(requires=["wheels"])

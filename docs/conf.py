@@ -19,6 +19,7 @@ extensions = [
     "reference",
     "options",
     "found_first",
+    "notebook_links",
 ]
 
 root_doc = "docs/index"

@@ -49,7 +49,7 @@ def collect(name: str, version: str, folders: Iterable[pathlib.Path], into: path
 def sums(files: Iterable[pathlib.Path]) -> str:
     """Return SHA-256 checksums, a line for each file by name, in the format that ``sha256sum --check`` reads."""
     named = sorted(files, key=lambda file: file.name)
-    return "".join(f"{_sha256(file)}  {file.name}\n" for file in named)
+    return "".join(f"{sha256(file)}  {file.name}\n" for file in named)
 
 
 def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[str]] | None = None) -> str:
@@ -60,7 +60,7 @@ def hashes(files: Iterable[pathlib.Path], others: Mapping[tuple[str, str], list[
     """
     allowed: Hashes = {**(others or {})}
     for file in sorted(files, key=lambda file: file.name):
-        allowed.setdefault(distribution(file), []).append(_sha256(file))
+        allowed.setdefault(distribution(file), []).append(sha256(file))
     names = [name for name, _ in allowed]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"several versions of {sorted(twice)} were built: run nox -s wheels")
@@ -95,5 +95,6 @@ def constraints(versions: Mapping[str, str]) -> str:
     return "".join(f"{name}=={version.partition('+')[0]}\n" for name, version in sorted(versions.items()))
 
 
-def _sha256(file: pathlib.Path) -> str:
+def sha256(file: pathlib.Path) -> str:
+    """Return the SHA-256 of a file's content."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -9,13 +9,14 @@ import os
 import platform
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 
 from snn.factory import CannotMake
 from snn.renaming.notebook import as_python, cells_of, with_cells
 from snn.renaming.python_source import NEW, OLD, parsed, renamed, texts
+from snn.renaming.unrolling import unrolled
 
 __all__ = ["add_options", "main"]
 
@@ -31,6 +32,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "notebook that are not Python. The exit code is 1 if a file cannot be read or written."
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="a .py or .ipynb file, or a folder of them")
+    parser.add_argument(
+        "--unroll",
+        action="store_true",
+        help="also replace loops over time by snn.unroll in programs, where that gives the same numbers",
+    )
     parser.add_argument("--write", action="store_true", help="change the files")
 
 
@@ -52,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
     changed, failed = 0, 0
     for path in dict.fromkeys(file for argument in paths for file in _files(argument)):
         try:
-            changed += _rename(path, options.write)
+            changed += _rename(path, options.write, options.unroll)
         except (OSError, ValueError, SyntaxError, RecursionError) as error:
             failed += 1
             print(f"snn rename: {path} stays as it is: {error or type(error).__name__}", file=sys.stderr)
@@ -74,7 +80,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(names) if Path(name).suffix in _KINDS and not name.startswith("."))
 
 
-def _rename(path: Path, write: bool) -> bool:
+def _rename(path: Path, write: bool, unroll: bool) -> bool:
     """Show the changes of a file, and make them if asked to; return True if there are any."""
     content = path.read_bytes()
     is_notebook = path.suffix == ".ipynb"
@@ -85,7 +91,12 @@ def _rename(path: Path, write: bool) -> bool:
     places = [f"{path} (cell {number})" if is_notebook else str(path) for number, _ in enumerate(before, 1)]
     renamings = [_renaming(source, place) for source, place in zip(before, places, strict=True)]
     after = [new for new, _ in renamings]
+    notes = [note for _, notes in renamings for note in notes]
+    if unroll and not is_notebook:
+        after[0], about = unrolled(after[0], str(path))
+        notes += [f"{path}, {line}" for line in about]
     if after == before:
+        _print(notes if unroll else [])
         return False
     if write:
         path.write_bytes((with_cells(text, notebook, after) if is_notebook else after[0]).encode(encoding))
@@ -93,10 +104,13 @@ def _rename(path: Path, write: bool) -> bool:
         lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), place, place)
         sys.stdout.writelines(line if line.endswith("\n") else f"{line}\n" for line in lines)
     own = [path.parent / name for name in (f"{NEW}.py", f"{NEW}/__init__.py") if (path.parent / name).exists()]
-    notes = [note for _, notes in renamings for note in notes]
-    for note in [*notes, *(f"{file} is what 'import {NEW}' finds in {path}; rename it" for file in own)]:
-        print(f"note: {note}", file=sys.stderr)
+    _print([*notes, *(f"{file} is what 'import {NEW}' finds in {path}; rename it" for file in own)])
     return True
+
+
+def _print(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _renaming(source: str, place: str) -> tuple[str, list[str]]:
