@@ -455,7 +455,8 @@ def recipes(session: nox.Session) -> None:
     """Run every recipe of docs/recipes on a few samples, with the data sets that snn[all] leaves out.
 
     ``-- --train`` trains them with every seed instead, and rewrites the tables of docs/recipes.md; ``-- --train --tasks
-    vowels plaid`` trains some of them, and ``-- --train --tables`` none.
+    vowels plaid`` trains some of them, and ``-- --train --tables`` none. ``-- --train --folder FOLDER`` trains the one
+    of Fashion-MNIST, from its files.
     """
     install(session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session))
     if session.posargs[:1] == ["--train"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 
 import pytest
 
@@ -81,3 +82,45 @@ def test_new_results_stand_beside_earlier_ones_of_the_same_versions_alone(monkey
     with pytest.raises(ValueError, match="of other versions or of another machine: train all tasks"):
         recipes.results(["plaid"])
     assert recipes.results([*recipes.NETWORKS])["versions"] == {"torch": "2"}
+
+
+def test_the_tables_of_clothing_are_those_of_the_results():
+    text = recipes.PAGE.read_text(encoding="utf-8")
+    results = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))
+    assert recipes.IMAGES_PART.put(text, lambda: sections(recipes.images_tables(results), "###")) == text
+
+
+def test_the_runs_of_clothing_that_tried_a_learning_rate_have_no_test_accuracy():
+    tried = [{"seed": 0, "learning_rate": rate, "epoch": 2, "valid": 80 + rate} for rate in (1, 2)]
+    runs = [tried[1] | {"seed": 1, "epoch": 7, "valid": 85.0, "test": 78.25}]
+    assert recipes._runs({"net": "relu", "tried": tried, "runs": runs}) == [
+        ["relu", "1", "0", "2", "81.00", "–"],
+        ["relu", "2", "0", "2", "82.00", "–"],
+        ["relu", "2", "1", "7", "85.00", "78.25"],
+    ]
+
+
+def test_a_folder_trains_the_recipe_of_clothing_alone(monkeypatch, tmp_path):
+    results = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))
+    page = tmp_path / "recipes.md"
+    page.write_text(recipes.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    runs = []
+    monkeypatch.setattr(recipes, "IMAGES", tmp_path / "images.json")
+    monkeypatch.setattr(recipes, "PAGE", page)
+    monkeypatch.setattr(recipes, "ran", lambda *words: runs.append(words) or {**results, "command": "with a folder"})
+    recipes.main(["--folder", "some/place"])
+    assert runs == [("fashion_mnist", "--folder", "some/place")]
+    assert "some/place" not in page.read_text(encoding="utf-8") + recipes.IMAGES.read_text(encoding="utf-8")
+    assert json.loads(recipes.IMAGES.read_text(encoding="utf-8"))["nets"] == results["nets"]
+
+
+def test_the_spiking_net_of_clothing_loses_where_the_page_says_so():
+    nets = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))["nets"]
+    spiking, relu = ({key: statistics.fmean(r[key] for r in net["runs"]) for key in net["runs"][0]} for net in nets)
+    assert f"{relu['test'] - spiking['test']:.1f}" == "1.3"
+    ratios = {key: spiking[key] / relu[key] for key in ("seconds", "milliseconds", "45nm", "45nm+memory")}
+    assert [f"{ratio:.1f}" for ratio in ratios.values()] == ["3.3", "4.5", "1.0", "1.9"]
+    assert spiking["Effective_MACs"] == pytest.approx(relu["Effective_MACs"] / 2, rel=0.1)
+    dense = spiking["Dense"] - spiking["Effective_MACs"]
+    assert spiking["Effective_ACs"] / dense == pytest.approx(1 / 6, abs=0.005)
+    assert relu["Effective_MACs"] / relu["Dense"] == pytest.approx(0.38, abs=0.005)

@@ -2,6 +2,8 @@
 
 ``python tools/recipes.py`` trains all recipes; ``--tasks vowels plaid`` trains some, and keeps the others' results;
 ``--tables`` trains none. The results are in ``docs/recipes/results.json``, the page is ``docs/recipes.md``.
+``--folder FOLDER`` trains the recipe of Fashion-MNIST alone, from the files in the folder; its results are in
+``docs/recipes/fashion_mnist.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 
 from bench import machine
 from bench.report import say, today
-from bench.tables import Table, figure, sections
+from bench.tables import NOTHING, Table, figure, sections
 from marked import Part
 from workspace import ROOT
 
@@ -31,6 +33,8 @@ NETWORKS = {
 PAGE = ROOT / "docs" / "recipes.md"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
 PART = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->", PAGE.name)
+IMAGES = ROOT / "docs" / "recipes" / "fashion_mnist.json"
+IMAGES_PART = Part("<!-- table: written by tools/recipes.py -->", "<!-- end of the table -->", PAGE.name)
 PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
 SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
@@ -40,10 +44,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="nox -s recipes -- --train", allow_abbrev=False)
     parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="default: all")
     parser.add_argument("--tables", action="store_true", help="train nothing: write the page's tables again")
+    parser.add_argument("--folder", help="train the recipe of Fashion-MNIST alone, from the four files in this folder")
     options = parser.parse_args(arguments)
-    if not options.tables:
+    if options.folder:
+        IMAGES.write_text(json.dumps(images(options.folder), indent=1) + "\n", encoding="utf-8")
+    elif not options.tables:
         RESULTS.write_text(json.dumps(results(options.tasks), indent=1) + "\n", encoding="utf-8")
     PART.write(PAGE, lambda: sections(tables(json.loads(RESULTS.read_text(encoding="utf-8")))))
+    IMAGES_PART.write(PAGE, lambda: sections(images_tables(json.loads(IMAGES.read_text(encoding="utf-8"))), "###"))
 
 
 def results(tasks: Collection[str]) -> dict[str, Any]:
@@ -62,8 +70,20 @@ def results(tasks: Collection[str]) -> dict[str, Any]:
     return {"runs": runs, **facts, "date": today()}
 
 
+def images(folder: str) -> dict[str, Any]:
+    """Train the nets of the recipe of Fashion-MNIST from its files."""
+    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, "snn-models")}
+    result = ran("fashion_mnist", "--folder", folder) | {"command": "nox -s recipes -- --train --folder FOLDER"}
+    return result | facts | {"date": today()}
+
+
 def trained(task: str, neuron: str) -> dict[str, Any]:
-    """Train one net of a recipe with every seed, in its own process, as a reader does.
+    """Train one net of a recipe with every seed."""
+    return ran(task, "--neuron", neuron)
+
+
+def ran(task: str, *arguments: str) -> dict[str, Any]:
+    """Run a recipe in its own process, as a reader does.
 
     Returns:
         The results that the program prints at its end, and the command.
@@ -71,7 +91,7 @@ def trained(task: str, neuron: str) -> dict[str, Any]:
     Raises:
         RuntimeError: If the program fails; the message has its output.
     """
-    command = ["python", f"docs/recipes/{task}.py", "--neuron", neuron]
+    command = ["python", f"docs/recipes/{task}.py", *arguments]
     say(shlex.join(command))
     process = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     if process.returncode:
@@ -92,6 +112,30 @@ def tables(result: dict[str, Any]) -> Iterator[Table]:
     yield Table("Seed by seed", head, [_seeds(run) for run in runs])
     rows = machine.rows(result | {"command": "nox -s recipes -- --train"}, "torch", 1)
     yield Table("What ran", ["", ""], [["versions", machine.listed(result["versions"])], *rows])
+
+
+def images_tables(result: dict[str, Any]) -> Iterator[Table]:
+    """Yield the tables of the recipe of Fashion-MNIST, from the contents of ``docs/recipes/fashion_mnist.json``."""
+    head, *rows = result["table"]
+    yield Table("Both nets", head, rows)
+    head = ["net", "learning rate", "seed", "chosen epoch", "validation accuracy", "test accuracy"]
+    yield Table("Run by run", head, [row for net in result["nets"] for row in _runs(net)])
+    minutes = ["processor minutes for all runs", figure(result["processor_minutes"])]
+    rows = [["versions", machine.listed(result["versions"])], *machine.rows(result, "torch", 1), minutes]
+    yield Table("What ran for it", ["", ""], rows)
+
+
+def _runs(net: dict[str, Any]) -> list[list[str]]:
+    """Return a row for each run; those that tried a learning rate were not tested."""
+    return [
+        [
+            net["net"],
+            *(f"{run[name]}" for name in ("learning_rate", "seed", "epoch")),
+            f"{run['valid']:.2f}",
+            f"{run['test']:.2f}" if "test" in run else NOTHING,
+        ]
+        for run in (*net["tried"], *net["runs"])
+    ]
 
 
 def _row(run: dict[str, Any]) -> list[str]:

@@ -51,6 +51,11 @@ def folder(tmp_path_factory):
     for part, packed in (("train", True), ("t10k", False)):
         idx(place, f"{part}-images-idx3-ubyte", draws.integers(0, 256, (100, 28, 28)), packed)
         idx(place, f"{part}-labels-idx1-ubyte", np.arange(100) % 10, packed)
+    clothing = place / "fashion-mnist"
+    clothing.mkdir()
+    for part, samples in (("train", 10_030), ("t10k", 20)):
+        idx(clothing, f"{part}-images-idx3-ubyte", draws.integers(0, 256, (samples, 28, 28)), packed=False)
+        idx(clothing, f"{part}-labels-idx1-ubyte", np.arange(samples) % 10, packed=False)
     return place
 
 
@@ -150,3 +155,52 @@ def test_an_unknown_net_is_named(program, capsys):
     with pytest.raises(SystemExit):
         program("training").main(program("vowels").RECIPE, ["--neuron", "cable"])
     assert "invalid choice: 'cable'" in capsys.readouterr().err
+
+
+def test_the_spiking_net_of_clothing_and_its_twin_end_with_a_table(program, folder, capsys):
+    words = ["--folder", str(folder), "--epochs", "1", "--samples", "20"]
+    result = program("fashion_mnist").main(words)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert json.loads(last) == json.loads(json.dumps(result))
+    head, *rows = result["table"]
+    assert head[1:] == ["spiking, T=4", "relu, T=1"]
+    assert lines[-len(rows) :] == [f"| {' | '.join(row)} |" for row in rows]
+    for net in result["nets"]:
+        assert [run["seed"] for run in net["runs"]] == [0, 1]
+        assert {run["learning_rate"] for run in net["runs"]} == {net["runs"][0]["learning_rate"]}
+        assert net["runs"][0]["learning_rate"] == max(net["tried"], key=lambda run: run["valid"])["learning_rate"]
+        assert all(run["test"] * 20 == pytest.approx(100 * round(run["test"] / 5)) for run in net["runs"])
+    spiking, relu = (net["runs"][0] for net in result["nets"])
+    assert spiking["parameters"] == relu["parameters"]
+    assert spiking["Effective_ACs"] > 0 == relu["Effective_ACs"]
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("spiking", 4), ("relu", 1)])
+def test_the_operations_on_clothing_are_those_of_the_layers_with_the_first_one_run_once(kind, steps, program):
+    module = program("fashion_mnist")
+    torch.manual_seed(0)
+    images = torch.rand(3, 1, 28, 28), torch.tensor([0, 1, 2])
+    facts = module.tested(kind, module.build(kind).eval(), images)
+    # a window of 3 in a padded row of n pixels covers n of them, less what lies in the padding
+    stem = (3 * 14 - 1) ** 2 * 16
+    first = (3 * 7 - 1) ** 2 * 16 * 32 + (3 * 7 - 2) ** 2 * 32 * 32 + 7 * 7 * 16 * 32
+    second = (3 * 4 - 1 - 1) ** 2 * 32 * 64 + (3 * 4 - 2) ** 2 * 64 * 64 + 4 * 4 * 32 * 64
+    assert facts["Dense"] == stem + steps * (first + second + 64 * 10)
+
+
+def test_the_steps_of_an_image_are_averaged(program):
+    module = program("fashion_mnist")
+    outs = torch.tensor([[[3.0, 0.0], [0.0, 1.0]], [[-1.0, 0.0], [0.0, 1.0]]])
+    targets = torch.tensor([0, 0])
+    assert module.accuracy(outs, targets) == 0.5
+    # means [1, 0] and [0, 1]: softplus(-1) and softplus(1), and their mean
+    expected = (math.log1p(math.exp(-1)) + math.log1p(math.exp(1))) / 2
+    assert float(module.loss(outs, targets)) == pytest.approx(expected)
+
+
+def test_a_missing_folder_of_clothing_says_where_the_files_are(program, capsys):
+    with pytest.raises(SystemExit):
+        program("fashion_mnist").main([])
+    message = capsys.readouterr().err
+    assert "must name a folder with the four files of Fashion-MNIST. Fix: on Debian, install" in message
+    assert "https://github.com/zalandoresearch/fashion-mnist" in message
