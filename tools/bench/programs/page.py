@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 from bench.programs import tables
-from bench.tables import sections
+from bench.tables import figure, sections
 from marked import Part
 
 PART = Part("<!-- programs: written by tools/bench/programs -->", "<!-- end of the programs -->")
 
 _HEAD = """## Whole training steps
 
-One run wrote these tables:
+![The speedup of each program over snnTorch's loop](landing/faster.svg)
 
-`{command}`
+{conclusion}
+One run of `{command}` wrote these tables; [how it measures](#how-the-programs-are-measured) follows them.
+"""
+_METHOD = """### How the programs are measured
 
 A training step is forward, loss, backward and Adam. The nets are those of snnTorch's tutorials, a recurrent net over
 250 steps, a small residual one, four with batch norm and dropout, and two deep ones with the layers of `snn-models`;
@@ -44,4 +48,22 @@ multiplied only once. Forward and backward together can take less time than thes
 
 def page(text: str, results: dict[str, Any]) -> str:
     """Return the page with the section of these results; raise a ValueError if it lacks the lines around it."""
-    return PART.put(text, lambda: f"{_HEAD.format(**results)}\n{sections(tables.every(results), '###')}")
+    head = _HEAD.format(conclusion=conclusion(tables.times_faster(results)), **results)
+    method = _METHOD.format(**results).rstrip()
+    return PART.put(text, lambda: f"{head}\n{sections(tables.every(results), '###')}\n\n{method}")
+
+
+def conclusion(times: list[float]) -> str:
+    r"""Say how many times faster ``unroll`` is than the loop of the peer; nothing without such ratios.
+
+    Example:
+        >>> conclusion([2.0, 8.56, 1.25])
+        "`unroll` trains these programs 1.25 to 8.56 times as fast as snnTorch's loop, the median program 2 times.\n"
+    """
+    if not times:
+        return ""
+    low, middle, high = (figure(number) for number in (min(times), statistics.median(times), max(times)))
+    return (
+        f"`unroll` trains these programs {low} to {high} times as fast as snnTorch's loop, "
+        f"the median program {middle} times.\n"
+    )

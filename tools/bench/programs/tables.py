@@ -37,6 +37,13 @@ def every(results: dict[str, Any]) -> Iterator[Table]:
     yield _ran(results)
 
 
+def times_faster(results: dict[str, Any]) -> list[float]:
+    """Return how many times faster our step is than the loop of the peer, for each program in which both are timed."""
+    timed = [figures for figures in results["programs"].values() if _timed(figures, BASE) and _timed(figures, OWN)]
+    answers = (figures["contestants"] for figures in timed)
+    return [ratios(answer[OWN]["seconds"], answer[BASE]["seconds"])[1] for answer in answers]
+
+
 def _each(results: dict[str, Any], title: str, cell: Callable[[dict[str, Any]], str]) -> Table:
     names = list(results["contestants"])
     rows = [
