@@ -43,13 +43,16 @@ class Steps:
         Raises:
             LeftAlone: If it does anything else.
         """
-        self._loop, self._layers_made, self.nets, self.names = loop, layers, nets, names
-        self.nn = next((name for name, full in names.items() if full == "torch.nn"), "torch.nn")
+        self._loop, self._layers_made = loop, layers
+        self.nets: set[str] = nets
+        self.names: dict[str, str] = names
+        self.nn: str = next((name for name, full in names.items() if full == "torch.nn"), "torch.nn")
+        self.xs: str = ""
         self.row: list[str] = []
         self.states: dict[str, list[str]] = {}
         self.outputs: list[str] = []
         self.records: dict[str, str] = {}
-        self.stored = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.stored: set[str] = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         if loop.orelse or not isinstance(loop.target, ast.Name):
             raise LeftAlone("it has an else" if loop.orelse else "it loops over several things at once")
         self._step = loop.target.id
