@@ -134,6 +134,7 @@ def c_export() -> CExport:
 
 
 INSTANCES: dict[str, Callable[[Any], Any]] = {
+    "Advice": lambda _: snn_nir.advise(deep(), "norse"),
     "Availability": lambda _: snn.backends.get("loopback").availability(),
     "Baselines": lambda _: against_ordinary_models(),
     "Bench": lambda _: bench(deep()[:2], XS, repeats=1),
@@ -164,7 +165,7 @@ INSTANCES: dict[str, Callable[[Any], Any]] = {
 }
 LONG = {
     *("CExport Diagnosis Energy Fidelity MemoryReport Prediction Program Report SavedNet Scaling Schedule".split()),
-    *("StepProgram Summary SynopsCount".split()),
+    *("Advice StepProgram Summary SynopsCount".split()),
 }
 
 

@@ -186,9 +186,46 @@ def test_it_reports_the_winner():
     xs = torch.zeros(10, 1, 512)
     xs[3, 0, 5] = 1
     lines = str(energy(net, xs)).splitlines()
-    assert lines[-2].startswith("the ordinary network of these layers, run once in float32: 1.21 µJ")
-    assert lines[-2].endswith("the spiking net takes 0.0509 times that and wins")
-    assert lines[-1].endswith("int8: 60.3 nJ; the spiking net takes 1.02 times that and does not win")
+    assert lines[-4].startswith("the ordinary network of these layers, run once in float32: 1.21 µJ")
+    assert lines[-4].endswith("the spiking net takes 0.0509 times that and wins")
+    assert lines[-3].startswith("the ordinary network of these layers, run in each step in float32: 12.1 µJ")
+    assert lines[-3].endswith("the spiking net takes 0.00509 times that and wins")
+    assert lines[-2].endswith("once in int8: 60.3 nJ; the spiking net takes 1.02 times that and does not win")
+    assert lines[-1].endswith("in each step in int8: 603 nJ; the spiking net takes 0.102 times that and wins")
+
+
+def test_the_ordinary_network_runs_in_each_step_of_input_that_changes_over_time():
+    net, xs = by_hand()
+    constant = energy(net, xs)
+    assert constant.ordinary_per_step == {}
+    assert "in each step" not in str(constant)
+    xs = xs.clone()
+    xs[2] = 0
+    account = energy(net, xs)
+    assert account.ordinary == constant.ordinary
+    # 14 products, 2 biases and 6 rectifiers in each of three steps
+    expected = {"float32": 3 * (14 * 4.6 + 8 * 0.9) * PJ, "int8": 3 * (14 * 0.23 + 8 * 0.03) * PJ}
+    assert account.ordinary_per_step == pytest.approx(expected)
+    assert account.to_dict()["ordinary_per_step"] == account.ordinary_per_step
+    # 14 weights and 2 biases, 3 + 2 inputs and 2 + 4 outputs in each step
+    priced = energy(net, xs, model=MEMORY).ordinary_per_step
+    assert priced["float32"] == pytest.approx(3 * (71.6 + 27 * 5) * PJ)
+    assert priced["int8"] == pytest.approx(3 * (3.46 + 27 * 5 / 4) * PJ)
+
+
+def test_each_sample_has_its_own_steps_and_padding_does_not_change():
+    net, xs = by_hand()
+    xs = xs.repeat(1, 2, 1)
+    xs[1:, 1] = 7  # padding of the second sample
+    assert energy(net, xs, lengths=[3, 1]).ordinary_per_step == {}
+    xs[2, 0] = 0
+    # three steps and one
+    expected = 2 * (14 * 4.6 + 8 * 0.9) * PJ
+    assert energy(net, xs, lengths=[3, 1]).ordinary_per_step["float32"] == pytest.approx(expected)
+
+
+def test_a_single_step_does_not_change():
+    assert energy(nn.Linear(3, 2), torch.rand(1, 2, 3)).ordinary_per_step == {}
 
 
 def test_a_custom_model():

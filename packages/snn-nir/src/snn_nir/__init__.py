@@ -2,6 +2,7 @@
 
 from snn_nir import codes, export_nir, import_nir, primitives
 from snn_nir._version import __version__
+from snn_nir.checking.advice import Advice, advise
 from snn_nir.checking.check import Finding, check
 from snn_nir.checking.fidelity import Fidelity, fidelity
 from snn_nir.checking.predicting import Prediction, predict
@@ -24,6 +25,7 @@ from snn_nir.running.graph_module import GraphModule
 from snn_nir.running.signals import GraphState
 
 __all__ = [
+    "Advice",
     "Difference",
     "Fidelity",
     "Finding",
@@ -36,6 +38,7 @@ __all__ = [
     "Prediction",
     "TimeStep",
     "__version__",
+    "advise",
     "check",
     "codes",
     "decay",

@@ -58,7 +58,7 @@ class Costs:
         }
 
     def ordinary(self, model: CostModel, int8: bool) -> dict[str, Tensor]:
-        """Return the same for this layer of the ordinary network, which runs once and has ReLUs as neurons."""
+        """Return the same for this layer of the ordinary network, for one pass, with ReLUs as neurons."""
         tally, steps, size = self._tally, self._steps, 1 if int8 else _WORD
         ac, mac = (model.int8_ac or 0.0, model.int8_mac or 0.0) if int8 else (model.ac, model.mac)
         dense, biases, none = tally.dense / steps, self.biases / steps, torch.zeros_like(tally.acs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -54,6 +54,8 @@ class Energy(Result):
         metrics: ``Footprint`` in bytes, ``ConnectionSparsity``, ``ActivationSparsity`` and ``SynapticOperations`` of a
             sample, as NeuroBench names and counts them, except that only neurons have activations here.
         uncounted: The operations that are not counted.
+        ordinary_per_step: The energy of the ordinary network for a sample in joules, by kind, if it runs in each step;
+            empty for input that does not change over time.
     """
 
     model: CostModel
@@ -61,6 +63,7 @@ class Energy(Result):
     samples: tuple[float, ...]
     metrics: dict[str, Any]
     uncounted: tuple[str, ...]
+    ordinary_per_step: Numbers = field(default_factory=dict)
 
     @property
     def parts(self) -> Numbers:
@@ -74,7 +77,7 @@ class Energy(Result):
 
     @property
     def ordinary(self) -> Numbers:
-        """The energy of the ordinary network for a sample in joules, in ``float32`` and ``int8``."""
+        """The energy of the ordinary network for a sample in joules, in ``float32`` and ``int8``, if it runs once."""
         kinds = self.layers[0].ordinary if self.layers else {}
         return {kind: sum(sum(layer.ordinary[kind].values()) for layer in self.layers) for kind in kinds}
 
@@ -87,6 +90,7 @@ class Energy(Result):
             "energy": {"total": self.total, **self.parts},
             "samples": list(self.samples),
             "ordinary": self.ordinary,
+            "ordinary_per_step": self.ordinary_per_step,
             "layers": [asdict(layer) for layer in self.layers],
             "uncounted": list(self.uncounted),
         }
@@ -100,11 +104,14 @@ class Energy(Result):
         lines += [f"  {name}: {_joules(part)}" for name, part in parts.items() if name not in accesses]
         priced = {name: f", {_joules(parts[name])}" if self.model.memories else ", not priced" for name in accesses}
         lines += [f"  {name}: {count(number)} accesses{priced[name]}" for name, number in accesses.items()]
-        lines += [self._verdict(kind, energy) for kind, energy in self.ordinary.items()]
+        for kind, energy in self.ordinary.items():
+            lines.append(self._verdict(f"once in {kind}", energy))
+            if kind in self.ordinary_per_step:
+                lines.append(self._verdict(f"in each step in {kind}", self.ordinary_per_step[kind]))
         return [head, *map(_cells, (*self.layers, total)), *lines, *not_counted(self.uncounted)]
 
-    def _verdict(self, kind: str, energy: float) -> str:
-        ordinary = f"the ordinary network of these layers, run once in {kind}: {_joules(energy)}"
+    def _verdict(self, how: str, energy: float) -> str:
+        ordinary = f"the ordinary network of these layers, run {how}: {_joules(energy)}"
         if not energy:
             return ordinary
         times = f"the spiking net takes {self.total / energy:.3g} times that"
@@ -128,9 +135,11 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
     - *accesses*: a read of a weight for each synaptic operation and bias, a read and a write of each state in each
       step, a read of each input other than 0 and a write of each spike. Sums stay in registers.
 
-    The ordinary network has the same layers, skips no zeros, runs once instead of in every step, and has ReLUs as
-    neurons. If something is not counted, the account names it and does not say which of the two wins. A batch
-    normalization in evaluation mode costs nothing, as it is folded into the weights before it.
+    The ordinary network has the same layers, skips no zeros, and has ReLUs as neurons. It runs once for all steps, as
+    for an image that is encoded as spikes. If the input of a sample changes over time, the account also says what it
+    takes if it runs in each step, as for data that arrives over time. If something is not counted, the account names it
+    and does not say which of the two wins. A batch normalization in evaluation mode costs nothing, as it is folded into
+    the weights before it.
 
     A copy of the net is run by ``unroll``, from rest, in the mode of the net. The net, its states, gradients and hooks,
     and the random generators of the process do not change.
@@ -146,9 +155,9 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
 
     Returns:
         Operations, accesses and energy by layer, averaged over the batch; the energy in joules as ``total``, of each
-        sample as ``samples``, and of the ordinary network in float32 and int8 as ``ordinary``. It prints as a table
-        with a verdict, shows as HTML in a notebook, and ``to_dict()`` returns JSON data under NeuroBench's names.
-        ``snn_plot.energy_bars`` draws it.
+        sample as ``samples``, and of the ordinary network in float32 and int8 as ``ordinary`` and, if the input changes
+        over time, as ``ordinary_per_step``. It prints as a table with a verdict for each, shows as HTML in a notebook,
+        and ``to_dict()`` returns JSON data under NeuroBench's names. ``snn_plot.energy_bars`` draws it.
 
     Raises:
         TypeError: If ``net`` is not a module or cannot be copied, ``xs`` is not a real tensor, ``lengths`` are not
@@ -186,7 +195,27 @@ def energy(net: nn.Module, xs: Tensor, *, lengths: Lengths = None, model: str | 
         tuple(samples.tolist()),
         _metrics(net, [*of_layers]),
         (*(path for path in meter.uncounted if not _is_folded(net.get_submodule(path))), *unknown),
+        _per_step([*of_layers.values()], costs, meter.steps) if _changes(xs.detach(), meter.steps) else {},
     )
+
+
+def _changes(xs: Tensor, steps: Tensor) -> bool:
+    """Return True if the input of any sample differs between two of its steps."""
+    differs = (xs[1:] != xs[:-1]).unsqueeze(-1).flatten(2).any(2).cpu()
+    return bool((differs & (torch.arange(1, len(xs), device="cpu").unsqueeze(1) < steps)).any())
+
+
+def _per_step(layers: list[Costs], model: CostModel, steps: Tensor) -> Numbers:
+    """Return the energy of the ordinary network for a sample in joules, if it runs in each step, by kind."""
+    return {
+        kind: sum(float((part * steps).mean()) for layer in layers for part in layer.ordinary(model, int8).values())
+        for kind, int8 in _kinds(model).items()
+    }
+
+
+def _kinds(model: CostModel) -> dict[str, bool]:
+    """Return the kinds of the ordinary network that a model has prices for, and whether each has 8-bit integers."""
+    return {"float32": False, **({} if model.int8_mac is None else {"int8": True})}
 
 
 def _is_folded(module: nn.Module) -> bool:
@@ -218,8 +247,7 @@ def _layer(tally: Tally, costs: Costs, model: CostModel) -> Layer:
         "Updates": float(costs.updates.mean()),
         "Instructions": float(costs.updates.mean()) * sum((costs.instructions or {}).values()),
     }
-    kinds = {"float32": False, **({} if model.int8_mac is None else {"int8": True})}
-    ordinary = {kind: _means(costs.ordinary(model, int8)) for kind, int8 in kinds.items()}
+    ordinary = {kind: _means(costs.ordinary(model, int8)) for kind, int8 in _kinds(model).items()}
     sparsity = 1 - float(used.sum() / numbers.sum()) if numbers.sum() else None
     kind = type(tally.module).__name__
     return Layer(tally.path, kind, sparsity, operations, _means(costs.accesses), _means(costs.energy(model)), ordinary)

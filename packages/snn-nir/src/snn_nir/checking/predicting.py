@@ -13,7 +13,7 @@ from snn_nir.graphs.fields import place, type_name
 from snn_nir.graphs.ordering import ordered
 from snn_nir.graphs.shapes import infer
 from snn_nir.importing.conditions import CONDITIONS, Context
-from snn_nir.importing.importers import IMPORTERS, Rule
+from snn_nir.importing.importers import IMPORTERS, Importer, Rule
 
 TARGETS = tuple(IMPORTERS)
 VERDICTS = ("same", "ties", "differs", "refuses")
@@ -92,11 +92,16 @@ def predict(graph: nir.NIRGraph, target: str, *, dt: float = 1e-4) -> Prediction
         norse 1.1.0: differs
           lif: differs: v_reset is ignored: reset to 0
     """
-    if target not in IMPORTERS:
-        raise refusal("NIR217", "target", repr(target), f"use one of {', '.join(TARGETS)}")
-    importer = IMPORTERS[target]
+    importer = importer_of(target)
     effects = tuple(_effects(infer(graph), "", importer.rules, importer.dt or dt, nested=False))
     return Prediction(target, importer.release, effects)
+
+
+def importer_of(target: str) -> Importer:
+    """Return the entry of a target in the table of importers."""
+    if target not in TARGETS:
+        raise refusal("NIR217", "target", repr(target), f"use one of {', '.join(TARGETS)}")
+    return IMPORTERS[target]
 
 
 def _effects(graph: nir.NIRGraph, where: str, rules: tuple[Rule, ...], dt: float, *, nested: bool) -> Iterator[Effect]:

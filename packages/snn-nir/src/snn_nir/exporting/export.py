@@ -75,7 +75,7 @@ def to_nir(
 
 def draw(net: nn.Module, sample: Any, settings: Settings, extra: tuple[Any, ...] = ()) -> nir.NIRGraph:
     """Return the graph of a network for given settings, called with ``extra`` arguments; see :func:`to_nir`."""
-    samples = _checked(net, sample)
+    samples = checked_samples(net, sample)
     drawing = Drawing(settings)
     if isinstance(net, GraphModule):
         dtype = draw_graph_module(net, drawing)
@@ -93,16 +93,17 @@ def draw(net: nn.Module, sample: Any, settings: Settings, extra: tuple[Any, ...]
     return graph
 
 
-def _checked(net: Any, sample: Any) -> tuple[Tensor | None, ...]:
+def checked_samples(net: Any, sample: Any, by: str = "to_nir") -> tuple[Tensor | None, ...]:
+    """Return a sample as a tuple, and refuse anything but a module and tensors with a batch axis and one more."""
     if not isinstance(net, nn.Module):
-        raise TypeError(f"to_nir takes a net (nn.Module), got {type(net).__name__}")
+        raise TypeError(f"{by} takes a net (nn.Module), got {type(net).__name__}")
     samples = sample if isinstance(sample, tuple) else (sample,)
     for item in samples:
         if not isinstance(item, Tensor | None):
-            raise TypeError(f"to_nir takes a sample [batch, ...] or a tuple of them, got {type(item).__name__}")
+            raise TypeError(f"{by} takes a sample [batch, ...] or a tuple of them, got {type(item).__name__}")
     if not samples or samples[0] is None or samples[0].dim() < 2:
         shape = tuple(samples[0].shape) if samples and samples[0] is not None else None
-        raise refusal("NIR405", "to_nir", f"the first input has shape {shape}, with no axis but the batch")
+        raise refusal("NIR405", by, f"the first input has shape {shape}, with no axis but the batch")
     return samples
 
 

@@ -28,9 +28,9 @@ _LAYERS: dict[type, Callable[..., Any]] = {
     nn.Flatten: layers.draw_flatten,
     GradedSpikes: layers.draw_graded,
 }
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, BatchNormOverTime1d, BatchNormOverTime2d)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, BatchNormOverTime1d, BatchNormOverTime2d)
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _AXES = {nn.Conv1d: 2, nn.Conv2d: 3, nn.AvgPool2d: 3, nn.AdaptiveAvgPool2d: 3}  # of a sample
 _REASONS = {
     nn.MaxPool1d: "NIR has no maximum",
@@ -58,7 +58,7 @@ def draw_module(
     if len(signal.shape) != _AXES.get(kind, len(signal.shape)):
         problem = f"a sample has shape {signal.shape}, where it takes {_AXES[kind]} axes after the batch"
         raise refusal("NIR405", where(module, name), problem)
-    if kind in _NORMS:
+    if kind in NORMS:
         if before is not None and _is_foldable(before, drawing):
             fold_batch_norm(module, before, drawing, name)
             return signal
@@ -73,7 +73,7 @@ def draw_module(
         return _left_out(module, kind, name, signal, value, drawing)
     drawn.metadata = node_metadata(**{"class": kind.__name__})
     placed = drawing.add(name, drawn, signal)
-    if kind in _WEIGHTED:
+    if kind in WEIGHTED:
         drawing.share(placed, weight=module.weight, bias=module.bias)
     return Signal((placed,), tuple(value.shape[1:]), value.dtype)
 

@@ -28,7 +28,7 @@ class Reader(Recorder):
     """A reader of the calls of a net in one step, in which layers and neurons are called as a whole."""
 
     def __init__(self, net: nn.Module) -> None:
-        super().__init__(net, _is_whole)
+        super().__init__(net, is_whole)
         self.resets: str = ""  # an action that only a loop over time may take
         self.resets_late: bool = False
         self.calls: list[Call] = []
@@ -168,7 +168,8 @@ def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any], names: list[str]
     return (*args, *(kwargs.pop(key) for key in names[len(args) :] if key in kwargs))
 
 
-def _is_whole(module: nn.Module) -> bool:
+def is_whole(module: nn.Module) -> bool:
+    """Return True for a layer or neuron that is called as a whole, whatever it calls inside."""
     if isinstance(module, Temporal | Firing | GradedSpikes):
         return True
     return type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential)

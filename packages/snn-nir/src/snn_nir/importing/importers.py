@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+LEFT_OUT = "left out"  # the text of a rule for nodes that an importer skips
+
 
 class Rule(NamedTuple):
     """The effect on nodes of some types, if a condition of :data:`snn_nir.importing.conditions.CONDITIONS` holds."""
@@ -69,7 +71,7 @@ IMPORTERS: dict[str, Importer] = {
             _rule("CubaLIF", "v_leak is not 0", "differs", "the current leaks to v_leak too"),
             _rule("IF LIF CubaLIF", "v_reset is not 0", "differs", "v_reset is ignored: reset to 0"),
             _rule("AvgPool2d", "it changes the shape", "refuses", "left out, and the sizes after it do not fit"),
-            _rule("LI CubaLI I Threshold Scale Delay Conv1d AvgPool2d", "always", "differs", "left out"),
+            _rule("LI CubaLI I Threshold Scale Delay Conv1d AvgPool2d", "always", "differs", LEFT_OUT),
             _rule("Flatten", "always", "differs", "the batch dimension is flattened too"),
             _rule("NIRGraph", "several inputs", "differs", "the first Input is taken for all"),
             _BIAS,
@@ -112,9 +114,9 @@ IMPORTERS: dict[str, Importer] = {
             _rule("LI", "always", "differs", "tau is taken in steps"),
             _rule("CubaLI", "always", "refuses", "nir 1.0.4, which it needs, has no such node"),
             _rule("NIRGraph", "a cycle around CubaLIF", "refuses", "recurrent CubaLIF fails"),
-            _rule("CubaLIF I Threshold Scale Delay Linear", "always", "differs", "left out"),
+            _rule("CubaLIF I Threshold Scale Delay Linear", "always", "differs", LEFT_OUT),
             _rule("AvgPool2d", "it changes the shape", "refuses", "left out, and the sizes after it do not fit"),
-            _rule("AvgPool2d", "always", "differs", "left out"),
+            _rule("AvgPool2d", "always", "differs", LEFT_OUT),
             _rule("Conv1d", "always", "refuses", "its weight is taken for a tensor"),
             _rule("Conv2d", "several groups", "refuses", "the input channels are taken from the weight"),
             _SUM_POOL,
