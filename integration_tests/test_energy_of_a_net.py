@@ -92,7 +92,7 @@ def test_a_custom_batch_may_have_lengths(net, batch, capsys):
         (["make_net", "--shape", "3,2,5"], "the net does not run over (3, 2, 5): RuntimeError: ... mat1 and mat2"),
         (
             ["make_net", "--batch", "make_wrong_pair"],
-            "the net does not run over (11, 5, 4): ValueError: lengths contains 12; with 11 steps",
+            "(11, 5, 4): ValueError: energy: lengths must be in [1, 11] with 11 steps, got 12",
         ),
     ],
 )

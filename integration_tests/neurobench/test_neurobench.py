@@ -72,7 +72,7 @@ def test_footprint_and_dense_operations_are_those_that_its_examples_report(own_r
 
 
 def test_a_batch_without_steps_is_named(own_results):
-    message = "a batch for NeuroBench is [batch, num_steps, ...] with at least one step, got"
+    message = "NeuroBenchModel: batch must have shape [batch, num_steps, ...] with at least one step, got"
     assert own_results["refusals"] == {"no step": f"{message} [3, 0, 2]", "no axis of steps": f"{message} [2]"}
 
 

@@ -15,24 +15,50 @@ from .refusal import Case, Row, made_and
 
 CHEAP = snn_functional.statistics.CostModel("products for nothing", ac=1, mac=0.5)
 XS = [
-    Row("xs", [1.0], TypeError, r"xs is a list; pass a torch\.Tensor"),
-    Row("xs", torch.zeros(3), ValueError, r"xs has shape \(3,\); it must be \[num_steps, batch"),
-    Row("xs", torch.zeros(3, 0, 4), ValueError, r"xs has shape \(3, 0, 4\); it must be"),
-    Row("xs", torch.zeros(2, 1, 3) * 1j, TypeError, "xs has dtype torch.complex64; pass real numbers"),
+    Row("xs", [1.0], TypeError, r"xs must be a torch\.Tensor, got list\. Fix: pass torch\.stack\(steps\)"),
     Row(
-        "xs", torch.full((2, 1, 3), math.nan), ValueError, "the input of the layer '' contains NaN, .*; ", named="input"
+        "xs",
+        torch.zeros(3),
+        ValueError,
+        r"xs must have shape \[num_steps, batch, \.\.\.\], with no axis of size 0, got \(3,\)",
     ),
-    Row("lengths", [3], ValueError, r"lengths contains 3; with 2 steps, a length must be in \[1, 2\]"),
-    Row("lengths", [0], ValueError, r"lengths contains 0; with 2 steps, a length must be in \[1, 2\]"),
-    Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* needs one length per sample, \[1\]"),
-    Row("lengths", [1.0], TypeError, r"lengths has dtype torch\.float32; .* integers: pass lengths\.long"),
+    Row(
+        "xs",
+        torch.zeros(3, 0, 4),
+        ValueError,
+        r"xs must have shape \[num_steps, batch, \.\.\.\], with no axis of size 0, got \(3, 0, 4\)",
+    ),
+    Row(
+        "xs",
+        torch.zeros(2, 1, 3) * 1j,
+        TypeError,
+        r"xs must contain real numbers, got .* torch\.complex64\. Fix: pass real numbers: xs\.real or",
+    ),
+    Row(
+        "xs",
+        torch.full((2, 1, 3), math.nan),
+        ValueError,
+        r"the input of the layer '' contains NaN, .* the absence of one\. Fix: look for its source",
+        named="input",
+    ),
+    Row("lengths", [3], ValueError, r"lengths must be in \[1, 2\] with 2 steps, got 3"),
+    Row("lengths", [0], ValueError, r"lengths must be in \[1, 2\] with 2 steps, got 0"),
+    Row(
+        "lengths",
+        [1, 1],
+        ValueError,
+        r"lengths must have one length per sample, \[1\], for xs of shape \(2, 1, .* 1\) to the net",
+    ),
+    Row(
+        "lengths", [1.0], TypeError, r"lengths must be integers, got dtype torch\.float32\. Fix: pass lengths\.long\(\)"
+    ),
 ]
 
 
 def net(name):
     return [
-        Row("net", 3, TypeError, r"net is a int; pass a torch\.nn\.Module"),
-        Row("net", Uncopied(), TypeError, f"net is a Uncopied that copy.deepcopy cannot copy: .*; {name} runs a copy"),
+        Row("net", 3, TypeError, r"net must be a torch\.nn\.Module, got int"),
+        Row("net", Uncopied(), TypeError, f"net is a Uncopied that copy.deepcopy cannot copy, and {name} runs a copy"),
     ]
 
 
@@ -53,14 +79,30 @@ CASES = {
         made_and(snn_functional.rate_band_loss, "__call__"),
         lambda: {"lower": 0, "upper": 0.5, "activity": activity(snn.Leaky(beta=0.9, init_hidden=True))},
         [
-            Row("lower", -0.1, ValueError, r"lower is -0\.1; rates are spikes per step and must be in \[0, 1\]"),
-            Row("lower", "low", TypeError, "lower is 'low'; pass a number"),
-            Row("upper", 1.5, ValueError, r"upper is 1\.5; rates are spikes per step and must be in \[0, 1\]"),
-            Row("upper", None, TypeError, "upper is None; pass a number"),
-            Row("upper", 0.1, ValueError, r"upper is 0\.1, below lower=0\.3; pass a band", others={"lower": 0.3}),
-            Row("activity", torch.ones(3), TypeError, r"activity is a Tensor; pass an Activity\(net\)"),
-            Row("activity", activity(), ValueError, "activity has no rates; run a net with spiking neurons"),
-            Row("activity", activity(nn.Linear(3, 2)), ValueError, "activity has no rates; run a net with spiking"),
+            Row("lower", -0.1, ValueError, r"lower must be in \[0, 1\], in spikes per step, got -0\.1"),
+            Row("lower", "low", TypeError, "lower must be a number, got 'low'"),
+            Row("upper", 1.5, ValueError, r"upper must be in \[0, 1\], in spikes per step, got 1\.5"),
+            Row("upper", None, TypeError, "upper must be a number, got None"),
+            Row(
+                "upper",
+                0.1,
+                ValueError,
+                r"upper must be at least lower=0\.3, got 0\.1\. Fix: pass a band, such as \(0\.01, 0\.2\)",
+                others={"lower": 0.3},
+            ),
+            Row(
+                "activity",
+                torch.ones(3),
+                TypeError,
+                r"activity must be an Activity\(net\) in whose block net ran, got Tensor",
+            ),
+            Row("activity", activity(), ValueError, r"activity has no rates\. Fix: run a net with spiking neurons in"),
+            Row(
+                "activity",
+                activity(nn.Linear(3, 2)),
+                ValueError,
+                r"activity has no rates\. Fix: run a net with spiking neurons in",
+            ),
         ],
     ),
     "summary": Case(

@@ -32,7 +32,7 @@ def part(value, error, message, names=("train", "valid", "test"), **others):
             value,
             error,
             message.replace("NAME", name),
-            named=f"{name} gave" if value == [] else "",
+            named=f"{name} must give" if value == [] else "",
             others=others | {name: value},
         )
         for name in names
@@ -45,39 +45,68 @@ def filled(value):
 
 LATER = ("valid", "test")
 ROWS = [
-    *part(3, TypeError, "NAME is a int; pass a pair of tensors"),
-    *part((DATA[:0], LABELS[:0]), ValueError, r"NAME has no sample: data of shape \(0, 5, 3\); pass at least one"),
-    *part([], ValueError, "NAME gave no batch; pass at least one"),
-    *part((filled(float("nan")), LABELS), ValueError, "NAME has NaN, infinity or huge numbers in its data; clean"),
-    *part((filled(1e30), LABELS), ValueError, "NAME has NaN, infinity or huge numbers in its data; clean or scale"),
-    *part((DATA * 1j, LABELS), TypeError, r"NAME has data of dtype torch\.complex64; pass real numbers"),
-    *part((DATA, LABELS - 1), ValueError, "NAME has class -1; count classes from 0"),
+    *part(3, TypeError, "NAME must be a pair of tensors, a Dataset or a DataLoader, got int"),
+    *part((DATA[:0], LABELS[:0]), ValueError, r"NAME must have at least one sample, got data of shape \(0, 5, 3\)"),
+    *part([], ValueError, "NAME must give at least one batch, got none"),
     *part(
-        (DATA, LABELS.unsqueeze(1)), ValueError, r"NAME has targets of shape \(6, 1\), torch.int64; pass one class per"
+        (filled(float("nan")), LABELS),
+        ValueError,
+        r"NAME has NaN, infinity or huge numbers in its data\. Fix: clean or scale the data",
     ),
-    *part((DATA, LABELS + 1), ValueError, "NAME has class 3, of which train has no sample; divide the data so", LATER),
+    *part(
+        (filled(1e30), LABELS),
+        ValueError,
+        r"NAME has NaN, infinity or huge numbers in its data\. Fix: clean or scale the data",
+    ),
+    *part(
+        (DATA * 1j, LABELS),
+        TypeError,
+        r"the data of NAME must contain .* torch\.complex64\. Fix: pass torch\.view_as_real\(data\)",
+    ),
+    *part((DATA, LABELS - 1), ValueError, "the classes of NAME must be counted from 0, got class -1"),
+    *part(
+        (DATA, LABELS.unsqueeze(1)),
+        ValueError,
+        r"the targets of NAME must be one class per sample, or floats, .* shape \(6, 1\), torch\.int64",
+    ),
+    *part(
+        (DATA, LABELS + 1),
+        ValueError,
+        r"NAME has class 3, of which train has no sample\. Fix: divide the data so that each class",
+        LATER,
+    ),
     *part((DATA[..., :2], LABELS), ValueError, "NAME has 2 values per step and classes as targets, but train", LATER),
     *part(NUMBERS, ValueError, "NAME has 3 values per step and 1 numbers as targets, but train has .* classes", LATER),
     *part(
         (DATA, LABELS.float() / 0),
         ValueError,
-        "NAME has NaN, infinity or huge numbers in its targets; clean or scale the targets",
+        r"NAME has NaN, infinity or huge numbers in its targets\. Fix: clean or scale the targets",
     ),
     *part(
         [(DATA.transpose(0, 1), LABELS), (DATA[..., :2].transpose(0, 1), LABELS)],
         ValueError,
-        "NAME gave 3 values per step, and then 2; pass samples of one size",
+        "NAME must have samples of one size, got 3 values per step, and then 2",
     ),
     *part(
         (DATA, torch.ones(6)),
         ValueError,
-        "NAME has a target that does not vary, so that R² is not defined; pass other",
+        r"NAME has a target that does not vary, so that R² is not defined\. Fix: pass other samples",
         LATER,
         **dict.fromkeys(("train", "valid", "test"), NUMBERS),
     ),
-    *part([(DATA, LABELS)], ValueError, r"NAME gave data of shape \(6, 5, 3\) with targets of shape \(6,\)"),
-    Row("net", "net", TypeError, "net is a str; pass an nn"),
-    Row("parameters", 50, ValueError, "parameters is 50, and net is given, .*; pass one", others={"net": build()}),
+    *part(
+        [(DATA, LABELS)],
+        ValueError,
+        r"the data of NAME must have shape .* of shape \(6,\)\. Fix: pass num_steps for data without",
+    ),
+    Row("net", "net", TypeError, r"net must be an (nn\.Module|nn\.Sequential), got str"),
+    Row(
+        "parameters",
+        50,
+        ValueError,
+        r"parameters is 50, but net is given, which has its own number\. Fix: pass one of them",
+        others={"net": build()},
+    ),
     *number("parameters"),
     *number("num_steps"),
     *number("epochs"),
@@ -88,12 +117,14 @@ ROWS = [
         row
         for name in ("learning_rates", "weight_decays")
         for row in (
-            Row(name, 0.1, TypeError, rf"{name} is 0\.1; pass a list of numbers"),
-            Row(name, "0.1", TypeError, rf"{name} is '0\.1'; pass a list of numbers"),
-            Row(name, ["0.1"], TypeError, rf"{name} is '0\.1'; pass a list of numbers"),
-            Row(name, [], ValueError, rf"{name} is \[\]; pass at least one number, none below 0"),
-            Row(name, [0.1, -1], ValueError, rf"{name} is \[0\.1, -1\]; pass at least one number, none below 0"),
-            Row(name, [float("nan")], ValueError, f"{name} is nan; it must be finite"),
+            Row(name, 0.1, TypeError, rf"{name} must be a list of numbers, got 0\.1"),
+            Row(name, "0.1", TypeError, rf"{name} must be a list of numbers, got '0\.1'"),
+            Row(name, ["0.1"], TypeError, rf"{name} must be a list of numbers, got '0\.1'"),
+            Row(name, [], ValueError, rf"{name} must have at least one number and none below 0, got \[\]"),
+            Row(
+                name, [0.1, -1], ValueError, rf"{name} must have at least one number and none below 0, got \[0\.1, -1\]"
+            ),
+            Row(name, [float("nan")], ValueError, f"{name} must be finite, got nan"),
         )
     ),
 ]

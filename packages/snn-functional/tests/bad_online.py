@@ -54,15 +54,20 @@ class Wide(snn.SpikingNeuron):
 
 
 SYNAPSE = [
-    Row("synapse", nn.Conv2d(1, 2, 3), TypeError, r"synapse is a Conv2d; pass an nn\.Linear"),
-    Row("neuron", nn.ReLU(), TypeError, "neuron is a ReLU; pass a spiking neuron, such as Leaky"),
-    Row("output_decay", 1.5, ValueError, r"output_decay is 1\.5; .* \[0, 1\]"),
-    Row("output_decay", math.nan, ValueError, "output_decay is nan; "),
-    Row("output_decay", "0.5", TypeError, r"output_decay is '0\.5'; pass a number"),
+    Row("synapse", nn.Conv2d(1, 2, 3), TypeError, r"synapse must be an nn\.Linear, got Conv2d"),
+    Row("neuron", nn.ReLU(), TypeError, "neuron must be a spiking neuron, such as Leaky, got ReLU"),
+    Row("output_decay", 1.5, ValueError, r"output_decay must be in \[0, 1\], as a decay per step, got 1\.5"),
+    Row("output_decay", math.nan, ValueError, r"output_decay must be in \[0, 1\], as a decay per step, got nan"),
+    Row("output_decay", "0.5", TypeError, r"output_decay must be a number, got '0\.5'"),
     Row("input_", [1.0], TypeError, "Layer takes a tensor, got list; wrap it", named="takes"),
-    Row("input_", torch.ones(3), ValueError, r"takes one step \[batch, 3\], got \(3,\); .*nn\.Flatten", named="takes"),
-    Row("input_", torch.ones(5, 2, 3), ValueError, r"got \(5, 2, 3\)", named="takes"),
-    Row("input_", torch.ones(2, 4), ValueError, r"got \(2, 4\)", named="takes"),
+    Row(
+        "input_",
+        torch.ones(3),
+        ValueError,
+        r"input_ must be one step \[batch, 3\], got \(3,\)\. Fix: call the layer step by step, with",
+    ),
+    Row("input_", torch.ones(5, 2, 3), ValueError, r"got \(5, 2, 3\)"),
+    Row("input_", torch.ones(2, 4), ValueError, r"got \(2, 4\)"),
     Row("input_", torch.ones(2, 3, dtype=torch.complex64), TypeError, "complex64", named="input"),
 ]
 
@@ -79,10 +84,22 @@ CASES = {
         [
             *SYNAPSE,
             neuron(snn.RLeaky(0.9, linear_features=C), "RLeaky receive each other's.*EPropLayer", "RLeaky"),
-            neuron(Coupled(), r"Coupled depend on each other's .*; train them with backprop\.TBPTT", "Coupled"),
-            neuron(Wide(), r"Wide has states \(8,\) for 4 inputs; .* one input each", "Wide"),
-            neuron(Fixed(), r"neuron\.gain has shape \(2, 3\); .* 4 neurons", "neuron"),
-            neuron(snn.SLSTM(C, C), r"neuron\.lstm_cell\.weight_ih has shape \(16, 4\); ", "neuron"),
+            neuron(
+                Coupled(),
+                r"the neurons of Coupled .* not give the gradient\. Fix: train them with backprop\.TBPTT",
+                "Coupled",
+            ),
+            neuron(Wide(), r"neuron must have one input each, got a Wide with states \(8,\) for 4 inputs", "Wide"),
+            neuron(
+                Fixed(),
+                r"neuron\.gain must have one value, or one for each of the 4 neurons, to .* got shape \(2, 3\)",
+                "neuron",
+            ),
+            neuron(
+                snn.SLSTM(C, C),
+                r"neuron\.lstm_cell\.weight_ih must have one value, or one for each of .* got shape \(16, 4\)",
+                "neuron",
+            ),
         ],
     ),
     "EPropLayer": Case(
@@ -95,10 +112,18 @@ CASES = {
         },
         [
             *SYNAPSE,
-            neuron(snn.Leaky(0.9), "Leaky has no dense recurrent connections; .*, or use RTRLLayer", "Leaky"),
+            neuron(
+                snn.Leaky(0.9),
+                r"Leaky has no dense recurrent connections\. Fix: build it with linear_features, or",
+                "Leaky",
+            ),
             neuron(snn.RLeaky(0.9, V=0.5, all_to_all=False), "RLeaky has no dense recurrent", "RLeaky"),
             neuron(snn.RLeaky(0.9, conv2d_channels=2, kernel_size=3), "RLeaky has no dense recurrent", "RLeaky"),
-            neuron(snn.RLeaky(0.9, linear_features=5), "gives 4 features to .*linear_features=5; make", "neuron"),
+            neuron(
+                snn.RLeaky(0.9, linear_features=5),
+                r"synapse gives 4 features to a neuron with linear_features=5\. Fix: make them equal",
+                "neuron",
+            ),
         ],
     ),
     "RandomFeedbackLinear": Case(
@@ -107,15 +132,26 @@ CASES = {
         lambda: {"in_features": 3, "out_features": 2, "input": torch.ones(5, 3)},
         [
             *[
-                Row(name, value, error, f"{name} is {value}; ")
+                Row(name, value, error, f"{name} must be {rule}, got {value}")
                 for name in ("in_features", "out_features")
-                for value, error in ((0, ValueError), (-1, ValueError), (2.5, TypeError), (True, TypeError))
+                for values, error, rule in (((0, -1), ValueError, "at least 1"), ((2.5, True), TypeError, "an int"))
+                for value in values
             ],
-            Row("generator", 0, TypeError, r"generator is 0; pass a torch\.Generator"),
-            Row("input", [1.0], TypeError, r"input is a list; pass a torch\.Tensor"),
-            Row("input", torch.ones(()), ValueError, r"input has shape \(\); .* needs \[\*, 3\]"),
-            Row("input", torch.ones(5, 4), ValueError, r"input has shape \(5, 4\); "),
-            Row("input", torch.ones(5, 3).long(), TypeError, r"input has dtype torch\.int64, the weights .*; "),
+            Row(
+                "generator",
+                0,
+                TypeError,
+                r"generator must be a torch\.Generator, or None for torch's global one, got 0",
+            ),
+            Row("input", [1.0], TypeError, r"input must be a torch\.Tensor, got list"),
+            Row("input", torch.ones(()), ValueError, r"input must have shape \[\*, 3\], got \(\)"),
+            Row("input", torch.ones(5, 4), ValueError, r"input must have shape \[\*, 3\], got \(5, 4\)"),
+            Row(
+                "input",
+                torch.ones(5, 3).long(),
+                TypeError,
+                r"input must have dtype torch\.float32, like the weights, got torch\.int64",
+            ),
         ],
     ),
 }

@@ -30,30 +30,32 @@ class Elementwise:
 def scales():
     """Rows of the two functions of the weights."""
     for name in ("f_pre", "f_post"):
-        yield Row(name, 0.5, TypeError, rf"{name} is 0\.5; pass a function of the weights")
-        yield Row(name, lambda w: None, TypeError, f"{name} returned a NoneType; it must return")
-        yield Row(
-            name, lambda w: w.new_ones(9), ValueError, rf"{name} returned the shape \(9,\) for weights .*; it must"
-        )
+        yield Row(name, 0.5, TypeError, rf"{name} must be a function of the weights, .*, got 0\.5")
+        yield Row(name, lambda w: None, TypeError, f"{name} must return a number or a tensor, got NoneType")
+        yield Row(name, lambda w: w.new_ones(9), ValueError, rf"{name} must return one scale .*, got shape \(9,\)")
 
 
 def taus(*names, least):
     """Rows of time constants."""
     below = 0.5 if least == 1 else 0
     for name in names:
-        yield Row(name, below, ValueError, f"{name} is {below}; .*(at least 1|positive)")
-        yield Row(name, -1.0, ValueError, rf"{name} is -1\.0; ")
-        yield Row(name, math.nan, ValueError, f"{name} is nan; ")
-        yield Row(name, "2", TypeError, f"{name} is '2'; pass a number of steps")
-        yield Row(name, True, TypeError, f"{name} is True; pass")
+        yield Row(name, below, ValueError, f"{name} must be (at least 1 step|greater than 0).*, got {below}")
+        yield Row(name, -1.0, ValueError, rf"{name} must be (at least 1 step|greater than 0).*, got -1\.0")
+        yield Row(name, math.nan, ValueError, f"{name} must be (at least 1 step|greater than 0).*, got nan")
+        yield Row(name, "2", TypeError, f"{name} must be a number of steps, got '2'")
+        yield Row(name, True, TypeError, f"{name} must be a number of steps, got True")
 
 
 def traces(name, spikes):
-    yield Row(name, math.nan, ValueError, f"{name} is nan; it must be finite: pass what the last step returned")
-    yield Row(name, math.inf, ValueError, f"{name} is inf; it must be finite")
-    yield Row(name, "none", TypeError, f"{name} is a str; pass what the last step returned")
-    yield Row(name, spikes[1:], ValueError, rf"{name} has shape \(3, .*; start a batch .* with None")
-    yield Row(name, spikes.to("meta"), ValueError, rf"{name} is on meta, the spikes on cpu; pass {name}\.to\('cpu'\)")
+    yield Row(name, math.nan, ValueError, f"{name} must be finite, got nan")
+    yield Row(name, math.inf, ValueError, f"{name} must be finite, got inf")
+    yield Row(name, "none", TypeError, f"{name} must be what the last step returned, .*, got str")
+    yield Row(
+        name, spikes[1:], ValueError, rf"{name} must have the shape .*, got \(3, .*Fix: start a batch .* with None"
+    )
+    yield Row(
+        name, spikes.to("meta"), ValueError, rf"{name} must be on cpu .*, got meta\. Fix: pass {name}\.to\('cpu'\)"
+    )
 
 
 def rule(name, right, space):
@@ -71,18 +73,36 @@ def rule(name, right, space):
         function,
         lambda: {**values, **constants},
         [
-            Row(argument, wrong, TypeError, rf"{argument} is a Conv3d; pass an nn\.{kind}"),
-            Row("in_spike", [1.0], TypeError, r"in_spike is a list; pass a torch\.Tensor of spikes"),
-            Row("in_spike", spk_in.to(torch.complex64), TypeError, r"in_spike has dtype torch\.complex64; .* real"),
-            Row("in_spike", torch.ones(()), ValueError, rf"in_spike has shape \(\); .* needs \[batch, {space}\]"),
+            Row(argument, wrong, TypeError, rf"{argument} must be an nn\.{kind}, got Conv3d"),
+            Row("in_spike", [1.0], TypeError, r"in_spike must be a torch\.Tensor of spikes, got list"),
             Row(
-                "in_spike", torch.cat([spk_in] * 2, 1), ValueError, rf"in_spike has shape .*; .* needs \[batch, {space}"
+                "in_spike",
+                spk_in.to(torch.complex64),
+                TypeError,
+                r"in_spike must be real numbers, got dtype torch\.complex64",
             ),
-            Row("in_spike", spk_in.to("meta"), ValueError, "in_spike is on meta, the weights on cpu; move"),
-            Row("out_spike", None, TypeError, r"out_spike is a NoneType; pass a torch\.Tensor"),
-            Row("out_spike", spk_out.to(torch.complex64), TypeError, r"out_spike has dtype torch\.complex64; "),
-            Row("out_spike", spk_out[1:], ValueError, r"out_spike has shape \(3, .*; the layer gives \(4, "),
-            Row("out_spike", spk_out[..., :-1], ValueError, r"out_spike has shape .*; the layer gives \(4, "),
+            Row("in_spike", torch.ones(()), ValueError, rf"in_spike must have shape \[batch, {space}\] .*, got \(\)"),
+            Row(
+                "in_spike",
+                torch.cat([spk_in] * 2, 1),
+                ValueError,
+                rf"in_spike must have shape \[batch, {space}\] .*, got \(4",
+            ),
+            Row(
+                "in_spike",
+                spk_in.to("meta"),
+                ValueError,
+                r"in_spike must be on cpu like the weights, got meta\. Fix: move one to the other's device",
+            ),
+            Row("out_spike", None, TypeError, r"out_spike must be a torch\.Tensor of spikes, got NoneType"),
+            Row(
+                "out_spike",
+                spk_out.to(torch.complex64),
+                TypeError,
+                r"out_spike must be real numbers, got dtype torch\.complex64",
+            ),
+            Row("out_spike", spk_out[1:], ValueError, r"out_spike must have the shape \(4, .*"),
+            Row("out_spike", spk_out[..., :-1], ValueError, r"out_spike must have the shape \(4, .*"),
             *traces("trace_pre", spk_in),
             *traces("trace_post", spk_out),
             *taus(*constants, least=1 if name.startswith("stdp") else 0),
@@ -106,15 +126,33 @@ def learner(kind):
     least = 1 if kind is stdp_learner.STDPLearner else 0
     rewarded = {} if kind is stdp_learner.STDPLearner else {"reward": 1.0}
     rewards = [
-        Row("reward", [1.0, 2.0], TypeError, "reward is list; pass a number or a real tensor"),
-        Row("reward", torch.ones(2, dtype=torch.complex64), TypeError, r"reward is torch\.complex64; pass"),
+        Row("reward", [1.0, 2.0], TypeError, "reward must be a number or a real tensor, got list"),
         Row(
-            "reward", torch.ones(3), ValueError, r"reward has shape \(3,\); with 6 .* pass a number, \[2\] or \[6, 2\]"
+            "reward",
+            torch.ones(2, dtype=torch.complex64),
+            TypeError,
+            r"reward must be a number or a real tensor, got torch\.complex64",
         ),
-        Row("reward", torch.ones(6), ValueError, r"reward has shape \(6,\); "),
-        Row("reward", torch.ones(2, device="meta"), ValueError, "reward is on meta, .*; pass reward"),
-        Row("reward", math.nan, ValueError, "reward is nan; it must be finite"),
-        Row("reward", torch.tensor([1.0, -math.inf]), ValueError, "reward contains -inf; pass finite numbers"),
+        Row(
+            "reward",
+            torch.ones(3),
+            ValueError,
+            r"reward must be a number, or have shape \[2\] or \[6, 2\] for 6 .* samples, got shape \(3,\)",
+        ),
+        Row(
+            "reward",
+            torch.ones(6),
+            ValueError,
+            r"reward must be a number, or have shape \[2\] or \[6, 2\] for 6 .* samples, got shape \(6,\)",
+        ),
+        Row(
+            "reward",
+            torch.ones(2, device="meta"),
+            ValueError,
+            r"reward must be on cpu like the weights, got meta\. Fix: pass reward\.to\(weight\.device\)",
+        ),
+        Row("reward", math.nan, ValueError, "reward must be finite, got nan"),
+        Row("reward", torch.tensor([1.0, -math.inf]), ValueError, "reward must be finite, got -inf"),
     ]
     return Case(
         (kind, kind.step),
@@ -128,13 +166,21 @@ def learner(kind):
             **rewarded,
         },
         [
-            Row("synapse", nn.ReLU(), TypeError, r"synapse is a ReLU; pass an nn\.Linear or nn\.Conv1d or nn\.Conv2d"),
-            Row("sn", None, TypeError, "sn is a NoneType; pass the module of the neurons"),
+            Row(
+                "synapse", nn.ReLU(), TypeError, r"synapse must be an nn\.Linear or nn\.Conv1d or nn\.Conv2d, got ReLU"
+            ),
+            Row("sn", None, TypeError, "sn must be the module of the neurons after the synapse, got NoneType"),
             *taus("tau_pre", "tau_post", *late, least=least),
             *scales(),
-            Row("scale", "2", TypeError, "scale is '2'; pass a number"),
-            Row("scale", math.nan, ValueError, "scale is nan; it must be finite"),
-            Row("record", False, RuntimeError, r"step\(\) has no spikes to learn from: run the net", named="spikes"),
+            Row("scale", "2", TypeError, "scale must be a number, got '2'"),
+            Row("scale", math.nan, ValueError, "scale must be finite, got nan"),
+            Row(
+                "record",
+                False,
+                RuntimeError,
+                r"there are no spikes to learn from\. Fix: run the net before each step\(\),",
+                named="spikes",
+            ),
             *(rewards if rewarded else ()),
         ],
     )
@@ -156,11 +202,21 @@ CASES = {
         stdp_learner.eligibility_trace,
         lambda: {"trace": None, "eligibility": torch.ones(3), "tau_trace": 2.0},
         [
-            Row("eligibility", [1.0], TypeError, r"eligibility is a list; pass a torch\.Tensor"),
-            Row("trace", 0.0, TypeError, r"trace is a float; pass a torch\.Tensor"),
-            Row("trace", Elementwise(), TypeError, r"trace is a Elementwise; pass a torch\.Tensor"),
-            Row("trace", torch.ones(2), ValueError, r"trace has shape \(2,\), eligibility \(3,\); start"),
-            Row("trace", torch.ones(3, device="meta"), ValueError, "trace is on meta, eligibility on cpu; move"),
+            Row("eligibility", [1.0], TypeError, r"eligibility must be a torch\.Tensor, got list"),
+            Row("trace", 0.0, TypeError, r"trace must be a torch\.Tensor, got float"),
+            Row("trace", Elementwise(), TypeError, r"trace must be a torch\.Tensor, got Elementwise"),
+            Row(
+                "trace",
+                torch.ones(2),
+                ValueError,
+                r"trace must have the shape of .* \(3,\), got \(2,\)\. Fix: start a batch of another shape",
+            ),
+            Row(
+                "trace",
+                torch.ones(3, device="meta"),
+                ValueError,
+                r"trace must be on cpu like eligibility, got meta\. Fix: move one to the other's device",
+            ),
             *taus("tau_trace", least=0),
         ],
     ),

@@ -14,10 +14,25 @@ from .monitored import make_net
 from .refusal import Case, Row
 
 WATCHED = [
-    Row("net", 3, TypeError, r"net is a int; pass a torch\.nn\.Module"),
-    Row("instance", snn.Leaky(0.9), TypeError, "instance is Leaky.*; pass its class, Leaky"),
-    Row("instance", "Leaky", TypeError, "instance is 'Leaky'; pass a class"),
-    Row("instance", (nn.Linear, None), TypeError, "instance is None; pass a class"),
+    Row("net", 3, TypeError, r"net must be a torch\.nn\.Module, got int"),
+    Row(
+        "instance",
+        snn.Leaky(0.9),
+        TypeError,
+        r"instance must be its class, Leaky, or a tuple of classes, .* spike_grad=atan\(alpha=2\.0\)\)",
+    ),
+    Row(
+        "instance",
+        "Leaky",
+        TypeError,
+        r"instance must be a class, such as nn\.Conv2d, or a tuple of classes, got 'Leaky'",
+    ),
+    Row(
+        "instance",
+        (nn.Linear, None),
+        TypeError,
+        r"instance must be a class, such as nn\.Conv2d, or a tuple of classes, got None",
+    ),
     Row("instance", nn.Conv2d, ValueError, r"no layer of instance torch.*Conv2d; .*snn_core\.neurons\.leaky\.Leaky"),
     Row("instance", (), ValueError, r"no layer of instance \(\); it has"),
 ]
@@ -30,7 +45,7 @@ def monitor(kind, function):
         (kind,),
         kind,
         lambda: {"net": make_net(), "instance": snn.Leaky},
-        [*WATCHED, Row(name, 3, TypeError, f"{name} is 3; pass a function of one argument")],
+        [*WATCHED, Row(name, 3, TypeError, f"{name} must be a function of one argument, .*, got 3")],
     )
 
 
@@ -64,19 +79,19 @@ NAN = torch.full((1, 1, 3), math.nan)
 def number(name):
     """Rows of a number of operations."""
     return [
-        Row(name, -1, ValueError, f"{name} is -1; a number of operations must be at least 0"),
-        Row(name, 1.5, TypeError, rf"{name} is 1\.5; pass a number of operations, an int"),
-        Row(name, True, TypeError, f"{name} is True; pass"),
+        Row(name, -1, ValueError, f"{name} must be at least 0, got -1"),
+        Row(name, 1.5, TypeError, rf"{name} must be a number of operations, an int, got 1\.5"),
+        Row(name, True, TypeError, f"{name} must be a number of operations, an int, got True"),
     ]
 
 
 def energy(name):
     """Rows of an energy."""
     return [
-        Row(name, -1, ValueError, f"{name} is -1; an energy in joules must be at least 0"),
-        Row(name, math.nan, ValueError, f"{name} is nan; it must be finite"),
-        Row(name, math.inf, ValueError, f"{name} is inf; it must be finite"),
-        Row(name, "1 pJ", TypeError, f"{name} is '1 pJ'; pass an energy in joules"),
+        Row(name, -1, ValueError, f"{name} must be at least 0, in joules, got -1"),
+        Row(name, math.nan, ValueError, f"{name} must be finite, got nan"),
+        Row(name, math.inf, ValueError, f"{name} must be finite, got inf"),
+        Row(name, "1 pJ", TypeError, f"{name} must be an energy in joules, got '1 pJ'"),
     ]
 
 
@@ -91,15 +106,25 @@ CASES = {
         lambda: {"attribute_name": "mem", "pre_forward": False, "net": make_net(), "instance": snn.Leaky},
         [
             *WATCHED,
-            Row("function_on_attribute", 3, TypeError, "function_on_attribute is 3; pass a function"),
-            Row("attribute_name", 3, TypeError, "attribute_name is 3; pass a str, such as 'mem'"),
+            Row(
+                "function_on_attribute",
+                3,
+                TypeError,
+                r"function_on_attribute must be a function of one argument, such as .* x: x\.mean\(\), got 3",
+            ),
+            Row("attribute_name", 3, TypeError, "attribute_name must be a str, such as 'mem', got 3"),
             Row(
                 "attribute_name",
                 "syn",
                 AttributeError,
                 r"attribute_name is 'syn', which the layer '1' \(Leaky\) does not have; its states are mem",
             ),
-            Row("pre_forward", "after", TypeError, "pre_forward is 'after'; pass True to record before"),
+            Row(
+                "pre_forward",
+                "after",
+                TypeError,
+                "pre_forward must be True to record before a call, False to record after it, got 'after'",
+            ),
         ],
     ),
     "unpack_len1_tuple": Case((), probe.unpack_len1_tuple, lambda: {"x": (3,)}),  # which takes anything
@@ -109,8 +134,14 @@ CASES = {
         lambda: {"key": "1"},
         [
             *WATCHED,
-            Row("key", "lif", KeyError, "'lif' is not monitored; the layers are '1', '3'", named="lif"),
-            Row("key", 1.5, TypeError, r"the number of a record or the name of a layer, got 1\.5; ", named="record"),
+            Row("key", "lif", KeyError, r"'lif' is not monitored\. Fix: use one of '1', '3'", named="lif"),
+            Row(
+                "key",
+                1.5,
+                TypeError,
+                r"key must be the number of a .* a layer, got 1\.5\. Fix: slice the list monitor\.records",
+                named="record",
+            ),
         ],
     ),
     "SynopsMonitor": Case(
@@ -120,7 +151,13 @@ CASES = {
         [
             WATCHED[0],
             NO_LAYER,
-            Row("x", NAN[0], ValueError, "the input of the layer '' contains NaN, .*; ", named="input"),
+            Row(
+                "x",
+                NAN[0],
+                ValueError,
+                r"the input of the layer '' contains NaN, .* the absence of one\. Fix: look for its source",
+                named="input",
+            ),
         ],
     ),
     "synops": Case(
@@ -130,12 +167,23 @@ CASES = {
         [
             WATCHED[0],
             NO_LAYER,
-            Row("xs", [1.0], TypeError, r"xs is a list; pass a torch\.Tensor"),
-            Row("xs", torch.ones(0, 1, 3), ValueError, r"xs has shape \(0, 1, 3\); it must be \[num_steps"),
+            Row("xs", [1.0], TypeError, r"xs must be a torch\.Tensor, got list\. Fix: pass torch\.stack\(steps\)"),
+            Row(
+                "xs",
+                torch.ones(0, 1, 3),
+                ValueError,
+                r"xs must have shape \[num_steps, batch, \.\.\.\] with at least one step, got \(0, 1, 3\)",
+            ),
             Row("lengths", [2], ValueError, r"lengths contains 2; with 1 steps, a length must be in \[0, 1\]"),
             Row("lengths", [1, 1], ValueError, r"lengths has shape \(2,\); .* takes one per sample, \[1\]"),
             Row("lengths", [1.0], TypeError, r"lengths is torch\.float32; .* integers: pass lengths\.long"),
-            Row("xs", NAN, ValueError, "the input of the layer '' contains NaN, .*; ", named="input"),
+            Row(
+                "xs",
+                NAN,
+                ValueError,
+                r"the input of the layer '' contains NaN, .* the absence of one\. Fix: look for its source",
+                named="input",
+            ),
         ],
     ),
     "SynapticOperations": Case(
@@ -149,11 +197,21 @@ CASES = {
         statistics.SynopsCount,
         lambda: {"layers": {"0": statistics.SynapticOperations()}, "uncounted": ("1",)},
         [
-            Row("layers", [3], TypeError, r"layers is \[3\]; pass a dict of SynapticOperations by layer name"),
-            Row("layers", {"0": 3}, TypeError, r"layers is \{'0': 3\}; "),
-            Row("layers", {0: statistics.SynapticOperations()}, TypeError, r"layers is \{0: Synaptic.*; "),
-            Row("uncounted", "1", TypeError, "uncounted is '1'; pass a tuple of names"),
-            Row("uncounted", (1,), TypeError, r"uncounted is \(1,\); "),
+            Row("layers", [3], TypeError, r"layers must be a dict of SynapticOperations by layer name, got \[3\]"),
+            Row(
+                "layers",
+                {"0": 3},
+                TypeError,
+                r"layers must be a dict of SynapticOperations by layer name, got \{'0': 3\}",
+            ),
+            Row(
+                "layers",
+                {0: statistics.SynapticOperations()},
+                TypeError,
+                r"layers must be a dict of SynapticOperations by layer name, got \{0: .* macs=0, dense=0\)\}",
+            ),
+            Row("uncounted", "1", TypeError, "uncounted must be a tuple of names, got '1'"),
+            Row("uncounted", (1,), TypeError, r"uncounted must be a tuple of names, got \(1,\)"),
         ],
     ),
     "synops_energy": Case(
@@ -161,8 +219,8 @@ CASES = {
         statistics.synops_energy,
         lambda: {"operations": statistics.SynapticOperations(1), "cost": statistics.HOROWITZ_45NM},
         [
-            Row("operations", 3, TypeError, r"operations is a int; pass what snn_functional\.synops returns"),
-            Row("cost", "45nm", TypeError, "cost is a str; pass a CostModel"),
+            Row("operations", 3, TypeError, r"operations must be what snn_functional\.synops returns, got int"),
+            Row("cost", "45nm", TypeError, "cost must be a CostModel, such as HOROWITZ_45NM, got str"),
         ],
     ),
     "CostModel": Case(
@@ -170,24 +228,53 @@ CASES = {
         statistics.CostModel,
         lambda: {"name": "by hand", "ac": 1, "mac": 3},
         [
-            Row("name", 3, TypeError, "name is 3; pass a str that says where"),
+            Row("name", 3, TypeError, "name must be a str that says where the numbers are from, got 3"),
             *energy("ac"),
             *energy("mac"),
             *(row._replace(others={"int8_mac": 1}) for row in energy("int8_ac")),
             *(row._replace(others={"int8_ac": 1}) for row in energy("int8_mac")),
-            Row("int8_ac", None, ValueError, "int8_ac is None; pass both", others={"int8_mac": 1}),
-            Row("int8_mac", None, ValueError, "int8_mac is None; pass both", others={"int8_ac": 1}),
-            Row("memories", 3, TypeError, r"memories is 3; pass a tuple of pairs \(bytes, joules\)"),
-            Row("memories", ((1, 2, 3),), TypeError, r"memories is \(\(1, 2, 3\),\); pass a tuple of pairs"),
-            Row("memories", (("1", 2),), TypeError, "memories is '1'; pass a number of bytes", named="memories"),
+            Row(
+                "int8_ac",
+                None,
+                ValueError,
+                r"int8_ac is None\. Fix: pass both int8_ac and int8_mac, or neither",
+                others={"int8_mac": 1},
+            ),
+            Row(
+                "int8_mac",
+                None,
+                ValueError,
+                r"int8_mac is None\. Fix: pass both int8_ac and int8_mac, or neither",
+                others={"int8_ac": 1},
+            ),
+            Row("memories", 3, TypeError, r"memories must be a tuple of pairs \(bytes, joules\), got 3"),
+            Row(
+                "memories",
+                ((1, 2, 3),),
+                TypeError,
+                r"memories must be a tuple of pairs \(bytes, joules\), got \(\(1, 2, 3\),\)",
+            ),
+            Row(
+                "memories", (("1", 2),), TypeError, "the bytes of memories must be a number, got '1'", named="memories"
+            ),
             Row(
                 "memories",
                 ((math.inf, -1),),
                 ValueError,
-                "memories contains -1; an energy in joules must be at least 0",
+                "the energies of memories must be at least 0, in joules, got -1",
             ),
-            Row("memories", ((64, 1),), ValueError, r"memories is \(\(64, 1\),\); their bytes must grow, up to inf"),
-            Row("memories", ((64, 1), (8, 1), (math.inf, 2)), ValueError, "memories is .*; their bytes must grow"),
+            Row(
+                "memories",
+                ((64, 1),),
+                ValueError,
+                r"the bytes of memories must grow, up to inf in the last one, got \(\(64, 1\),\)",
+            ),
+            Row(
+                "memories",
+                ((64, 1), (8, 1), (math.inf, 2)),
+                ValueError,
+                r"the bytes of memories must grow, up to inf in the last one, got .* \(8, 1\), \(inf, 2\)\)",
+            ),
         ],
     ),
 }

@@ -61,74 +61,208 @@ def batch(*parts, message, error=ValueError, **others):
 
 STILL, EACH = {"time_var": False}, SF.mse_membrane_loss(time_var_targets=True)
 EPOCH = [
-    Row("num_steps", 5, ValueError, "num_steps is 5 with time_var=True, .*; leave it out"),
-    Row("num_steps", False, ValueError, "num_steps is not given with time_var=False; say", others=STILL),
+    Row(
+        "num_steps",
+        5,
+        ValueError,
+        r"num_steps is 5 with time_var=True, where .* own number of steps\. Fix: leave it out, or pass",
+    ),
+    Row(
+        "num_steps",
+        False,
+        ValueError,
+        r"num_steps is not given with time_var=False\. Fix: say for how many steps to show the data",
+        others=STILL,
+    ),
     Row("num_steps", None, ValueError, "num_steps is not given", others=STILL),
-    Row("num_steps", 0, ValueError, "num_steps is 0; it must be at least 1", others=STILL),
-    Row("num_steps", -3, ValueError, "num_steps is -3", others=STILL),
-    Row("num_steps", 2.5, TypeError, r"num_steps is 2\.5; pass a number of time steps", others=STILL),
-    Row("num_steps", True, TypeError, "num_steps is True", others=STILL),
+    Row("num_steps", 0, ValueError, "num_steps must be at least 1, got 0", others=STILL),
+    Row("num_steps", -3, ValueError, "num_steps must be at least 1, got -3", others=STILL),
+    Row(
+        "num_steps", 2.5, TypeError, r"num_steps must be a number of time steps, a positive int, got 2\.5", others=STILL
+    ),
+    Row(
+        "num_steps", True, TypeError, "num_steps must be a number of time steps, a positive int, got True", others=STILL
+    ),
     Row(
         "time_first",
         False,
         ValueError,
-        "time_first is False with time_var=False, .*; leave it out",
+        r"time_first is False with time_var=False, where the data has no time axis\. Fix: leave it out",
         others={**STILL, "num_steps": 5},
     ),
-    Row("criterion", "ce_rate_loss", TypeError, r"criterion is 'ce_rate_loss'; pass a function such as .*ce_rate"),
-    Row("criterion", SF.ce_rate_loss, TypeError, r"criterion is the class ce_rate_loss; pass an instance"),
-    Row("criterion", SF.ce_rate_loss(reduction="none"), ValueError, r"criterion returned a loss of shape \(5,\); "),
-    Row("criterion", lambda spk, targets: 0.5, TypeError, "criterion returned a float instead of a tensor; "),
-    Row("criterion", EACH, ValueError, r"of a batch have shape \(5,\); .*\[7, batch, \.\.\.\], like the data"),
-    Row("regularization", 0.1, TypeError, r"regularization is 0\.1; pass a function such as .*l1_rate_sparsity"),
-    Row("regularization", lambda spk: spk, ValueError, "regularization returned a loss of shape .*; "),
-    Row("regularization", lambda spk: None, TypeError, "regularization returned a NoneType instead of a tensor; "),
-    Row("optimizer", "adam", TypeError, "optimizer is 'adam'; pass one made for the net"),
-    Row("optimizer", torch.optim.Adam, TypeError, "optimizer is <class .*; pass one made"),
-    Row("device", "nowhere", ValueError, "device is 'nowhere'; pass a device of torch"),
-    Row("device", None, TypeError, "device is None; pass a torch.device or its name"),
-    Row("net", "net", TypeError, "net is a str; pass an nn"),
-    Row("dataloader", 3, TypeError, "dataloader is a int; pass a DataLoader"),
-    Row("dataloader", [], ValueError, "dataloader gave no batch; ", "dataloader gave no batch"),
-    Row("dataloader", iter([]), ValueError, "dataloader gave no batch; an iterator lasts for one epoch"),
-    Row("dataloader", [DATA], TypeError, "dataloader gave a Tensor; it must give tensors: pairs"),
-    batch(DATA, error=TypeError, message=r"dataloader gave \(Tensor\); it must give tensors: pairs"),
-    batch(DATA, [1, 2], error=TypeError, message=r"dataloader gave \(Tensor, list\); it must give"),
-    batch(DATA[:0], LABELS, message=r"shape \(0, 5, 3\); it must be \[T, batch, \.\.\.\], not empty"),
-    batch(DATA[:, :0], LABELS[:0], message=r"shape \(7, 0, 3\); it must be \[T, batch"),
-    batch(torch.ones(3), LABELS, message=r"shape \(3,\); it must be \[T, batch"),
-    batch(torch.ones(3), LABELS, message=r"shape \(3,\); it must be \[batch, T", time_first=False),
-    batch(torch.ones(0, 3), LABELS, message=r"shape \(0, 3\); it must be \[batch, \.\.\.\]", num_steps=3, **STILL),
-    batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[batch, \.\.\.\]", num_steps=3, **STILL),
-    batch(torch.tensor(1.0), LABELS, message=r"shape \(\); it must be \[T, batch, \.\.\.\], not empty"),
-    batch(DATA, torch.zeros(14, 5).long(), message=r"shape \(14, 5\); .*\[7, batch", criterion=EACH),
+    Row(
+        "criterion",
+        "ce_rate_loss",
+        TypeError,
+        r"criterion must be a function such as functional\.ce_rate_loss\(\), got 'ce_rate_loss'",
+    ),
+    Row(
+        "criterion",
+        SF.ce_rate_loss,
+        TypeError,
+        r"criterion is the class ce_rate_loss\. Fix: pass an instance, ce_rate_loss\(\)",
+    ),
+    Row(
+        "criterion",
+        SF.ce_rate_loss(reduction="none"),
+        ValueError,
+        r"criterion must return a scalar, as with reduction='mean', got shape \(5,\)",
+    ),
+    Row(
+        "criterion",
+        lambda spk, targets: 0.5,
+        TypeError,
+        "criterion must return a scalar, got float instead of a tensor",
+    ),
+    Row(
+        "criterion",
+        EACH,
+        ValueError,
+        r"the targets of a batch must have shape \[7, batch, .* time_var_targets=True, got \(5,\)",
+    ),
+    Row(
+        "regularization",
+        0.1,
+        TypeError,
+        r"regularization must be a function such as functional\.l1_rate_sparsity\(\), got 0\.1",
+    ),
+    Row("regularization", lambda spk: spk, ValueError, r"regularization must return a scalar, as with .* 5, 4\)"),
+    Row(
+        "regularization",
+        lambda spk: None,
+        TypeError,
+        "regularization must return a scalar, got NoneType instead of a tensor",
+    ),
+    Row("optimizer", "adam", TypeError, "optimizer must be one made for the net, such as .* got 'adam'"),
+    Row(
+        "optimizer",
+        torch.optim.Adam,
+        TypeError,
+        r"optimizer must be one made for the net, such as .* <class 'torch\.optim\.adam\.Adam'>",
+    ),
+    Row("device", "nowhere", ValueError, "device must be a device of torch, such as 'cpu' or 'cuda:0', got 'nowhere'"),
+    Row("device", None, TypeError, r"device must be a torch\.device or its name, such as 'cpu', got None"),
+    Row("net", "net", TypeError, r"net must be an (nn\.Module|nn\.Sequential), got str"),
+    Row("dataloader", 3, TypeError, "dataloader must be a DataLoader, or any iterable of batches, got int"),
+    Row(
+        "dataloader",
+        [],
+        ValueError,
+        r"dataloader must give at least one batch, got none\. Fix: pass a DataLoader: an iterator",
+        "dataloader must give",
+    ),
+    Row(
+        "dataloader",
+        iter([]),
+        ValueError,
+        r"dataloader must give at least one batch, got none\. Fix: pass a DataLoader: an iterator",
+    ),
+    Row(
+        "dataloader",
+        [DATA],
+        TypeError,
+        "dataloader must give tensors: pairs of data and targets, or .* the samples, got Tensor",
+    ),
+    batch(
+        DATA,
+        error=TypeError,
+        message=r"dataloader must give tensors: pairs of data and targets, or .* the samples, got \(Tensor\)",
+    ),
+    batch(
+        DATA,
+        [1, 2],
+        error=TypeError,
+        message=r"dataloader must give tensors: pairs of data and targets, or .* samples, got \(Tensor, list\)",
+    ),
+    batch(
+        DATA[:0],
+        LABELS,
+        message=r"the data of a batch must have shape \[T, batch, \.\.\.\], not empty, got \(0, 5, 3\)",
+    ),
+    batch(
+        DATA[:, :0],
+        LABELS[:0],
+        message=r"the data of a batch must have shape \[T, batch, \.\.\.\], not empty, got \(7, 0, 3\)",
+    ),
+    batch(
+        torch.ones(3),
+        LABELS,
+        message=r"the data of a batch must have shape \[T, batch, \.\.\.\], not empty, got \(3,\)",
+    ),
+    batch(
+        torch.ones(3),
+        LABELS,
+        message=r"the data of a batch must have shape \[batch, T, \.\.\.\], not empty, got \(3,\)",
+        time_first=False,
+    ),
+    batch(
+        torch.ones(0, 3),
+        LABELS,
+        message=r"the data of a batch must have shape \[batch, \.\.\.\], not empty, got \(0, 3\)",
+        num_steps=3,
+        **STILL,
+    ),
+    batch(
+        torch.tensor(1.0),
+        LABELS,
+        message=r"the data of a batch must have shape \[batch, \.\.\.\], not empty, got \(\)",
+        num_steps=3,
+        **STILL,
+    ),
+    batch(
+        torch.tensor(1.0),
+        LABELS,
+        message=r"the data of a batch must have shape \[T, batch, \.\.\.\], not empty, got \(\)",
+    ),
+    batch(
+        DATA,
+        torch.zeros(14, 5).long(),
+        message=r"the targets of a batch must have shape \[7, batch, .* time_var_targets=True, got \(14, 5\)",
+        criterion=EACH,
+    ),
     *[
         Row("dataloader", [(DATA, LABELS, torch.tensor(lengths))], error, message, named="lengths")
         for lengths, error, message in (
             (
                 [1, 2],
                 ValueError,
-                r"lengths has shape \(2,\); data of shape \(7, 5, 3\) needs one length per sample, \[5\]",
+                r"lengths must have one length per sample, \[5\], for data of shape \(7, 5, 3\), got \(2,\)",
             ),
-            ([1, 2, 0, 3, 4], ValueError, r"lengths contains 0; with 7 steps, a length must be in \[1, 7\]"),
-            ([1, 2, 8, 3, 4], ValueError, "lengths contains 8; "),
-            ([1.0, 2.0, 3.0, 4.0, 5.0], TypeError, r"lengths has dtype torch\.float32; .*lengths\.long"),
+            ([1, 2, 0, 3, 4], ValueError, r"lengths must be in \[1, 7\] with 7 steps, got 0"),
+            ([1, 2, 8, 3, 4], ValueError, r"lengths must be in \[1, 7\] with 7 steps, got 8"),
+            (
+                [1.0, 2.0, 3.0, 4.0, 5.0],
+                TypeError,
+                r"lengths must be integers, got dtype torch\.float32\. Fix: pass lengths\.long\(\)",
+            ),
         )
     ],
     Row(
         "criterion",
         torch.nn.functional.cross_entropy,
         TypeError,
-        "criterion is cross_entropy, which takes no lengths, but the batches have them; ",
+        r"criterion is cross_entropy, .* batches have them\. Fix: pass one of snn_functional, or a",
         others={"dataloader": [(DATA, LABELS, LABELS + 1)]},
     ),
-    Row("dataloader", [(DATA, LABELS[:3])], ValueError, r"targets has shape \(3,\); .*\[5\]", named="targets"),
+    Row(
+        "dataloader",
+        [(DATA, LABELS[:3])],
+        ValueError,
+        r"targets must have one label per sample, \[5\], .* 5, 4\), got \(3,\)",
+        named="targets",
+    ),
 ]
 STRETCH = [
-    Row("K", 0, ValueError, "K is 0; it must be at least 1"),
-    Row("K", 2.0, TypeError, r"K is 2\.0; pass a number of time steps"),
-    Row("K", False, TypeError, "K is False; pass"),
-    Row("K", 9, ValueError, "K is 9 with num_steps=5; ", others={**STILL, "num_steps": 5}),
+    Row("K", 0, ValueError, "K must be at least 1, got 0"),
+    Row("K", 2.0, TypeError, r"K must be a number of time steps, a positive int, got 2\.0"),
+    Row("K", False, TypeError, "K must be a number of time steps, a positive int, got False"),
+    Row(
+        "K",
+        9,
+        ValueError,
+        "K must be at most num_steps=5, as a segment has no more steps, got 9",
+        others={**STILL, "num_steps": 5},
+    ),
 ]
 
 
@@ -140,18 +274,43 @@ def net(value, error, message, named, **others):
 MEMBRANE = SF.mse_membrane_loss()
 OUTPUTS = [
     net(
-        build(output=False), ValueError, "takes the membrane.*; .*output=True", "mse_membrane_loss", criterion=MEMBRANE
+        build(output=False),
+        ValueError,
+        r"mse_membrane_loss takes the membrane, but the net returns only spikes\. Fix: end it with",
+        "mse_membrane_loss",
+        criterion=MEMBRANE,
     ),
     net(build(init_hidden=False), ValueError, r"'1' \(Leaky\) has init_hidden=False .*; build", "init_hidden"),
-    net(build(snn.DeltaLeaky), TypeError, "takes mem_out, but the net returns a tuple", "net", criterion=MEMBRANE),
+    net(
+        build(snn.DeltaLeaky),
+        TypeError,
+        "net must return spikes, or a tuple of spikes and states, the .* takes mem_out, got tuple",
+        "net",
+        criterion=MEMBRANE,
+    ),
 ]
-ONLY_ONE = r"one spiking layer; TBPTT\(\.\.\., K=1\)"
-NOT_AFTER = "is not a spiking neuron right after an nn.Linear; "
+ONLY_ONE = r"\. Fix: use TBPTT\(\.\.\., K=1\)"
+NOT_AFTER = r"is not a spiking neuron right after an nn\.Linear\. Fix: use TBPTT\(\.\.\., K=1\)"
 ONLINE = [
-    net(nn.Sequential(*build(), *build()), ValueError, f"net has 2 layers with a state; .* {ONLY_ONE}", "net"),
-    net(nn.Sequential(nn.Linear(3, C)), ValueError, "net has 0 layers with a state", "net"),
-    net(nn.Sequential(), ValueError, "net is a Sequential", "net"),
-    net(Own(), ValueError, r"net is a Own; it must be an nn\.Sequential", "net"),
+    net(nn.Sequential(*build(), *build()), ValueError, f"net must be .*, got 2 layers with a state{ONLY_ONE}", "net"),
+    net(
+        nn.Sequential(nn.Linear(3, C)),
+        ValueError,
+        r"net must be an nn\.Sequential .* layers with a state\. Fix: use TBPTT\(\.\.\., K=1\), which",
+        "net",
+    ),
+    net(
+        nn.Sequential(),
+        ValueError,
+        r"net must be an .* layer, got Sequential\. Fix: use TBPTT\(\.\.\., K=1\), which",
+        "net",
+    ),
+    net(
+        Own(),
+        ValueError,
+        r"net must be an nn\.Sequential with .* layer, got Own\. Fix: use TBPTT\(\.\.\., K=1\), which",
+        "net",
+    ),
     net(nn.Sequential(snn.Leaky(**LIF)), ValueError, rf"'0' \(Leaky\) {NOT_AFTER}", "Leaky"),
     net(nn.Sequential(nn.Conv1d(1, 2, 3), snn.Leaky(**LIF)), ValueError, rf"'1' \(Leaky\) {NOT_AFTER}", "Leaky"),
     net(
@@ -167,7 +326,7 @@ ONLINE = [
     net(
         nn.Sequential(nn.Linear(3, 3), nn.Linear(3, C), snn.Leaky(**LIF)),
         ValueError,
-        r"'0' \(Linear\) learns below the spiking layer, .*requires_grad_\(False\)",
+        r"'0' \(Linear\) is trainable but comes before .* has no exact gradient\. Fix: freeze it with",
         "Linear",
     ),
     net(

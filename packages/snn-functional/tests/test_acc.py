@@ -107,7 +107,7 @@ def recordings(draw):
     return torch.tensor(values).reshape(steps, batch, outputs), labels
 
 
-@pytest.mark.filterwarnings("ignore:accuracy_rate takes spikes")
+@pytest.mark.filterwarnings("ignore:accuracy_rate.* spk_out has negative values")
 @given(recordings())
 def test_ties_signs_and_silence_are_decided_as_by_a_loop(recording):
     spk, labels = recording
@@ -121,7 +121,7 @@ def test_ties_signs_and_silence_are_decided_as_by_a_loop(recording):
     assert answer == (correct / len(labels), silent / len(labels))
 
 
-@pytest.mark.filterwarnings("ignore:accuracy_rate takes spikes")
+@pytest.mark.filterwarnings("ignore:accuracy_rate.* spk_out has negative values")
 def test_an_infinite_count_is_the_highest():
     spk = torch.tensor([[[1.0, math.inf, math.inf], [5.0, -math.inf, 2.0]]])
     assert accuracy_rate(spk, torch.tensor([1, 0])) == 1.0

@@ -14,7 +14,7 @@ from .converted import Own, dense, own, randomize
 
 @pytest.mark.parametrize("x", [torch.arange(3), torch.ones(2, dtype=torch.bool), [0.5]], ids=["int64", "bool", "list"])
 def test_only_floating_point_tensors_are_rounded(x: object) -> None:
-    with pytest.raises(TypeError, match="QCFS rounds"):
+    with pytest.raises(TypeError, match=r"^QCFS: x must be (a torch\.Tensor|floating-point numbers), got "):
         QCFS()(x)
 
 
@@ -105,12 +105,12 @@ def test_a_threshold_that_training_made_negative_is_refused():
     net, x = dense()
     net = QCFS.replace_relu(net, x)
     net.get_submodule("5").threshold.data.fill_(-0.5)
-    with pytest.raises(ValueError, match=r"the threshold of '5' is -0\.5; it must be positive"):
+    with pytest.raises(ValueError, match=r"the threshold of '5' must be greater than 0, got -0\.5\. Fix: train"):
         from_ann(net, x, method="qcfs")
 
 
 def test_a_net_without_relu_is_refused():
-    with pytest.raises(ValueError, match=r"net is a Sequential without nn\.ReLU; there is nothing to replace"):
+    with pytest.raises(ValueError, match=r"net must contain an nn\.ReLU to replace, got Sequential without one"):
         QCFS.replace_relu(nn.Sequential(nn.Linear(3, 2)), torch.rand(4, 3))
 
 
@@ -118,10 +118,10 @@ def test_methods_and_activations_must_fit():
     ann, x = own()
     net = QCFS.replace_relu(Own(), x)
     with pytest.raises(
-        ValueError, match=r"method is 'percentile', but these are QCFS, .*: 'stem\.1', .*; pass method='qcfs'"
+        ValueError, match=r"method is 'percentile', but these are QCFS, .*: 'stem\.1', .*\. Fix: pass method='qcfs'"
     ):
         from_ann(net, x)
     with pytest.raises(
-        ValueError, match=r"method is 'qcfs', but these are ReLUs: 'stem\.1', .*; train QCFS\.replace_relu"
+        ValueError, match=r"method is 'qcfs', but these are ReLUs: 'stem\.1', .*\. Fix: train QCFS\.replace_relu"
     ):
         from_ann(ann, x, method="qcfs")

@@ -231,7 +231,7 @@ def test_a_net_with_a_readout_learns_samples_of_other_lengths(over):
 
 
 def test_a_loss_of_membranes_refuses_spikes_alone():
-    words = "ce_membrane_loss takes the membrane, but the net returns only spikes; end it with snn.Readout"
+    words = r"ce_membrane_loss takes the membrane, but the net returns only spikes\. Fix: end it with snn\.Readout"
     with pytest.raises(ValueError, match=words):
         fitted(loss=SF.ce_membrane_loss())
 
@@ -312,7 +312,7 @@ def test_a_loss_that_is_not_finite_is_an_error_with_its_place(part):
     targets[part][9] = float("nan")
     parts = {name: (data, values) for name, values in targets.items()}
     loader = DataLoader(TensorDataset(*parts.pop("train")), batch_size=8)
-    with pytest.raises(FloatingPointError, match=f"the loss of {part} is nan in epoch 1, batch 2; look at the data"):
+    with pytest.raises(FloatingPointError, match=f"the loss of {part} is nan in epoch 1, batch 2\\. Fix: look at"):
         fitted(loss=lambda spk, labels: (spk.sum((0, 2)) - labels).square().mean(), train=loader, **parts)
 
 

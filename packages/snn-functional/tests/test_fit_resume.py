@@ -135,7 +135,7 @@ def test_a_run_that_waited_long_enough_stops_at_once_when_it_is_continued(tmp_pa
 )
 def test_the_checkpoint_of_another_run_is_refused(change, what, tmp_path):
     fitted(folder=tmp_path)
-    with pytest.raises(ValueError, match=rf"folder has a checkpoint, .*, of a run with another {what}; pass another"):
+    with pytest.raises(ValueError, match=rf"a checkpoint, .*, of a run with another {what}\. Fix: pass another"):
         fitted(**change, folder=tmp_path)
 
 

@@ -37,9 +37,7 @@ def recorded(**options):
 def test_membranes_in_place_of_spikes_are_reported_at_the_line_of_the_call(function, remedy):
     spk, mem = recorded()
     function(spk, LABELS)
-    words = (
-        f"takes spikes, but spk_out has negative values of several sizes, as membranes have: pass the spikes.*{remedy}"
-    )
+    words = rf"spk_out has negative values of several sizes, as .* not spikes\. Fix: pass the spikes.*{remedy}"
     with pytest.warns(UserWarning, match=words) as warned:
         function(mem, LABELS)
     assert [warning.filename for warning in warned] == [__file__]
@@ -83,6 +81,6 @@ def test_a_transform_over_recordings_is_not_asked_for_values():
     _, mem = recorded()
     loss = SF.mse_count_loss()
     each = torch.func.vmap(lambda outputs: loss(outputs, LABELS))(torch.stack([mem, 2 * mem]))
-    with pytest.warns(UserWarning, match="takes spikes"):
+    with pytest.warns(UserWarning, match="spk_out has negative values of several sizes, as membranes have, not spikes"):
         expected = torch.stack([loss(mem, LABELS), loss(2 * mem, LABELS)])
     torch.testing.assert_close(each, expected)

@@ -84,12 +84,12 @@ def test_without_a_class_layers_of_the_nets_own_class_are_watched():
 
 def test_attributes_and_records_that_do_not_exist_are_named():
     net, x = make_net(), torch.rand(2, 5)
-    with pytest.raises(TypeError, match="attribute_name is 3"):
+    with pytest.raises(TypeError, match=r"attribute_name must be a str, .*, got 3"):
         probe.AttributeMonitor(3, False, net)
-    with pytest.raises(TypeError, match="pre_forward is 'after'"):
+    with pytest.raises(TypeError, match=r"pre_forward must be True .*, got 'after'"):
         probe.AttributeMonitor("mem", "after", net)
     monitor = probe.OutputMonitor(net, snn.Leaky)
-    with pytest.raises(KeyError, match="'lif' is not monitored; the layers are '1', '3'"):
+    with pytest.raises(KeyError, match=r"'lif' is not monitored\. Fix: use one of '1', '3'"):
         monitor["lif"]
     with pytest.raises(TypeError, match=r"number of a record or the name of a layer, got 1\.5"):
         monitor[1.5]

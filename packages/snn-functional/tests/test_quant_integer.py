@@ -200,7 +200,7 @@ def test_a_copy_goes_on_where_it_was(make):
 @pytest.mark.parametrize("value", [-(2**63), 2**63 - 1, -(2**31), 1 - 2**63, 129])
 def test_an_integer_that_is_too_large_is_refused_whatever_its_size(value):
     on_integers = quant.integer(leaky(output=True), quant.fixed_point(8, 3))
-    with pytest.raises(ValueError, match=f"x contains an integer of magnitude {abs(value)}; this net takes up to 128"):
+    with pytest.raises(ValueError, match=f"an integer of magnitude {abs(value)}, but this net takes up to 128"):
         on_integers(torch.tensor([[3, value]]))
     on_integers(torch.tensor([[-128, 127]]))
 

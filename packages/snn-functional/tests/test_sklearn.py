@@ -206,24 +206,28 @@ def test_integers_of_numpy_are_integers():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"neuron": "IF"}, ValueError, r"^neuron is 'IF'; .*snn\.Leaky\(beta=1\.0\) integrates and fires"),
-        ({"neuron": "Leeky"}, ValueError, "^neuron is 'Leeky'; module 'snn_core' has no attribute 'Leeky'"),
-        ({"neuron": 3}, TypeError, "^neuron is 3; pass the name of a neuron, its class, or what makes one"),
-        ({"neuron": lambda **_: nn.ReLU()}, TypeError, "^neuron is <function .*; pass the name of a neuron"),
-        ({"hidden_layer_sizes": (7, 0)}, ValueError, "^hidden_layer_sizes is 0; it must be at least 1"),
-        ({"hidden_layer_sizes": 2.5}, TypeError, "^hidden_layer_sizes is 2.5; pass an int"),
-        ({"num_steps": 0}, ValueError, "^num_steps is 0; it must be at least 1"),
-        ({"batch_size": 0}, ValueError, "^batch_size is 0; it must be at least 1"),
-        ({"epochs": 0}, ValueError, "^epochs is 0; it must be at least 1"),
-        ({"patience": True}, TypeError, "^patience is True; pass a positive int"),
-        ({"validation_fraction": 1.5}, ValueError, r"^validation_fraction is 1\.5; .* must be in \[0, 1\]"),
+        (
+            {"neuron": "IF"},
+            ValueError,
+            r"^SpikingClassifier.fit: neuron is 'IF'; .*Leaky\(beta=1\.0\) integrates",
+        ),
+        ({"neuron": "Leeky"}, ValueError, "neuron is 'Leeky'; module 'snn_core' has no attribute 'Leeky'"),
+        ({"neuron": 3}, TypeError, "neuron must be the name of a neuron, its class, or what makes one, got 3"),
+        ({"neuron": lambda **_: nn.ReLU()}, TypeError, "neuron must be the name of a neuron, .* got <function"),
+        ({"hidden_layer_sizes": (7, 0)}, ValueError, "hidden_layer_sizes must be at least 1, got 0"),
+        ({"hidden_layer_sizes": 2.5}, TypeError, "hidden_layer_sizes must be an int, got 2.5"),
+        ({"num_steps": 0}, ValueError, "num_steps must be at least 1, got 0"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"patience": True}, TypeError, "patience must be a positive int, got True"),
+        ({"validation_fraction": 1.5}, ValueError, r"validation_fraction must be in \[0, 1\], got 1\.5"),
         (
             {"validation_fraction": 1},
             ValueError,
-            "^n_samples=41 with validation_fraction=1.* leaves none to train with",
+            "n_samples=41 with validation_fraction=1.* leaves none to train with",
         ),
-        ({"net": nn.Linear(5, 4)}, ValueError, r"^net returns \[8, 4\] in a step; it must be \[batch, 3\], an output"),
-        ({"encode": lambda x: x}, ValueError, r"data of shape"),
+        ({"net": nn.Linear(5, 4)}, ValueError, r"net must return \[batch, 3\] in a step, an output .*, got \[8, 4\]"),
+        ({"encode": lambda x: x}, ValueError, r"data of valid must have shape .* got \(8, 5\)"),
     ],
 )
 def test_a_wrong_parameter_is_named(options, error, message):
@@ -242,7 +246,7 @@ def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("snn_functional._estimators")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ImportError, match=r"not installed: pip install 'snn-functional\[sklearn\]'$"):
+    with pytest.raises(ImportError, match=r"not installed\. Fix: pip install 'snn-functional\[sklearn\]'$"):
         _ = SF.sklearn.SpikingRegressor
 
 

@@ -89,6 +89,6 @@ def test_a_film_of_one_step_has_two_frames(tmp_path):
 
 @pytest.mark.parametrize("steps_per_frame", [0, -1, 1.5])
 def test_a_frame_of_no_whole_step_is_refused(ax, steps_per_frame):
-    with pytest.raises(ValueError, match="steps_per_frame of 1 or more whole steps"):
+    with pytest.raises(ValueError, match="steps_per_frame must be 1 or more whole steps"):
         animated_raster(SPK, ax, steps_per_frame=steps_per_frame)
     assert not ax.has_data()

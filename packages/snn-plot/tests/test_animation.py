@@ -118,13 +118,13 @@ def test_the_video_of_a_page_is_an_image_without_ffmpeg():
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "MKV", "webm"])
 def test_a_video_without_ffmpeg_is_refused_with_what_works(suffix):
-    with pytest.raises(RuntimeError, match=r"ffmpeg, which is not installed: install it, or save as \.webp"):
+    with pytest.raises(RuntimeError, match=r"ffmpeg, which is not installed\. Fix: install it, or save as \.webp"):
         drop(film()).save(f"film.{suffix}")
 
 
 @pytest.mark.parametrize("name", ["film", "film.jpeg", ".gif"])
 def test_an_unknown_format_is_refused_and_the_known_ones_listed(name):
-    with pytest.raises(ValueError, match=r"cannot tell .* end the name in one of \.gif, \.webp, \.apng, \.png, \.html"):
+    with pytest.raises(ValueError, match=r"filename must end in one of \.gif, \.webp, \.apng, \.png, \.html"):
         drop(film()).save(name)
 
 
@@ -150,20 +150,24 @@ def test_a_writer_of_matplotlibs_may_do_the_work():
 
 def test_arguments_for_a_writer_that_is_not_there_are_refused():
     with pytest.raises(
-        TypeError, match="save takes 'h264', metadata only for a video, or with one of matplotlib's writers"
+        TypeError, match="save: 'h264', metadata is only for a video, or for one of matplotlib's writers"
     ):
         drop(film()).save("film.gif", None, None, None, "h264", metadata={})
 
 
 @pytest.mark.parametrize("fps", [0, -1.0, float("inf"), float("nan")])
 def test_a_number_of_frames_a_second_that_is_none_is_refused(fps):
-    with pytest.raises(ValueError, match="fps in frames per second, greater than 0"):
+    with pytest.raises(ValueError, match="fps must be greater than 0, in frames per second"):
         drop(film()).save("film.gif", fps=fps)
 
 
 @pytest.mark.parametrize(("num_frames", "interval"), [(0, 40), (-1, 40), (3, 0), (3, -5), (3, float("nan"))])
 def test_a_film_without_frames_or_delay_is_refused(num_frames, interval):
-    name = "num_frames of 1" if num_frames < 1 else "interval in milliseconds"
+    name = (
+        "num_frames must be a whole number of 1"
+        if num_frames < 1
+        else "interval must be greater than 0, in milliseconds"
+    )
     with pytest.raises(ValueError, match=name):
         Animation(Figure(), lambda frame: [], num_frames, interval)
 

@@ -54,9 +54,9 @@ def test_the_figure_may_be_a_part_of_another(tmp_path):
 def test_wrong_shapes_steps_and_figures_are_refused(ax):
     with pytest.raises(ValueError, match=r"\[time, height, width\], got \[5, 3\]"):
         animator(torch.zeros(5, 3), ax.figure, ax)
-    with pytest.raises(ValueError, match="8 steps of data with 7"):
+    with pytest.raises(ValueError, match="num_steps must be 1 to 7 whole steps, the length of data, got 8"):
         animator(torch.zeros(7, 5, 3), ax.figure, ax, num_steps=8)
-    with pytest.raises(ValueError, match="ax to be in fig"):
+    with pytest.raises(ValueError, match="ax must be in fig"):
         animator(torch.zeros(7, 5, 3), Figure(), ax)
     assert not ax.has_data()
 

@@ -61,5 +61,5 @@ def test_a_value_that_is_not_a_table_of_counts_is_refused(ax, counts, message):
 
 
 def test_labels_that_do_not_fit_are_refused(ax):
-    with pytest.raises(ValueError, match="one label for each of 3"):
+    with pytest.raises(ValueError, match="labels must have one label for each of 3"):
         confusion_matrix(COUNTS, ax=ax, labels=["a", "b"])

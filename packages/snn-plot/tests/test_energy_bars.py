@@ -100,11 +100,15 @@ def test_many_names_are_slanted(ax):
 @pytest.mark.parametrize(
     ("account", "error", "message"),
     [
-        ({}, ValueError, "at least one network in account, got none"),
-        ({"a": [1.0, 2.0], "b": [1.0]}, ValueError, r"the same number of layers in account, got {'a': 2, 'b': 1}"),
-        ({"a": [1.0, -2e-9]}, ValueError, r"account\['a'\] of 0 J or more, got -2e-09"),
-        ([1.0], TypeError, r"takes what snn.energy returns, or energies by network, got account \[1.0\]"),
-        (None, TypeError, "got account None"),
+        ({}, ValueError, "account must have the energies of at least one network, got none"),
+        (
+            {"a": [1.0, 2.0], "b": [1.0]},
+            ValueError,
+            r"account must have networks with the same number of layers, got {'a': 2, 'b': 1}",
+        ),
+        ({"a": [1.0, -2e-9]}, ValueError, r"account\['a'\] must be 0 J or more, got -2e-09"),
+        ([1.0], TypeError, r"account must be what snn.energy returns, or energies by network, got \[1.0\]"),
+        (None, TypeError, "energies by network, got None"),
     ],
 )
 def test_a_value_that_is_not_an_account_is_refused(account, error, message, ax):

@@ -99,11 +99,11 @@ def test_another_shape_is_refused_with_the_expected_ones(ax, shape):
         ({"steps": [-1]}, "steps must be whole numbers from 0 to 2"),
         ({"steps": [0.5]}, "steps must be whole numbers"),
         ({"steps": []}, "steps must be whole numbers"),
-        ({"columns": 0}, "columns of 1 or more"),
-        ({"columns": 1.5}, "columns of 1 or more"),
-        ({"vmax": 0}, "vmax in events per pixel, greater than 0"),
+        ({"columns": 0}, "columns must be a whole number of 1 or more"),
+        ({"columns": 1.5}, "columns must be a whole number of 1 or more"),
+        ({"vmax": 0}, "vmax must be greater than 0, in events per pixel"),
         ({"vmax": float("nan")}, "vmax"),
-        ({"dt": -1}, "dt in seconds"),
+        ({"dt": -1}, "dt must be greater than 0, in seconds"),
     ],
 )
 def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):

@@ -161,6 +161,7 @@ def test_both_axes_are_labeled_unless_the_user_has_labeled_them(name, ax):
 def test_bad_data_are_refused_by_name_and_nothing_is_drawn(name, data, error, message, ax):
     with pytest.raises(error, match=message) as error_info:
         PLOTS[name].draw(data, ax)
+    assert str(error_info.value).startswith(f"{name}: ")
     assert PLOTS[name].name in str(error_info.value)
     assert not ax.has_data()
     assert not ax.get_xlabel()
@@ -172,7 +173,7 @@ def test_something_else_than_axes_is_refused(name):
     first = {"surrogate_curve": [torch.sigmoid], "fi_curve": [torch.relu, [1.0]]}.get(name, [PLOTS[name].data])
     if name == "animator":
         first.append(plt.figure())
-    with pytest.raises(TypeError, match="draws on matplotlib axes, got ax of type str"):
+    with pytest.raises(TypeError, match=f"{name}: ax must be matplotlib Axes or None, got str"):
         function(*first, ax="left")
 
 
@@ -358,7 +359,7 @@ def test_a_picture_stays_as_it_is_when_the_data_change(name, kind):
 )
 def test_two_names_of_the_same_text_are_refused(plot, argument, value, args):
     ax = Figure().subplots()
-    with pytest.raises(ValueError, match=rf"^{argument} has the keys 1 and '1', both of which the legend writes as 1"):
+    with pytest.raises(ValueError, match=rf"^{plot.__name__}: {argument} has the keys 1 and '1', both of which"):
         plot({1: value, "1": value}, *args, ax=ax)
     plot({1: value, "one": value, None: value}, *args, ax=ax)
     assert {"one", "None"} <= {text.get_text().partition(",")[0] for text in ax.get_legend().get_texts()}

@@ -112,7 +112,11 @@ def test_functions_that_give_no_spikes_are_refused(ax, respond, error, message):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"num_steps": 0}, "num_steps of 1 or more"), ({"num_steps": 1.5}, "num_steps"), ({"dt": 0.0}, "dt in seconds")],
+    [
+        ({"num_steps": 0}, "num_steps must be 1 or more whole steps"),
+        ({"num_steps": 1.5}, "num_steps must be 1 or more whole steps"),
+        ({"dt": 0.0}, "dt must be greater than 0, in seconds"),
+    ],
 )
 def test_bad_arguments_are_refused(ax, arguments, message):
     with pytest.raises(ValueError, match=message):

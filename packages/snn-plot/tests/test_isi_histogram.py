@@ -94,7 +94,11 @@ def test_arguments_of_the_artist_are_passed_on(ax):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"bins": 0}, "bins of 1 or more"), ({"bins": 2.5}, "bins of 1 or more"), ({"dt": float("nan")}, "dt in seconds")],
+    [
+        ({"bins": 0}, "bins must be a whole number of 1 or more"),
+        ({"bins": 2.5}, "bins must be a whole number of 1 or more"),
+        ({"dt": float("nan")}, "dt must be greater than 0, in seconds"),
+    ],
 )
 def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):
     with pytest.raises(ValueError, match=message):

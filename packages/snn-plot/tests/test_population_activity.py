@@ -56,7 +56,10 @@ def test_two_populations_may_share_the_axes(ax):
     assert second.get_linewidth() == 3
 
 
-@pytest.mark.parametrize(("arguments", "message"), [({"window": 6}, "window of 1 to 5"), ({"dt": 0}, "dt in seconds")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"window": 6}, "window must be 1 to 5 whole steps"), ({"dt": 0}, "dt must be greater than 0, in seconds")],
+)
 def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):
     with pytest.raises(ValueError, match=message):
         population_activity(SPK, ax=ax, **arguments)

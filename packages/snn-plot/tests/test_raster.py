@@ -166,8 +166,8 @@ def test_a_wrong_shape_is_refused_and_nothing_is_drawn(ax, shape):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dt": 0}, "dt in seconds"),
-        ({"dt": float("inf")}, "dt in seconds"),
+        ({"dt": 0}, "dt must be greater than 0, in seconds"),
+        ({"dt": float("inf")}, "dt must be greater than 0, in seconds"),
         ({"labels": ["a"]}, "one label for each of 3"),
         ({"order": [0, 1]}, "each neuron from 0 to 2 once"),
         ({"order": [0, 1, 1]}, "each neuron from 0 to 2 once"),
@@ -181,7 +181,7 @@ def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):
 
 
 def test_a_figure_in_place_of_axes_is_refused():
-    with pytest.raises(TypeError, match="ax of type Figure"):
+    with pytest.raises(TypeError, match="ax must be matplotlib Axes or None, got Figure"):
         raster(SPK, Figure())
 
 

@@ -106,10 +106,10 @@ def test_a_scale_of_the_users_is_taken(ax):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"window": 0}, "window of 1 to 5 whole steps"),
-        ({"window": 6}, "window of 1 to 5 whole steps, the length of data, got 6"),
-        ({"window": 1.5}, "window of 1 to 5 whole steps"),
-        ({"dt": -1.0}, "dt in seconds"),
+        ({"window": 0}, "window must be 1 to 5 whole steps"),
+        ({"window": 6}, "window must be 1 to 5 whole steps, the length of data, got 6"),
+        ({"window": 1.5}, "window must be 1 to 5 whole steps"),
+        ({"dt": -1.0}, "dt must be greater than 0, in seconds"),
         ({"labels": ["a"]}, "one label for each of 2"),
         ({"order": [0, 0]}, "each neuron from 0 to 1 once"),
     ],

@@ -97,12 +97,12 @@ def test_the_artist_is_the_users(ax):
 @pytest.mark.parametrize(
     ("rates", "options", "message"),
     [
-        ([0.2, 1.5], {}, r"rates must be spikes per step in \[0, 1\], got 1.5: divide counts"),
+        ([0.2, 1.5], {}, r"rates must be spikes per step in \[0, 1\], got 1\.5\. Fix: divide counts"),
         ([-0.5], {}, "got -0.5"),
-        ([0.2], {"bins": 0}, "bins of 1 or more, a whole number, got 0"),
+        ([0.2], {"bins": 0}, "bins must be a whole number of 1 or more, got 0"),
         ([0.2], {"bins": 2.5}, "got 2.5"),
-        ([0.2], {"dt": 0}, "dt in seconds, greater than 0"),
-        ([0.2], {"saturated": 0}, r"saturated in spikes per step, in \(0, 1\], got 0"),
+        ([0.2], {"dt": 0}, "dt must be greater than 0, in seconds"),
+        ([0.2], {"saturated": 0}, r"saturated must be in \(0, 1\], in spikes per step, got 0"),
         ([0.2], {"saturated": float("nan")}, "got nan"),
     ],
 )

@@ -82,7 +82,7 @@ def test_the_artist_and_the_scale_are_the_users(ax):
 
 @pytest.mark.parametrize("columns", [0, -1, 1.5])
 def test_a_row_of_no_whole_map_is_refused(columns, ax):
-    with pytest.raises(ValueError, match="columns of 1 or more, a whole number"):
+    with pytest.raises(ValueError, match="columns must be a whole number of 1 or more"):
         rate_maps(SPK, ax=ax, columns=columns)
     assert not ax.has_data()
 

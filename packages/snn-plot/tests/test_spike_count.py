@@ -121,12 +121,12 @@ def test_the_animation_grows_the_same_bars_to_the_full_counts(tmp_path):
     ("arguments", "message"),
     [
         ({"labels": ["a"]}, "one label for each of 3"),
-        ({"num_steps": 6}, "6 steps of data with 5"),
-        ({"num_steps": -1}, "-1 steps of data with 5"),
-        ({"dt": 0.0}, "dt in seconds"),
+        ({"num_steps": 6}, "num_steps must be 1 to 5 whole steps, the length of data, got 6"),
+        ({"num_steps": -1}, "num_steps must be 1 to 5 whole steps, the length of data, got -1"),
+        ({"dt": 0.0}, "dt must be greater than 0, in seconds"),
         ({"dt": 1e-3, "time_step": 1e-3}, "same quantity"),
         ({"interpolate": 0}, "1 frame per step"),
-        ({"fig": Figure()}, "ax to be in fig"),
+        ({"fig": Figure()}, "ax must be in fig"),
     ],
 )
 def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):

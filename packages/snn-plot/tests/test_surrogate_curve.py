@@ -103,7 +103,7 @@ def test_a_random_surrogate_leaves_the_generator_as_it_was(ax):
         (None, TypeError, "spike_grad must be a callable that turns U - threshold into spikes"),
         ({"a": 3}, TypeError, "spike_grad must be a callable .* got 3"),
         ({}, ValueError, "spike_grad is empty"),
-        (lambda x: (x > 0).double(), ValueError, "has no derivative: pass a surrogate"),
+        (lambda x: (x > 0).double(), ValueError, r"has no derivative\. Fix: pass a surrogate"),
         (lambda x: x.sum(), ValueError, r"shape of its input, \[801\], got \[\]"),
         (lambda x: None, ValueError, "got NoneType"),
     ],
@@ -118,9 +118,9 @@ def test_a_value_that_is_not_a_surrogate_is_refused(surrogate, error, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"limits": (1, -1)}, r"limits \(first, last\) in rising order"),
+        ({"limits": (1, -1)}, r"limits must be \(first, last\) in rising order"),
         ({"limits": (0, float("inf"))}, "limits"),
-        ({"mem": [1.0], "threshold": float("nan")}, "finite threshold"),
+        ({"mem": [1.0], "threshold": float("nan")}, "threshold must be finite"),
     ],
 )
 def test_bad_arguments_are_refused_and_nothing_is_drawn(ax, arguments, message):

@@ -156,9 +156,9 @@ def test_spikes_of_another_shape_are_refused(ax):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dt": -1.0}, "dt in seconds"),
+        ({"dt": -1.0}, "dt must be greater than 0, in seconds"),
         ({"labels": "abc"}, "one label for each of 2"),
-        ({"spk_height": "high"}, "spk_height in the unit of data"),
+        ({"spk_height": "high"}, "spk_height must be a finite number in the unit of data"),
     ],
 )
 def test_bad_arguments_are_refused(ax, arguments, message):

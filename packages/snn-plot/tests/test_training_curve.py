@@ -41,15 +41,15 @@ def test_a_diverged_epoch_is_a_gap(ax):
 @pytest.mark.parametrize("history", [{}, {"loss": []}, {"loss": [[1.0, 2.0]]}, []])
 def test_a_history_without_values_or_of_another_shape_is_refused(history):
     ax = Figure().subplots()
-    with pytest.raises(ValueError, match="training_curve needs"):
+    with pytest.raises(ValueError, match=r"training_curve: history(\[\'loss\'\])? must have"):
         training_curve(history, ax=ax)
     assert not ax.has_data()
 
 
 def test_values_that_are_not_numbers_are_refused(ax):
-    with pytest.raises(TypeError, match=r"^history\['loss'\] must contain real numbers"):
+    with pytest.raises(TypeError, match=r"^training_curve: history\['loss'\] must contain real numbers"):
         training_curve({"loss": ["low"]}, ax=ax)
-    with pytest.raises(TypeError, match=r"^history must contain real numbers, got NoneType"):
+    with pytest.raises(TypeError, match=r"^training_curve: history must contain real numbers, got NoneType"):
         training_curve(None, ax=ax)
-    with pytest.raises(ValueError, match=r"needs history of shape \[epochs\], one value or more, got \[1, 1\]"):
+    with pytest.raises(ValueError, match=r"history must have shape \[epochs\], one value or more, got \[1, 1\]"):
         training_curve([[1.0]], ax=ax)

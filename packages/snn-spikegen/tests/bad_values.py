@@ -9,71 +9,71 @@ from fractions import Fraction
 import torch
 
 TENSOR = [
-    ([0.5], TypeError, "{0} is a list; pass a torch.Tensor, such as torch.as_tensor({0})"),
+    ([0.5], TypeError, "{0} must be a torch.Tensor, got list. Fix: pass torch.as_tensor({0})"),
     (
         torch.zeros(3, dtype=torch.complex64),
         TypeError,
-        "{0} has dtype torch.complex64; spikes encode real numbers: pass",
+        "{0} must be real numbers, got dtype torch.complex64. Fix: pass {0}.real or {0}.abs()",
     ),
-    (torch.eye(3).to_sparse(), TypeError, "{0} has layout torch.sparse_coo; spikes are dense: pass {0}.to_dense()"),
+    (torch.eye(3).to_sparse(), TypeError, "{0} must be dense, got layout torch.sparse_coo. Fix: pass {0}.to_dense()"),
 ]
-NAN = [(torch.tensor([0.5, math.nan]), ValueError, "{0} contains NaN, which no spike can stand for; replace it first")]
+NAN = [(torch.tensor([0.5, math.nan]), ValueError, "{0} contains NaN, which cannot be encoded. Fix: replace it first")]
 SIZED = [*TENSOR, *NAN]
 UNIT = [
     (
         torch.tensor([0.5, value]),
         ValueError,
-        f"{{0}} has values in [{low}, {high}]; {{1}} needs them in [0, 1]: rescale them",
+        f"{{1}}: {{0}} must be in [0, 1], got values in [{low}, {high}]. Fix: rescale them",
     )
     for value, low, high in ((-0.5, -0.5, 0.5), (1.5, 0.5, 1.5), (math.nan, math.nan, math.nan))
 ]
-NO_TIME = [(torch.tensor(1.0), ValueError, "{0} is a single number; ")]
+NO_TIME = [(torch.tensor(1.0), ValueError, "{0} must have a time axis, [T, *shape]")]
 TOO_LARGE = [
-    (number, ValueError, "{0} is beyond the range of floats, 1.8e+308 in size; pass a smaller number")
+    (number, ValueError, "{0} must be at most 1.8e+308 in size, got a larger number")
     for number in (10**400, -(10**400), 10**5000, Fraction(10**400, 3))  # Python writes 10**5000 with no digits
 ]
 NUMBER = [
-    ("a", TypeError, "{0} is 'a'; pass a number"),
-    (math.nan, ValueError, "{0} is nan; it must be finite"),
-    (math.inf, ValueError, "{0} is inf; it must be finite"),
+    ("a", TypeError, "{0} must be a number, got 'a'"),
+    (math.nan, ValueError, "{0} must be finite, got nan"),
+    (math.inf, ValueError, "{0} must be finite, got inf"),
     *TOO_LARGE,
 ]
-SHARE = [*NUMBER, (1.5, ValueError, "{0} is 1.5; it is a share of the steps and must be in [0, 1]")]
+SHARE = [*NUMBER, (1.5, ValueError, "{0} must be in [0, 1], as a share of the steps, got 1.5")]
 FACTOR = [
-    (1j, TypeError, "{0} is 1j; pass a number"),
-    (torch.tensor(1j), TypeError, "{0} is tensor(0.+1.j); pass a number"),
-    (math.nan, ValueError, "{0} contains nan; NaN and infinity are not probabilities: pass finite numbers"),
-    (-math.inf, ValueError, "{0} contains -inf; NaN and infinity are not probabilities: pass finite numbers"),
+    (1j, TypeError, "{0} must be a number, or a real tensor that broadcasts to "),
+    (torch.tensor(1j), TypeError, "got tensor(0.+1.j)"),
+    (math.nan, ValueError, "{0} must be finite, got nan"),
+    (-math.inf, ValueError, "{0} must be finite, got -inf"),
     *TOO_LARGE,
-    (torch.ones(5), ValueError, "{0} has shape (5,), which does not broadcast to ("),
-    (torch.ones(2, 9, 1, 1), ValueError, "{0} has shape (2, 9, 1, 1), which does not broadcast to ("),
+    (torch.ones(5), ValueError, ", got shape (5,). Fix: reshape it"),
+    (torch.ones(2, 9, 1, 1), ValueError, ", got shape (2, 9, 1, 1). Fix: reshape it"),
 ]
 STEPS = [
-    (2.5, TypeError, "{0} is 2.5; pass an int"),
-    (True, TypeError, "{0} is True; pass an int"),
-    (-1, ValueError, "{0} is -1; it must be at least"),
+    (2.5, TypeError, "{0} must be an int, got 2.5"),
+    (True, TypeError, "{0} must be an int, got True"),
+    *[(-1, ValueError, words) for words in ("{0} must be at least ", ", got -1")],
 ]
 NEEDED = [*STEPS, (0, ValueError, "{0} is not given")]
-AT_LEAST_ONE = [*STEPS, (0, ValueError, "{0} is 0; it must be at least 1")]
+AT_LEAST_ONE = [*STEPS, (0, ValueError, "{0} must be at least 1, got 0")]
 CONSTANT_THRESHOLD = [
-    (value, ValueError, f"threshold is {value}; it must be between 0 and 1, both excluded") for value in (0, 1, -0.5)
+    (value, ValueError, f"threshold must be between 0 and 1, both excluded, got {value}") for value in (0, 1, -0.5)
 ]
 NO_CLASSES = [
     (
         torch.tensor(label),
         ValueError,
-        f"targets contains {label}; with num_classes=3, a label must be a whole number in [0, 2]",
+        f"targets must be integers in [0, 2] with num_classes=3, got {label}",
     )
     for label in (3, -1, 0.5, math.nan)
 ]
 NO_SPIKES = [
-    (torch.tensor(1.0), ValueError, "spikes has shape (); it needs a time axis, [T, *shape] with T >= 1"),
-    (torch.zeros(0, 3), ValueError, "spikes has shape (0, 3); it needs a time axis, [T, *shape] with T >= 1"),
+    (torch.tensor(1.0), ValueError, "spikes must have a time axis, [T, *shape] with T >= 1, got shape ()"),
+    (torch.zeros(0, 3), ValueError, "spikes must have a time axis, [T, *shape] with T >= 1, got shape (0, 3)"),
     *[
         (
             torch.tensor([1.0, value]),
             ValueError,
-            f"spikes contains {value}; a spike is 0 or 1: pass spikes == on_target",
+            f"spikes must be 0 or 1, got {value}. Fix: pass spikes == on_target",
         )
         for value in (0.5, -1.0, 2.0, math.nan)
     ],
@@ -86,51 +86,54 @@ ARGUMENTS = {
     "one_hot_targets": SIZED,
     "one_hot_label": [
         *TENSOR,
-        (torch.zeros(2, 0), ValueError, "{0} has shape (2, 0); it needs a class axis, [*shape, C] with C >= 1"),
+        (torch.zeros(2, 0), ValueError, "{0} must have a class axis, [*shape, C] with C >= 1, got shape (2, 0)"),
         (torch.tensor([[1.0, 0.0], [math.nan] * 2]), ValueError, "{0} has no single largest entry in row (1,)"),
-        (torch.tensor([[1.0, 1.0], [1.0, 0.0]]), ValueError, "in row (0,), so no label; drop or fix that row"),
+        (torch.tensor([[1.0, 1.0], [1.0, 0.0]]), ValueError, "in row (0,), so no label. Fix: drop or fix that row"),
     ],
     "num_steps": NEEDED,
-    "first_spike_time": [*STEPS, (99, ValueError, "{0} is 99, after the last of num_steps=")],
+    "first_spike_time": [*STEPS, (99, ValueError, ", got 99")],
     "num_classes": AT_LEAST_ONE,
-    "num_neurons": [*STEPS, (2, ValueError, "{0} is 2; it must be at least 3")],
-    "period": [*AT_LEAST_ONE, (63, ValueError, "{0} is 63; it must be at most 62")],
+    "num_neurons": [*STEPS, (2, ValueError, "{0} must be at least 3, got 2")],
+    "period": [*AT_LEAST_ONE, (63, ValueError, "{0} must be at most 62, got 63")],
     "max_spikes": [*AT_LEAST_ONE, (8, ValueError, "lower it or {0}=8, or raise num_steps=7")],
-    "min_interval": [*AT_LEAST_ONE, (2, ValueError, "{0} is 2, above max_interval=1; lower it or")],
-    "max_interval": [*AT_LEAST_ONE, (2, ValueError, "{0} is 2; 5 spikes end within num_steps=7 only with at most 1")],
+    "min_interval": [*AT_LEAST_ONE, (2, ValueError, "{0} must be at most max_interval=1, got 2. Fix: lower it or")],
+    "max_interval": [
+        *AT_LEAST_ONE,
+        (2, ValueError, "{0} must be at most 1, so that 5 spikes end within num_steps=7, got 2"),
+    ],
     "gain": FACTOR,
     "offset": FACTOR,
     "threshold": [*NUMBER, *CONSTANT_THRESHOLD],
-    "tau": [*NUMBER, (0, ValueError, "{0} is 0; it is a time constant and must be above 0")],
-    "epsilon": [*NUMBER, (1e-12, ValueError, "{0} is 1e-12; added to threshold=0.01 it makes no difference in torch.")],
+    "tau": [*NUMBER, (0, ValueError, "{0} must be greater than 0, as a time constant, got 0")],
+    "epsilon": [*NUMBER, (1e-12, ValueError, ", added to threshold=0.01, got 1e-12. Fix: increase it")],
     "on_target": NUMBER,
     "off_target": NUMBER,
-    "low": [*NUMBER, (1, ValueError, "{0} is 1, not below high=1; they are the ends of the range of data")],
-    "high": [*NUMBER, (0, ValueError, "low is 0, not below {0}=0; they are the ends of the range of data")],
-    "overlap": [*NUMBER, (0, ValueError, "{0} is 0; it must be above 0")],
+    "low": [*NUMBER, (1, ValueError, "{0} must be below high=1, got 1")],
+    "high": [*NUMBER, (0, ValueError, "low must be below {0}=0, got 0")],
+    "overlap": [*NUMBER, (0, ValueError, "{0} must be greater than 0, got 0")],
     "dt": [
         *NUMBER,
-        (0, ValueError, "{0} is 0; it is the duration of a step in seconds and must be above 0"),
-        (0.5, ValueError, "with {0}=0.5 s, a rate must be at least 0 and at most 2.0 Hz: lower dt or rate"),
+        (0, ValueError, "{0} must be greater than 0, as the duration of a step in seconds, got 0"),
+        (0.5, ValueError, "rate must be at least 0 and at most 2.0 Hz with {0}=0.5 s, got values in "),
     ],
-    "correct_rate": [*SHARE, (0.125, ValueError, "incorrect_rate is 0.25, above {0}=0.125; swap them")],
-    "incorrect_rate": [*SHARE, (0.75, ValueError, "{0} is 0.75, above correct_rate=0.5; swap them")],
+    "correct_rate": [*SHARE, (0.125, ValueError, "incorrect_rate must be at most {0}=0.125, got 0.25. Fix: swap them")],
+    "incorrect_rate": [*SHARE, (0.75, ValueError, "{0} must be at most correct_rate=0.5, got 0.75. Fix: swap them")],
     "rate": SHARE,
     "firing_pattern": [
-        (3, TypeError, "{0} is 3; pass one of 'regular', 'uniform', 'poisson'"),
-        ("burst", ValueError, "{0} is 'burst'; it must be one of 'regular', 'uniform', 'poisson'"),
+        (3, TypeError, "{0} must be one of 'regular', 'uniform', 'poisson', got 3"),
+        ("burst", ValueError, "{0} must be one of 'regular', 'uniform', 'poisson', got 'burst'"),
     ],
     "code": [
-        ("ttfs", ValueError, "{0} is 'ttfs'; it must be 'rate' or 'latency'"),
-        (None, ValueError, "{0} is None; it must be 'rate' or 'latency'"),
+        ("ttfs", ValueError, "{0} must be 'rate' or 'latency', got 'ttfs'"),
+        (None, ValueError, "{0} must be 'rate' or 'latency', got None"),
     ],
     "dtype": [
-        (torch.int64, TypeError, "{0} is torch.int64; pass a floating dtype, such as torch.float32, or None"),
-        ("half", TypeError, "{0} is 'half'; pass a floating dtype, such as torch.float32, or None"),
+        (torch.int64, TypeError, "{0} must be a floating dtype, such as torch.float32, or None, got torch.int64"),
+        ("half", TypeError, "{0} must be a floating dtype, such as torch.float32, or None, got 'half'"),
     ],
     "device": [
-        (0.5, TypeError, "{0} is 0.5; pass a torch.device or its name, such as 'cpu', or None"),
-        ("nowhere", ValueError, "{0} is 'nowhere'; pass a device of torch, such as 'cpu' or 'cuda:0'"),
+        (0.5, TypeError, "{0} must be a torch.device or its name, such as 'cpu', or None, got 0.5"),
+        ("nowhere", ValueError, "{0} must be a device of torch, such as 'cpu' or 'cuda:0', got 'nowhere'"),
     ],
-    "generator": [(0, TypeError, "{0} is 0; pass a torch.Generator")],
+    "generator": [(0, TypeError, "or None, got 0")],
 }

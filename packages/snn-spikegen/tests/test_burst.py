@@ -77,9 +77,9 @@ def test_integers_and_empty_batches_are_data():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"max_interval": 3}, "max_interval is 3; 5 spikes end within num_steps=10 only with at most 2"),
-        ({"min_interval": 3}, "min_interval is 3, above max_interval=2"),
-        ({"max_spikes": 11}, "min_interval is 1, above max_interval=0"),
+        ({"max_interval": 3}, "max_interval must be at most 2, so that 5 spikes end within num_steps=10, got 3"),
+        ({"min_interval": 3}, "min_interval must be at most max_interval=2, got 3"),
+        ({"max_spikes": 11}, "min_interval must be at most max_interval=0, got 1"),
     ],
 )
 def test_bursts_that_might_not_end_in_time_are_refused(kwargs, message):
@@ -89,5 +89,5 @@ def test_bursts_that_might_not_end_in_time_are_refused(kwargs, message):
 
 def test_a_single_spike_has_room_for_any_interval_within_the_steps():
     assert burst(torch.tensor([0.5]), num_steps=5, max_spikes=1, max_interval=4).flatten().tolist() == [1, 0, 0, 0, 0]
-    with pytest.raises(ValueError, match="max_interval is 5"):
+    with pytest.raises(ValueError, match=r"max_interval must be at most 4, .*, got 5"):
         burst(torch.tensor([0.5]), num_steps=5, max_spikes=1, max_interval=5)

@@ -75,25 +75,28 @@ def test_a_device_that_checks_by_itself_gives_the_same(case, request):
 LOW = {"data": X - 1, "num_steps": 7}
 WRONG = {
     "rate": ({"data": X * torch.nan, "num_steps": 7}, "data contains NaN"),
-    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain contains a number that is not finite"),
-    "poisson": ({"rate": X * 1001, "num_steps": 7}, "rate has values out of range; with dt=0.001 s"),
-    "latency": (LOW, r"data has values outside \[0, 1\]"),
-    "latency late": ({"data": X, "num_steps": 7}, "a spike comes after the last of 7 steps; raise num_steps"),
-    "latency_code": ({"data": X * 3 - 1, "num_steps": 7, "first_spike_time": 2}, "data has values on both sides"),
-    "latency_interpolate": ({"spike_time": X - 2, "num_steps": 7}, "spike_time has values outside"),
+    "rate gain": ({"data": X, "num_steps": 7, "gain": X[0] / 0}, "gain must be finite"),
+    "poisson": ({"rate": X * 1001, "num_steps": 7}, "rate must be at least 0 and at most 1000.0 Hz with dt=0.001 s"),
+    "latency": (LOW, r"data must be in \[0, 1\]"),
+    "latency late": ({"data": X, "num_steps": 7}, "a spike comes after the last of num_steps=7 steps"),
+    "latency_code": (
+        {"data": X * 3 - 1, "num_steps": 7, "first_spike_time": 2},
+        r"data must be in \[0, 1\] with first_spike_time=2",
+    ),
+    "latency_interpolate": ({"spike_time": X - 2, "num_steps": 7}, r"spike_time must be in \[0, inf\]"),
     "delta": ({"data": X * torch.nan}, "data contains NaN"),
-    "phase": (LOW, "data has values outside"),
-    "burst": (LOW, "data has values outside"),
-    "population": ({"data": X - 1, "num_neurons": 4}, "data has values outside"),
-    "decode_rate": ({"spikes": X}, "spikes contains values other than 0 and 1"),
+    "phase": (LOW, r"data must be in \[0, 1\]"),
+    "burst": (LOW, r"data must be in \[0, 1\]"),
+    "population": ({"data": X - 1, "num_neurons": 4}, r"data must be in \[0\.0, 1\.0\]"),
+    "decode_rate": ({"spikes": X}, "spikes must be 0 or 1"),
     "decode_rate gain": ({"spikes": X.round(), "gain": X[0] * 0}, "gain is 0"),
     "decode_latency": ({"spikes": torch.eye(3), "first_spike_time": 1}, "spikes come before first_spike_time=1"),
     "to_one_hot": (
         {"targets": LABELS, "num_classes": 2},
-        "targets contains a value that is not a label; with 2 classes",
+        r"targets must be integers in \[0, 1\] with num_classes=2",
     ),
     "from_one_hot": ({"one_hot_label": torch.ones(2, 3)}, "a row without a single largest entry"),
-    "rate_interpolate": ({"spike_time": LABELS, "num_steps": 2}, r"spike_time has values outside \[0, 1\]"),
+    "rate_interpolate": ({"spike_time": LABELS, "num_steps": 2}, r"spike_time must be in \[0, 1\]"),
 }
 
 

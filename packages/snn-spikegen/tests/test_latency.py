@@ -99,7 +99,7 @@ def test_an_empty_batch_gives_an_empty_spike_train():
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 255.0, math.nan])
 def test_data_outside_zero_and_one_are_refused(value):
-    with pytest.raises(ValueError, match=r"latency needs them in \[0, 1\].*data / 255"):
+    with pytest.raises(ValueError, match=r"latency: data must be in \[0, 1\].*data / 255"):
         latency(torch.tensor([0.5, value]), num_steps=5)
 
 
@@ -107,13 +107,13 @@ def test_data_outside_zero_and_one_are_refused(value):
     ("kwargs", "message"),
     [
         ({}, "num_steps is not given"),
-        ({"num_steps": 5, "threshold": 0}, "threshold is 0"),
-        ({"num_steps": 5, "threshold": 1.5}, "threshold is 1.5"),
-        ({"num_steps": 5, "tau": 0}, "tau is 0"),
+        ({"num_steps": 5, "threshold": 0}, "threshold must be between 0 and 1, both excluded, got 0"),
+        ({"num_steps": 5, "threshold": 1.5}, "threshold must be between 0 and 1, both excluded, got 1.5"),
+        ({"num_steps": 5, "tau": 0}, "tau must be greater than 0, as a time constant, got 0"),
         ({"bypass": True, "normalize": True}, "normalize=True needs it"),
         (
             {"num_steps": 5, "normalize": True, "interpolate": True, "on_target": -1},
-            "on_target is -1, below off_target",
+            "on_target must be at least off_target=0, got -1",
         ),
     ],
 )
@@ -162,10 +162,10 @@ def test_ramps_keep_the_dtype(dtype):
 @pytest.mark.parametrize(
     ("times", "kwargs", "message"),
     [
-        ([-1.0, 2.0], {"num_steps": 5}, "spike_time contains -1.0"),
-        ([math.nan], {"num_steps": 5}, "spike_time contains nan"),
-        ([1.0], {"num_steps": 0}, "num_steps is 0; it must be at least 1"),
-        ([1.0], {"num_steps": 5, "off_target": 2}, "on_target is 1, below off_target=2"),
+        ([-1.0, 2.0], {"num_steps": 5}, "spike_time must be at least 0, as a step, got -1.0"),
+        ([math.nan], {"num_steps": 5}, "spike_time must be at least 0, as a step, got nan"),
+        ([1.0], {"num_steps": 0}, "num_steps must be at least 1, got 0"),
+        ([1.0], {"num_steps": 5, "off_target": 2}, "on_target must be at least off_target=2, got 1"),
     ],
 )
 def test_ramps_that_cannot_be_drawn_are_refused(times, kwargs, message):

@@ -56,14 +56,14 @@ def test_the_inverse_leaves_its_input_alone():
 
 @pytest.mark.parametrize(("label", "text"), [(3, "3"), (-1, "-1"), (1.5, "1.5"), (float("nan"), "nan")])
 def test_labels_that_are_not_a_class_are_refused(label, text):
-    with pytest.raises(ValueError, match=rf"targets contains {text}; with num_classes=3"):
+    with pytest.raises(ValueError, match=rf"targets must be integers in \[0, 2\] with num_classes=3, got {text}"):
         to_one_hot(torch.tensor([0, label]), 3)
 
 
 def test_the_number_of_classes_is_at_least_one():
-    with pytest.raises(ValueError, match="num_classes is 0"):
+    with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
         to_one_hot(torch.tensor([0]), 0)
-    with pytest.raises(TypeError, match=r"num_classes is 2\.0"):
+    with pytest.raises(TypeError, match=r"num_classes must be an int, got 2\.0"):
         to_one_hot(torch.tensor([0]), 2.0)
 
 
@@ -82,7 +82,7 @@ def test_rows_need_a_class_axis():
 
 @pytest.mark.parametrize("function", [lambda x: to_one_hot(x, 3), to_one_hot_inverse, from_one_hot])
 def test_labels_and_rows_are_real_tensors(function):
-    with pytest.raises(TypeError, match="is a list"):
+    with pytest.raises(TypeError, match=r"must be a torch\.Tensor, got list"):
         function([0, 1])
     with pytest.raises(TypeError, match="complex"):
         function(torch.zeros(2, dtype=torch.complex64))

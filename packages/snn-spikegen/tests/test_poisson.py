@@ -56,7 +56,7 @@ def test_the_next_number_above_one_spike_a_step_is_refused(dtype, above):
     rate = torch.tensor(above, dtype=dtype)
     assert rate.item() == above
     with pytest.raises(
-        ValueError, match=rf"rate has values in .*{above}\] Hz; with dt=0\.001 s, .* at most 1000\.0 Hz"
+        ValueError, match=rf"rate must be .* at most 1000\.0 Hz with dt=0\.001 s, got values in .*{above}\]"
     ):
         poisson(rate, 3)
 

@@ -74,7 +74,7 @@ def test_integers_become_the_default_dtype_and_are_not_rescaled():
 def test_a_rate_code_refuses_bytes(dtype, options):
     image = torch.tensor([[0, 100], [7, 3]], dtype=dtype)
     message = (
-        r"data has values in \[0\.0, 100\.0\]; rate takes them as probabilities in \[0, 1\]: rescale them, for "
+        r"rate: data must be probabilities in \[0, 1\], got values in \[0\.0, 100\.0\]\. Fix: rescale them, for "
         r"example an 8-bit image by data / 255, or pass gain and offset$"
     )
     with pytest.raises(ValueError, match=message):
@@ -97,7 +97,7 @@ def test_a_rate_code_refuses_bytes(dtype, options):
 )
 def test_values_far_from_probabilities_are_clamped_with_a_warning(low, high, words, options):
     data = torch.tensor([[low, high, 0.0, 1.0]])
-    message = rf"data has values {words}; rate takes them as .* clamps them to \[0, 1\]: rescale them, .* data / 255"
+    message = rf"data has values {words}, which are clamped to .* \[0, 1\]\. Fix: rescale them, .* data / 255"
     with pytest.warns(UserWarning, match=message) as warned:
         spikes = rate(data, **options)
     assert warned[0].filename == __file__
@@ -177,11 +177,11 @@ def test_time_comes_first_in_any_shape(shape, steps):
     ("kwargs", "message"),
     [
         ({}, "num_steps is not given"),
-        ({"num_steps": -1}, "num_steps is -1; it must be at least 0"),
-        ({"num_steps": 5, "first_spike_time": 5}, "first_spike_time is 5.*at most 4"),
-        ({"num_steps": 5, "first_spike_time": -2}, "first_spike_time is -2"),
+        ({"num_steps": -1}, "num_steps must be at least 0, got -1"),
+        ({"num_steps": 5, "first_spike_time": 5}, "first_spike_time must be at most 4, .*, got 5"),
+        ({"num_steps": 5, "first_spike_time": -2}, "first_spike_time must be at least 0, got -2"),
         ({"num_steps": 5, "time_var_input": True}, "num_steps is 5, but time_var_input=True"),
-        ({"num_steps": 5, "gain": math.nan}, "NaN"),
+        ({"num_steps": 5, "gain": math.nan}, "gain must be finite, got nan"),
     ],
 )
 def test_steps_that_do_not_fit_are_refused(kwargs, message):
@@ -192,9 +192,9 @@ def test_steps_that_do_not_fit_are_refused(kwargs, message):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"num_steps": 2.5}, "num_steps is 2.5; pass an int"),
-        ({"num_steps": True}, "num_steps is True"),
-        ({"num_steps": 5, "first_spike_time": 1.0}, "first_spike_time is 1.0"),
+        ({"num_steps": 2.5}, "num_steps must be an int, got 2.5"),
+        ({"num_steps": True}, "num_steps must be an int, got True"),
+        ({"num_steps": 5, "first_spike_time": 1.0}, "first_spike_time must be an int, got 1.0"),
     ],
 )
 def test_steps_are_whole_numbers(kwargs, message):
@@ -203,7 +203,7 @@ def test_steps_are_whole_numbers(kwargs, message):
 
 
 def test_data_that_are_not_probabilities_are_refused():
-    with pytest.raises(TypeError, match="data is a list"):
+    with pytest.raises(TypeError, match=r"data must be a torch\.Tensor, got list"):
         rate([0.5], num_steps=3)
     with pytest.raises(TypeError, match="complex64"):
         rate_conv(torch.zeros(2, dtype=torch.complex64))

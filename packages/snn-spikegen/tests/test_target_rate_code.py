@@ -141,10 +141,10 @@ def test_ramps_keep_the_dtype_and_reach_their_target_exactly(dtype):
 
 @pytest.mark.parametrize("times", [[5.0], [-1.0], [math.nan], [2.0, 9.0]])
 def test_a_time_that_is_not_a_step_is_refused(times):
-    with pytest.raises(ValueError, match=rf"spike_time contains {times[-1]}; with num_steps=5"):
+    with pytest.raises(ValueError, match=rf"spike_time must be in .* with num_steps=5, got {times[-1]}"):
         rate_interpolate(torch.tensor(times), num_steps=5)
 
 
 def test_times_of_several_neurons_are_refused():
-    with pytest.raises(ValueError, match=r"spike_time has shape \(2, 3\).*one neuron"):
+    with pytest.raises(ValueError, match=r"spike_time must contain the times of one neuron, .* got shape \(2, 3\)"):
         rate_interpolate(torch.zeros(2, 3), num_steps=5)

@@ -174,8 +174,11 @@ def test_a_generator_leaves_the_global_one_alone(pattern):
     [
         ({"correct_rate": 0.5}, "num_steps is not given.*correct_rate=0.5"),
         ({"first_spike_time": 2}, "num_steps is not given.*first_spike_time=2"),
-        ({"num_steps": 7, "correct_rate": 0.2, "incorrect_rate": 0.5}, "incorrect_rate is 0.5, above correct_rate=0.2"),
-        ({"code": "ttfs"}, "code is 'ttfs'; it must be 'rate' or 'latency'"),
+        (
+            {"num_steps": 7, "correct_rate": 0.2, "incorrect_rate": 0.5},
+            "incorrect_rate must be at most correct_rate=0.2, got 0.5",
+        ),
+        ({"code": "ttfs"}, "code must be 'rate' or 'latency', got 'ttfs'"),
         ({"code": "latency"}, "num_steps is not given"),
     ],
 )

@@ -16,6 +16,7 @@ from snn_core import Recurrent
 from snn_core.graph import Folding, ModuleCall, Observation, in_backward, input_of
 from snn_core.neuron import Firing, WholeSequence, current
 from snn_functional._device_checks import answers_at_once
+from snn_functional._messages import fault
 from snn_functional._recording import wide
 from snn_functional._replica import check_net
 from snn_functional.statistics.synops import COUNTED, fan_out, real_parts, weight_of
@@ -113,8 +114,10 @@ class Activity:
         if module.max_delay is not None:
             path = self._record.paths[module]
             raise ValueError(
-                f"Activity.synops: the recurrent connection of the layer {path!r} has delays, behind which spikes are "
-                "not counted; leave out max_delay, or count with synops(net, xs)"
+                fault(
+                    f"the recurrent connection of the layer {path!r} has delays, behind which spikes are not counted",
+                    "leave out max_delay, or count with synops(net, xs)",
+                )
             )
         return module.recurrent
 

@@ -14,6 +14,7 @@ from snn_core import unroll
 from snn_core.neuron import Holding, States, Temporal, WholeSequence, temporal
 from snn_core.results import Line, Result
 from snn_core.sequence import changes_or_draws
+from snn_functional._messages import fault, must
 from snn_functional._numbers import real, whole
 from snn_functional._recording import check_sequence, wide
 from snn_functional._replica import check_net
@@ -107,10 +108,10 @@ def early_exit(
         (tensor([0, 1]), tensor([2, 5]), 3.5)
     """
     check_net(net)
-    check_sequence(xs, "xs", "pass real numbers: xs.real or xs.abs()")
+    check_sequence(xs, "xs", "pass xs.real or xs.abs()")
     _check_modules(net)
     if not (margin := real("margin", margin, "the lead at which a sample stops, a number")) >= 0:
-        raise ValueError(f"margin is {margin}; a lead must be at least 0")
+        raise ValueError(must("margin", "be at least 0", margin))
     whole("every", every, "a number of steps, an int", least=1)
     steps, batch = xs.shape[:2]
     ends = torch.full((batch,), steps, device="cpu") if lengths is None else checked_lengths(lengths, xs, "xs").cpu()
@@ -140,13 +141,20 @@ def _run(net: nn.Module, xs: Tensor, left: Tensor, states: States, resume: bool)
         out = unroll(net, xs, resume=resume, lengths=lengths)
     if not isinstance(out, Tensor):
         raise TypeError(
-            f"early_exit: net returns a {type(out).__name__} in each step; it must return one tensor [batch, "
-            "num_outputs]: use output=False in the last neuron, or a module that returns the spikes alone"
+            must(
+                "net",
+                "return one tensor [batch, num_outputs] in each step",
+                type(out).__name__,
+                "use output=False in the last neuron, or a module that returns the spikes alone",
+            )
         )
     if out.dim() != 3 or out.shape[1] != xs.shape[1] or out.shape[2] < 2:
         raise ValueError(
-            f"early_exit: net returns a tensor {tuple(out.shape[1:])} for {xs.shape[1]} samples in each step; it must "
-            "be [batch, num_outputs], with two outputs or more"
+            must(
+                "net",
+                "return [batch, num_outputs] in each step, with two outputs or more",
+                f"{tuple(out.shape[1:])} for {xs.shape[1]} samples",
+            )
         )
     return wide(out).sum(0), after
 
@@ -166,15 +174,20 @@ def _only(samples: Tensor, kept: Any) -> Any:
 
 def _check_modules(net: nn.Module) -> None:
     for path, module in net.named_modules():
-        name = f"early_exit: the layer {path!r} ({type(module).__name__}) of net"
+        name = f"the layer {path!r} ({type(module).__name__}) of net"
         if module.training and changes_or_draws(module):
             raise ValueError(
-                f"{name} is in training mode, where it changes the net or draws random numbers; call net.eval()"
+                fault(
+                    f"{name} is in training mode, where it changes the net or draws random numbers", "call net.eval()"
+                )
             )
         if isinstance(module, WholeSequence) and not module.may_be_cut:
-            raise ValueError(f"{name} takes the whole sequence at once and cannot stop early; {module.instead}")
+            raise ValueError(fault(f"{name} takes the whole sequence at once and cannot stop early", module.instead))
         if isinstance(module, Temporal) and not module.keeps_by_sample:
             raise ValueError(
-                f"{name} does not declare that it keeps only tensors [batch, ...], of which samples that stop can be "
-                "taken out; set keeps_by_sample = True in its class"
+                fault(
+                    f"{name} does not declare that it keeps only tensors [batch, ...], of which samples that stop "
+                    "can be taken out",
+                    "set keeps_by_sample = True in its class",
+                )
             )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from snn_core import SpikingNeuron
 from snn_core.utils import reset
+from snn_functional._messages import fault, must
 
 
 def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
@@ -39,17 +40,20 @@ def neurobench(net: nn.Module, *, custom_forward: bool = False) -> Any:
 
         >>> neurobench(nn.Sequential(nn.Linear(3, 2)))
         Traceback (most recent call last):
-        ValueError: neurobench: this Sequential has no neurons of snn-core in it; put a neuron into an ...
+        ValueError: neurobench: this Sequential has no neurons of snn-core in it. Fix: put a neuron into an ...
 
     Source: Yik et al., The neurobench framework for benchmarking neuromorphic computing algorithms and systems (2025);
     ``neurobench.models.SNNTorchModel`` (NeuroBench 2.3), for the call.
     """
     if not isinstance(net, nn.Module):
-        raise TypeError(f"neurobench takes a net (nn.Module), got {type(net).__name__}")
+        raise TypeError(must("net", "be an nn.Module", type(net).__name__))
     if not any(isinstance(module, SpikingNeuron) for module in net.modules() if module is not net):
         raise ValueError(
-            f"neurobench: this {type(net).__name__} has no neurons of snn-core in it; put a neuron into an "
-            "nn.Sequential, and pass other nets to NeuroBench's own TorchModel or SNNTorchModel"
+            fault(
+                f"this {type(net).__name__} has no neurons of snn-core in it",
+                "put a neuron into an nn.Sequential, and pass other nets to NeuroBench's own TorchModel or "
+                "SNNTorchModel",
+            )
         )
     return _model_class()(net, custom_forward)
 
@@ -59,9 +63,7 @@ def _model_class() -> Any:
     try:
         from neurobench.models import NeuroBenchModel
     except ImportError as error:
-        raise ImportError(
-            "neurobench needs NeuroBench, which is not installed: pip install 'snn-functional[neurobench]'"
-        ) from error
+        raise ImportError(fault("NeuroBench is not installed", "pip install 'snn-functional[neurobench]'")) from error
 
     class Model(NeuroBenchModel):
         """A net of neurons of snn-core."""
@@ -76,7 +78,8 @@ def _model_class() -> Any:
         def __call__(self, batch: Tensor) -> Tensor:
             if batch.dim() < 2 or not batch.shape[1]:
                 raise ValueError(
-                    f"a batch for NeuroBench is [batch, num_steps, ...] with at least one step, got {list(batch.shape)}"
+                    "NeuroBenchModel: batch must have shape [batch, num_steps, ...] with at least one step, "
+                    f"got {list(batch.shape)}"
                 )
             if self.custom_forward:
                 return self.net(batch).transpose(0, 1)

@@ -6,21 +6,23 @@ from operator import index
 
 from torch import Tensor
 
+from snn_functional._messages import fault, must
+
 
 def check_population(population_code: bool, num_classes: int) -> None:
     """Check that a population code can use a number of classes."""
     if not population_code:
         return
     if num_classes is False or num_classes is None:
-        raise ValueError("num_classes is not given; population_code=True needs it to form the groups")
+        raise ValueError(fault("num_classes is not given, but population_code=True needs it to form the groups"))
     try:
         number = index(num_classes)
     except TypeError:
         number = None
     if number is None or num_classes is True:
-        raise TypeError(f"num_classes is {num_classes!r}; pass an int")
+        raise TypeError(must("num_classes", "be an int", repr(num_classes)))
     if number < 1:
-        raise ValueError(f"num_classes is {number}; it must be at least 1")
+        raise ValueError(must("num_classes", "be at least 1", number))
 
 
 def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tensor:
@@ -33,7 +35,10 @@ def by_class(recording: Tensor, population_code: bool, num_classes: int) -> Tens
     outputs = recording.shape[-1]
     if outputs % num_classes:
         raise ValueError(
-            f"spk_out has {outputs} outputs, not a multiple of num_classes={num_classes}; a population code needs "
-            "groups of equal size"
+            must(
+                "spk_out",
+                f"have a multiple of num_classes={num_classes} outputs, as a population code has groups of equal size",
+                f"{outputs} outputs",
+            )
         )
     return recording.unflatten(-1, (num_classes, outputs // num_classes)).sum(-1)

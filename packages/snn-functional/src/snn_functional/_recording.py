@@ -10,26 +10,25 @@ from torch import Tensor
 
 from snn_core.neuron import time_first
 from snn_functional._device_checks import answers_at_once, is_any
+from snn_functional._messages import fault, must
 from snn_functional._steps import Steps
 
-_NO_TIME = "; torch.stack(steps) adds the axis of time to the outputs of a loop, and unroll takes xs[T, batch, ...]"
+_ADD_TIME = "pass torch.stack(steps) of the outputs of a loop, or unroll over xs[T, batch, ...]"
 
 
-def check_real(steps: Any, name: str, remedy: str) -> None:
+def check_real(steps: Any, name: str, fix: str = "") -> None:
     """Check that the steps of a sequence are a tensor of real numbers."""
     if not isinstance(steps, Tensor):
-        raise TypeError(f"{name} is a {type(steps).__name__}; pass a torch.Tensor, such as torch.stack(steps)")
+        raise TypeError(must(name, "be a torch.Tensor", type(steps).__name__, "pass torch.stack(steps)"))
     if steps.is_complex():
-        raise TypeError(f"{name} has dtype {steps.dtype}; {remedy}")
+        raise TypeError(must(name, "contain real numbers", f"dtype {steps.dtype}", fix))
 
 
-def check_sequence(steps: Any, name: str, remedy: str) -> None:
+def check_sequence(steps: Any, name: str, fix: str = "") -> None:
     """Check that a sequence ``[num_steps, batch, ...]`` is real, and that none of its axes is empty."""
-    check_real(steps, name, remedy)
+    check_real(steps, name, fix)
     if steps.dim() < 2 or not steps.numel():
-        raise ValueError(
-            f"{name} has shape {tuple(steps.shape)}; it must be [num_steps, batch, ...], with no axis of size 0"
-        )
+        raise ValueError(must(name, "have shape [num_steps, batch, ...], with no axis of size 0", tuple(steps.shape)))
 
 
 def check_recording(recording: Tensor, name: str = "spk_out") -> None:
@@ -38,18 +37,26 @@ def check_recording(recording: Tensor, name: str = "spk_out") -> None:
     if isinstance(first, tuple):
         several = "tuple" if first is recording else "list of tuples"
         raise TypeError(
-            f"{name} is a {several}; a net whose last neuron has output=True returns spikes and membranes, "
-            f"spk, mem = net(x): pass one of them, a torch.Tensor [num_steps, batch, num_outputs]"
+            must(
+                name,
+                "be a torch.Tensor [num_steps, batch, num_outputs]",
+                f"{several}, as a net whose last neuron has output=True returns spikes and membranes",
+                "pass one of them, as in spk, mem = net(x)",
+            )
         )
-    check_real(recording, name, "a recording contains real numbers")
+    check_real(recording, name)
     if recording.dim() != 3 or not recording.numel():
         raise ValueError(
-            f"{name} has shape {tuple(recording.shape)}; it must be [num_steps, batch, num_outputs], with no "
-            f"axis of size 0{_NO_TIME if recording.dim() == 2 else ''}"
+            must(
+                name,
+                "have shape [num_steps, batch, num_outputs], with no axis of size 0",
+                tuple(recording.shape),
+                _ADD_TIME if recording.dim() == 2 else "",
+            )
         )
 
 
-def warn_of_membranes(recording: Tensor, steps: Steps, caller: str, remedy: str) -> None:
+def warn_of_membranes(recording: Tensor, steps: Steps, fix: str) -> None:
     """Warn of outputs ``[T, B, C]`` in place of spikes that are negative and of several sizes, as membranes are.
 
     A spike is 0 or the amplitude of its neuron, of either sign if it stands for a change. Neither an accelerator nor a
@@ -63,7 +70,7 @@ def warn_of_membranes(recording: Tensor, steps: Steps, caller: str, remedy: str)
     sizes = values.abs()
     if not ((sizes == 0) | (sizes == sizes.amax((0, 1)))).all():
         warnings.warn(
-            f"{caller} takes spikes, but spk_out has negative values of several sizes, as membranes have: {remedy}",
+            fault("spk_out has negative values of several sizes, as membranes have, not spikes", fix),
             UserWarning,
             stacklevel=3,
         )
@@ -77,18 +84,21 @@ def checked_labels(
     Labels on an accelerator that are not classes stop the device, so that the CPU does not wait for its answer.
     """
     if not isinstance(targets, Tensor):
-        raise TypeError(f"targets is a {type(targets).__name__}; pass a torch.Tensor, such as torch.as_tensor(targets)")
+        raise TypeError(must("targets", "be a torch.Tensor", type(targets).__name__, "pass torch.as_tensor(targets)"))
     if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        raise TypeError(f"targets has dtype {targets.dtype}; labels are integers: pass targets.long()")
+        raise TypeError(must("targets", "be integers", f"dtype {targets.dtype}", "pass targets.long()"))
     batch = recording.shape[1]
     if targets.shape != (batch,):
         raise ValueError(
-            f"targets has shape {tuple(targets.shape)}; {name} of shape {tuple(recording.shape)} needs one label "
-            f"per sample, [{batch}]{time_first(targets.shape, recording.shape)}"
+            must(
+                "targets",
+                f"have one label per sample, [{batch}], for {name} of shape {tuple(recording.shape)}",
+                f"{tuple(targets.shape)}{time_first(targets.shape, recording.shape)}",
+            )
         )
     if targets.device != recording.device:
         raise ValueError(
-            f"targets is on {targets.device}, {name} on {recording.device}; pass targets.to({name}.device)"
+            must("targets", f"be on {recording.device} like {name}", targets.device, f"pass targets.to({name}.device)")
         )
     labels = targets.long() if counted is None else targets.long().masked_fill(~counted, 0)
     # A graph cannot branch on data; compiled code leaves the check to the gather that follows.
@@ -99,9 +109,9 @@ def checked_labels(
         if lowest >= 0 and highest < num_classes:
             return labels
     unknown = (labels < 0) | (labels >= num_classes)
-    remedy = f"with {num_classes} classes, a label must be in [0, {num_classes - 1}]"
-    if is_any(unknown, f"targets contains a label that is not a class; {remedy}"):
-        raise ValueError(f"targets contains {labels[unknown][0].item()}; {remedy}")
+    rule = f"be in [0, {num_classes - 1}] with {num_classes} classes"
+    if is_any(unknown, f"targets must {rule}"):
+        raise ValueError(must("targets", rule, labels[unknown][0].item()))
     return labels
 
 

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from snn_core.effects import must_be_apart, unhook
+from snn_functional._messages import fault, must
 
 
 def check_net(net: Any) -> None:
     """Check that a net is a module."""
     if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass a torch.nn.Module")
+        raise TypeError(must("net", "be a torch.nn.Module", type(net).__name__))
 
 
 def replica(net: nn.Module, by: str) -> nn.Module:
@@ -30,6 +31,6 @@ def replica(net: nn.Module, by: str) -> nn.Module:
         must_be_apart(twin, net)
     except (TypeError, RuntimeError, NotImplementedError, ValueError) as error:
         raise TypeError(
-            f"net is a {type(net).__name__} that copy.deepcopy cannot copy: {error}; {by} runs a copy of it"
+            fault(f"net is a {type(net).__name__} that copy.deepcopy cannot copy, and {by} runs a copy of it: {error}")
         ) from error
     return unhook(twin)

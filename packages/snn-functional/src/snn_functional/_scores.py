@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from snn_functional._messages import must
 from snn_functional._steps import Steps
 
 Over = Literal["mean", "max", "last"]
@@ -15,7 +16,7 @@ _OVERS = ("mean", "max", "last")
 def check_over(over: str) -> None:
     """Check that there is such a way to read scores from membranes."""
     if over not in _OVERS:
-        raise ValueError(f"over is {over!r}; choose one of {', '.join(map(repr, _OVERS))}")
+        raise ValueError(must("over", f"be one of {', '.join(map(repr, _OVERS))}", repr(over)))
 
 
 def scores(membranes: Tensor, steps: Steps, over: Over) -> Tensor:

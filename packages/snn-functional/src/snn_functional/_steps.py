@@ -9,6 +9,7 @@ from torch import Tensor
 
 from snn_core.neuron import time_first
 from snn_functional._device_checks import is_any
+from snn_functional._messages import fault, must
 from snn_functional._numbers import as_tensor
 
 
@@ -22,7 +23,7 @@ class Steps:
 
     def __init__(self, recording: Tensor, lengths: Any, mask: Any, name: str = "spk_out") -> None:
         if lengths is not None and mask is not None:
-            raise ValueError("lengths and mask are both given; pass one of them")
+            raise ValueError(fault("lengths and mask are both given", "pass one of them"))
         if lengths is not None:
             mask = _first(recording, checked_lengths(lengths, recording, name))
         elif mask is not None:
@@ -82,36 +83,47 @@ def checked_lengths(lengths: Any, recording: Tensor, name: str) -> Tensor:
     steps, batch = recording.shape[:2]
     tensor = as_tensor("lengths", lengths, "one int for each sample, as a tensor or a list")
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(f"lengths has dtype {tensor.dtype}; numbers of steps are integers: pass lengths.long()")
+        raise TypeError(must("lengths", "be integers", f"dtype {tensor.dtype}", "pass lengths.long()"))
     if tensor.shape != (batch,):
         raise ValueError(
-            f"lengths has shape {tuple(tensor.shape)}; {name} of shape {tuple(recording.shape)} needs one length "
-            f"per sample, [{batch}]{time_first(tensor.shape, recording.shape)}"
+            must(
+                "lengths",
+                f"have one length per sample, [{batch}], for {name} of shape {tuple(recording.shape)}",
+                f"{tuple(tensor.shape)}{time_first(tensor.shape, recording.shape)}",
+            )
         )
     tensor = tensor.long()  # narrow integers would wrap the numbers they are compared with
     if not torch.compiler.is_compiling():
         outside = (tensor < 1) | (tensor > steps)
-        if is_any(outside, f"lengths contains a number of steps outside [1, {steps}]"):
-            raise ValueError(
-                f"lengths contains {tensor[outside][0].item()}; with {steps} steps, a length must be in [1, {steps}]"
-            )
+        rule = f"be in [1, {steps}] with {steps} steps"
+        if is_any(outside, f"lengths must {rule}"):
+            raise ValueError(must("lengths", rule, tensor[outside][0].item()))
     return tensor
 
 
 def _checked_mask(mask: Any, recording: Tensor, name: str) -> Tensor:
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"mask is {kind}; pass a bool tensor that is True at the steps that count")
+        raise TypeError(must("mask", "be a bool tensor that is True at the steps that count", kind))
     if mask.shape != recording.shape[:2]:
-        transposed = "; pass mask.T" if mask.shape == (recording.shape[1], recording.shape[0]) else ""
+        transposed = "pass mask.T" if mask.shape == (recording.shape[1], recording.shape[0]) else ""
         raise ValueError(
-            f"mask has shape {tuple(mask.shape)}; {name} of shape {tuple(recording.shape)} needs "
-            f"[num_steps, batch], {list(recording.shape[:2])}{transposed}"
+            must(
+                "mask",
+                f"have shape [num_steps, batch] = {list(recording.shape[:2])} for {name} of shape "
+                f"{tuple(recording.shape)}",
+                tuple(mask.shape),
+                transposed,
+            )
         )
     if mask.device != recording.device:
-        raise ValueError(f"mask is on {mask.device}, {name} on {recording.device}; pass mask.to({name}.device)")
+        raise ValueError(
+            must("mask", f"be on {recording.device} like {name}", mask.device, f"pass mask.to({name}.device)")
+        )
     if not torch.compiler.is_compiling():
         empty = ~mask.any(0)
-        if is_any(empty, "mask leaves a sample without a step; leave that sample out"):
-            raise ValueError(f"mask leaves sample {int(empty.nonzero()[0])} without a step; leave that sample out")
+        if is_any(empty, "mask leaves a sample without a step"):
+            raise ValueError(
+                fault(f"mask leaves sample {int(empty.nonzero()[0])} without a step", "leave that sample out")
+            )
     return mask

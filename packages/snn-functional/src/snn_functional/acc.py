@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_core import peer
+from snn_functional._messages import fault
 from snn_functional._population import by_class, check_population
 from snn_functional._recording import check_recording, checked_labels, warn_of_membranes, wide
 from snn_functional._scalar import Scalar
@@ -93,7 +94,7 @@ def accuracy_rate(
     check_population(population_code, num_classes)
     check_recording(spk_out)
     steps = Steps(spk_out, lengths, mask)
-    warn_of_membranes(spk_out, steps, "accuracy_rate", _PASS_SPIKES)
+    warn_of_membranes(spk_out, steps, _PASS_SPIKES)
     spikes = steps.only(spk_out.detach())
     counts = by_class(wide(spikes), population_code, num_classes).sum(0)
     labels = checked_labels(targets, spk_out, counts.shape[-1])
@@ -168,7 +169,7 @@ def accuracy_temporal(
     check_recording(spk_out)
     labels = checked_labels(targets, spk_out, spk_out.shape[-1])
     steps = Steps(spk_out, lengths, mask)
-    warn_of_membranes(spk_out, steps, "accuracy_temporal", _PASS_SPIKES)
+    warn_of_membranes(spk_out, steps, _PASS_SPIKES)
     recording = steps.only(spk_out.detach())
     _checked_range(recording)
     index, spikes = next(first_spikes(recording, steps))
@@ -237,7 +238,7 @@ def _checked_range(
     """Return the smallest and the largest value, after checking for NaN, which no comparison would detect."""
     least, greatest = map(float, values.aminmax())
     if math.isnan(least):
-        raise ValueError(f"{problem}; look for its source in the net")
+        raise ValueError(fault(problem, "look for its source in the net"))
     return least, greatest
 
 

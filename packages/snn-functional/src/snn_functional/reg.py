@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snn_functional._activity import Activity
+from snn_functional._messages import fault, must
 from snn_functional._numbers import finite, share
 from snn_functional._recording import check_real, wide
 from snn_functional._steps import Steps
@@ -62,12 +63,12 @@ class l1_rate_sparsity:  # noqa: N801
             TypeError: If ``spk_out`` is not a real tensor, ``lengths`` are not integers or ``mask`` is not bool.
             ValueError: If ``lengths`` or ``mask`` does not fit.
         """
-        check_real(spk_out, "spk_out", "spikes are real numbers")
+        check_real(spk_out, "spk_out")
         spikes = spk_out
         if lengths is not None or mask is not None:
             if spk_out.dim() < 2:
                 raise ValueError(
-                    f"spk_out has shape {tuple(spk_out.shape)}; lengths and mask need [num_steps, batch, ...]"
+                    must("spk_out", "have shape [num_steps, batch, ...] for lengths and mask", tuple(spk_out.shape))
                 )
             spikes = Steps(spk_out, lengths, mask).only(spk_out)
         penalty = self.Lambda * wide(spikes).sum()
@@ -109,11 +110,13 @@ class rate_band_loss:  # noqa: N801
     __name__ = "rate_band_loss"
 
     def __init__(self, lower: float = 0.01, upper: float = 0.2, per_neuron: bool = True) -> None:
-        self.lower: float = share("lower", lower, "rates are spikes per step")
-        self.upper: float = share("upper", upper, "rates are spikes per step")
+        self.lower: float = share("lower", lower, "in spikes per step")
+        self.upper: float = share("upper", upper, "in spikes per step")
         self.per_neuron = per_neuron
         if self.upper < self.lower:
-            raise ValueError(f"upper is {self.upper}, below lower={self.lower}; pass a band, such as (0.01, 0.2)")
+            raise ValueError(
+                must("upper", f"be at least lower={self.lower}", self.upper, "pass a band, such as (0.01, 0.2)")
+            )
 
     def __call__(self, activity: Activity) -> Tensor:
         """Return the penalty for a net's activity.
@@ -129,10 +132,12 @@ class rate_band_loss:  # noqa: N801
             ValueError: If no spiking neurons have run in its block.
         """
         if not isinstance(activity, Activity):
-            raise TypeError(f"activity is a {type(activity).__name__}; pass an Activity(net) in whose block net ran")
+            raise TypeError(must("activity", "be an Activity(net) in whose block net ran", type(activity).__name__))
         rates: Any = activity.rates.values()
         if not rates:
-            raise ValueError("activity has no rates; run a net with spiking neurons in its block: with activity: ...")
+            raise ValueError(
+                fault("activity has no rates", "run a net with spiking neurons in its block: with activity: ...")
+            )
         if not self.per_neuron:
             rates = [rate.mean() for rate in rates]
         outside = [(self.lower - rate).relu() + (rate - self.upper).relu() for rate in rates]

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 
 from snn_plot.animation import Animation
 from snn_plot.arrays import time_by_neuron
-from snn_plot.axes import step_seconds
+from snn_plot.axes import given_or_current, step_seconds
 from snn_plot.numbers import checked_whole
 from snn_plot.palette import VERMILION
 from snn_plot.raster import raster
+from snn_plot.rows import names_for, row_order
 
 
 def animated_raster(
@@ -59,11 +60,13 @@ def animated_raster(
         >>> film._repr_html_()[:4]  # what a notebook shows
         '<img'
     """
-    spk = time_by_neuron(data, time_first=time_first)
+    spk = time_by_neuron(data, time_first=time_first, name="animated_raster: data")
     num_steps = len(spk)
-    pace = checked_whole(steps_per_frame, "animated_raster needs steps_per_frame of 1 or more whole steps")
+    pace = checked_whole(steps_per_frame, "animated_raster: steps_per_frame must be 1 or more whole steps")
     unit = step_seconds(dt, "animated_raster")
-    ax = raster(spk, ax, dt=dt, labels=labels, order=order, **artist)
+    rows = row_order(order, spk.shape[1], "animated_raster")
+    names = names_for(labels, spk.shape[1], "animated_raster")
+    ax = raster(spk, given_or_current(ax, "animated_raster"), dt=dt, labels=names, order=rows, **artist)
     marks = ax.collections[-1]
     spikes = np.asarray(marks.get_offsets())
     # spikes[:fired[t]] are those of the first t steps: raster draws them in the order of time

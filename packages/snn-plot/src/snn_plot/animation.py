@@ -64,9 +64,9 @@ class Animation(FuncAnimation):
         *,
         blit: bool = False,
     ) -> None:
-        count = checked_whole(num_frames, "Animation needs num_frames of 1 or more")
+        count = checked_whole(num_frames, "Animation: num_frames must be a whole number of 1 or more")
         if not (is_number(interval) and interval > 0):
-            raise ValueError(f"Animation needs interval in milliseconds, greater than 0, got {interval}")
+            raise ValueError(f"Animation: interval must be greater than 0, in milliseconds, got {interval}")
         super().__init__(figure, show, frames=count, interval=interval, cache_frame_data=False)
         self.figure = figure
         self.show = show
@@ -105,7 +105,7 @@ class Animation(FuncAnimation):
         if writer is None and suffix in VIDEO:
             if not writers.is_available("ffmpeg"):
                 raise RuntimeError(
-                    f"a {suffix} file is written by ffmpeg, which is not installed: install it, "
+                    f"Animation.save: a {suffix} file is written by ffmpeg, which is not installed. Fix: install it, "
                     f"or save as .webp, .apng, .gif or .html"
                 )
             writer = "ffmpeg"
@@ -116,7 +116,8 @@ class Animation(FuncAnimation):
         if more or options:
             arguments = ", ".join([*map(repr, more), *options])
             raise TypeError(
-                f"save takes {arguments} only for a video, or with one of matplotlib's writers: pass writer='pillow'"
+                f"Animation.save: {arguments} is only for a video, or for one of matplotlib's writers. "
+                "Fix: pass writer='pillow'"
             )
         if suffix == ".html":
             title = html.escape(pathlib.PurePath(filename).stem)
@@ -127,7 +128,7 @@ class Animation(FuncAnimation):
             pathlib.Path(filename).write_bytes(self._encode(PILLOW_FORMAT[suffix], fps, dpi))
         else:
             known = ", ".join([*PILLOW_FORMAT, ".html", *VIDEO])
-            raise ValueError(f"cannot tell the format from {os.fspath(filename)!r}: end the name in one of {known}")
+            raise ValueError(f"Animation.save: filename must end in one of {known}, got {os.fspath(filename)!r}")
 
     def to_html5_video(self, embed_limit: float | None = None) -> str:
         """Return an HTML element that shows the film: a video if ffmpeg is installed, else an animated image.
@@ -149,7 +150,7 @@ class Animation(FuncAnimation):
 
     def _encode(self, form: str, fps: float | None, dpi: float | None) -> bytes:
         if fps is not None and not (is_number(fps) and fps > 0):
-            raise ValueError(f"a film needs fps in frames per second, greater than 0, got {fps}")
+            raise ValueError(f"Animation.save: fps must be greater than 0, in frames per second, got {fps}")
         delay = float(self.interval if fps is None else 1000 / fps)
         tick = 10 if form == "GIF" else 1  # GIF counts hundredths of a second, the others milliseconds
         # the end of each frame is rounded, not its duration, so that the film's length is right

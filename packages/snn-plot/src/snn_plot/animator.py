@@ -53,17 +53,17 @@ def animator(
 
     Source: ``snntorch.spikeplot.animator`` (snnTorch 1.0.0), for the call.
     """
-    frames = np.array(to_array(data))  # a copy, which keeps the film as it is when the data change
+    frames = np.array(to_array(data, "animator: data"))  # a copy, which keeps the film as it is when the data change
     if frames.ndim != 3 or frames.size == 0:
-        raise ValueError(f"animator needs data of shape [time, height, width], got {list(frames.shape)}")
-    require_finite(frames, "data")
+        raise ValueError(f"animator: data must have shape [time, height, width], got {list(frames.shape)}")
+    require_finite(frames, "animator: data")
     ax = given_or_current(ax, "animator")
     if ax.figure.canvas is not getattr(fig, "canvas", None):
-        raise ValueError("animator needs ax to be in fig: pass the two that plt.subplots() returns")
+        raise ValueError("animator: ax must be in fig. Fix: pass the two that plt.subplots() returns")
     shown = whole(num_steps or len(frames))
     if shown is None or shown > len(frames):
         raise ValueError(
-            f"num_steps does not fit: animator cannot show {num_steps} steps of data with {len(frames)} steps"
+            f"animator: num_steps must be 1 to {len(frames)} whole steps, the length of data, got {num_steps}"
         )
     image = ax.imshow(frames[0], cmap=cmap, vmin=frames.min(), vmax=frames.max(), interpolation="nearest")
     ax.set_axis_off()

@@ -13,7 +13,8 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
     """Copy or view a recording as an array of booleans, integers, float32 or float64, which matplotlib can draw.
 
     The data are a tensor on any device, of any real dtype, a numpy array, a number, or a list or tuple of these, such
-    as the outputs that a loop over time collects, which adds a leading axis. `name` is the caller's, for messages.
+    as the outputs that a loop over time collects, which adds a leading axis. `name` begins messages: the plot
+    and its argument.
     """
     if isinstance(data, Tensor):
         return _from_tensor(data, name)
@@ -21,7 +22,7 @@ def to_array(data: Any, name: str = "data") -> np.ndarray:
         entries = [to_array(entry, name) for entry in data]
         shapes = {entry.shape for entry in entries}
         if len(shapes) > 1:
-            raise ValueError(f"{name} is a list of entries of different shapes, {sorted(shapes)}: make them equal")
+            raise ValueError(f"{name} must have entries of one shape, got {sorted(shapes)}")
         return np.stack(entries)
     array = np.asarray(data)
     if array.dtype.kind not in "biuf":
@@ -40,7 +41,7 @@ def time_by_neuron(data: Any, *, time_first: bool = True, name: str = "data", fi
     expected = "[time, neuron] or [time]" if time_first else "[neuron, time] or [time]"
     if array.ndim not in (1, 2):
         raise ValueError(
-            f"{name} must have shape {expected}, got {list(array.shape)}: take one sample of the batch, "
+            f"{name} must have shape {expected}, got {list(array.shape)}. Fix: take one sample of the batch, "
             "and flatten what remains beyond time"
         )
     if array.size == 0:
@@ -56,14 +57,14 @@ def require_finite(array: np.ndarray, name: str) -> None:
     """Refuse NaN and infinity, which have no place, height or color."""
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         raise ValueError(
-            f"{name} contains {int((~finite).sum())} values that are NaN or infinite: find the step where they begin, "
-            "or replace them with torch.nan_to_num"
+            f"{name} contains {int((~finite).sum())} values that are NaN or infinite. Fix: find the step where they "
+            "begin, or replace them with torch.nan_to_num"
         )
 
 
 def _from_tensor(data: Tensor, name: str) -> np.ndarray:
     if data.is_complex():
-        raise TypeError(f"{name} must contain real numbers, got a tensor of {data.dtype}: take .abs() or .real")
+        raise TypeError(f"{name} must contain real numbers, got a tensor of {data.dtype}. Fix: take .abs() or .real")
     data = data.detach().to_dense()
     # numpy lacks bfloat16 and the 8-bit floats
     if data.is_floating_point() and data.dtype != torch.float64:

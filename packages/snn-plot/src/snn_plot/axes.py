@@ -18,7 +18,7 @@ def given_or_current(ax: Any, caller: str) -> Axes:
     if ax is None:
         return plt.gca()
     if not isinstance(ax, Axes):
-        raise TypeError(f"{caller} draws on matplotlib axes, got ax of type {type(ax).__name__}: pass one Axes or None")
+        raise TypeError(f"{caller}: ax must be matplotlib Axes or None, got {type(ax).__name__}")
     return ax
 
 
@@ -27,7 +27,7 @@ def step_seconds(dt: float | None, caller: str, name: str = "dt") -> float:
     if dt is None:
         return 1.0
     if not (is_number(dt) and dt > 0):
-        raise ValueError(f"{caller} needs {name} in seconds, greater than 0, got {dt}")
+        raise ValueError(f"{caller}: {name} must be greater than 0, in seconds, got {dt}")
     return float(dt)
 
 

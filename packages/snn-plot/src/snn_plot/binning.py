@@ -21,5 +21,5 @@ def binned_rate(spk: np.ndarray, window: int, unit: float) -> tuple[np.ndarray, 
 
 def whole_window(window: int, num_steps: int, caller: str) -> int:
     """Check the number of steps that are counted together."""
-    expected = f"{caller} needs window of 1 to {num_steps} whole steps, the length of data"
+    expected = f"{caller}: window must be 1 to {num_steps} whole steps, the length of data"
     return checked_whole(window, expected, most=num_steps)

@@ -52,11 +52,13 @@ def confusion_matrix(
         >>> [text.get_text() for text in ax.texts]
         ['9', '1', '5']
     """
-    table = to_array(counts, "counts")
+    table = to_array(counts, "confusion_matrix: counts")
     if table.ndim != 2 or table.shape[0] != table.shape[1] or table.size == 0:
-        raise ValueError(f"counts must have shape [classes, classes], true by predicted, got {list(table.shape)}")
+        raise ValueError(
+            f"confusion_matrix: counts must have shape [classes, classes], true by predicted, got {list(table.shape)}"
+        )
     if (table < 0).any() or not np.isfinite(table).all() or (table != np.round(table)).any():
-        raise ValueError("counts must be whole numbers, 0 or more: pass the counts, the shares are computed here")
+        raise ValueError("confusion_matrix: counts must be whole numbers, 0 or more. Fix: pass the counts, not shares")
     classes = len(table)
     names = names_for(labels, classes, "confusion_matrix")
     ax = given_or_current(ax, "confusion_matrix")

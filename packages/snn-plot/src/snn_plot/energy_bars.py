@@ -56,12 +56,15 @@ def energy_bars(
         ('Energy of a sample (nJ)', ['spiking, 3 nJ', 'int8, 0.5 nJ'])
     """
     value, own_names, uncounted = _read(account)
-    series = {str(name): _energies(values, f"account[{name!r}]") for name, values in distinct(value, "account").items()}
+    series = {
+        str(name): _energies(values, f"account[{name!r}]")
+        for name, values in distinct(value, "energy_bars: account").items()
+    }
     if not series:
-        raise ValueError("energy_bars needs the energies of at least one network in account, got none")
+        raise ValueError("energy_bars: account must have the energies of at least one network, got none")
     counts = {name: len(values) for name, values in series.items()}
     if len({*counts.values()}) > 1:
-        raise ValueError(f"energy_bars needs networks with the same number of layers in account, got {counts}")
+        raise ValueError(f"energy_bars: account must have networks with the same number of layers, got {counts}")
     layers = next(iter(counts.values()))
     names = names_for(own_names if labels is None else labels, layers, "energy_bars")
     names = [str(layer) for layer in range(layers)] if names is None else names
@@ -85,7 +88,9 @@ def _read(account: Any) -> tuple[Mapping[Any, Any], list[str] | None, list[str]]
     """Return the energies of an account by network, the names of its layers, and the names that it does not count."""
     data = account.to_dict() if callable(getattr(account, "to_dict", None)) else account
     if not isinstance(data, Mapping):
-        raise TypeError(f"energy_bars takes what snn.energy returns, or energies by network, got account {data!r:.60}")
+        raise TypeError(
+            f"energy_bars: account must be what snn.energy returns, or energies by network, got {data!r:.60}"
+        )
     if "layers" not in data or "ordinary" not in data:
         return data, None, []
     layers = data["layers"]
@@ -97,12 +102,12 @@ def _read(account: Any) -> tuple[Mapping[Any, Any], list[str] | None, list[str]]
 
 
 def _energies(values: Any, name: str) -> np.ndarray:
-    energies = to_array(values, name)
+    energies = to_array(values, f"energy_bars: {name}")
     if energies.ndim != 1 or energies.size == 0:
-        raise ValueError(f"energy_bars needs {name} of shape [layers], one value or more, got {list(energies.shape)}")
-    require_finite(energies, name)
+        raise ValueError(f"energy_bars: {name} must have shape [layers], one value or more, got {list(energies.shape)}")
+    require_finite(energies, f"energy_bars: {name}")
     if (energies < 0).any():
-        raise ValueError(f"energy_bars needs {name} of 0 J or more, got {energies.min():g}")
+        raise ValueError(f"energy_bars: {name} must be 0 J or more, got {energies.min():g}")
     return energies.astype(np.float64)
 
 

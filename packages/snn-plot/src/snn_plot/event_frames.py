@@ -67,28 +67,29 @@ def event_frames(
         >>> [text.get_text() for text in ax.texts]
         ['0 s', '0.01 s', '0.02 s']
     """
-    counts = to_array(frames, "frames")
+    counts = to_array(frames, "event_frames: frames")
     shape = list(counts.shape)
     if counts.ndim == 3:
         counts = counts[:, None]
     if counts.ndim != 4 or counts.shape[1] > 2 or counts.size == 0:
         raise ValueError(
-            "frames must have shape [time, 2, height, width] or [time, height, width] and contain at least one pixel, "
-            f"got {shape}: take one sample of the batch"
+            "event_frames: frames must have shape [time, 2, height, width] or [time, height, width] and contain "
+            f"at least one pixel, got {shape}. Fix: take one sample of the batch"
         )
-    require_finite(counts, "frames")
+    require_finite(counts, "event_frames: frames")
     if counts.dtype.kind != "b" and counts.min() < 0:
         raise ValueError(
-            f"frames must contain numbers of events, 0 or more, got {counts.min()}: give OFF and ON separate channels"
+            f"event_frames: frames must contain numbers of events, 0 or more, got {counts.min()}. "
+            "Fix: give OFF and ON separate channels"
         )
     unit = step_seconds(dt, "event_frames")
     chosen = _chosen(steps, len(counts))
     default = min(len(chosen), IN_A_ROW)
-    expected = "event_frames needs columns of 1 or more, a whole number"
+    expected = "event_frames: columns must be a whole number of 1 or more"
     in_a_row = checked_whole(default if columns is None else columns, expected)
     full = float(counts[chosen].max()) or 1.0 if vmax is None else vmax
     if not (is_number(full) and full > 0):
-        raise ValueError(f"event_frames needs vmax in events per pixel, greater than 0, got {vmax}")
+        raise ValueError(f"event_frames: vmax must be greater than 0, in events per pixel, got {vmax}")
     ax = given_or_current(ax, "event_frames")
 
     height, width = counts.shape[2:]
@@ -118,11 +119,11 @@ def _chosen(steps: Sequence[int] | None, num_steps: int) -> list[int]:
     if steps is None:
         return np.linspace(0, num_steps - 1, min(SHOWN, num_steps)).round().astype(int).tolist()
     try:
-        chosen = to_array(list(steps), "steps")
+        chosen = to_array(list(steps), "event_frames: steps")
     except TypeError:
-        raise TypeError(f"steps must be a list of whole numbers, got {steps!r:.60}") from None
+        raise TypeError(f"event_frames: steps must be a list of whole numbers, got {steps!r:.60}") from None
     if chosen.dtype.kind not in "iu" or chosen.ndim != 1 or not ((chosen >= 0) & (chosen < num_steps)).all():
-        raise ValueError(f"steps must be whole numbers from 0 to {num_steps - 1}, got {list(steps)}")
+        raise ValueError(f"event_frames: steps must be whole numbers from 0 to {num_steps - 1}, got {list(steps)}")
     return chosen.tolist()
 
 

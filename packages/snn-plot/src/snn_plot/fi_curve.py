@@ -65,12 +65,12 @@ def fi_curve(
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 1.3.
     """
-    responses = named_callables(respond, "respond", "turns inputs [time, inputs, 1] into spikes")
-    currents = to_array(inputs, "inputs")
+    responses = named_callables(respond, "fi_curve: respond", "turns inputs [time, inputs, 1] into spikes")
+    currents = to_array(inputs, "fi_curve: inputs")
     if currents.ndim != 1 or currents.size == 0:
-        raise ValueError(f"inputs must have shape [inputs], one value or more, got {list(currents.shape)}")
-    require_finite(currents, "inputs")
-    steps = checked_whole(num_steps, "fi_curve needs num_steps of 1 or more whole steps")
+        raise ValueError(f"fi_curve: inputs must have shape [inputs], one value or more, got {list(currents.shape)}")
+    require_finite(currents, "fi_curve: inputs")
+    steps = checked_whole(num_steps, "fi_curve: num_steps must be 1 or more whole steps")
     unit = step_seconds(dt, "fi_curve")
     rates = {name: _rates(response, currents, steps) / unit for name, response in responses.items()}
     ax = given_or_current(ax, "fi_curve")
@@ -90,11 +90,14 @@ def _rates(respond: Callable[[Tensor], Any], currents: np.ndarray, num_steps: in
         answer = respond(xs)
     spk = answer[0] if isinstance(answer, tuple) and answer else answer
     if not isinstance(spk, Tensor):
-        raise TypeError(f"respond must return spikes as a tensor, alone or first of a tuple, got {type(spk).__name__}")
+        raise TypeError(
+            f"fi_curve: respond must return spikes as a tensor, alone or first of a tuple, got {type(spk).__name__}"
+        )
     if spk.ndim < 2 or spk.shape[:2] != xs.shape[:2] or spk.numel() == 0:
         raise ValueError(
-            f"respond must return spikes [time, inputs, ...] for inputs {list(xs.shape)}, got {list(spk.shape)}"
+            f"fi_curve: respond must return spikes [time, inputs, ...] for inputs {list(xs.shape)}, "
+            f"got {list(spk.shape)}"
         )
-    spikes = to_array(spk, "spikes")
-    require_finite(spikes, "spikes")
+    spikes = to_array(spk, "fi_curve: spikes")
+    require_finite(spikes, "fi_curve: spikes")
     return (spikes.reshape(*xs.shape[:2], -1) != 0).mean(axis=(0, 2))

@@ -60,9 +60,9 @@ def isi_histogram(
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 7.3.
     """
-    spikes = time_by_neuron(spk, time_first=time_first, name="spk")
+    spikes = time_by_neuron(spk, time_first=time_first, name="isi_histogram: spk")
     unit = step_seconds(dt, "isi_histogram")
-    most = checked_whole(MOST_BARS if bins is None else bins, "isi_histogram needs bins of 1 or more, a whole number")
+    most = checked_whole(MOST_BARS if bins is None else bins, "isi_histogram: bins must be a whole number of 1 or more")
     ax = given_or_current(ax, "isi_histogram")
 
     intervals = np.concatenate([np.diff(np.flatnonzero(neuron)) for neuron in spikes.T])

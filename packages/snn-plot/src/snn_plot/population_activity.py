@@ -55,7 +55,7 @@ def population_activity(
 
     Source: Gerstner et al., Neuronal Dynamics (2014), equation 7.10.
     """
-    spikes = time_by_neuron(spk, time_first=time_first, name="spk")
+    spikes = time_by_neuron(spk, time_first=time_first, name="population_activity: spk")
     unit = step_seconds(dt, "population_activity")
     window = whole_window(window, len(spikes), "population_activity")
     ax = given_or_current(ax, "population_activity")

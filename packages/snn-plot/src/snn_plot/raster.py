@@ -62,11 +62,11 @@ def raster(
 
     Source: ``snntorch.spikeplot.raster`` (snnTorch 1.0.0), for the call ``raster(data, ax, **kw)``.
     """
-    spk = time_by_neuron(data, time_first=time_first)
+    spk = time_by_neuron(data, time_first=time_first, name="raster: data")
     unit = step_seconds(dt, "raster")
     num_steps, neurons = spk.shape
     names = names_for(labels, neurons, "raster")
-    rows = row_order(order, neurons)
+    rows = row_order(order, neurons, "raster")
     ax = given_or_current(ax, "raster")
 
     steps, heights = np.nonzero(spk[:, rows])

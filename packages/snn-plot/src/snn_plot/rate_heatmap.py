@@ -65,12 +65,12 @@ def rate_heatmap(
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2, spike count over a window.
     """
-    spikes = time_by_neuron(spk, time_first=time_first, name="spk")
+    spikes = time_by_neuron(spk, time_first=time_first, name="rate_heatmap: spk")
     num_steps, neurons = spikes.shape
     unit = step_seconds(dt, "rate_heatmap")
     window = whole_window(math.ceil(num_steps / STRETCHES) if window is None else window, num_steps, "rate_heatmap")
     names = names_for(labels, neurons, "rate_heatmap")
-    rows = row_order(order, neurons)
+    rows = row_order(order, neurons, "rate_heatmap")
     ax = given_or_current(ax, "rate_heatmap")
 
     rates, edges = binned_rate(spikes[:, rows], window, unit)

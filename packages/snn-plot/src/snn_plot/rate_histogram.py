@@ -61,23 +61,24 @@ def rate_histogram(
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022),
     on silent and saturated layers.
     """
-    array = to_array(rates, "rates")
+    array = to_array(rates, "rate_histogram: rates")
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise ValueError(
-            f"rates must have shape [neuron] or [channel, height, width] and contain at least one rate, "
-            f"got {list(array.shape)}: take the mean of the spikes over time and batch"
+            "rate_histogram: rates must have shape [neuron] or [channel, height, width] and contain at least one "
+            f"rate, got {list(array.shape)}. Fix: take the mean of the spikes over time and batch"
         )
-    require_finite(array, "rates")
+    require_finite(array, "rate_histogram: rates")
     values = array.astype(np.float64).ravel()
     if values.min() < 0 or values.max() > 1:
         outside = values[(values < 0) | (values > 1)]
         raise ValueError(
-            f"rates must be spikes per step in [0, 1], got {outside[0]:g}: divide counts by the number of steps"
+            f"rate_histogram: rates must be spikes per step in [0, 1], got {outside[0]:g}. "
+            "Fix: divide counts by the number of steps"
         )
     unit = step_seconds(dt, "rate_histogram")
-    bars = checked_whole(BARS if bins is None else bins, "rate_histogram needs bins of 1 or more, a whole number")
+    bars = checked_whole(BARS if bins is None else bins, "rate_histogram: bins must be a whole number of 1 or more")
     if not (is_number(saturated) and 0 < saturated <= 1):
-        raise ValueError(f"rate_histogram needs saturated in spikes per step, in (0, 1], got {saturated}")
+        raise ValueError(f"rate_histogram: saturated must be in (0, 1], in spikes per step, got {saturated}")
     ax = given_or_current(ax, "rate_histogram")
 
     # a float32 rate of 0.9 is below the Python number 0.9

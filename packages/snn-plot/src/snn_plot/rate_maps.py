@@ -53,17 +53,17 @@ def rate_maps(
 
     Source: Gerstner et al., Neuronal Dynamics (2014), section 7.2, spike count over a window.
     """
-    spikes = to_array(spk, "spk")
+    spikes = to_array(spk, "rate_maps: spk")
     if spikes.ndim != 4 or spikes.size == 0:
         raise ValueError(
-            "spk must have shape [time, channel, height, width] and contain at least one value, "
-            f"got {list(spikes.shape)}: take one sample of the batch"
+            "rate_maps: spk must have shape [time, channel, height, width] and contain at least one value, "
+            f"got {list(spikes.shape)}. Fix: take one sample of the batch"
         )
-    require_finite(spikes, "spk")
+    require_finite(spikes, "rate_maps: spk")
     unit = step_seconds(dt, "rate_maps")
     num_steps, channels, height, width = spikes.shape
     square = math.ceil(math.sqrt(channels * height / width))
-    expected = "rate_maps needs columns of 1 or more, a whole number"
+    expected = "rate_maps: columns must be a whole number of 1 or more"
     in_a_row = min(checked_whole(square if columns is None else columns, expected), channels)
     ax = given_or_current(ax, "rate_maps")
 

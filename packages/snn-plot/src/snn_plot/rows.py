@@ -18,7 +18,7 @@ def names_for(labels: Sequence[object] | None, count: int, caller: str) -> list[
     names = texts(labels, caller, "labels")
     if len(names) != count:
         raise ValueError(
-            f"{caller} needs one label for each of {count} rows or columns of data, got {len(names)} in labels"
+            f"{caller}: labels must have one label for each of {count} rows or columns of data, got {len(names)}"
         )
     return names
 
@@ -28,16 +28,16 @@ def texts(several: Any, caller: str, name: str) -> list[str]:
     try:
         return [str(item) for item in several]
     except TypeError:
-        raise TypeError(f"{caller} needs {name} as a list of strings, got {several!r:.60}") from None
+        raise TypeError(f"{caller}: {name} must be a list of strings, got {several!r:.60}") from None
 
 
-def row_order(order: Any, neurons: int) -> list[int]:
+def row_order(order: Any, neurons: int, caller: str) -> list[int]:
     """Return the neuron of each row from the bottom, after checking that an order, if any, names each once."""
     if order is None:
         return list(range(neurons))
-    rows = to_array(order, "order")
+    rows = to_array(order, f"{caller}: order")
     if rows.dtype.kind not in "iu" or sorted(rows.ravel().tolist()) != list(range(neurons)):
-        raise ValueError(f"order must name each neuron from 0 to {neurons - 1} once, got {order!r}")
+        raise ValueError(f"{caller}: order must name each neuron from 0 to {neurons - 1} once, got {order!r}")
     return rows.ravel().tolist()
 
 

@@ -13,7 +13,8 @@ def distinct(several: Mapping[Any, Any], argument: str) -> Mapping[Any, Any]:
         other = keys.setdefault(str(key), key)
         if other is not key:
             raise ValueError(
-                f"{argument} has the keys {other!r} and {key!r}, both of which the legend writes as {key}; rename one"
+                f"{argument} has the keys {other!r} and {key!r}, both of which the legend writes as {key}. "
+                "Fix: rename one"
             )
     return several
 
@@ -23,7 +24,7 @@ def named_callables(functions: Any, name: str, takes: str) -> dict[str, Callable
     several = distinct(functions, name) if isinstance(functions, Mapping) else {"": functions}
     named = {str(key): value for key, value in several.items()}
     if not named:
-        raise ValueError(f"{name} is empty: pass a callable that {takes}, or several by name")
+        raise ValueError(f"{name} is empty. Fix: pass a callable that {takes}, or several by name")
     for value in named.values():
         if not callable(value):
             raise TypeError(f"{name} must be a callable that {takes}, or several by name, got {value!r}")

@@ -113,26 +113,28 @@ def spike_count(
 
     Source: ``snntorch.spikeplot.spike_count`` (snnTorch 1.0.0), for the call.
     """
-    array = to_array(data)
+    array = to_array(data, "spike_count: data")
     if array.ndim != 2:
-        raise ValueError(f"spike_count needs data of shape [time, neuron], got {list(array.shape)}")
-    spk = time_by_neuron(array, time_first=time_first) != 0
+        raise ValueError(f"spike_count: data must have shape [time, neuron], got {list(array.shape)}")
+    spk = time_by_neuron(array, time_first=time_first, name="spike_count: data") != 0
     if dt is not None and time_step:
-        raise ValueError(f"time_step={time_step} and dt={dt} are the same quantity: pass one")
+        raise ValueError(f"spike_count: time_step={time_step} and dt={dt} are the same quantity. Fix: pass one")
     dt = time_step or dt
     steps = whole(num_steps or len(spk))
     if steps is None or steps > len(spk):
-        raise ValueError(f"num_steps does not fit: spike_count cannot count {num_steps} steps of data with {len(spk)}")
-    frames = checked_whole(interpolate, "spike_count needs interpolate of 1 frame per step or more")
+        raise ValueError(
+            f"spike_count: num_steps must be 1 to {len(spk)} whole steps, the length of data, got {num_steps}"
+        )
+    frames = checked_whole(interpolate, "spike_count: interpolate must be a whole number of 1 frame per step or more")
     seconds = step_seconds(dt, "spike_count", "time_step" if time_step else "dt")
     duration = f"{steps * seconds:g} {'steps' if dt is None else 's'}"
     neurons = spk.shape[1]
     names = names_for(labels, neurons, "spike_count")
     if not isinstance(fig, FigureBase | None):
-        raise TypeError(f"spike_count takes a matplotlib figure as fig, got {type(fig).__name__}: pass one or None")
+        raise TypeError(f"spike_count: fig must be a matplotlib figure or None, got {type(fig).__name__}")
     ax = fig.gca() if ax is None and fig is not None else given_or_current(ax, "spike_count")
     if fig is not None and ax.figure.canvas is not fig.canvas:
-        raise ValueError("spike_count needs ax to be in fig: pass the two that plt.subplots() returns")
+        raise ValueError("spike_count: ax must be in fig. Fix: pass the two that plt.subplots() returns")
 
     # counts[t] are the spikes of the first t steps
     counts = np.concatenate([np.zeros((1, neurons), dtype=int), np.cumsum(spk[:steps], axis=0)])

@@ -68,7 +68,7 @@ def surrogate_curve(
 
     Source: Neftci et al., Surrogate Gradient Learning in Spiking Neural Networks (2019), section III.
     """
-    surrogates = named_callables(spike_grad, "spike_grad", "turns U - threshold into spikes")
+    surrogates = named_callables(spike_grad, "surrogate_curve: spike_grad", "turns U - threshold into spikes")
     distance = None if mem is None else _distances(mem, threshold)
     low, high = _limits(limits, distance)
     x = np.linspace(low, high, POINTS)
@@ -94,12 +94,14 @@ def surrogate_curve(
 
 
 def _distances(mem: Any, threshold: float) -> np.ndarray:
-    potentials = to_array(mem, "mem")
+    potentials = to_array(mem, "surrogate_curve: mem")
     if potentials.size == 0:
-        raise ValueError("mem is empty: pass recorded membrane potentials, or None for no histogram")
-    require_finite(potentials, "mem")
+        raise ValueError(
+            "surrogate_curve: mem is empty. Fix: pass recorded membrane potentials, or None for no histogram"
+        )
+    require_finite(potentials, "surrogate_curve: mem")
     if not is_number(threshold):
-        raise ValueError(f"surrogate_curve needs a finite threshold, got {threshold}")
+        raise ValueError(f"surrogate_curve: threshold must be finite, got {threshold}")
     return potentials.astype(np.float64).ravel() - float(threshold)
 
 
@@ -108,7 +110,7 @@ def _limits(limits: tuple[float, float] | None, distance: np.ndarray | None) -> 
         return (-1.5, 1.5) if distance is None else (min(-1.5, distance.min()), max(1.5, distance.max()))
     low, high = pair(limits)
     if not (is_number(low) and is_number(high) and low < high):
-        raise ValueError(f"surrogate_curve needs limits (first, last) in rising order, got {limits}")
+        raise ValueError(f"surrogate_curve: limits must be (first, last) in rising order, got {limits}")
     return float(low), float(high)
 
 
@@ -119,8 +121,13 @@ def _curve(surrogate: Callable[[Tensor], Tensor], x: np.ndarray) -> tuple[np.nda
         spk = surrogate(points)
         if not isinstance(spk, Tensor) or spk.shape != points.shape:
             result = list(spk.shape) if isinstance(spk, Tensor) else type(spk).__name__
-            raise ValueError(f"spike_grad must return a tensor of the shape of its input, {[POINTS]}, got {result}")
+            raise ValueError(
+                f"surrogate_curve: spike_grad must return a tensor of the shape of its input, {[POINTS]}, got {result}"
+            )
         if not spk.requires_grad:
-            raise ValueError(f"spike_grad {surrogate!r} has no derivative: pass a surrogate, not a bare step function")
+            raise ValueError(
+                f"surrogate_curve: spike_grad {surrogate!r} has no derivative. "
+                "Fix: pass a surrogate, not a bare step function"
+            )
         (slope,) = torch.autograd.grad(spk.sum(), points)
     return to_array(spk), to_array(slope)

@@ -106,23 +106,24 @@ def traces(
     Source: ``snntorch.spikeplot.traces`` (snnTorch 1.0.0), for the call with a grid.
     """
     # a diverged membrane is worth seeing: matplotlib leaves a gap where it is not finite
-    mem = time_by_neuron(data, time_first=time_first, finite=False)
-    spikes = None if spk is None else time_by_neuron(spk, time_first=time_first, name="spk")
+    mem = time_by_neuron(data, time_first=time_first, name="traces: data", finite=False)
+    spikes = None if spk is None else time_by_neuron(spk, time_first=time_first, name="traces: spk")
     if spikes is not None and spikes.shape != mem.shape:
         raise ValueError(
-            f"spk must have the shape of data, [time, neuron] = {list(mem.shape)}, got {list(spikes.shape)}"
+            f"traces: spk must have the shape of data, [time, neuron] = {list(mem.shape)}, got {list(spikes.shape)}"
         )
     unit = step_seconds(dt, "traces")
     names = names_for(labels, mem.shape[1], "traces")
     in_grid = dim is not None or titles is not None
     if in_grid and ax is not None:
         raise ValueError(
-            "traces draws either on ax or in a grid of new axes: leave out ax, or leave out dim and titles"
+            "traces: ax is for one axes, and dim and titles are for a grid of new axes. "
+            "Fix: leave out ax, or leave out dim and titles"
         )
     if threshold is not None and not is_number(threshold):
-        raise ValueError(f"traces needs threshold in the unit of data, a finite number, got {threshold!r}")
+        raise ValueError(f"traces: threshold must be a finite number in the unit of data, got {threshold!r}")
     if not is_number(spk_height):
-        raise ValueError(f"traces needs spk_height in the unit of data, a finite number, got {spk_height!r}")
+        raise ValueError(f"traces: spk_height must be a finite number in the unit of data, got {spk_height!r}")
     time = np.arange(len(mem)) * unit
 
     if in_grid or (ax is None and mem.shape[1] > len(DISTINCT)):
@@ -160,11 +161,11 @@ def _grid(neurons: int, dim: tuple[int, int] | None, titles: list[str] | None) -
         dim = GRID if neurons >= math.prod(GRID) else (lines, neurons // lines)
     rows, columns = (whole(side, 0) for side in pair(dim))
     if rows is None or columns is None:
-        raise ValueError(f"traces needs dim=(rows, columns), two whole numbers, got {dim!r}")
+        raise ValueError(f"traces: dim must be (rows, columns), two whole numbers, got {dim!r}")
     if 0 in (rows, columns) or rows * columns > neurons:
         raise ValueError(
-            f"a grid of {rows} by {columns} needs {rows * columns} traces, but data has {neurons} neurons: "
-            "pass dim=(rows, columns) that fits, or ax to draw on one axes"
+            f"traces: a grid of {rows} by {columns} needs {rows * columns} traces, but data has {neurons} neurons. "
+            "Fix: pass dim=(rows, columns) that fits, or ax to draw on one axes"
         )
     axes = plt.gcf().subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for each, title in zip(axes.flat, titles or (), strict=False):

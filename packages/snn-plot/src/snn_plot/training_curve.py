@@ -50,15 +50,15 @@ def training_curve(
         >>> ax.get_ylabel(), ax.lines[0].get_xdata().tolist()
         ('loss', [1, 2, 3])
     """
-    curves = distinct(history, "history") if isinstance(history, Mapping) else {"": history}
+    curves = distinct(history, "training_curve: history") if isinstance(history, Mapping) else {"": history}
     called = {str(name): "history" if curves is not history else f"history[{name!r}]" for name in curves}
-    series = {str(name): to_array(values, called[str(name)]) for name, values in curves.items()}
+    series = {str(name): to_array(values, f"training_curve: {called[str(name)]}") for name, values in curves.items()}
     if not series:
-        raise ValueError("training_curve needs at least one series of values in history, got none")
+        raise ValueError("training_curve: history must have at least one series of values, got none")
     for name, values in series.items():
         if values.ndim != 1 or values.size == 0:
             raise ValueError(
-                f"training_curve needs {called[name]} of shape [epochs], one value or more, got {list(values.shape)}"
+                f"training_curve: {called[name]} must have shape [epochs], one value or more, got {list(values.shape)}"
             )
     ax = given_or_current(ax, "training_curve")
     for (name, values), color in zip(series.items(), line_colors(len(series)), strict=True):

@@ -45,13 +45,13 @@ def weights(
         >>> ax.images[0].get_array().tolist(), ax.images[0].get_clim()
         ([[0.5, -1.0]], (-1.0, 1.0))
     """
-    matrix = to_array(weight, "weight")
+    matrix = to_array(weight, "weights: weight")
     if matrix.ndim not in (2, 4) or matrix.size == 0:
         raise ValueError(
-            "weight must have shape [out, in] or [out, in, height, width] and contain at least one value, "
+            "weights: weight must have shape [out, in] or [out, in, height, width] and contain at least one value, "
             f"got {list(matrix.shape)}"
         )
-    require_finite(matrix, "weight")
+    require_finite(matrix, "weights: weight")
     ax = given_or_current(ax, "weights")
 
     # as floats, since int8 has no 128

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._device_checks import is_any
+from snn_spikegen._messages import must
 
 
 def whole_number(name: str, value: int, least: int = 0) -> int:
@@ -23,9 +24,9 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
     except TypeError:
         number = None
     if number is None or value is True:
-        raise TypeError(f"{name} is {value!r}; pass an int")
+        raise TypeError(must(name, "be an int", repr(value)))
     if number < least:
-        raise ValueError(f"{name} is {number}; it must be at least {least}")
+        raise ValueError(must(name, f"be at least {least}", number))
     return number
 
 
@@ -33,10 +34,10 @@ def finite(name: str, value: float | Tensor) -> float:
     """Return a finite real number."""
     number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
     if not isinstance(number, Real):
-        raise TypeError(f"{name} is {value!r}; pass a number")
+        raise TypeError(must(name, "be a number", repr(value)))
     number = plain(name, number)
     if not math.isfinite(number):
-        raise ValueError(f"{name} is {number}; it must be finite")
+        raise ValueError(must(name, "be finite", number))
     return number
 
 
@@ -47,9 +48,7 @@ def plain(name: str, value: float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(
-            f"{name} is beyond the range of floats, {sys.float_info.max:.1e} in size; pass a smaller number"
-        ) from None
+        raise ValueError(must(name, f"be at most {sys.float_info.max:.1e} in size", "a larger number")) from None
 
 
 def share(name: str, value: float) -> float:
@@ -58,7 +57,7 @@ def share(name: str, value: float) -> float:
         return value
     number = finite(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} is {number}; it is a share of the steps and must be in [0, 1]")
+        raise ValueError(must(name, "be in [0, 1], as a share of the steps", number))
     return number
 
 
@@ -67,8 +66,7 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
     first = whole_number("first_spike_time", first_spike_time)
     if num_steps and first > num_steps - 1:
         raise ValueError(
-            f"first_spike_time is {first}, after the last of num_steps={num_steps} steps; it must be at most "
-            f"{num_steps - 1}"
+            must("first_spike_time", f"be at most {num_steps - 1}, the last of num_steps={num_steps} steps", first)
         )
     return first
 
@@ -76,24 +74,21 @@ def first_step(first_spike_time: int, num_steps: int) -> int:
 def factor(name: str, value: float | Tensor, shape: tuple[int, ...]) -> float | Tensor:
     """Return a finite number, or a tensor of finite numbers that broadcasts to ``shape``."""
     if not isinstance(value, Real | Tensor) or (isinstance(value, Tensor) and value.is_complex()):
-        raise TypeError(f"{name} is {value!r}; pass a number, or a real tensor that broadcasts to {tuple(shape)}")
-    remedy = "NaN and infinity are not probabilities: pass finite numbers"
+        raise TypeError(must(name, f"be a number, or a real tensor that broadcasts to {tuple(shape)}", repr(value)))
     if not isinstance(value, Tensor):
         value = plain(name, value)
         if not math.isfinite(value):
-            raise ValueError(f"{name} contains {value}; {remedy}")
+            raise ValueError(must(name, "be finite", value))
         return value
     endless = ~value.isfinite()
-    if is_any(endless, f"{name} contains a number that is not finite; {remedy}"):
-        raise ValueError(f"{name} contains {value[endless][0].item()}; {remedy}")
+    if is_any(endless, f"{name} must be finite"):
+        raise ValueError(must(name, "be finite", value[endless][0].item()))
     try:
         fits = torch.broadcast_shapes(value.shape, shape) == torch.Size(shape)
     except RuntimeError:
         fits = False
     if not fits:
-        raise ValueError(
-            f"{name} has shape {tuple(value.shape)}, which does not broadcast to {tuple(shape)}; reshape it"
-        )
+        raise ValueError(must(name, f"broadcast to {tuple(shape)}", f"shape {tuple(value.shape)}", "reshape it"))
     return value
 
 
@@ -102,11 +97,11 @@ def place(device: torch.device | str | None) -> torch.device | None:
     if device is None:
         return None
     if not isinstance(device, str | torch.device):
-        raise TypeError(f"device is {device!r}; pass a torch.device or its name, such as 'cpu', or None")
+        raise TypeError(must("device", "be a torch.device or its name, such as 'cpu', or None", repr(device)))
     try:
         return torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"device is {device!r}; pass a device of torch, such as 'cpu' or 'cuda:0'") from error
+        raise ValueError(must("device", "be a device of torch, such as 'cpu' or 'cuda:0'", repr(device))) from error
 
 
 def source(generator: torch.Generator | None, device: torch.device | None = None) -> None:
@@ -115,9 +110,11 @@ def source(generator: torch.Generator | None, device: torch.device | None = None
         return
     if not isinstance(generator, torch.Generator):
         raise TypeError(
-            f"generator is {generator!r}; pass a torch.Generator, such as torch.Generator().manual_seed(0), or None"
+            must(
+                "generator", "be a torch.Generator, such as torch.Generator().manual_seed(0), or None", repr(generator)
+            )
         )
     if device is not None and generator.device.type != device.type:
         raise ValueError(
-            f"generator draws on {generator.device}, but data is on {device}; pass torch.Generator({str(device)!r})"
+            must("generator", f"draw on {device} like data", generator.device, f"pass torch.Generator({str(device)!r})")
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._messages import fault, must
 
 
 def floating(data: Tensor, name: str = "data") -> Tensor:
@@ -19,11 +20,11 @@ def floating(data: Tensor, name: str = "data") -> Tensor:
 def floating_dtype(data: Tensor, name: str = "data") -> torch.dtype:
     """Return the dtype of results for real data: the dtype of the data if it is floating, else the default dtype."""
     if not isinstance(data, Tensor):
-        raise TypeError(f"{name} is a {type(data).__name__}; pass a torch.Tensor, such as torch.as_tensor({name})")
+        raise TypeError(must(name, "be a torch.Tensor", type(data).__name__, f"pass torch.as_tensor({name})"))
     if data.is_complex():
-        raise TypeError(f"{name} has dtype {data.dtype}; spikes encode real numbers: pass {name}.real or {name}.abs()")
+        raise TypeError(must(name, "be real numbers", f"dtype {data.dtype}", f"pass {name}.real or {name}.abs()"))
     if data.layout != torch.strided:
-        raise TypeError(f"{name} has layout {data.layout}; spikes are dense: pass {name}.to_dense()")
+        raise TypeError(must(name, "be dense", f"layout {data.layout}", f"pass {name}.to_dense()"))
     return data.dtype if data.is_floating_point() else torch.get_default_dtype()
 
 
@@ -54,7 +55,7 @@ def outside(values: Tensor, low: float, high: float, name: str = "data") -> tupl
     """Return the lowest and the highest value if one is outside a range or NaN; None if a device checks that."""
     if not answers_at_once(values):
         seen = values.detach()
-        leave_to_device(((seen >= low) & (seen <= high)).all(), f"{name} has values outside [{low}, {high}]")
+        leave_to_device(((seen >= low) & (seen <= high)).all(), f"{name} must be in [{low}, {high}]")
         return None
     lowest, highest = extent(values)
     return None if lowest >= low and highest <= high else (lowest, highest)
@@ -63,24 +64,26 @@ def outside(values: Tensor, low: float, high: float, name: str = "data") -> tupl
 def without_nan(values: Tensor, name: str = "data") -> None:
     """Refuse NaN, which no comparison would detect; an accelerator stops by itself, and nothing waits for it."""
     if not answers_at_once(values):
-        leave_to_device(~values.detach().isnan().any(), f"{name} contains NaN, which no spike can stand for")
+        leave_to_device(~values.detach().isnan().any(), f"{name} contains NaN, which cannot be encoded")
         return
     # A sum with a NaN in it is NaN, and the cheapest pass there is; infinities and overflow are examined again.
     if not math.isfinite(values.detach().sum().item()) and values.isnan().any():
-        raise ValueError(f"{name} contains NaN, which no spike can stand for; replace it first with torch.nan_to_num")
+        raise ValueError(
+            fault(f"{name} contains NaN, which cannot be encoded", "replace it first with torch.nan_to_num")
+        )
 
 
 def spike_trains(spikes: Tensor) -> Tensor:
     """Return spike trains ``[T, *shape]`` of ones and zeros, with at least one step, in a floating dtype."""
     trains = floating(spikes, "spikes")
     if trains.dim() == 0 or trains.shape[0] == 0:
-        raise ValueError(f"spikes has shape {tuple(trains.shape)}; it needs a time axis, [T, *shape] with T >= 1")
+        raise ValueError(must("spikes", "have a time axis, [T, *shape] with T >= 1", f"shape {tuple(trains.shape)}"))
     if not answers_at_once(trains):
         seen = trains.detach()
-        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes contains values other than 0 and 1")
+        leave_to_device(((seen == 0) | (seen == 1)).all(), "spikes must be 0 or 1")
         return trains
     lowest, highest = extent(trains)
     if not (lowest >= 0 and highest <= 1 and torch.equal(trains, trains.floor())):
         other = trains[(trains != 0) & (trains != 1)][0].item()
-        raise ValueError(f"spikes contains {other}; a spike is 0 or 1: pass spikes == on_target for other targets")
+        raise ValueError(must("spikes", "be 0 or 1", other, "pass spikes == on_target for other targets"))
     return trains

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import whole_number
 from snn_spikegen._data import floating_dtype, outside, working
+from snn_spikegen._messages import must
 
 
 def burst(
@@ -53,16 +54,24 @@ def burst(
     longest = fitting if max_interval is None else whole_number("max_interval", max_interval, least=1)
     if longest > fitting:
         raise ValueError(
-            f"max_interval is {longest}; {most} spikes end within num_steps={steps} only with at most {fitting}: lower "
-            "it, lower max_spikes, or raise num_steps"
+            must(
+                "max_interval",
+                f"be at most {fitting}, so that {most} spikes end within num_steps={steps}",
+                longest,
+                "lower it, lower max_spikes, or raise num_steps",
+            )
         )
     if shortest > longest:
         raise ValueError(
-            f"min_interval is {shortest}, above max_interval={longest}; lower it or max_spikes={most}, or raise "
-            f"num_steps={steps}"
+            must(
+                "min_interval",
+                f"be at most max_interval={longest}",
+                shortest,
+                f"lower it or max_spikes={most}, or raise num_steps={steps}",
+            )
         )
     if extent := outside(values, 0, 1):
-        raise ValueError(f"data has values in {list(extent)}; burst needs them in [0, 1]: rescale them")
+        raise ValueError(must("data", "be in [0, 1]", f"values in {list(extent)}", "rescale them"))
     # A burst has ceil(N x) spikes: spike i is one of them if i < N x.
     count = values * most
     interval = (longest - (longest - shortest) * values).ceil()

@@ -8,6 +8,7 @@ from torch import Tensor
 from snn_spikegen._arguments import first_step
 from snn_spikegen._data import floating_dtype, spike_trains
 from snn_spikegen._device_checks import is_any
+from snn_spikegen._messages import fault, must
 from snn_spikegen.latency_code import constants
 
 
@@ -65,20 +66,26 @@ def decode_latency(
     first = first_step(first_spike_time, steps)
     if normalize and not linear:
         raise ValueError(
-            "normalize is True for a logarithmic code, which stretches each sample by its latest value, and spikes do "
-            "not tell by how much; encode with normalize=False, or with linear=True"
+            fault(
+                "normalize is True for a logarithmic code, which stretches each sample by its latest value, and "
+                "spikes do not tell by how much",
+                "encode with normalize=False, or with linear=True",
+            )
         )
     if normalize and first == steps - 1:
         raise ValueError(
-            f"spikes have {steps} steps and first_spike_time={first}; normalize=True needs a step after it to tell "
-            "values apart"
+            must(
+                "spikes",
+                f"have a step after first_spike_time={first}, so that normalize=True can tell values apart",
+                f"{steps} steps",
+            )
         )
     fires, step = trains.max(0)
     since = (step - first).to(torch.promote_types(trains.dtype, torch.float32))
     fires = fires > 0
-    message = f"spikes come before first_spike_time={first}; pass the first_spike_time they were encoded with"
-    if is_any(fires & (since < 0), message):
-        raise ValueError(message)
+    problem = f"spikes come before first_spike_time={first}"
+    if is_any(fires & (since < 0), problem):
+        raise ValueError(fault(problem, "pass the first_spike_time they were encoded with"))
     if linear:
         values = 1 - since / (steps - 1 - first if normalize else tau)
     else:

@@ -7,6 +7,7 @@ from torch import Tensor
 from snn_spikegen._arguments import factor, first_step
 from snn_spikegen._data import spike_trains
 from snn_spikegen._device_checks import is_any
+from snn_spikegen._messages import fault
 
 
 def decode_rate(
@@ -49,7 +50,7 @@ def decode_rate(
     offset = factor("offset", offset, trains.shape[1:])
     gain = factor("gain", gain, trains.shape[1:])
     none = gain == 0
-    message = "gain is 0; spikes drawn with it say nothing about the value: pass the gain of the encoder"
-    if is_any(none, message) if isinstance(none, Tensor) else none:
-        raise ValueError(message)
+    problem = "gain is 0, and spikes drawn with it say nothing about the value"
+    if is_any(none, problem) if isinstance(none, Tensor) else none:
+        raise ValueError(fault(problem, "pass the gain of the encoder"))
     return ((trains[first:].mean(0) - offset) / gain).to(trains.dtype)

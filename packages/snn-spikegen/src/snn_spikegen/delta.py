@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import finite
 from snn_spikegen._data import floating_dtype, without_nan, working
+from snn_spikegen._messages import must
 
 
 def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike: bool = False) -> Tensor:
@@ -41,10 +42,10 @@ def delta(data: Tensor, threshold: float = 0.1, padding: bool = False, off_spike
     # Integers in 16 bits would differ by other amounts, or be infinite.
     values = (data if data.is_floating_point() else working(data)).detach()
     if values.dim() == 0:
-        raise ValueError("data is a single number; delta needs a time axis, [T, *shape]")
+        raise ValueError(must("data", "have a time axis, [T, *shape]", "a single number"))
     least = finite("threshold", threshold)
     if least < 0:
-        raise ValueError(f"threshold is {threshold}; it is the size of a change and must be at least 0")
+        raise ValueError(must("threshold", "be at least 0, as the size of a change", threshold))
     without_nan(values)
     change = torch.empty_like(values)
     change[:1] = 0 if padding else values[:1]

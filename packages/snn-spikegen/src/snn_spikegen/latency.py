@@ -10,6 +10,7 @@ from torch import Tensor
 from snn_spikegen._arguments import finite, whole_number
 from snn_spikegen._data import floating_dtype, outside, working
 from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._messages import fault, must
 from snn_spikegen.latency_code import latency_code
 
 
@@ -73,27 +74,35 @@ def latency(
     values = working(data).detach()
     if extent := outside(values, 0, 1):
         raise ValueError(
-            f"data has values in {list(extent)}; latency needs them in [0, 1]: rescale them, for example an 8-bit "
-            "image by data / 255"
+            must(
+                "data",
+                "be in [0, 1]",
+                f"values in {list(extent)}",
+                "rescale them, for example an 8-bit image by data / 255",
+            )
         )
     on, off = finite("on_target", on_target), finite("off_target", off_target)
     steps = whole_number("num_steps", num_steps)
     if not steps and not bypass:
-        raise ValueError("num_steps is not given; pass it, or let bypass=True take it from the latest spike")
+        raise ValueError(fault("num_steps is not given", "pass it, or let bypass=True take it from the latest spike"))
     times, below = latency_code(values, steps, threshold, tau, first_spike_time, normalize, linear, epsilon)
     times = times.round()
     if not steps and not times.numel():
-        raise ValueError("num_steps is not given, and empty data have no latest spike to take it from; pass num_steps")
+        raise ValueError(
+            fault("num_steps is not given, and empty data have no latest spike to take it from", "pass num_steps")
+        )
     late = "raise num_steps, lower tau, set normalize=True, or drop late spikes with bypass=True"
     if steps and not answers_at_once(times):
         latest = 0
         if not bypass:
-            leave_to_device((times <= steps - 1).all(), f"a spike comes after the last of {steps} steps; {late}")
+            leave_to_device((times <= steps - 1).all(), f"a spike comes after the last of num_steps={steps} steps")
     else:
         latest = int(times.max()) if times.numel() else 0
     steps = steps or latest + 1
     if latest > steps - 1 and not bypass:
-        raise ValueError(f"the latest spike comes at step {latest}, after the last of num_steps={steps} steps; {late}")
+        raise ValueError(
+            fault(f"the latest spike comes at step {latest}, after the last of num_steps={steps} steps", late)
+        )
     dtype = floating_dtype(data)
     if interpolate:
         coded = latency_interpolate(times, steps, on, off).to(dtype)
@@ -137,11 +146,13 @@ def latency_interpolate(spike_time: Tensor, num_steps: int, on_target: float = 1
     """
     on, off = finite("on_target", on_target), finite("off_target", off_target)
     if on < off:
-        raise ValueError(f"on_target is {on_target}, below off_target={off_target}; a ramp rises, so swap them")
+        raise ValueError(
+            must("on_target", f"be at least off_target={off_target}", on_target, "swap them, as a ramp rises")
+        )
     steps = whole_number("num_steps", num_steps, least=1)
     times = working(spike_time, "spike_time").detach().round()
     if extent := outside(times, 0, math.inf, "spike_time"):
-        raise ValueError(f"spike_time contains {extent[0]}; a spike time is a step, at least 0")
+        raise ValueError(must("spike_time", "be at least 0, as a step", extent[0]))
     step = torch.arange(steps, dtype=times.dtype, device=times.device).reshape(steps, *[1] * times.dim())
     # Multiplying by 1 / t, unlike dividing by t, rounds to the same last bit as snnTorch's ramps. No slope: no ramp.
     slope = times.reciprocal().masked_fill_((times == 0) | (times > steps), 0)

@@ -10,6 +10,7 @@ from torch import Tensor
 from snn_spikegen._arguments import finite, first_step, plain, whole_number
 from snn_spikegen._data import extent, floating_dtype, without_nan, working
 from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._messages import fault, must
 
 
 def latency_code(
@@ -108,8 +109,12 @@ def latency_code_log(
         levels = torch.tensor([threshold, threshold + epsilon], dtype=values.dtype, device="cpu")
         if not levels[1] > levels[0]:
             raise ValueError(
-                f"epsilon is {epsilon}; added to threshold={threshold} it makes no difference in {values.dtype}: "
-                "increase it"
+                must(
+                    "epsilon",
+                    f"make a difference in {values.dtype}, added to threshold={threshold}",
+                    epsilon,
+                    "increase it",
+                )
             )
     values = values.clamp(min=threshold + epsilon)
     # In place, and with no zero added: new memory of the size of the data costs more than the logarithm.
@@ -193,22 +198,24 @@ def _check(values: Tensor, num_steps: int, first_spike_time: int, normalize: boo
     steps = whole_number("num_steps", num_steps)
     first = first_step(first_spike_time, steps)
     if normalize and not steps:
-        raise ValueError("num_steps is not given; normalize=True needs it to know the last step")
+        raise ValueError(fault("num_steps is not given, but normalize=True needs it to know the last step"))
     without_nan(values)
     if first and not answers_at_once(values):
         both = (values < 0).any() & (values > 1).any()
-        leave_to_device(~both, f"data has values on both sides of [0, 1]; first_spike_time={first} needs them inside")
+        leave_to_device(~both, f"data must be in [0, 1] with first_spike_time={first}")
     elif first:
         lowest, highest = extent(values)
         if lowest < 0 and highest > 1:
-            raise ValueError(f"data has values in [{lowest}, {highest}]; first_spike_time={first} needs them in [0, 1]")
+            raise ValueError(
+                must("data", f"be in [0, 1] with first_spike_time={first}", f"values in [{lowest}, {highest}]")
+            )
     return steps, first
 
 
 def constants(threshold: float, tau: float) -> tuple[float, float]:
     """Return the constants of a latency code, after a check."""
     if not 0 < finite("threshold", threshold) < 1:
-        raise ValueError(f"threshold is {threshold}; it must be between 0 and 1, both excluded")
+        raise ValueError(must("threshold", "be between 0 and 1, both excluded", threshold))
     if finite("tau", tau) <= 0:
-        raise ValueError(f"tau is {tau}; it is a time constant and must be above 0")
+        raise ValueError(must("tau", "be greater than 0, as a time constant", tau))
     return plain("threshold", threshold), plain("tau", tau)

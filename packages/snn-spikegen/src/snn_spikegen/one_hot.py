@@ -10,6 +10,7 @@ from torch import Tensor
 from snn_spikegen._arguments import whole_number
 from snn_spikegen._data import floating, floating_dtype, without_nan
 from snn_spikegen._device_checks import is_any
+from snn_spikegen._messages import fault, must
 
 
 def to_one_hot(targets: Tensor, num_classes: int) -> Tensor:
@@ -47,14 +48,9 @@ def labels(targets: Tensor, classes: int) -> Tensor:
     unknown = (indices < 0) | (indices >= classes)
     if targets.is_floating_point():
         unknown |= indices != targets
-    if is_any(
-        unknown,
-        f"targets contains a value that is not a label; with {classes} classes, a label must be in [0, {classes - 1}]",
-    ):
-        raise ValueError(
-            f"targets contains {targets[unknown][0].item()}; with num_classes={classes}, a label must be a whole "
-            f"number in [0, {classes - 1}]"
-        )
+    rule = f"be integers in [0, {classes - 1}] with num_classes={classes}"
+    if is_any(unknown, f"targets must {rule}"):
+        raise ValueError(must("targets", rule, targets[unknown][0].item()))
     return indices
 
 
@@ -107,11 +103,15 @@ def from_one_hot(one_hot_label: Tensor) -> Tensor:
     """
     rows = floating(one_hot_label, "one_hot_label").detach()
     if rows.dim() == 0 or rows.shape[-1] == 0:
-        raise ValueError(f"one_hot_label has shape {tuple(rows.shape)}; it needs a class axis, [*shape, C] with C >= 1")
+        raise ValueError(
+            must("one_hot_label", "have a class axis, [*shape, C] with C >= 1", f"shape {tuple(rows.shape)}")
+        )
     largest, winners = rows.max(-1)
     others = rows.scatter(-1, winners.unsqueeze(-1), -math.inf)
     unclear = ~(others.amax(-1) < largest)  # NaN too
     if is_any(unclear, "one_hot_label has a row without a single largest entry, so no label"):
         row = tuple(unclear.nonzero()[0].tolist())
-        raise ValueError(f"one_hot_label has no single largest entry in row {row}, so no label; drop or fix that row")
+        raise ValueError(
+            fault(f"one_hot_label has no single largest entry in row {row}, so no label", "drop or fix that row")
+        )
     return winners

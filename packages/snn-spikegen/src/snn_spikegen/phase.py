@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import whole_number
 from snn_spikegen._data import floating_dtype, outside, working
+from snn_spikegen._messages import must
 
 # A phase is a bit of a 64-bit integer, and products with powers of two up to here are exact in float32.
 LONGEST_PERIOD = 62
@@ -49,9 +50,9 @@ def phase(data: Tensor, num_steps: int, period: int = 8) -> Tensor:
     steps = whole_number("num_steps", num_steps, least=1)
     phases = whole_number("period", period, least=1)
     if phases > LONGEST_PERIOD:
-        raise ValueError(f"period is {phases}; it must be at most {LONGEST_PERIOD}")
+        raise ValueError(must("period", f"be at most {LONGEST_PERIOD}", phases))
     if extent := outside(values, 0, 1):
-        raise ValueError(f"data has values in {list(extent)}; phase needs them in [0, 1]: rescale them")
+        raise ValueError(must("data", "be in [0, 1]", f"values in {list(extent)}", "rescale them"))
     number = (values * 2**phases).long().clamp_(max=2**phases - 1)
     shifts = torch.arange(phases - 1, -1, -1, device=values.device).reshape(phases, *[1] * values.dim())
     digits = ((number >> shifts[:steps]) & 1).to(floating_dtype(data))

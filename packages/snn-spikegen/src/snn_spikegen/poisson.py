@@ -8,6 +8,7 @@ from torch import Tensor
 from snn_spikegen._arguments import finite, source, whole_number
 from snn_spikegen._data import extent, floating_dtype, working
 from snn_spikegen._device_checks import answers_at_once, leave_to_device
+from snn_spikegen._messages import must
 
 
 def poisson(rate: Tensor, num_steps: int, dt: float = 1e-3, *, generator: torch.Generator | None = None) -> Tensor:
@@ -49,16 +50,16 @@ def poisson(rate: Tensor, num_steps: int, dt: float = 1e-3, *, generator: torch.
     steps = whole_number("num_steps", num_steps, least=1)
     duration = finite("dt", dt)
     if duration <= 0:
-        raise ValueError(f"dt is {duration}; it is the duration of a step in seconds and must be above 0")
+        raise ValueError(must("dt", "be greater than 0, as the duration of a step in seconds", duration))
     source(generator, rates.device)
     # The nearest float to 1 / dt may be above it, by half a unit in the last place at most.
     most = 1 + torch.finfo(dtype).eps / 2
-    allowed = f"with dt={duration} s, a rate must be at least 0 and at most {1 / duration} Hz: lower dt or rate"
+    rule = f"be at least 0 and at most {1 / duration} Hz with dt={duration} s"
     if not answers_at_once(rates):
-        leave_to_device(((rates >= 0) & (rates <= most / duration)).all(), f"rate has values out of range; {allowed}")
+        leave_to_device(((rates >= 0) & (rates <= most / duration)).all(), f"rate must {rule}")
     else:
         lowest, highest = extent(rates)
         if not (lowest >= 0 and highest * duration <= most):
-            raise ValueError(f"rate has values in [{lowest}, {highest}] Hz; {allowed}")
+            raise ValueError(must("rate", rule, f"values in [{lowest}, {highest}]", "lower dt or rate"))
     chance = (rates * duration).clamp_(max=1).expand(steps, *rates.shape)
     return torch.empty(chance.shape, dtype=dtype, device=rates.device).bernoulli_(chance, generator=generator)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import finite, whole_number
 from snn_spikegen._data import floating_dtype, nearest, outside, without_nan, working
+from snn_spikegen._messages import must
 
 
 def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, overlap: float = 1.5) -> Tensor:
@@ -50,13 +51,18 @@ def population(data: Tensor, num_neurons: int, low: float = 0, high: float = 1, 
     neurons = whole_number("num_neurons", num_neurons, least=3)
     lower, upper, gamma = finite("low", low), finite("high", high), finite("overlap", overlap)
     if lower >= upper:
-        raise ValueError(f"low is {lower}, not below high={upper}; they are the ends of the range of data")
+        raise ValueError(must("low", f"be below high={upper}", lower))
     if gamma <= 0:
-        raise ValueError(f"overlap is {gamma}; it must be above 0")
+        raise ValueError(must("overlap", "be greater than 0", gamma))
     without_nan(values)
     if extent := outside(values, nearest(lower, dtype), nearest(upper, dtype)):
         raise ValueError(
-            f"data has values in {list(extent)}, outside of low={lower} and high={upper}; widen these, or clamp data"
+            must(
+                "data",
+                f"be between low={lower} and high={upper}",
+                f"values in {list(extent)}",
+                "widen these, or clamp data",
+            )
         )
     spacing = (upper - lower) / (neurons - 2)
     centers = lower + spacing * (torch.arange(neurons, dtype=values.dtype, device=values.device) - 0.5)

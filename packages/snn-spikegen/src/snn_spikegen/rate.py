@@ -10,6 +10,7 @@ from torch import Tensor
 from snn_spikegen._arguments import factor, first_step, source, whole_number
 from snn_spikegen._data import extent, floating, outside, without_nan
 from snn_spikegen._device_checks import answers_at_once
+from snn_spikegen._messages import fault, must
 
 _SLIGHTLY = 0.01  # beyond [0, 1], as far as rounding in bfloat16 goes
 
@@ -73,7 +74,12 @@ def rate(
     source(generator, values.device)
     steps = whole_number("num_steps", num_steps)
     if not steps and not time_var_input:
-        raise ValueError("num_steps is not given; static data need it, varying data need time_var_input=True instead")
+        raise ValueError(
+            fault(
+                "num_steps is not given",
+                "pass it for static data, or time_var_input=True for data that already vary over time",
+            )
+        )
     shape = values.shape if time_var_input else (steps, *values.shape)
     gains, offsets = factor("gain", gain, shape), factor("offset", offset, shape)
     scales = _is_other_than(1, gains) or _is_other_than(0, offsets)
@@ -82,13 +88,15 @@ def rate(
     if time_var_input:
         if steps:
             raise ValueError(
-                f"num_steps is {steps}, but time_var_input=True takes the steps from axis 0 of data; leave it out"
+                fault(
+                    f"num_steps is {steps}, but time_var_input=True takes the steps from axis 0 of data", "leave it out"
+                )
             )
         if values.dim() == 0:
-            raise ValueError("data is a single number; with time_var_input=True it needs a time axis, [T, *shape]")
+            raise ValueError(must("data", "have a time axis, [T, *shape], with time_var_input=True", "a single number"))
         if scales:
             warnings.warn(
-                "rate: gain and offset have no effect with time_var_input=True; pass data * gain + offset as data",
+                fault("gain and offset have no effect with time_var_input=True", "pass data * gain + offset as data"),
                 UserWarning,
                 stacklevel=2,
             )
@@ -149,13 +157,15 @@ def _must_be_shares(values: Tensor, data: Tensor) -> None:
         remedy = "for example an 8-bit image by data / 255, or pass gain and offset"
         if not slack:
             raise ValueError(
-                f"data has values in {list(beyond)}; rate takes them as probabilities in [0, 1]: rescale them, {remedy}"
+                must("data", "be probabilities in [0, 1]", f"values in {list(beyond)}", f"rescale them, {remedy}")
             )
         without_nan(values)
         sides = [side for side, is_there in (("below 0", beyond[0] < 0), ("above 1", beyond[1] > 1)) if is_there]
         warnings.warn(  # in the same words for every batch, so that Python shows it once
-            f"data has values {' and '.join(sides)}; rate takes them as probabilities and clamps them to [0, 1]: "
-            f"rescale them, {remedy}",
+            fault(
+                f"data has values {' and '.join(sides)}, which are clamped to probabilities in [0, 1]",
+                f"rescale them, {remedy}",
+            ),
             UserWarning,
             stacklevel=3,
         )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import finite, whole_number
 from snn_spikegen._data import floating_dtype, outside, working
+from snn_spikegen._messages import must
 
 
 def rate_interpolate(
@@ -48,15 +49,14 @@ def rate_interpolate(
     steps = whole_number("num_steps", num_steps, least=1)
     if spike_time.dim() != 1:
         raise ValueError(
-            f"spike_time has shape {tuple(spike_time.shape)}; it must contain the times of one neuron, [N]: pass "
-            "one row"
+            must(
+                "spike_time", "contain the times of one neuron, [N]", f"shape {tuple(spike_time.shape)}", "pass one row"
+            )
         )
     times = working(spike_time, "spike_time").detach().round()
     if outside(times, 0, steps - 1, "spike_time"):
         other = times[~((times >= 0) & (times < steps))][0].item()
-        raise ValueError(
-            f"spike_time contains {other}; with num_steps={steps}, a spike time must be in [0, {steps - 1}]"
-        )
+        raise ValueError(must("spike_time", f"be in [0, {steps - 1}] with num_steps={steps}", other))
     step = torch.arange(steps, dtype=times.dtype, device=times.device)
     fires = torch.zeros(steps, dtype=torch.bool, device=times.device).index_fill_(0, times.long(), True)
     start = torch.where(fires, step + 1, 0).cummax(0).values.roll(1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snn_spikegen._arguments import first_step, place, share, source, whole_number
+from snn_spikegen._messages import must
 
 PATTERNS = ("regular", "uniform", "poisson")
 _CPU = torch.device("cpu")
@@ -61,7 +62,7 @@ def target_rate_code(
     pattern = known_pattern(firing_pattern)
     source(generator)
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise TypeError(f"dtype is {dtype!r}; pass a floating dtype, such as torch.float32, or None")
+        raise TypeError(must("dtype", "be a floating dtype, such as torch.float32, or None", repr(dtype)))
     target = place(device)
     draws = _CPU if generator is None else generator.device
     chance = share("rate", rate)
@@ -97,8 +98,8 @@ def _regular(first: int, steps: int, gap: float) -> Tensor:
 def known_pattern(firing_pattern: str) -> str:
     """Return a firing pattern in lower case."""
     if not isinstance(firing_pattern, str):
-        raise TypeError(f"firing_pattern is {firing_pattern!r}; pass one of {', '.join(map(repr, PATTERNS))}")
+        raise TypeError(must("firing_pattern", f"be one of {', '.join(map(repr, PATTERNS))}", repr(firing_pattern)))
     pattern = firing_pattern.lower()
     if pattern not in PATTERNS:
-        raise ValueError(f"firing_pattern is {firing_pattern!r}; it must be one of {', '.join(map(repr, PATTERNS))}")
+        raise ValueError(must("firing_pattern", f"be one of {', '.join(map(repr, PATTERNS))}", repr(firing_pattern)))
     return pattern

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snn_spikegen._messages import must
 from snn_spikegen.targets_latency import targets_latency
 from snn_spikegen.targets_rate import targets_rate
 
@@ -109,4 +110,4 @@ def targets_convert(
             epsilon=epsilon,
             bypass=bypass,
         )
-    raise ValueError(f"code is {code!r}; it must be 'rate' or 'latency'")
+    raise ValueError(must("code", "be 'rate' or 'latency'", repr(code)))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from snn_spikegen._arguments import finite, first_step, share, source, whole_number
 from snn_spikegen._data import floating_dtype
+from snn_spikegen._messages import fault, must
 from snn_spikegen.one_hot import labels
 from snn_spikegen.rate_interpolate import rate_interpolate
 from snn_spikegen.target_rate_code import known_pattern, target_rate_code
@@ -79,7 +80,7 @@ def targets_rate(
     first = first_step(first_spike_time, steps)
     right, wrong = share("correct_rate", correct_rate), share("incorrect_rate", incorrect_rate)
     if wrong > right:
-        raise ValueError(f"incorrect_rate is {wrong}, above correct_rate={right}; swap them")
+        raise ValueError(must("incorrect_rate", f"be at most correct_rate={right}", wrong, "swap them"))
     on, off = finite("on_target", on_target), finite("off_target", off_target)
     pattern = known_pattern(firing_pattern)
     source(generator)
@@ -91,8 +92,10 @@ def targets_rate(
         return torch.full(shape, off, dtype=dtype, device=targets.device).scatter_(-1, correct, on)
     if not steps:
         raise ValueError(
-            f"num_steps is not given; correct_rate={right}, incorrect_rate={wrong} and first_spike_time={first} give "
-            "targets that vary in time and need it"
+            fault(
+                f"num_steps is not given, but correct_rate={right}, incorrect_rate={wrong} and "
+                f"first_spike_time={first} give targets that vary in time and need it"
+            )
         )
 
     def train(rate: float) -> Tensor:

@@ -14,6 +14,7 @@ from snn_functional._baselines.models import candidates, size
 from snn_functional._baselines.parts import read_parts
 from snn_functional._baselines.result import Baselines
 from snn_functional._fit.progress import bar
+from snn_functional._messages import fault, must
 from snn_functional._numbers import finite, whole
 from snn_functional.backprop._epoch import check_net
 
@@ -98,7 +99,9 @@ def baselines(
     if net is not None:
         check_net(net)
     if net is not None and parameters is not None:
-        raise ValueError(f"parameters is {parameters}, and net is given, which has its own number; pass one of them")
+        raise ValueError(
+            fault(f"parameters is {parameters}, but net is given, which has its own number", "pass one of them")
+        )
     for name, number in {"parameters": parameters, "num_steps": num_steps, "patience": patience}.items():
         if number is not None:
             whole(name, number, "a positive int", least=1)
@@ -126,8 +129,8 @@ def baselines(
 
 def _numbers(name: str, values: Any) -> list[float]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} is {values!r}; pass a list of numbers")
+        raise TypeError(must(name, "be a list of numbers", repr(values)))
     numbers = [finite(name, value, "a list of numbers") for value in values]
     if not numbers or min(numbers) < 0:
-        raise ValueError(f"{name} is {values!r}; pass at least one number, none below 0")
+        raise ValueError(must(name, "have at least one number and none below 0", repr(values)))
     return numbers

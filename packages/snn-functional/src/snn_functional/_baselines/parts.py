@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from snn_functional._fit.batches import Batches
+from snn_functional._messages import fault, must
 from snn_functional._steps import Steps
 
 
@@ -55,7 +56,7 @@ def read_parts(data: dict[str, Any], num_steps: int | None, batch_size: int) -> 
     train = parts["train"]
     for name, part in parts.items():
         if str(part) != str(train):
-            raise ValueError(f"{name} has {part}, but train has {train}; pass parts of one data set")
+            raise ValueError(fault(f"{name} has {part}, but train has {train}", "pass parts of one data set"))
         _check_targets(name, part.targets, train.targets)
     values, features = Scale.of(train.xs[_counted(train.xs, train.lengths).squeeze(2)]), Scale.of(train.features)
     targets = None if train.targets.dim() == 1 else Scale.of(train.targets)
@@ -77,16 +78,22 @@ def _read(name: str, batches: Batches, still: bool) -> Part:
         if still:  # all steps are the same
             xs, lengths = xs[:1], None
         if xs.is_complex():
-            raise TypeError(f"{name} has data of dtype {xs.dtype}; pass real numbers, such as torch.view_as_real(data)")
+            raise TypeError(
+                must(
+                    f"the data of {name}", "contain real numbers", f"dtype {xs.dtype}", "pass torch.view_as_real(data)"
+                )
+            )
         rows = Steps(xs, lengths, None, name).only(xs).reshape(*xs.shape[:2], -1).transpose(0, 1).float()
         if read and rows.shape[2] != read[0][0].shape[2]:
             sizes = f"{read[0][0].shape[2]} values per step, and then {rows.shape[2]}"
-            raise ValueError(f"{name} gave {sizes}; pass samples of one size")
+            raise ValueError(must(name, "have samples of one size", sizes))
         lengths = torch.full(rows.shape[:1], len(xs)) if lengths is None else lengths
         read.append((rows, _targets(name, targets), lengths))
         for what, numbers in (("data", rows), ("targets", read[-1][1])):
             if not numbers.float().square().sum().isfinite():
-                raise ValueError(f"{name} has NaN, infinity or huge numbers in its {what}; clean or scale the {what}")
+                raise ValueError(
+                    fault(f"{name} has NaN, infinity or huge numbers in its {what}", f"clean or scale the {what}")
+                )
     lengths = torch.cat([lengths for _, _, lengths in read])
     longest = int(lengths.max())
     xs = torch.cat([F.pad(rows, (0, 0, 0, longest - rows.shape[1])) for rows, _, _ in read])
@@ -99,21 +106,23 @@ def _targets(name: str, targets: Tensor) -> Tensor:
         return targets.reshape(len(targets), -1).float()
     if targets.is_complex() or targets.dim() != 1:
         kind = f"{tuple(targets.shape)}, {targets.dtype}"
-        raise ValueError(f"{name} has targets of shape {kind}; pass one class per sample, or floats")
+        raise ValueError(must(f"the targets of {name}", "be one class per sample, or floats", f"shape {kind}"))
     return targets.long()
 
 
 def _check_targets(name: str, targets: Tensor, known: Tensor) -> None:
     if targets.dim() > 1:
         if not targets.var(0, correction=0).min() > 0:
-            raise ValueError(f"{name} has a target that does not vary, so that R² is not defined; pass other samples")
+            raise ValueError(
+                fault(f"{name} has a target that does not vary, so that R² is not defined", "pass other samples")
+            )
         return
     if targets.min() < 0:
-        raise ValueError(f"{name} has class {int(targets.min())}; count classes from 0")
+        raise ValueError(must(f"the classes of {name}", "be counted from 0", f"class {int(targets.min())}"))
     absent = targets[~torch.isin(targets, known)]
     if len(absent):
         what = f"class {int(absent[0])}, of which train has no sample"
-        raise ValueError(f"{name} has {what}; divide the data so that each class is in train")
+        raise ValueError(fault(f"{name} has {what}", "divide the data so that each class is in train"))
 
 
 def _counted(xs: Tensor, lengths: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from snn_functional._conversion.samples import parts
+from snn_functional._messages import fault
 
 Seen = dict[str, tuple[Tensor, Tensor]]
 
@@ -32,7 +33,7 @@ def seen(net: fx.GraphModule, names: Iterable[str], x: Tensor) -> tuple[Seen, Te
     for name, (taken, _) in (*values.items(), ("", (out, out))):
         if not taken.isfinite().all():
             what = f"the input of '{name}' in net" if name else "the output of net"
-            raise ValueError(f"{what} contains NaN or infinity; look at the weights before it")
+            raise ValueError(fault(f"{what} contains NaN or infinity", "look at the weights before it"))
     return values, out
 
 
@@ -68,7 +69,10 @@ def positive(thresholds: dict[str, float], percentile: float, remedy: str) -> di
     silent = ", ".join(f"'{name}'" for name, threshold in thresholds.items() if threshold <= 0)
     if silent:
         raise ValueError(
-            f"net has an activation whose threshold would be 0, {silent}: {percentile:g} % of its values in data are "
-            f"0; {remedy}"
+            fault(
+                f"net has an activation whose threshold would be 0, {silent}: {percentile:g} % of its values in data "
+                "are 0",
+                remedy,
+            )
         )
     return thresholds

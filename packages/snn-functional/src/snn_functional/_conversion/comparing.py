@@ -13,6 +13,7 @@ from snn_core.utils import reset
 from snn_functional._conversion.balancing import seen
 from snn_functional._conversion.report import Layer
 from snn_functional._conversion.samples import parts
+from snn_functional._messages import must
 
 
 class _Agreement:
@@ -119,11 +120,15 @@ def check_labels(out: Tensor, labels: Tensor) -> None:
     """Raise a ValueError unless labels are classes that a net tells apart."""
     if out.dim() != 2:
         raise ValueError(
-            f"net gives {tuple(out.shape[1:])} for a sample, but data has labels; return one number per class, or "
-            "pass the samples alone"
+            must(
+                "net",
+                "return one number per class, as data has labels",
+                f"{tuple(out.shape[1:])} for a sample",
+                "pass the samples alone",
+            )
         )
     low, high = (int(end) for end in torch.aminmax(labels))
     if low < 0 or high >= out.shape[1]:
         raise ValueError(
-            f"the labels of data range from {low} to {high}; net has {out.shape[1]} classes, counted from 0"
+            must("the labels of data", f"be in [0, {out.shape[1] - 1}], the classes of net", f"{low} to {high}")
         )

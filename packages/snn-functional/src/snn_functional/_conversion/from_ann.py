@@ -16,6 +16,7 @@ from snn_functional._conversion.report import Report
 from snn_functional._conversion.samples import samples_of
 from snn_functional._conversion.tracing import Clipped, activations_of, traced
 from snn_functional._conversion.units import spiking
+from snn_functional._messages import fault, must
 from snn_functional._numbers import finite, whole
 
 _METHODS = ("percentile", "max", "qcfs")
@@ -110,36 +111,45 @@ def from_ann(
 def _thresholds(ann: fx.GraphModule, name: str, method: str, samples: Tensor, percentile: float) -> dict[str, float]:
     activations = activations_of(ann)
     if not activations:
-        raise ValueError(f"net is a {name} without nn.ReLU; there is nothing to convert")
+        raise ValueError(must("net", "contain an nn.ReLU to convert", f"{name} without one"))
     wrong = [path for path, m in activations.items() if isinstance(m, Clipped) != (method == "qcfs")]
     if wrong:
         named = ", ".join(f"'{path}'" for path in wrong)
         if method == "qcfs":
             raise ValueError(
-                f"method is 'qcfs', but these are ReLUs: {named}; train QCFS.replace_relu(net, data) first"
+                fault(f"method is 'qcfs', but these are ReLUs: {named}", "train QCFS.replace_relu(net, data) first")
             )
-        raise ValueError(f"method is {method!r}, but these are QCFS, with thresholds: {named}; pass method='qcfs'")
+        raise ValueError(
+            fault(f"method is {method!r}, but these are QCFS, with thresholds: {named}", "pass method='qcfs'")
+        )
     if method != "qcfs":
         return balanced(ann, [*activations], samples, percentile)
     thresholds = {path: float(m.threshold) for path, m in activations.items() if isinstance(m, Clipped)}
     for path, threshold in thresholds.items():
         if not 0 < threshold < float("inf"):
-            raise ValueError(f"the threshold of '{path}' is {threshold:.4g}; it must be positive: train it again")
+            raise ValueError(
+                must(f"the threshold of '{path}'", "be greater than 0", f"{threshold:.4g}", "train it again")
+            )
     return thresholds
 
 
 def _percentile(method: Any, percentile: Any) -> float:
     if not isinstance(method, str):
-        raise TypeError(f"method is {method!r}; pass {', '.join(map(repr, _METHODS))}")
+        raise TypeError(must("method", f"be one of {', '.join(map(repr, _METHODS))}", repr(method)))
     if method not in _METHODS:
-        raise ValueError(f"method is {method!r}; pass {', '.join(map(repr, _METHODS))}")
+        raise ValueError(must("method", f"be one of {', '.join(map(repr, _METHODS))}", repr(method)))
     if percentile is None:
         return 100.0 if method == "max" else _PERCENTILE
     if method != "percentile":
-        raise ValueError(f"percentile is {percentile!r} with method={method!r}; it belongs to method='percentile'")
+        raise ValueError(
+            fault(
+                f"percentile is {percentile!r} with method={method!r}",
+                "pass method='percentile', or leave out percentile",
+            )
+        )
     number = finite("percentile", percentile)
     if not 0 < number <= 100:
-        raise ValueError(f"percentile is {number}; it must be in (0, 100]")
+        raise ValueError(must("percentile", "be in (0, 100]", number))
     return number
 
 
@@ -147,6 +157,8 @@ def _steps(num_steps: Any) -> tuple[int, ...]:
     if not isinstance(num_steps, list | tuple):
         return (whole("num_steps", num_steps, "an int, or several", least=1),)
     if not num_steps:
-        raise ValueError(f"num_steps is {num_steps!r}; pass the numbers of steps after which to compare")
-    name = f"num_steps is {num_steps!r}, and one of them"
-    return tuple(sorted({whole(name, steps, "ints", least=1) for steps in num_steps}))
+        raise ValueError(
+            must("num_steps", "be an int or several, the numbers of steps after which to compare", repr(num_steps))
+        )
+    name = f"each of num_steps={num_steps!r}"
+    return tuple(sorted({whole(name, steps, least=1) for steps in num_steps}))

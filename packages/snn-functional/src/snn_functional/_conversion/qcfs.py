@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from snn_functional._conversion.balancing import largest, positive
 from snn_functional._conversion.samples import samples_of
 from snn_functional._conversion.tracing import Clipped, activations_of, traced
+from snn_functional._messages import must
 from snn_functional._numbers import finite, whole
 from snn_functional.quant._straight_through import must_be_floating, straight_through
 
@@ -51,7 +52,7 @@ class QCFS(Clipped):
         super().__init__()
         self.levels: int = whole("levels", levels, "the number of levels above 0", least=1)
         if finite("threshold", threshold) <= 0:
-            raise ValueError(f"threshold is {float(threshold)}; it must be greater than 0")
+            raise ValueError(must("threshold", "be greater than 0", float(threshold)))
         self.threshold: nn.Parameter = nn.Parameter(torch.tensor(float(threshold)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,9 +61,9 @@ class QCFS(Clipped):
         Args:
             x: Any floating-point values.
         """
-        must_be_floating(x, "QCFS")
+        must_be_floating(x)
         share = (x / self.threshold).clamp(0, 1)
-        return self.threshold * (straight_through(share * self.levels, _nearest, "QCFS") / self.levels)
+        return self.threshold * (straight_through(share * self.levels, _nearest) / self.levels)
 
     @classmethod
     def replace_relu(cls, net: nn.Module, data: Any, *, levels: int = 8) -> fx.GraphModule:
@@ -95,7 +96,7 @@ class QCFS(Clipped):
         twin = traced(net, samples, "QCFS.replace_relu", settle=False)
         names = [name for name, activation in activations_of(twin).items() if type(activation) is nn.ReLU]
         if not names:
-            raise ValueError(f"net is a {type(net).__name__} without nn.ReLU; there is nothing to replace")
+            raise ValueError(must("net", "contain an nn.ReLU to replace", f"{type(net).__name__} without one"))
         with torch.inference_mode(False), torch.no_grad(), samples.device:
             values = largest(twin, names, samples, _START)
             starts = {name: float(value.min()) or float(value.max()) for name, value in values.items()}

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from snn_functional._messages import fault, must
+
 _MANY = 256  # samples that are run at once
 
 
@@ -15,27 +17,31 @@ def samples_of(data: Any) -> tuple[Tensor, Tensor | None]:
     samples, labels = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
     if not isinstance(samples, Tensor):
         raise TypeError(
-            f"data is a {type(data).__name__}; pass a tensor [samples, ...], or a pair of such a tensor and labels, "
-            "such as next(iter(loader)), or train[:] of snn.data"
+            must(
+                "data",
+                "be a tensor [samples, ...], or a pair of such a tensor and labels",
+                type(data).__name__,
+                "pass next(iter(loader)), or train[:] of snn.data",
+            )
         )
     if not samples.is_floating_point():
         raise TypeError(
-            f"data has dtype {samples.dtype}; pass floating-point numbers, like those that the net was trained on"
+            must("data", "be floating-point numbers, like those that the net was trained on", f"dtype {samples.dtype}")
         )
     if samples.dim() < 2 or not samples.numel():
-        raise ValueError(f"data has shape {tuple(samples.shape)}; it must be [samples, ...], with no axis of size 0")
+        raise ValueError(must("data", "have shape [samples, ...], with no axis of size 0", tuple(samples.shape)))
     if not samples.isfinite().all():
-        raise ValueError("data contains NaN or infinity; leave those samples out")
+        raise ValueError(fault("data contains NaN or infinity", "leave those samples out"))
     if labels is None:
         return samples.detach(), None
     if not isinstance(labels, Tensor):
-        raise TypeError(f"the labels of data are a {type(labels).__name__}; pass an integer tensor [samples]")
+        raise TypeError(must("the labels of data", "be an integer tensor [samples]", type(labels).__name__))
     if labels.is_floating_point() or labels.is_complex():
-        raise TypeError(f"the labels of data have dtype {labels.dtype}; pass integers: labels.long()")
+        raise TypeError(must("the labels of data", "be integers", f"dtype {labels.dtype}", "pass labels.long()"))
     needed = (len(samples),)
     if labels.shape != needed:
         raise ValueError(
-            f"the labels of data have shape {tuple(labels.shape)}; with {len(samples)} samples it must be {needed}"
+            must("the labels of data", f"have shape {needed} for {len(samples)} samples", tuple(labels.shape))
         )
     return samples.detach(), labels.long()  # torch does not compare all unsigned integers
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from snn_core.neuron import Temporal
+from snn_functional._messages import fault, must
 from snn_functional._replica import check_net, replica
 
 WEIGHTED: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d)
@@ -82,8 +83,11 @@ def traced(net: Any, samples: Tensor, by: str, settle: bool = True) -> fx.GraphM
         graph = fx.GraphModule(twin, tracer.trace(twin), type(net).__name__)
     except Exception as error:  # forward may raise anything when it reads values that tracing does not have
         raise ValueError(
-            f"{name} whose forward cannot be traced: {error}; it must call the same layers whatever the input is, "
-            "without conditions on values and with x.size(0) instead of len(x)"
+            fault(
+                f"{name} whose forward cannot be traced: {error}",
+                "call the same layers whatever the input is, without conditions on values and with x.size(0) instead "
+                "of len(x)",
+            )
         ) from error
     _rewrite(graph)
     problem: ValueError | None = None
@@ -93,7 +97,7 @@ def traced(net: Any, samples: Tensor, by: str, settle: bool = True) -> fx.GraphM
         problem = error
     unknown = dict.fromkeys(_unknown(graph))  # these may be why it does not run
     if unknown:
-        raise ValueError(f"{name} with {', '.join(unknown)}, which {by} does not know; {_KNOWN}") from problem
+        raise ValueError(fault(f"{name} with {', '.join(unknown)}, which {by} does not know; {_KNOWN}")) from problem
     if problem is not None:
         raise problem
     return graph
@@ -186,20 +190,22 @@ class _Values(fx.Interpreter):
 def _run(graph: fx.GraphModule, net: nn.Module, x: Tensor, name: str) -> None:
     """Run a graph, check that it returns the same as its net, and store the axes of each signal."""
     if sum(node.op == "placeholder" for node in graph.graph.nodes) != 1:
-        raise ValueError(f"{name} whose forward takes more than one argument; pass a net with one input")
+        raise ValueError(must("net", "have one input", f"a {type(net).__name__} whose forward takes several"))
     with torch.no_grad():
         try:
             expected = net(x)
         except Exception as error:  # a layer may raise anything at another shape, dtype or device
-            raise ValueError(f"{name} that cannot take data, {[*x.shape[1:]]} of {x.dtype}: {error}") from error
+            raise ValueError(fault(f"{name} that cannot take data, {[*x.shape[1:]]} of {x.dtype}: {error}")) from error
         if not isinstance(expected, Tensor) or expected.dim() < 2 or len(expected) != 1:
             what = f"a tensor {[*expected.shape]}" if isinstance(expected, Tensor) else f"a {type(expected).__name__}"
-            raise ValueError(f"{name} that returns {what} for one sample; it must return one tensor, [samples, ...]")
+            raise ValueError(must("net", "return one tensor [samples, ...]", f"{what} for one sample"))
         out = _Values(graph).run(x)
     if not torch.allclose(out, expected, 1e-4, 1e-5, equal_nan=True):
         raise ValueError(
-            f"{name} whose traced layers give another output; it must neither draw random numbers in evaluation mode "
-            "nor overwrite what it still uses"
+            fault(
+                f"{name} whose traced layers give another output",
+                "let it neither draw random numbers in evaluation mode nor overwrite what it still uses",
+            )
         )
 
 

@@ -13,8 +13,7 @@ try:
     from sklearn.utils.validation import validate_data as validate_data
 except ImportError as error:
     raise ImportError(
-        "snn_functional.sklearn needs scikit-learn 1.6 or newer, which is not installed: "
-        "pip install 'snn-functional[sklearn]'"
+        "snn_functional.sklearn: scikit-learn 1.6 or newer is not installed. Fix: pip install 'snn-functional[sklearn]'"
     ) from error
 
 if TYPE_CHECKING:  # scikit-learn has no types

@@ -17,6 +17,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 import snn_core
 from snn_functional._estimators.scikit_learn import Estimator, check_is_fitted, check_random_state, validate_data
 from snn_functional._fit import History, fit
+from snn_functional._messages import fault, must
 from snn_functional._numbers import share, whole
 
 DTYPES = ("float64", "float32")  # those of samples, and so of a net; others become the first
@@ -66,7 +67,7 @@ class Spiking(Estimator):
         self._outputs = outputs
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with _seeded(self._seed):
-            train, valid = _parts(targets, share("validation_fraction", self.validation_fraction, "it is a share"))
+            train, valid = _parts(targets, share("validation_fraction", self.validation_fraction))
             net = self._new_net(x)
             self.history_: History = fit(
                 net,
@@ -97,11 +98,11 @@ class Spiking(Estimator):
             try:
                 make = getattr(snn_core, make)
             except AttributeError as error:
-                raise ValueError(f"neuron is {self.neuron!r}; {error}") from None
+                raise ValueError(fault(f"neuron is {self.neuron!r}; {error}")) from None
         decay = {} if self.beta is None else {"beta": self.beta}
         layer = make(init_hidden=True, **decay) if callable(make) else None
         if not isinstance(layer, snn_core.SpikingNeuron):
-            raise TypeError(f"neuron is {self.neuron!r}; pass the name of a neuron, its class, or what makes one")
+            raise TypeError(must("neuron", "be the name of a neuron, its class, or what makes one", repr(self.neuron)))
         return layer
 
     def _batches(self, net: nn.Module, x: Tensor, y: Tensor, order: torch.Generator | None) -> DataLoader[Any]:
@@ -126,8 +127,13 @@ class Spiking(Estimator):
         """Return the answers ``[batch, outputs]`` of what the net returned over time."""
         outputs = recording[0] if isinstance(recording, tuple) else recording
         if outputs.dim() != 3 or outputs.shape[2] != self._outputs:
-            shape = f"net returns {list(outputs.shape[1:])} in a step"
-            raise ValueError(f"{shape}; it must be [batch, {self._outputs}], an output for each class or target")
+            raise ValueError(
+                must(
+                    "net",
+                    f"return [batch, {self._outputs}] in a step, an output for each class or target",
+                    list(outputs.shape[1:]),
+                )
+            )
         return outputs.sum(0) if self._counts else outputs.mean(0)
 
     def _predicted(self, X: Any) -> Tensor:
@@ -148,8 +154,10 @@ def _parts(targets: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     number = max(1, round(fraction * len(order)))
     if number == len(order):
         raise ValueError(
-            f"n_samples={number} with validation_fraction={fraction} leaves none to train with; pass more samples, or "
-            "validation_fraction=0"
+            fault(
+                f"n_samples={number} with validation_fraction={fraction} leaves none to train with",
+                "pass more samples, or validation_fraction=0",
+            )
         )
     places = (torch.arange(number) + torch.rand((), dtype=torch.float64)) * len(order) / number
     valid = torch.zeros(len(order), dtype=torch.bool).index_fill(0, places.long(), True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset
 
+from snn_functional._messages import fault, must
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._epoch import parts
 from snn_functional.backprop._timing import Timing
@@ -70,16 +71,20 @@ class Batches:
                 raise ValueError(self._mismatch(data, targets))
             yield xs, targets, None if lengths is None else checked_lengths(lengths, xs, "data")
         if batch is None:
-            raise ValueError(f"{self.name} gave no batch; pass at least one")
+            raise ValueError(must(self.name, "give at least one batch", "none"))
 
     def _mismatch(self, data: Tensor, targets: Tensor) -> str:
-        axes = f"[batch, ...]: num_steps={self._timing.num_steps} adds the axis of time; leave it out if there is one"
+        axes, fix = (
+            "[batch, ...]",
+            f"leave out num_steps={self._timing.num_steps}, which adds an axis of time, if there is one",
+        )
         if self._timing.num_steps is None:
-            axes = "[batch, T, ...]; pass num_steps for data without time"
+            axes, fix = "[batch, T, ...]", "pass num_steps for data without time"
         if self._timing.num_steps is None and self._timing.time_first:
-            axes = "[T, batch, ...]; pass num_steps for data without time, and batch_first=True for [batch, T, ...]"
-        shapes = f"data of shape {tuple(data.shape)} with targets of shape {tuple(targets.shape)}"
-        return f"{self.name} gave {shapes}; the data must be {axes}"
+            axes = "[T, batch, ...]"
+            fix = "pass num_steps for data without time, or batch_first=True for [batch, T, ...]"
+        shapes = f"{tuple(data.shape)} with targets of shape {tuple(targets.shape)}"
+        return must(f"the data of {self.name}", f"have shape {axes}", shapes, fix)
 
 
 def _loader(name: str, data: Any, batch_size: int, order: torch.Generator | None) -> Iterable[Any]:
@@ -89,18 +94,20 @@ def _loader(name: str, data: Any, batch_size: int, order: torch.Generator | None
         sizes = [part.shape[:1] for part in data]
         if len(data) not in (2, 3) or len(set(sizes)) > 1 or not sizes[0]:
             shapes = ", ".join(str(tuple(part.shape)) for part in data)
-            raise ValueError(f"{name} has tensors of shapes {shapes}; pass data and targets with one row per sample")
+            raise ValueError(must(name, "have data and targets with one row per sample", f"tensors of shapes {shapes}"))
         rows = TensorDataset(*data)
         if not len(rows):
-            raise ValueError(f"{name} has no sample: data of shape {tuple(data[0].shape)}; pass at least one")
+            raise ValueError(must(name, "have at least one sample", f"data of shape {tuple(data[0].shape)}"))
         sampler = range(len(rows)) if order is None else RandomSampler(rows, generator=order)
         return DataLoader(rows, sampler=BatchSampler(sampler, batch_size, False), batch_size=None, generator=draw)
     if isinstance(data, Dataset) and not isinstance(data, IterableDataset):
         if not len(data):  # type: ignore[arg-type]
-            raise ValueError(f"{name} is a {type(data).__name__} without samples; pass at least one")
+            raise ValueError(must(name, "have at least one sample", f"an empty {type(data).__name__}"))
         return DataLoader(data, batch_size, shuffle=order is not None, generator=draw)
     if isinstance(data, Iterator):
-        raise TypeError(f"{name} is a {type(data).__name__}, which lasts for one epoch; pass a list, or a DataLoader")
+        raise TypeError(
+            fault(f"{name} is a {type(data).__name__}, which lasts for one epoch", "pass a list, or a DataLoader")
+        )
     if isinstance(data, Tensor | IterableDataset) or not isinstance(data, Iterable):
-        raise TypeError(f"{name} is a {type(data).__name__}; pass a pair of tensors, a Dataset or a DataLoader")
+        raise TypeError(must(name, "be a pair of tensors, a Dataset or a DataLoader", type(data).__name__))
     return data

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from snn_functional._fit.history import History
+from snn_functional._messages import fault, must
 
 
 class Checkpoint:
@@ -22,7 +23,7 @@ class Checkpoint:
 
     def __init__(self, folder: Any, parts: dict[str, Any], generators: list[torch.Generator]) -> None:
         if folder is not None and not isinstance(folder, str | os.PathLike):
-            raise TypeError(f"folder is {folder!r}; pass the path of a folder, or None to keep no checkpoint")
+            raise TypeError(must("folder", "be the path of a folder, or None to keep no checkpoint", repr(folder)))
         self.file = None if folder is None else Path(folder) / "checkpoint.pt"
         self._parts, self._generators = parts, generators
 
@@ -63,4 +64,5 @@ class Checkpoint:
         return History(*kept["history"]), kept["best"]
 
     def _differs(self, what: str) -> str:
-        return f"folder has a checkpoint, {self.file}, of a run with {what}; pass another folder, or delete that file"
+        problem = f"folder has a checkpoint, {self.file}, of a run with {what}"
+        return fault(problem, "pass another folder, or delete that file")

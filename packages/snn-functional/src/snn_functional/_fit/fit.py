@@ -18,6 +18,7 @@ from snn_functional._fit.learning import Learning
 from snn_functional._fit.measurement import Measurement
 from snn_functional._fit.progress import bar
 from snn_functional._fit.training import Training, train_net
+from snn_functional._messages import fault, must
 from snn_functional._numbers import whole
 from snn_functional.backprop._epoch import check_net
 from snn_functional.backprop._objective import Objective
@@ -110,11 +111,11 @@ def fit(
     whole("seed", seed)
     _check_order(batch_first, num_steps)
     if monitor not in ("loss", "metric"):
-        raise ValueError(f"monitor is {monitor!r}; choose one of 'loss', 'metric'")
+        raise ValueError(must("monitor", "be 'loss' or 'metric'", repr(monitor)))
     if autocast not in (None, torch.bfloat16, torch.float16):
-        raise ValueError(f"autocast is {autocast!r}; pass torch.bfloat16, torch.float16 or None")
+        raise ValueError(must("autocast", "be torch.bfloat16, torch.float16 or None", repr(autocast)))
     if metric is not None and (isinstance(metric, type) or not callable(metric)):
-        raise TypeError(f"metric is {metric!r}; pass a function such as functional.accuracy_rate")
+        raise TypeError(must("metric", "be a function such as functional.accuracy_rate", repr(metric)))
     callbacks = _functions(callbacks)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     run = partial(unroll, chunk=chunk, memory=memory)
@@ -149,22 +150,25 @@ def _check_numbers(**numbers: Any) -> None:
 def _check_order(batch_first: Any, num_steps: int | None) -> None:
     if not isinstance(batch_first, bool):
         raise TypeError(
-            f"batch_first is {batch_first!r}; pass True for batches [batch, T, ...], False for [T, batch, ...]"
+            must("batch_first", "be True for batches [batch, T, ...], False for [T, batch, ...]", repr(batch_first))
         )
     if batch_first and num_steps is not None:
         raise ValueError(
-            f"batch_first is True with num_steps={num_steps}, where the data has no axis of time; leave one of them out"
+            fault(
+                f"batch_first is True with num_steps={num_steps}, where the data has no axis of time",
+                "leave one of them out",
+            )
         )
 
 
 def _check_metric(score: float | None, monitor: str, learning: Learning) -> None:
     what = "monitor is 'metric'" if monitor == "metric" else "scheduler has mode='max'" if learning.needs_metric else ""
     if what and score is None:
-        raise ValueError(f"{what}, but these targets and this loss have no default metric; pass a metric")
+        raise ValueError(fault(f"{what}, but these targets and this loss have no default metric", "pass a metric"))
 
 
 def _functions(callbacks: Any) -> list[Callable[..., Any]]:
     functions = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     if callable(callbacks) or not all(map(callable, functions)):
-        raise TypeError(f"callbacks is {callbacks!r}; pass a list of functions of an epoch's record")
+        raise TypeError(must("callbacks", "be a list of functions of an epoch's record", repr(callbacks)))
     return functions

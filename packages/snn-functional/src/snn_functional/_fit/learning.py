@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from snn_functional._messages import fault, must
 from snn_functional.backprop._epoch import check_optimizer
 
 
@@ -58,8 +59,10 @@ def _scheduler(scheduler: Any, optimizer: Any) -> Any:
     instance = scheduler(optimizer) if callable(scheduler) else scheduler
     if instance is not None and not callable(getattr(instance, "step", None)):
         raise TypeError(
-            f"scheduler is {scheduler!r}; pass one of torch.optim.lr_scheduler, or a function that makes it"
+            must("scheduler", "be one of torch.optim.lr_scheduler, or a function that makes it", repr(scheduler))
         )
     if getattr(instance, "optimizer", optimizer) is not optimizer:
-        raise ValueError(f"scheduler is {instance!r}, of another optimizer; make it for the one that is passed")
+        raise ValueError(
+            fault(f"scheduler is {instance!r}, of another optimizer", "make it for the one that is passed")
+        )
     return instance

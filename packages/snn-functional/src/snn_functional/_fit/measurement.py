@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_functional._fit.batches import Batches
+from snn_functional._messages import fault
 from snn_functional.acc import accuracy_membrane, accuracy_rate, accuracy_temporal
 from snn_functional.backprop._objective import Objective
 from snn_functional.loss import ce_membrane_loss, ce_temporal_loss, mse_temporal_loss
@@ -44,8 +45,11 @@ class Measurement(NamedTuple):
             value = float(loss.detach())
             if not isfinite(value):
                 raise FloatingPointError(
-                    f"the loss of {batches.name} is {value} in epoch {epoch}, batch {number}; look at the data for "
-                    "NaN and infinity, lower the learning rate, or ask snn_functional.diagnose(net, xs, targets)"
+                    fault(
+                        f"the loss of {batches.name} is {value} in epoch {epoch}, batch {number}",
+                        "look at the data for NaN and infinity, lower the learning rate, or ask "
+                        "snn_functional.diagnose(net, xs, targets)",
+                    )
                 )
             if learn is not None:
                 learn(loss)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snn_core import unroll
 from snn_core.sequence import known_ahead
 from snn_core.utils import detach, reset
+from snn_functional._messages import fault, must
 from snn_functional._steps import checked_lengths
 from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._timing import Timing
@@ -30,7 +31,7 @@ def epoch(
     """Train over one pass of a data loader; return the mean loss over steps and batches, off the graph."""
     check_net(net)
     if not isinstance(dataloader, Iterable):
-        raise TypeError(f"dataloader is a {type(dataloader).__name__}; pass a DataLoader, or any iterable of batches")
+        raise TypeError(must("dataloader", "be a DataLoader, or any iterable of batches", type(dataloader).__name__))
     check_optimizer(optimizer)
     place = _device(device)
     batches: Any = _bar(dataloader) if progress else dataloader
@@ -42,7 +43,14 @@ def epoch(
         if progress:  # without a bar, nothing waits for the value of a loss
             batches.set_postfix(loss=f"{torch.stack(losses).mean():.3g}")
     if not losses:
-        raise ValueError("dataloader gave no batch; an iterator lasts for one epoch only: pass a DataLoader")
+        raise ValueError(
+            must(
+                "dataloader",
+                "give at least one batch",
+                "none",
+                "pass a DataLoader: an iterator lasts for one epoch only",
+            )
+        )
     return torch.stack(losses).mean()
 
 
@@ -51,8 +59,10 @@ def _bar(dataloader: Iterable[Any]) -> Any:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
-            "progress=True needs tqdm, which is not installed: pip install 'snn-functional[progress]', or pass "
-            "progress=False"
+            fault(
+                "progress=True needs tqdm, which is not installed",
+                "pip install 'snn-functional[progress]', or pass progress=False",
+            )
         ) from error
     return tqdm(dataloader, unit="batch")
 
@@ -99,34 +109,34 @@ def _train(
 def check_net(net: Any) -> None:
     """Check that a net is a module."""
     if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass an nn.Module")
+        raise TypeError(must("net", "be an nn.Module", type(net).__name__))
 
 
 def check_optimizer(optimizer: Any) -> None:
     """Check that an optimizer is one, and not its class."""
     if isinstance(optimizer, type) or not all(callable(getattr(optimizer, n, None)) for n in ("zero_grad", "step")):
         raise TypeError(
-            f"optimizer is {optimizer!r}; pass one made for the net, such as torch.optim.Adam(net.parameters())"
+            must("optimizer", "be one made for the net, such as torch.optim.Adam(net.parameters())", repr(optimizer))
         )
 
 
 def _device(device: Any) -> torch.device:
     if isinstance(device, bool) or not isinstance(device, str | int | torch.device):
-        raise TypeError(f"device is {device!r}; pass a torch.device or its name, such as 'cpu'")
+        raise TypeError(must("device", "be a torch.device or its name, such as 'cpu'", repr(device)))
     try:
         return torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"device is {device!r}; pass a device of torch, such as 'cpu' or 'cuda:0'") from error
+        raise ValueError(must("device", "be a device of torch, such as 'cpu' or 'cuda:0'", repr(device))) from error
 
 
 def parts(batch: Any, device: torch.device, name: str) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return data, targets and lengths of a batch, on a device; ``name`` is that of the loader, for messages."""
-    expected = "it must give tensors: pairs of data and targets, or triples with the lengths of the samples"
+    rule = "give tensors: pairs of data and targets, or triples with the lengths of the samples"
     if not isinstance(batch, tuple | list):
-        raise TypeError(f"{name} gave a {type(batch).__name__}; {expected}")
+        raise TypeError(must(name, rule, type(batch).__name__))
     if len(batch) not in (2, 3) or not all(isinstance(part, Tensor) for part in batch):
         kinds = ", ".join(type(part).__name__ for part in batch)
-        raise TypeError(f"{name} gave ({kinds}); {expected}")
+        raise TypeError(must(name, rule, f"({kinds})"))
     data, targets, *lengths = batch
     # lengths determine shapes, which the CPU must know
     return data.to(device), targets.to(device), lengths[0].cpu() if lengths else None

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from snn_core.neuron import Temporal
+from snn_functional._messages import fault, must
 
 
 class Objective:
@@ -52,8 +53,10 @@ class Objective:
             return function(recording, *targets)
         if not _takes_lengths(function):
             raise TypeError(
-                f"{argument} is {_name(function)}, which takes no lengths, but the batches have them; pass one of "
-                "snn_functional, or a function with the argument lengths"
+                fault(
+                    f"{argument} is {_name(function)}, which takes no lengths, but the batches have them",
+                    "pass one of snn_functional, or a function with the argument lengths",
+                )
             )
         counts = lengths > 0
         return function(recording[:, counts], *targets, lengths=lengths[counts])
@@ -63,14 +66,20 @@ class Objective:
         kind = getattr(function.func if isinstance(function, partial) else function, "recording", "spk_out")
         if kind == "mem_out" and len(parts) < 2 and not _returns_membranes(self._net):
             raise ValueError(
-                f"{_name(function)} takes the membrane, but the net returns only spikes; end it with "
-                "snn.Readout(beta=...), or build its last neuron with output=True"
+                fault(
+                    f"{_name(function)} takes the membrane, but the net returns only spikes",
+                    "end it with snn.Readout(beta=...), or build its last neuron with output=True",
+                )
             )
         result = parts[-1] if kind == "mem_out" else parts[0]
         if not isinstance(result, Tensor):
             raise TypeError(
-                f"{_name(function)} takes {kind}, but the net returns a {type(result).__name__} instead; it must "
-                "return spikes, or a tuple of spikes and states, the membrane last"
+                must(
+                    "net",
+                    f"return spikes, or a tuple of spikes and states, the membrane last, as {_name(function)} takes "
+                    f"{kind}",
+                    type(result).__name__,
+                )
             )
         return result
 
@@ -82,9 +91,11 @@ def _returns_membranes(net: nn.Module) -> bool:
 
 def _check_function(function: Any, argument: str, example: str) -> None:
     if isinstance(function, type):
-        raise TypeError(f"{argument} is the class {function.__name__}; pass an instance, {function.__name__}()")
+        raise TypeError(
+            fault(f"{argument} is the class {function.__name__}", f"pass an instance, {function.__name__}()")
+        )
     if not callable(function):
-        raise TypeError(f"{argument} is {function!r}; pass a function such as functional.{example}")
+        raise TypeError(must(argument, f"be a function such as functional.{example}", repr(function)))
 
 
 def _takes_lengths(function: Any) -> bool:
@@ -94,11 +105,9 @@ def _takes_lengths(function: Any) -> bool:
 
 def _scalar(loss: Any, argument: str) -> Tensor:
     if not isinstance(loss, Tensor):
-        raise TypeError(f"{argument} returned a {type(loss).__name__} instead of a tensor; it must return a scalar")
+        raise TypeError(must(argument, "return a scalar", f"{type(loss).__name__} instead of a tensor"))
     if loss.numel() != 1:
-        raise ValueError(
-            f"{argument} returned a loss of shape {tuple(loss.shape)}; it must be a scalar, as with reduction='mean'"
-        )
+        raise ValueError(must(argument, "return a scalar, as with reduction='mean'", f"shape {tuple(loss.shape)}"))
     return loss.reshape(())
 
 

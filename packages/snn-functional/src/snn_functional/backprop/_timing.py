@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from snn_functional._messages import fault, must
 from snn_functional._numbers import whole
 
 
@@ -20,13 +21,11 @@ class Timing(NamedTuple):
         """Return the data of a batch over time, ``[T, batch, ...]``."""
         if self.num_steps is not None:
             if data.dim() < 1 or not len(data):
-                raise ValueError(
-                    f"the data of a batch has shape {tuple(data.shape)}; it must be [batch, ...], not empty"
-                )
+                raise ValueError(must("the data of a batch", "have shape [batch, ...], not empty", tuple(data.shape)))
             return data.unsqueeze(0).expand(self.num_steps, *data.shape)
         if data.dim() < 2 or 0 in data.shape[:2]:
             expected = "[T, batch, ...]" if self.time_first else "[batch, T, ...]"
-            raise ValueError(f"the data of a batch has shape {tuple(data.shape)}; it must be {expected}, not empty")
+            raise ValueError(must("the data of a batch", f"have shape {expected}, not empty", tuple(data.shape)))
         return self.turned(data)
 
     def targets(self, targets: Tensor, number: int) -> Tensor:
@@ -34,8 +33,11 @@ class Timing(NamedTuple):
         expected = f"[{number}, batch, ...]" if self.time_first else f"[batch, {number}, ...]"
         if targets.dim() < 2 or len(self.turned(targets)) != number:
             raise ValueError(
-                f"the targets of a batch have shape {tuple(targets.shape)}; criterion has time_var_targets=True: "
-                f"they must be {expected}, like the data"
+                must(
+                    "the targets of a batch",
+                    f"have shape {expected}, like the data, as criterion has time_var_targets=True",
+                    tuple(targets.shape),
+                )
             )
         return self.turned(targets)
 
@@ -54,17 +56,20 @@ def timing(num_steps: Any, time_var: bool, time_first: bool, K: Any) -> Timing:
     num_steps = None if num_steps is False else num_steps
     for name, steps in (("num_steps", num_steps), ("K", K)):
         if steps is not None:
-            expected = "a number of time steps, a positive int"
-            whole(name, steps, expected, least=1, remedy="it must be at least 1 time step")
+            whole(name, steps, "a number of time steps, a positive int", least=1)
     if num_steps is not None and time_var:
         raise ValueError(
-            f"num_steps is {num_steps} with time_var=True, where the data has its own number of steps; leave it out, "
-            "or pass time_var=False for data without time"
+            fault(
+                f"num_steps is {num_steps} with time_var=True, where the data has its own number of steps",
+                "leave it out, or pass time_var=False for data without time",
+            )
         )
     if num_steps is None and not time_var:
-        raise ValueError("num_steps is not given with time_var=False; say for how many steps to show the data")
+        raise ValueError(fault("num_steps is not given with time_var=False", "say for how many steps to show the data"))
     if not time_var and not time_first:
-        raise ValueError("time_first is False with time_var=False, where the data has no time axis; leave it out")
+        raise ValueError(
+            fault("time_first is False with time_var=False, where the data has no time axis", "leave it out")
+        )
     if num_steps is not None and K is not None and num_steps < K:
-        raise ValueError(f"K is {K} with num_steps={num_steps}; no segment can have more steps: pass a smaller K")
+        raise ValueError(must("K", f"be at most num_steps={num_steps}, as a segment has no more steps", K))
     return Timing(num_steps, bool(time_first), K)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snn_core import SpikingNeuron
 from snn_core.neuron import Temporal
 from snn_core.utils import reset
+from snn_functional._messages import fault, must
 from snn_functional.backprop._epoch import epoch
 from snn_functional.backprop._objective import Objective
 from snn_functional.backprop._timing import timing
@@ -79,20 +80,20 @@ def RTRL(
     return loss
 
 
-_REMEDY = "TBPTT(..., K=1) updates any net in every step, by the gradient of that step alone"
+_REMEDY = "use TBPTT(..., K=1), which updates any net in every step, by the gradient of that step alone"
 
 
 def _online(net: Any) -> nn.Sequential:
     """Return the same layers; the one that has a state learns online."""
     if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass an nn.Sequential")
+        raise TypeError(must("net", "be an nn.Sequential", type(net).__name__))
     layers = list(_flat(net, "")) if type(net) is nn.Sequential else []
     stateful = [
         index for index, (_, layer) in enumerate(layers) if any(isinstance(m, Temporal) for m in layer.modules())
     ]
     if len(stateful) != 1:
-        description = f"has {len(stateful)} layers with a state" if layers else f"is a {type(net).__name__}"
-        raise ValueError(f"RTRL: net {description}; it must be an nn.Sequential with one spiking layer; {_REMEDY}")
+        description = f"{len(stateful)} layers with a state" if layers else type(net).__name__
+        raise ValueError(must("net", "be an nn.Sequential with one spiking layer", description, _REMEDY))
     (index,) = stateful
     path, neuron = layers[index]
     synapse = layers[index - 1][1] if index else None
@@ -102,13 +103,16 @@ def _online(net: Any) -> nn.Sequential:
         first, layer = index - 1, RTRLLayer(synapse, neuron)
     else:
         raise ValueError(
-            f"RTRL: {path!r} ({type(neuron).__name__}) is not a spiking neuron right after an nn.Linear; {_REMEDY}"
+            fault(f"{path!r} ({type(neuron).__name__}) is not a spiking neuron right after an nn.Linear", _REMEDY)
         )
     for before, module in layers[:first]:
         if any(p.requires_grad for p in module.parameters()):
             raise ValueError(
-                f"RTRL: {before!r} ({type(module).__name__}) learns below the spiking layer, where no exact gradient "
-                f"reaches it; freeze it with requires_grad_(False), or: {_REMEDY}"
+                fault(
+                    f"{before!r} ({type(module).__name__}) is trainable but comes before the spiking layer, where "
+                    "RTRL has no exact gradient",
+                    f"freeze it with requires_grad_(False), or: {_REMEDY}",
+                )
             )
     return nn.Sequential(*(m for _, m in layers[:first]), layer, *(m for _, m in layers[index + 1 :]))
 

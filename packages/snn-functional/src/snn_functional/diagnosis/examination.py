@@ -13,6 +13,7 @@ from snn_core import SpikingNeuron, kernels, unroll
 from snn_core.effects import RandomStates
 from snn_core.graph import needs_all_steps
 from snn_core.utils import reset
+from snn_functional._messages import fault, must
 from snn_functional._numbers import whole
 from snn_functional._recording import check_real
 from snn_functional._replica import check_net, replica
@@ -163,14 +164,16 @@ def _loss(outputs: Any, evidence: Evidence, loss_fn: Any) -> Tensor:
         loss = loss_fn(outputs, targets)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             kind = f"tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-            raise ValueError(f"loss_fn returned a {kind}; it must return a tensor of one number, such as loss.mean()")
+            raise ValueError(must("loss_fn", "return a tensor of one number, such as loss.mean()", kind))
         return loss.reshape(())
     if targets is not None:
         if not leaves or leaves[0].dim() != 3 or not isinstance(targets, Tensor) or targets.is_floating_point():
             shape = tuple(leaves[0].shape) if leaves else "none"
             raise ValueError(
-                f"targets are {_short(targets)} and the first output {shape}; pass loss_fn=, unless they are labels "
-                "[batch] and spikes [num_steps, batch, classes]"
+                fault(
+                    f"targets are {_short(targets)} and the first output {shape}",
+                    "pass loss_fn=, unless they are labels [batch] and spikes [num_steps, batch, classes]",
+                )
             )
         return ce_rate_loss()(leaves[0], targets)
     generator = torch.Generator().manual_seed(0)
@@ -199,22 +202,25 @@ def _kernel(trace: Trace) -> tuple[str | None, str]:
 def _checked(net: Any, batch: Any, loss_fn: Any, optimizer: Any, num_steps: Any, run: Any, limits: Any) -> Tensor:
     """Return the checked batch over time."""
     check_net(net)
-    check_real(batch, "batch", "pass real numbers: batch.real or batch.abs()")
+    check_real(batch, "batch", "pass batch.real or batch.abs()")
     for name, function in (("loss_fn", loss_fn), ("run", run)):
         if function is not None and not callable(function):
-            raise TypeError(f"{name} is {function!r}; pass a function of two arguments, or None")
+            raise TypeError(must(name, "be a function of two arguments, or None", repr(function)))
     if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer is a {type(optimizer).__name__}; pass a torch.optim.Optimizer, or None")
+        raise TypeError(must("optimizer", "be a torch.optim.Optimizer, or None", type(optimizer).__name__))
     if limits is not None and not isinstance(limits, Limits):
-        raise TypeError(f"limits is a {type(limits).__name__}; pass Limits(...), or None")
+        raise TypeError(must("limits", "be a Limits, or None", type(limits).__name__))
     if num_steps is not None:
-        remedy = "pass at least 1, or None for a batch [num_steps, batch, ...]"
-        whole("num_steps", num_steps, "an int, the number of steps, or None", least=1, remedy=remedy)
+        fix = "pass None for a batch [num_steps, batch, ...]"
+        whole("num_steps", num_steps, "an int, the number of steps, or None", least=1, fix=fix)
         batch = batch.expand(num_steps, *batch.shape)
     if batch.dim() < 2 or not batch.numel():
         raise ValueError(
-            f"batch has shape {tuple(batch.shape)}; it must be [num_steps, batch, ...], with no axis of size 0, or "
-            "[batch, ...] with num_steps="
+            must(
+                "batch",
+                "have shape [num_steps, batch, ...], with no axis of size 0, or [batch, ...] with num_steps=",
+                tuple(batch.shape),
+            )
         )
     return batch.detach()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from snn_core.backends import Issue
 from snn_core.results import Line
+from snn_functional._messages import must
 from snn_functional._numbers import is_real
 
 
@@ -39,9 +40,9 @@ class Finding(Issue):
 
     def __init__(self, code: str, severity: str, module: str, value: float | None, message: str, remedy: str) -> None:
         if not isinstance(module, str):
-            raise TypeError(f"module is {module!r}; pass a str")
+            raise TypeError(must("module", "be a str", repr(module)))
         if value is not None and not is_real(value):
-            raise TypeError(f"value is {value!r}; pass a number, or None")
+            raise TypeError(must("value", "be a number, or None", repr(value)))
         super().__init__(code, module, message, remedy, severity=severity)
         object.__setattr__(self, "value", value)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from snn_functional._messages import must
 from snn_functional._numbers import finite, share
 
 
@@ -65,6 +66,6 @@ class Limits:
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
             if name in ("share", "saturated_rate", "leak", "bound", "subnormal"):
-                share(name, value, "it is a share")
+                share(name, value)
             elif finite(name, value) < 0:
-                raise ValueError(f"{name} is {value}; a limit must be at least 0")
+                raise ValueError(must(name, "be at least 0", value))

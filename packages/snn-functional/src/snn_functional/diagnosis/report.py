@@ -10,6 +10,7 @@ from typing import Any
 
 from snn_core.backends import SEVERITIES
 from snn_core.results import Line, Result, share
+from snn_functional._messages import must
 from snn_functional.diagnosis.finding import Finding, described
 
 
@@ -75,7 +76,7 @@ class Diagnosis(Result):
         for name, kind in (("findings", Finding), ("layers", Layer)):
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not all(isinstance(item, kind) for item in value):
-                raise TypeError(f"{name} is {value!r}; pass a list of {kind.__name__}")
+                raise TypeError(must(name, f"be a list of {kind.__name__}", repr(value)))
         ordered = sorted(self.findings, key=lambda item: SEVERITIES.index(item.severity))
         object.__setattr__(self, "findings", ordered)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_functional._messages import must
 from snn_functional._numbers import as_tensor, share
 from snn_functional._placed import placed
 from snn_functional._population import by_class, check_population
@@ -84,16 +85,20 @@ class LabeledLoss(LossFunctions, ABC):
         check_recording(spk_out, self.recording)
         if not spk_out.is_floating_point():
             raise TypeError(
-                f"{self.recording} has dtype {spk_out.dtype}; a loss needs floats: pass {self.recording}.float()"
+                must(self.recording, "be floats", f"dtype {spk_out.dtype}", f"pass {self.recording}.float()")
             )
         steps = Steps(spk_out, lengths, mask, self.recording)
         if self.instead:
-            warn_of_membranes(spk_out, steps, type(self).__name__, f"pass the spikes, or use {self.instead}")
+            warn_of_membranes(spk_out, steps, f"pass the spikes, or use {self.instead}")
         classes = steps.only(by_class(wide(spk_out), self.population_code, self.num_classes))
         checked = self.checked_targets(targets, classes, steps)
         if self.weight is not None and self.weight.numel() != classes.shape[-1]:
             raise ValueError(
-                f"weight has {self.weight.numel()} entries for {classes.shape[-1]} classes; give one per class"
+                must(
+                    "weight",
+                    f"have one entry for each of {classes.shape[-1]} classes",
+                    f"{self.weight.numel()} entries",
+                )
             )
         losses = self.losses(classes, checked, steps, group=spk_out.shape[-1] // classes.shape[-1])
         return self._reduced(losses, checked).to(spk_out.dtype)
@@ -141,7 +146,7 @@ class CrossEntropy(LabeledLoss):
     ) -> None:
         super().__init__(population_code, num_classes, reduction, weight)
         self.label_smoothing: float = share(
-            "label_smoothing", label_smoothing, "it is the share of all classes in a label"
+            "label_smoothing", label_smoothing, "as the share of all classes in a label"
         )
 
     def cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
@@ -166,10 +171,12 @@ class CrossEntropy(LabeledLoss):
 def _checked_weight(weight: Tensor | Sequence[float]) -> Tensor:
     weights = as_tensor("weight", weight, "a tensor with one number per class")
     if weights.is_complex():
-        raise TypeError(f"weight has dtype {weights.dtype}; pass real numbers")
+        raise TypeError(must("weight", "be real numbers", f"dtype {weights.dtype}"))
     if weights.dim() != 1:
-        raise ValueError(f"weight has shape {tuple(weights.shape)}; pass one number for each class, [num_classes]")
+        raise ValueError(
+            must("weight", "have one number for each class, [num_classes]", f"shape {tuple(weights.shape)}")
+        )
     wrong = ~((weights >= 0) & weights.isfinite())
     if wrong.any():
-        raise ValueError(f"weight contains {weights[wrong][0].item()}; pass finite numbers of at least 0")
+        raise ValueError(must("weight", "be finite numbers of at least 0", weights[wrong][0].item()))
     return weights

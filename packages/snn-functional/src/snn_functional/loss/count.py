@@ -103,8 +103,8 @@ class mse_count_loss(LabeledLoss):  # noqa: N801
         weight: Tensor | Sequence[float] | None = None,
     ) -> None:
         super().__init__(population_code, num_classes, reduction, weight)
-        self.correct_rate: float = share("correct_rate", correct_rate, "it is a share of the steps")
-        self.incorrect_rate: float = share("incorrect_rate", incorrect_rate, "it is a share of the steps")
+        self.correct_rate: float = share("correct_rate", correct_rate, "as a share of the steps")
+        self.incorrect_rate: float = share("incorrect_rate", incorrect_rate, "as a share of the steps")
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
         """Return the squared errors of the counts, divided by the number of steps, ``[B, K]``."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._messages import fault, must
 from snn_functional._population import by_class, check_population
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -45,10 +46,10 @@ class LossFunctions:
 
     def __init__(self, reduction: str = "mean", weight: Tensor | None = None) -> None:
         if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction is {reduction!r}; choose one of {', '.join(map(repr, REDUCTIONS))}")
+            raise ValueError(must("reduction", f"be one of {', '.join(map(repr, REDUCTIONS))}", repr(reduction)))
         if weight is not None and not isinstance(weight, Tensor):
             raise TypeError(
-                f"weight is {weight!r}; pass a tensor with one number per class, such as torch.as_tensor(weight)"
+                must("weight", "be a tensor with one number per class", repr(weight), "pass torch.as_tensor(weight)")
             )
         self.reduction = reduction
         self.weight: Tensor | None = weight
@@ -71,8 +72,10 @@ class LossFunctions:
     def _compute_loss(self, spk_out: Any, targets: Any) -> Tensor:
         """Return the loss before the mean over weighted samples; every class writes its own."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no _compute_loss; write _compute_loss(self, spk_out, targets), which returns "
-            "the loss"
+            fault(
+                f"{type(self).__name__} has no _compute_loss",
+                "write _compute_loss(self, spk_out, targets), which returns the loss",
+            )
         )
 
     def _prediction_check(self, spk_out: Tensor) -> tuple[torch.device, int, int]:

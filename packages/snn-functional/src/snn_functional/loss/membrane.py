@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from snn_functional._messages import fault, must
 from snn_functional._numbers import finite
 from snn_functional._recording import check_real, checked_labels
 from snn_functional._scores import Over, check_over, scores
@@ -163,7 +164,12 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
     ) -> None:
         super().__init__(reduction=reduction, weight=weight)
         if time_var_targets and weight is not None:
-            raise ValueError("weight is given with time_var_targets=True; a class weight needs one label per sample")
+            raise ValueError(
+                fault(
+                    "weight is given with time_var_targets=True, but a class weight needs one label per sample",
+                    "leave out weight",
+                )
+            )
         self.time_var_targets = time_var_targets
         self.on_target: float = finite("on_target", on_target)
         self.off_target: float = finite("off_target", off_target)
@@ -175,18 +181,25 @@ class mse_membrane_loss(LabeledLoss):  # noqa: N801
         if isinstance(targets, Tensor) and targets.dim() == 2:
             if targets.shape != outputs.shape[:2]:
                 raise ValueError(
-                    f"targets has shape {tuple(targets.shape)}; mem_out needs one label per step and sample, "
-                    f"{list(outputs.shape[:2])}"
+                    must(
+                        "targets",
+                        f"have one label per step and sample of mem_out, {list(outputs.shape[:2])}",
+                        tuple(targets.shape),
+                    )
                 )
             flat = outputs.flatten(0, 1).unsqueeze(0)  # every step of every sample has its label
             counted = None if steps.counted is None else steps.counted.reshape(-1)
             labels = checked_labels(targets.reshape(-1), flat, outputs.shape[-1], self.recording, counted)
             return self._expected(labels, flat[0]).reshape(outputs.shape)
-        check_real(targets, "targets", "a membrane is a real number")
+        check_real(targets, "targets")
         if targets.shape != outputs.shape:
             raise ValueError(
-                f"targets has shape {tuple(targets.shape)}; with time_var_targets=True it must be "
-                f"{list(outputs.shape)} or, for labels, {list(outputs.shape[:2])}"
+                must(
+                    "targets",
+                    f"have shape {list(outputs.shape)} or, for labels, {list(outputs.shape[:2])} with "
+                    "time_var_targets=True",
+                    tuple(targets.shape),
+                )
             )
         return targets.to(outputs)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_functional._device_checks import is_any
+from snn_functional._messages import fault, must
 from snn_functional._numbers import as_tensor, finite
 from snn_functional._placed import placed
 from snn_functional._spike_times import spike_times
@@ -74,10 +75,15 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
     ) -> None:
         super().__init__(reduction=reduction, weight=weight)
         if target_is_time and weight is not None:
-            raise ValueError("weight is given with target_is_time=True; a class weight needs labels as targets")
+            raise ValueError(
+                fault(
+                    "weight is given with target_is_time=True, but a class weight needs labels as targets",
+                    "leave out weight",
+                )
+            )
         self.tolerance: float = finite("tolerance", tolerance, "a number of steps")
         if self.tolerance < 0:
-            raise ValueError(f"tolerance is {tolerance}; it is a number of steps, at least 0")
+            raise ValueError(must("tolerance", "be at least 0, in steps", tolerance))
         self.target_is_time = target_is_time
         self.multi_spike = multi_spike
         if not target_is_time:
@@ -85,8 +91,10 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
             self.off_target: Tensor = _times("off_target", off_target, multi_spike)
             if len(self.on_target) != len(self.off_target):
                 raise ValueError(
-                    f"on_target has {len(self.on_target)} spikes and off_target {len(self.off_target)}; give every "
-                    "output the same number"
+                    fault(
+                        f"on_target has {len(self.on_target)} spikes and off_target {len(self.off_target)}",
+                        "give every output the same number",
+                    )
                 )
             self._times: list[float] = [*self.on_target.tolist(), *self.off_target.tolist()]
 
@@ -96,16 +104,19 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
             return super().checked_targets(targets, outputs, steps)
         if not isinstance(targets, Tensor):
             raise TypeError(
-                f"targets is a {type(targets).__name__}; pass a torch.Tensor, such as torch.as_tensor(targets)"
+                must("targets", "be a torch.Tensor", type(targets).__name__, "pass torch.as_tensor(targets)")
             )
         if targets.is_complex() or targets.dtype == torch.bool:
-            raise TypeError(f"targets has dtype {targets.dtype}; spike times are real numbers")
+            raise TypeError(must("targets", "be real numbers", f"dtype {targets.dtype}"))
         times = targets.to(outputs)
         if self.multi_spike:
             if times.shape[:1] == (0,):
                 raise ValueError(
-                    f"targets has shape {tuple(targets.shape)}; with multi_spike=True there is at least one spike "
-                    "time: pass [F, batch, num_outputs]"
+                    must(
+                        "targets",
+                        "have at least one spike time, [F, batch, num_outputs], with multi_spike=True",
+                        f"shape {tuple(targets.shape)}",
+                    )
                 )
             if 0 < times.dim() < 3:
                 times = times.unflatten(0, (-1, *[1] * (3 - times.dim())))
@@ -114,8 +125,11 @@ class mse_temporal_loss(LabeledLoss):  # noqa: N801
         except RuntimeError:
             axes = "[F, batch, num_outputs]" if self.multi_spike else "[batch, num_outputs]"
             raise ValueError(
-                f"targets has shape {tuple(targets.shape)}; spike times of spk_out with batch {outputs.shape[1]} and "
-                f"{outputs.shape[2]} outputs must broadcast to {axes}"
+                must(
+                    "targets",
+                    f"broadcast to {axes} for spk_out with batch {outputs.shape[1]} and {outputs.shape[2]} outputs",
+                    f"shape {tuple(targets.shape)}",
+                )
             ) from None
         _check_times(times, steps, outputs.shape[0])
         return times
@@ -188,7 +202,7 @@ class ce_temporal_loss(CrossEntropy):  # noqa: N801
     ) -> None:
         super().__init__(reduction=reduction, weight=weight, label_smoothing=label_smoothing)
         if inverse not in INVERSES:
-            raise ValueError(f"inverse is {inverse!r}; choose one of {', '.join(map(repr, INVERSES))}")
+            raise ValueError(must("inverse", f"be one of {', '.join(map(repr, INVERSES))}", repr(inverse)))
         self.inverse = inverse
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:
@@ -201,12 +215,14 @@ def _times(name: str, times: Any, multi_spike: bool) -> Tensor:
     """Return spike times ``[F]``."""
     tensor = as_tensor(name, times, "a number of steps, or with multi_spike=True a list")
     if tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(f"{name} has dtype {tensor.dtype}; a spike time is a real number")
+        raise TypeError(must(name, "be real numbers", f"dtype {tensor.dtype}"))
     if tensor.dim() != int(multi_spike) or not tensor.numel():
         expected = (
-            "one time for each spike, [F], with multi_spike=True" if multi_spike else "one time; or multi_spike=True"
+            "one time for each spike, [F], with multi_spike=True"
+            if multi_spike
+            else "one time, or a list with multi_spike=True"
         )
-        raise ValueError(f"{name} is {times!r}; pass {expected}")
+        raise ValueError(must(name, f"be {expected}", repr(times)))
     return tensor.reshape(-1)
 
 
@@ -216,15 +232,12 @@ def _check_times(times: Tensor, steps: Steps, recorded: int) -> None:
         return
     least = -steps.numbers(times.device).reshape(-1, 1).expand_as(times)
     wrong = ~((times >= least) & times.isfinite())
-    fewer = "" if steps.counted is None else ", or fewer in a sample of its own length,"
-    message = (
-        f"targets contains a time that is not a step; with {recorded} steps{fewer} it must be at least {-recorded}"
-    )
-    if is_any(wrong, message):
+    fewer = "" if steps.counted is None else ", or fewer in a sample of its own length"
+    if is_any(wrong, f"targets must be at least {-recorded} with {recorded} steps{fewer}"):
         raise _not_a_step(times[wrong][0].item(), -int(least[wrong][0]))
 
 
 def _not_a_step(time: float, steps: int) -> ValueError:
     return ValueError(
-        f"a target time is {time}; with {steps} steps it must be at least {-steps}; negative ones count from the end"
+        must("a target time", f"be at least {-steps} with {steps} steps (negative ones count from the end)", time)
     )

@@ -50,7 +50,7 @@ class tet_loss(CrossEntropy):  # noqa: N801
         self, lamb: float = 0.05, phi: float = 1.0, reduction: str = "mean", *, label_smoothing: float = 0.0
     ) -> None:
         super().__init__(reduction=reduction, label_smoothing=label_smoothing)
-        self.lamb: float = share("lamb", lamb, "it is the share of the squared distance")
+        self.lamb: float = share("lamb", lamb, "as the share of the squared distance")
         self.phi: float = finite("phi", phi)
 
     def losses(self, outputs: Tensor, targets: Tensor, steps: Steps, group: int) -> Tensor:

@@ -9,19 +9,23 @@ from torch import Tensor
 
 from snn_core import SpikingNeuron
 from snn_core.effects import RandomStates
+from snn_functional._messages import fault, must
 
 
-def check_constants(constants: Mapping[str, Tensor], features: int, owner: str) -> None:
+def check_constants(constants: Mapping[str, Tensor], features: int) -> None:
     """Check that constants have one value for all neurons or one for each."""
     for name, value in constants.items():
         if value.shape not in ((), (1,), (1, 1), (features,), (1, features)):
             raise ValueError(
-                f"{owner}: {name} has shape {tuple(value.shape)}; it learns a constant with one value, or with one for "
-                f"each of the {features} neurons"
+                must(
+                    name,
+                    f"have one value, or one for each of the {features} neurons, to be learned",
+                    f"shape {tuple(value.shape)}",
+                )
             )
 
 
-def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[int], owner: str) -> None:
+def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[int]) -> None:
     """Check that outputs and states of neurons depend only on their own input and states.
 
     ``like[N, ...]`` has their number, dtype and device; ``through`` are the fields of the state that count.
@@ -33,8 +37,11 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
     shape = neuron.state_shape(drive)
     if shape != drive.shape:
         raise ValueError(
-            f"{owner}: {type(neuron).__name__} has states {tuple(shape[1:])} for {len(like)} inputs; it takes neurons "
-            "with one input each"
+            must(
+                "neuron",
+                "have one input each",
+                f"a {type(neuron).__name__} with states {tuple(shape[1:])} for {len(like)} inputs",
+            )
         )
     fields = [
         torch.linspace(0.4 + 0.1 * i, 1.4, len(like), **options).unsqueeze(0).requires_grad_(i in through)
@@ -46,8 +53,11 @@ def check_independent(neuron: SpikingNeuron, like: Tensor, through: Collection[i
     weights = torch.linspace(1, 2, len(like), **options)
     if not all(_own(output, inputs, weights) for output in (spk, *after) if output.requires_grad):
         raise ValueError(
-            f"{owner}: the neurons of {type(neuron).__name__} depend on each other's inputs or states, so traces of "
-            "single neurons do not give the gradient; train them with backprop.TBPTT"
+            fault(
+                f"the neurons of {type(neuron).__name__} depend on each other's inputs or states, so traces of "
+                "single neurons do not give the gradient",
+                "train them with backprop.TBPTT",
+            )
         )
 
 

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 from snn_core import SpikingNeuron
 from snn_core.engines import computing_dtype
 from snn_core.neuron import Temporal, as_floating, complete, must_fit, watched
+from snn_functional._messages import must
 from snn_functional._numbers import share
 from snn_functional.online._independence import check_constants, check_independent
 from snn_functional.online._traces import Learned, advanced, carry
@@ -27,17 +28,16 @@ class LocalLayer(Temporal, ABC):
 
     def __init__(self, synapse: nn.Linear, neuron: SpikingNeuron, output_decay: float = 0.0) -> None:
         super().__init__()
-        owner = type(self).__name__
         if not isinstance(synapse, nn.Linear):
-            raise TypeError(f"{owner}: synapse is a {type(synapse).__name__}; pass an nn.Linear")
+            raise TypeError(must("synapse", "be an nn.Linear", type(synapse).__name__))
         if not isinstance(neuron, SpikingNeuron):
-            raise TypeError(f"{owner}: neuron is a {type(neuron).__name__}; pass a spiking neuron, such as Leaky")
+            raise TypeError(must("neuron", "be a spiking neuron, such as Leaky", type(neuron).__name__))
         self.synapse = synapse
         self.neuron = neuron
-        self.output_decay: float = share(f"{owner}: output_decay", output_decay, "it is a decay per step")
+        self.output_decay: float = share("output_decay", output_decay, "as a decay per step")
         self.check_connections()
-        check_constants(self.constants(), synapse.out_features, owner)
-        check_independent(neuron, synapse.weight.detach(), self.through(), owner)
+        check_constants(self.constants(), synapse.out_features)
+        check_independent(neuron, synapse.weight.detach(), self.through())
 
     @abstractmethod
     def check_connections(self) -> None:
@@ -82,8 +82,12 @@ class LocalLayer(Temporal, ABC):
         x = as_floating(input_, type(self).__name__)
         if x.dim() != 2 or x.shape[1] != self.synapse.in_features:
             raise ValueError(
-                f"{type(self).__name__} takes one step [batch, {self.synapse.in_features}], got {tuple(x.shape)}; call "
-                "it step by step, with nn.Flatten() before it where there are more axes"
+                must(
+                    "input_",
+                    f"be one step [batch, {self.synapse.in_features}]",
+                    tuple(x.shape),
+                    "call the layer step by step, with nn.Flatten() before it where there are more axes",
+                )
             )
         return x
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from snn_core import Recurrent
+from snn_functional._messages import fault
 from snn_functional.online._local_layer import LocalLayer
 
 
@@ -67,13 +68,19 @@ class EPropLayer(LocalLayer):
         recurrent = getattr(self.neuron, "recurrent", None)
         if not isinstance(self.neuron, Recurrent) or not isinstance(recurrent, nn.Linear):
             raise ValueError(
-                f"EPropLayer: {type(self.neuron).__name__} has no dense recurrent connections; build it with "
-                "linear_features, or use RTRLLayer, which is exact for neurons without such connections"
+                fault(
+                    f"{type(self.neuron).__name__} has no dense recurrent connections",
+                    "build it with linear_features, or use RTRLLayer, which is exact for neurons without such "
+                    "connections",
+                )
             )
         if recurrent.out_features != self.synapse.out_features:
             raise ValueError(
-                f"EPropLayer: synapse gives {self.synapse.out_features} features to a neuron with "
-                f"linear_features={recurrent.out_features}; make them equal"
+                fault(
+                    f"synapse gives {self.synapse.out_features} features to a neuron with "
+                    f"linear_features={recurrent.out_features}",
+                    "make them equal",
+                )
             )
 
     def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:

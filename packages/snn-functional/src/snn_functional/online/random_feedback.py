@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from snn_functional._messages import must
 from snn_functional._numbers import whole
 
 
@@ -54,7 +55,7 @@ class RandomFeedbackLinear(nn.Linear):
         for name, size in (("in_features", in_features), ("out_features", out_features)):
             whole(name, size, least=1)
         if generator is not None and not isinstance(generator, torch.Generator):
-            raise TypeError(f"generator is {generator!r}; pass a torch.Generator, or None for torch's global one")
+            raise TypeError(must("generator", "be a torch.Generator, or None for torch's global one", repr(generator)))
         super().__init__(in_features, out_features, bias)
         device = None if generator is None else generator.device
         drawn = torch.randn(out_features, in_features, generator=generator, device=device) / math.sqrt(in_features)
@@ -74,11 +75,11 @@ class RandomFeedbackLinear(nn.Linear):
             ValueError: If its last axis is not ``in_features``.
         """
         if not isinstance(input, Tensor):
-            raise TypeError(f"input is a {type(input).__name__}; pass a torch.Tensor")
+            raise TypeError(must("input", "be a torch.Tensor", type(input).__name__))
         if not input.dim() or input.shape[-1] != self.in_features:
-            raise ValueError(f"input has shape {tuple(input.shape)}; {self} needs [*, {self.in_features}]")
+            raise ValueError(must("input", f"have shape [*, {self.in_features}]", tuple(input.shape)))
         if input.dtype != self.weight.dtype and not torch.is_autocast_enabled(input.device.type):
-            raise TypeError(f"input has dtype {input.dtype}, the weights {self.weight.dtype}; convert one to the other")
+            raise TypeError(must("input", f"have dtype {self.weight.dtype}, like the weights", input.dtype))
         # The values are the layer's; the gradient of the input goes through the feedback, the parameters' as usual.
         out = F.linear(input.detach(), self.weight, self.bias)
         return out + _Back.apply(input, self.feedback, out.dtype)

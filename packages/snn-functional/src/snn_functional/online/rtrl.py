@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from snn_core import Recurrent
 from snn_core.neuron import OneToOne
+from snn_functional._messages import fault
 from snn_functional.online._local_layer import LocalLayer
 
 
@@ -63,8 +64,11 @@ class RTRLLayer(LocalLayer):
         """Refuse neurons that receive the spikes of others."""
         if isinstance(self.neuron, Recurrent) and not isinstance(self.neuron.recurrent, OneToOne):
             raise ValueError(
-                f"RTRLLayer: the neurons of {type(self.neuron).__name__} receive each other's spikes, and the exact "
-                "gradient would cost the square of their number; EPropLayer learns such connections"
+                fault(
+                    f"the neurons of {type(self.neuron).__name__} receive each other's spikes, and the exact "
+                    "gradient would cost the square of their number",
+                    "use EPropLayer, which learns such connections",
+                )
             )
 
     def connections(self, x: Tensor, state: Any) -> dict[str, tuple[nn.Linear, Tensor]]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snn_core import SpikingNeuron
+from snn_functional._messages import fault, must
 from snn_functional.probe.keeping import KeepingMonitor
 from snn_functional.probe.monitor import Layers
 
@@ -60,10 +61,10 @@ class AttributeMonitor(KeepingMonitor):
     ) -> None:
         super().__init__("function_on_attribute", function_on_attribute)
         if not isinstance(attribute_name, str):
-            raise TypeError(f"attribute_name is {attribute_name!r}; pass a str, such as 'mem'")
+            raise TypeError(must("attribute_name", "be a str, such as 'mem'", repr(attribute_name)))
         if not isinstance(pre_forward, bool):
             raise TypeError(
-                f"pre_forward is {pre_forward!r}; pass True to record before a call, False to record after it"
+                must("pre_forward", "be True to record before a call, False to record after it", repr(pre_forward))
             )
         self.attribute_name = attribute_name
         self.function_on_attribute = function_on_attribute
@@ -131,7 +132,9 @@ class AttributeMonitor(KeepingMonitor):
         if value is _ABSENT:
             states = f"; its states are {', '.join(module.State._fields)}" if isinstance(module, SpikingNeuron) else ""
             raise AttributeError(
-                f"attribute_name is {self.attribute_name!r}, which the layer {name!r} ({type(module).__name__}) does "
-                f"not have{states}"
+                fault(
+                    f"attribute_name is {self.attribute_name!r}, which the layer {name!r} ({type(module).__name__}) "
+                    f"does not have{states}"
+                )
             )
         return value

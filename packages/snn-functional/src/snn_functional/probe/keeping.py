@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from snn_functional._messages import fault
 from snn_functional.probe.monitor import BaseMonitor, checked_function, copied
 
 
@@ -80,8 +81,8 @@ class KeepingMonitor(BaseMonitor):
         layer = next(name for name, numbers in self.name_records_index.items() if number in numbers)
         is_one = isinstance(self._records[number], Tensor)
         copying = "torch.clone" if is_one else "lambda several: tuple(one.clone() for one in several)"
-        return (
-            f"record {number} of {type(self).__name__}, of the layer {layer!r}, was overwritten after it was made, as "
-            "x += y, nn.ReLU(inplace=True) and a buffer that is filled again for each step do; pass "
-            f"{self._argument}={copying} to record copies"
+        return fault(
+            f"record {number}, of the layer {layer!r}, was overwritten after it was made, as x += y, "
+            "nn.ReLU(inplace=True) and a buffer that is filled again for each step do",
+            f"pass {self._argument}={copying} to record copies",
         )

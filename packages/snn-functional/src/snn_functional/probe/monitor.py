@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from snn_core.graph import in_backward
 from snn_core.neuron import current
+from snn_functional._messages import fault, must
 from snn_functional._replica import check_net
 from snn_functional.probe._hook import Hook
 
@@ -62,11 +63,16 @@ class BaseMonitor:
             return self._read(range(len(self._records))[key])
         if not isinstance(key, str):
             raise TypeError(
-                f"{type(self).__name__} takes the number of a record or the name of a layer, got {key!r}; "
-                "slice the list monitor.records instead"
+                must(
+                    "key",
+                    "be the number of a record or the name of a layer",
+                    repr(key),
+                    "slice the list monitor.records instead",
+                )
             )
         if key not in self.name_records_index:
-            raise KeyError(f"{key!r} is not monitored; the layers are {', '.join(map(repr, self.monitored_layers))}")
+            layers = ", ".join(map(repr, self.monitored_layers))
+            raise KeyError(fault(f"{key!r} is not monitored", f"use one of {layers}"))
         return [self._read(number) for number in self.name_records_index[key]]
 
     def _read(self, number: int) -> Any:
@@ -103,8 +109,10 @@ class BaseMonitor:
 
     def __reduce__(self) -> Any:
         raise TypeError(
-            f"{type(self).__name__} belongs to the net that it watches and can be neither copied nor pickled; make a "
-            "new one for the copy, and save monitor.records"
+            fault(
+                "a monitor belongs to the net that it watches and can be neither copied nor pickled",
+                "make a new one for the copy, and save monitor.records",
+            )
         )
 
     def watch(
@@ -185,8 +193,10 @@ class BaseMonitor:
             return False
         if self.is_folded():
             raise RuntimeError(
-                f"{type(self).__name__} records one time step at a time, and unroll(schedule='layers') passes all at "
-                "once; use schedule='auto', or disable() the monitor"
+                fault(
+                    "a monitor records one time step at a time, but unroll(schedule='layers') passes all at once",
+                    "use schedule='auto', or disable() the monitor",
+                )
             )
         return True
 
@@ -204,7 +214,7 @@ def copied(value: Any) -> Any:
 def checked_function(name: str, function: Any) -> Callable[[Any], Any]:
     """Return a function that is applied to records, after checking that it can be called."""
     if not callable(function):
-        raise TypeError(f"{name} is {function!r}; pass a function of one argument, such as lambda x: x.mean()")
+        raise TypeError(must(name, "be a function of one argument, such as lambda x: x.mean()", repr(function)))
     return function
 
 
@@ -229,15 +239,15 @@ def _layers(net: Any, instance: Any) -> list[tuple[str, nn.Module]]:
     kinds = instance if isinstance(instance, tuple) else (type(net) if instance is None else instance,)
     for kind in kinds:
         if not isinstance(kind, type):
-            remedy = (
+            expected = (
                 f"its class, {type(kind).__name__}" if isinstance(kind, nn.Module) else "a class, such as nn.Conv2d"
             )
-            raise TypeError(f"instance is {kind!r}; pass {remedy}, or a tuple of classes")
+            raise TypeError(must("instance", f"be {expected}, or a tuple of classes", repr(kind)))
     layers = [(name, m) for name, m in net.named_modules() if isinstance(m, kinds)]
     if not layers:
         expected = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in kinds)
         there = ", ".join(sorted({f"{type(m).__module__}.{type(m).__name__}" for m in net.modules()}))
-        raise ValueError(f"net has no layer of instance {expected or '()'}; it has {there}")
+        raise ValueError(fault(f"net has no layer of instance {expected or '()'}; it has {there}"))
     return layers
 
 

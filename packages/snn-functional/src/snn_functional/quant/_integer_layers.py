@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from snn_core import Leaky
 from snn_core.neuron import Temporal
 from snn_core.surrogate import Surrogate
+from snn_functional._messages import fault, must
 from snn_functional.quant._integers import Signal, as_integers, check_exact, largest_of
 from snn_functional.quant.grid import fixed_point
 
@@ -52,7 +53,7 @@ class IntegerConv(_IntegerWeights):
 
     def __init__(self, layer: Any, name: str, entering: Signal) -> None:
         if layer.padding_mode != "zeros":
-            raise ValueError(f"{name}: padding_mode is {layer.padding_mode!r}; an integer net pads with 'zeros'")
+            raise ValueError(must(f"{name}: padding_mode", "be 'zeros'", repr(layer.padding_mode)))
         super().__init__(layer, name, entering)
         self._convolve: Callable[..., Tensor] = F.conv1d if layer.weight.dim() == 3 else F.conv2d
         self.geometry = layer.stride, layer.padding, layer.dilation, layer.groups
@@ -91,8 +92,10 @@ class IntegerLeaky(Temporal):
         amplitude, amplitude_bits = as_integers(neuron.graded_spikes_factor, f"{name}: graded_spikes_factor")
         if threshold_bits > grid.fraction_bits:
             raise ValueError(
-                f"{name}: threshold has {threshold_bits} bits after the point, its membrane {grid.fraction_bits}; "
-                "give state_quant as many fraction_bits, or round the threshold"
+                fault(
+                    f"{name}: threshold has {threshold_bits} fractional bits, its membrane {grid.fraction_bits}",
+                    "give state_quant as many fraction_bits, or round the threshold",
+                )
             )
         bits = max(grid.fraction_bits + decay_bits, entering.fraction_bits)
         self.grid = grid
@@ -139,8 +142,11 @@ class IntegerLeaky(Temporal):
             return torch.zeros_like(x)
         if kept[0].shape != x.shape:
             raise ValueError(
-                f"{type(self).__name__} keeps a membrane of shape {tuple(kept[0].shape)} from its last call, but this "
-                f"input takes {tuple(x.shape)}; call snn.utils.reset(net) before a new batch or sequence"
+                fault(
+                    f"the neuron keeps a membrane of shape {tuple(kept[0].shape)} from its last call, but this input "
+                    f"takes {tuple(x.shape)}",
+                    "call snn.utils.reset(net) before a new batch or sequence",
+                )
             )
         return kept[0]
 
@@ -158,15 +164,18 @@ def _grid_of(neuron: Leaky, name: str) -> fixed_point:
     grid = neuron.state_quant
     if not isinstance(grid, fixed_point):
         raise TypeError(
-            f"{name}: state_quant is {grid!r}; a membrane of integers needs "
-            "state_quant=quant.fixed_point(num_bits, fraction_bits)"
+            must(
+                f"{name}: state_quant",
+                "be quant.fixed_point(num_bits, fraction_bits), for a membrane of integers",
+                repr(grid),
+            )
         )
     if not isinstance(neuron.spike_grad, Surrogate):
         raise TypeError(
-            f"{name}: spike_grad is {neuron.spike_grad!r}; pass one of snn.surrogate, whose spikes are 0 or 1"
+            must(f"{name}: spike_grad", "be one of snn.surrogate, whose spikes are 0 or 1", repr(neuron.spike_grad))
         )
     if not neuron.init_hidden:
-        raise ValueError(f"{name}: init_hidden is False; an integer net keeps its states, pass init_hidden=True")
+        raise ValueError(must(f"{name}: init_hidden", "be True, as an integer net keeps its states", "False"))
     if neuron.inhibition:
-        raise ValueError(f"{name}: inhibition is True; an integer net has none, pass inhibition=False")
+        raise ValueError(must(f"{name}: inhibition", "be False, as an integer net has none", "True"))
     return grid

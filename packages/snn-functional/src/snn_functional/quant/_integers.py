@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snn_functional._messages import fault, must
 from snn_functional.quant.grid import MOST_FRACTION_BITS, significant_bits
 
 
@@ -22,16 +23,20 @@ def as_integers(values: Tensor, name: str) -> tuple[Tensor, int]:
     """Return int64 integers and the smallest number of fraction bits: ``values == integers * 2**-fraction_bits``."""
     exact = values.detach().double()
     if not bool(exact.isfinite().all()):
-        raise ValueError(f"{name} is not finite; an integer net needs finite numbers")
+        raise ValueError(must(name, "be finite", "NaN or infinity"))
     for bits in range(MOST_FRACTION_BITS + 1):
         scaled = exact * 2**bits
         if bool((scaled == scaled.round()).all()):
             if bool((scaled.abs() >= 2**31).any()):
-                raise ValueError(f"{name} needs integers of more than 32 bits; round it to fewer, or scale it down")
+                raise ValueError(
+                    fault(f"{name} needs integers of more than 32 bits", "round it to fewer, or scale it down")
+                )
             return scaled.long(), bits
     raise ValueError(
-        f"{name} has more than {MOST_FRACTION_BITS} bits after the point; round it, as "
-        "torch.nn.utils.parametrize does with quant.weight_quant(num_bits, power_of_two=True)"
+        fault(
+            f"{name} has more than {MOST_FRACTION_BITS} bits after the point",
+            "round it, as torch.nn.utils.parametrize does with quant.weight_quant(num_bits, power_of_two=True)",
+        )
     )
 
 
@@ -39,8 +44,10 @@ def check_exact(largest: int, dtype: torch.dtype, name: str) -> None:
     """Check that the floating-point net computes such integers without rounding."""
     if largest > 2 ** significant_bits(dtype):
         raise ValueError(
-            f"{name} computes integers up to {largest}, but {dtype} is exact up to {2 ** significant_bits(dtype)}; use "
-            "fewer bits or a wider dtype, such as net.double()"
+            fault(
+                f"{name} computes integers up to {largest}, but {dtype} is exact up to {2 ** significant_bits(dtype)}",
+                "use fewer bits or a wider dtype, such as net.double()",
+            )
         )
 
 

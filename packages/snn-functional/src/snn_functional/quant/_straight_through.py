@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._messages import must
+
 
 class IdentityGradient(torch.autograd.Function):
     """A function of a tensor and of something without a gradient; its gradient is that of the identity."""
@@ -37,20 +39,20 @@ _StraightThrough.forward.__signature__ = inspect.signature(  # pyrefly: ignore[m
 )
 
 
-def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], owner: str, name: str = "x") -> Tensor:
+def straight_through(x: Tensor, rounded: Callable[[Tensor], Tensor], name: str = "x") -> Tensor:
     """Return ``rounded(x)``, whose gradient passes to ``x`` unchanged.
 
     Source: Bengio et al., Estimating or Propagating Gradients Through Stochastic Neurons (2013).
     """
-    must_be_floating(x, owner, name)
+    must_be_floating(x, name)
     return _StraightThrough.apply(x, rounded)
 
 
-def must_be_floating(x: Tensor, owner: str, name: str = "x") -> None:
+def must_be_floating(x: Tensor, name: str = "x") -> None:
     """Raise unless ``x`` is a floating-point tensor."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}; {owner} rounds tensors: pass torch.as_tensor({name})")
+        raise TypeError(must(name, "be a torch.Tensor", type(x).__name__, f"pass torch.as_tensor({name})"))
     if not x.is_floating_point():
         raise TypeError(
-            f"{name} has dtype {x.dtype}; {owner} rounds floating-point numbers: pass {name}.float(), if it is real"
+            must(name, "be floating-point numbers", f"dtype {x.dtype}", f"pass {name}.float(), if it is real")
         )

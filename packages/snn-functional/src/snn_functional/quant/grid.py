@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snn_functional._device_checks import is_any
+from snn_functional._messages import fault, must
 from snn_functional._numbers import whole
 from snn_functional.quant._straight_through import straight_through
 
@@ -18,7 +19,7 @@ MOST_FRACTION_BITS = 24
 def check_bits(num_bits: int, least: int, most: int, name: str = "num_bits") -> None:
     """Check that a number of bits is a whole number in a range."""
     if not least <= whole(name, num_bits, f"an int from {least} to {most}") <= most:
-        raise ValueError(f"{name} is {num_bits}; pass {least} to {most}")
+        raise ValueError(must(name, f"be from {least} to {most}", num_bits))
 
 
 def significant_bits(dtype: torch.dtype) -> int:
@@ -66,11 +67,11 @@ class fixed_point:  # noqa: N801
         check_bits(self.num_bits, 2, 32)
         check_bits(self.fraction_bits, 0, MOST_FRACTION_BITS, "fraction_bits")
         if self.rounding not in ("nearest", "floor"):
-            raise ValueError(f"rounding is {self.rounding!r}; pass 'nearest' or 'floor'")
+            raise ValueError(must("rounding", "be 'nearest' or 'floor'", repr(self.rounding)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the fixed-point numbers of ``x``, with the same shape, dtype and device."""
-        return straight_through(x, self._rounded, type(self).__name__)
+        return straight_through(x, self._rounded)
 
     def integers(self, x: Tensor) -> Tensor:
         r"""Return the numbers :math:`2^f Q(x)` of the grid, in the form that an integer net takes.
@@ -92,9 +93,9 @@ class fixed_point:  # noqa: N801
             tensor([-8,  1])
         """
         rounded = self(x).detach()
-        message = "x contains NaN, which no integer can represent; remove it first"
-        if is_any(rounded.isnan(), message):
-            raise ValueError(message)
+        problem = "x contains NaN, which no integer can represent"
+        if is_any(rounded.isnan(), problem):
+            raise ValueError(fault(problem, "remove it first"))
         return (rounded.double() * 2**self.fraction_bits).long()
 
     @property
@@ -110,7 +111,7 @@ class fixed_point:  # noqa: N801
     def _rounded(self, x: Tensor) -> Tensor:
         most = significant_bits(x.dtype) + 1
         if self.num_bits > most:
-            raise ValueError(f"num_bits is {self.num_bits}; {x.dtype} holds only {most}: pass fewer, or a wider dtype")
+            raise ValueError(must("num_bits", f"be at most {most} for {x.dtype}", self.num_bits, "pass a wider dtype"))
         scaled = x * 2**self.fraction_bits
         scaled = scaled.floor_() if self.rounding == "floor" else scaled.round_()
         return scaled.clamp_(self.lowest, self.highest).div_(2**self.fraction_bits)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from snn_core import Leaky
+from snn_functional._messages import fault, must
 from snn_functional.quant._integer_layers import IntegerConv, IntegerLeaky, IntegerLinear, IntegerMaxPool1d
 from snn_functional.quant._integers import Signal, largest_of
 from snn_functional.quant.grid import fixed_point
@@ -57,16 +58,18 @@ class IntegerNet(nn.Module):
             ValueError: If an integer is larger than the net was made for, or a kept state does not fit.
         """
         if not isinstance(x, Tensor):
-            raise TypeError(f"x is a {type(x).__name__}; pass a torch.Tensor of integers")
+            raise TypeError(must("x", "be a torch.Tensor of integers", type(x).__name__))
         if x.dtype not in (torch.int32, torch.int64):
             raise TypeError(
-                f"x has dtype {x.dtype}; pass int32 or int64, such as fixed_point.integers(x) or spk.long()"
+                must("x", "be int32 or int64", f"dtype {x.dtype}", "pass fixed_point.integers(x) or spk.long()")
             )
         result = largest_of(x.long())
         if result > self.entering.largest:
             raise ValueError(
-                f"x contains an integer of magnitude {result}; this net takes up to {self.entering.largest}: make it "
-                "with integer(net, inputs=fixed_point(...)) for larger ones"
+                fault(
+                    f"x contains an integer of magnitude {result}, but this net takes up to {self.entering.largest}",
+                    "make it with integer(net, inputs=fixed_point(...)) for larger ones",
+                )
             )
         return self.layers(x.long())
 
@@ -120,9 +123,11 @@ def integer(net: nn.Module, inputs: fixed_point | None = None) -> IntegerNet:
     (2018).
     """
     if not isinstance(net, nn.Module):
-        raise TypeError(f"net is a {type(net).__name__}; pass an nn.Module")
+        raise TypeError(must("net", "be an nn.Module", type(net).__name__))
     if inputs is not None and not isinstance(inputs, fixed_point):
-        raise TypeError(f"inputs is {inputs!r}; pass quant.fixed_point(num_bits, fraction_bits), or None for spikes")
+        raise TypeError(
+            must("inputs", "be quant.fixed_point(num_bits, fraction_bits), or None for spikes", repr(inputs))
+        )
     _check_neurons_are_distinct(net)
     entering = Signal(0, 1) if inputs is None else Signal(inputs.fraction_bits, -inputs.lowest)
     layers, leaving, state_bits = _convert(net, "", entering)
@@ -138,11 +143,13 @@ def _convert(layer: Any, path: str, entering: Signal) -> tuple[nn.Module, Signal
         return _convert_in_turn(layer, path, entering)
     if kind in _MOVES:
         if getattr(layer, "return_indices", False):
-            raise ValueError(f"{name}: return_indices is True; an integer net returns spikes and states alone")
+            raise ValueError(
+                must(f"{name}: return_indices", "be False, as an integer net returns spikes and states alone", "True")
+            )
         pool = IntegerMaxPool1d(layer) if kind is nn.MaxPool1d else copy.deepcopy(layer)
         return pool, entering, None
     if kind not in _CONVERTED:
-        raise TypeError(f"{name} has no integer form; an integer net is made of {_TAKEN}")
+        raise TypeError(fault(f"{name} has no integer form; an integer net is made of {_TAKEN}"))
     converted = _CONVERTED[kind](layer, name, entering)
     return converted, converted.leaving, converted.state_bits
 
@@ -153,7 +160,7 @@ def _convert_in_turn(net: nn.Sequential, path: str, entering: Signal) -> tuple[n
     for key, layer in net._modules.items():  # named_children skips a layer that appears a second time
         if state_bits is not None:
             raise ValueError(
-                f"output=True is for the last layer; {path}{key} would be passed a tuple, pass output=False"
+                fault(f"output=True is for the last layer; {path}{key} would be passed a tuple", "pass output=False")
             )
         converted[key], entering, state_bits = _convert(layer, f"{path}.{key}" if path else key, entering)
     return nn.Sequential(converted), entering, state_bits
@@ -163,5 +170,7 @@ def _check_neurons_are_distinct(net: nn.Module) -> None:
     seen: dict[nn.Module, str] = {}
     for path, layer in net.named_modules(remove_duplicate=False):
         if isinstance(layer, Leaky) and layer in seen:
-            raise ValueError(f"{seen[layer]} and {path} are the same neuron and share its state; make two neurons")
+            raise ValueError(
+                fault(f"{seen[layer]} and {path} are the same neuron and share its state", "make two neurons")
+            )
         seen[layer] = path

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snn_functional._messages import fault, must
 from snn_functional._numbers import real
 from snn_functional._placed import placed
 from snn_functional.quant._levels import base_of, borders, geometric, nearest_to_zero
@@ -71,26 +72,28 @@ class state_quant:  # noqa: N801
         for name in ("threshold", "lower_limit", "upper_limit"):
             value = getattr(self, name)
             if not _is_number(value):
-                raise TypeError(f"{name} is a {type(value).__name__}; pass a number, such as float({name})")
-            if not isfinite(real(name, value, "a finite number")):
-                raise ValueError(f"{name} is {value}; pass a finite number")
+                raise TypeError(must(name, "be a number", type(value).__name__, f"pass float({name})"))
+            if not isfinite(real(name, value, "a number")):
+                raise ValueError(must(name, "be finite", value))
         if self.threshold <= 0:
-            raise ValueError(f"threshold is {self.threshold}; it must be greater than 0")
+            raise ValueError(must("threshold", "be greater than 0", self.threshold))
         dense_at_threshold = not self.uniform and self.thr_centered
         for name, least in (("lower_limit", -1), ("upper_limit", 0 if dense_at_threshold else -1)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; these levels need at least {least}")
+                raise ValueError(must(name, f"be at least {least} for these levels", getattr(self, name)))
         if self.lower_limit == self.upper_limit == -1:
-            raise ValueError("lower_limit and upper_limit are both -1; that leaves no range, raise one of them")
+            raise ValueError(
+                fault("lower_limit and upper_limit are both -1, which leaves an empty range", "increase one of them")
+            )
         if self.multiplier is not None and not _is_number(self.multiplier):
-            raise TypeError(f"multiplier is a {type(self.multiplier).__name__}; pass a number or None")
+            raise TypeError(must("multiplier", "be a number or None", type(self.multiplier).__name__))
         if self.multiplier is not None and not 0 < self.multiplier <= 1:
-            raise ValueError(f"multiplier is {self.multiplier}; steps shrink by a factor in (0, 1]")
+            raise ValueError(must("multiplier", "be in (0, 1]", self.multiplier))
         _ = self._tables_by_dtype  # so that copies and other threads need not make them
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the levels nearest to ``x``, with the same shape, dtype and device."""
-        return straight_through(x, self._nearest, type(self).__name__)
+        return straight_through(x, self._nearest)
 
     @property
     def levels(self) -> Tensor:
@@ -107,7 +110,7 @@ class state_quant:  # noqa: N801
     def _tables(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         if dtype not in self._tables_by_dtype:
             raise ValueError(
-                f"state_quant: levels up to {self._ends[1]:g} do not fit {dtype}; pass a state of a wider dtype"
+                fault(f"levels up to {self._ends[1]:g} do not fit {dtype}", "pass a state of a wider dtype")
             )
         return self._tables_by_dtype[dtype]
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_functional._device_checks import is_any
+from snn_functional._messages import must
 from snn_functional.quant._levels import borders
 from snn_functional.quant._straight_through import IdentityGradient
 
@@ -43,16 +44,16 @@ class StateQuant(IdentityGradient):
         for name, value in (("input_", input_), ("levels", levels)):
             if not isinstance(value, Tensor) or value.is_complex():
                 kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-                raise TypeError(f"{name} is {kind}; pass a tensor of real numbers")
+                raise TypeError(must(name, "be a tensor of real numbers", kind))
         if not input_.is_floating_point():
-            raise TypeError(f"input_ has dtype {input_.dtype}; StateQuant rounds floats: pass input_.float()")
+            raise TypeError(must("input_", "be floats", f"dtype {input_.dtype}", "pass input_.float()"))
         if levels.dim() != 1 or not levels.numel():
-            raise ValueError(f"levels has shape {tuple(levels.shape)}; pass one number for each level, [number]")
+            raise ValueError(must("levels", "have one number for each level, [number]", f"shape {tuple(levels.shape)}"))
         ascending = levels.to(input_).sort().values
         if not torch.compiler.is_compiling():
             wrong = ~ascending.isfinite()
-            if is_any(wrong, "levels contains a number that is not finite; a level must be a finite number"):
-                raise ValueError(f"levels contains {float(ascending[wrong][0])}; a level must be a finite number")
+            if is_any(wrong, "levels must be finite"):
+                raise ValueError(must("levels", "be finite", float(ascending[wrong][0])))
         index = torch.bucketize(input_.contiguous(), borders(ascending))
         nearest = ascending.index_select(0, index.flatten()).view(input_.shape)
         return torch.where(input_.isnan(), input_, nearest)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from snn_functional._messages import fault, must
 from snn_functional._numbers import whole
 from snn_functional.quant._straight_through import straight_through
 from snn_functional.quant.grid import MOST_FRACTION_BITS, check_bits
@@ -68,8 +69,10 @@ class weight_quant(nn.Module):  # noqa: N801
             check_bits(fraction_bits, 0, MOST_FRACTION_BITS, "fraction_bits")
             if channel_axis is not None or power_of_two:
                 raise ValueError(
-                    f"fraction_bits is {fraction_bits} and sets the step; leave out channel_axis and power_of_two, "
-                    "which let the weights set it"
+                    fault(
+                        f"fraction_bits is {fraction_bits} and sets the step",
+                        "leave out channel_axis and power_of_two, which let the weights set it",
+                    )
                 )
         self.num_bits = num_bits
         self.channel_axis = channel_axis
@@ -89,7 +92,7 @@ class weight_quant(nn.Module):  # noqa: N801
             TypeError: If ``weight`` is not a floating-point tensor.
             ValueError: If it has no axis ``channel_axis``.
         """
-        return straight_through(weight, self._rounded, type(self).__name__, "weight")
+        return straight_through(weight, self._rounded, "weight")
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Return the unrounded weights to store when weights are assigned: the same ones."""
@@ -128,7 +131,7 @@ class weight_quant(nn.Module):  # noqa: N801
         if self.channel_axis is not None:
             if not -weight.dim() <= self.channel_axis < weight.dim():
                 raise ValueError(
-                    f"channel_axis is {self.channel_axis}; a weight of shape {tuple(weight.shape)} has no such axis"
+                    must("channel_axis", f"be an axis of the weight of shape {tuple(weight.shape)}", self.channel_axis)
                 )
             axes.pop(self.channel_axis)
         return axes

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snn_functional._device_checks import is_any
+from snn_functional._messages import fault, must
 from snn_functional._numbers import finite, share
 from snn_functional._recording import check_sequence
 from snn_functional._steps import Steps
@@ -54,7 +55,7 @@ def firing_rate(
     """
     duration = finite("dt", dt, "the length of a step in seconds")
     if duration <= 0:
-        raise ValueError(f"dt is {dt}; the length of a step must be positive")
+        raise ValueError(must("dt", "be greater than 0, in seconds", dt))
     return (_rates(spk, lengths, mask) / duration).to(torch.get_default_dtype())
 
 
@@ -117,7 +118,7 @@ def dead_neurons(
 
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
     """
-    limit = share("rate", rate, "it is a number of spikes per step")
+    limit = share("rate", rate, "in spikes per step")
     return _rates(spk, lengths, mask) <= limit
 
 
@@ -152,7 +153,7 @@ def saturated_neurons(
 
     Source: Rossbroich, Gygax and Zenke, Fluctuation-driven initialization for spiking neural network training (2022).
     """
-    limit = share("rate", rate, "it is a number of spikes per step")
+    limit = share("rate", rate, "in spikes per step")
     return _rates(spk, lengths, mask) >= limit
 
 
@@ -164,11 +165,11 @@ def _rates(spk: Any, lengths: Any, mask: Any) -> Tensor:
 
 def _counts(spk: Any, lengths: Any, mask: Any) -> tuple[Tensor, int | Tensor]:
     """Return the number of spikes of each neuron, and the number of steps of all samples."""
-    check_sequence(spk, "spk", "spikes are real numbers")
+    check_sequence(spk, "spk")
     steps = Steps(spk, lengths, mask, "spk")
     counted = steps.only(spk.detach())
-    message = "spk contains NaN, which is neither a spike nor the absence of one; look for its source in the net"
-    if is_any(counted.isnan(), message):
-        raise ValueError(message)
+    problem = "spk contains NaN, which is neither a spike nor the absence of one"
+    if is_any(counted.isnan(), problem):
+        raise ValueError(fault(problem, "look for its source in the net"))
     number = steps.number
     return (counted != 0).sum((0, 1)), number * spk.shape[1] if isinstance(number, int) else number.sum()

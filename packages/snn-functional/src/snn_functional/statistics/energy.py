@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import inf
 from typing import Any
 
+from snn_functional._messages import fault, must
 from snn_functional._numbers import finite, real
 from snn_functional.statistics.synops import SynapticOperations, SynopsCount
 
@@ -43,14 +44,14 @@ class CostModel:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise TypeError(f"name is {self.name!r}; pass a str that says where the numbers are from")
+            raise TypeError(must("name", "be a str that says where the numbers are from", repr(self.name)))
         missing = [name for name in ("int8_ac", "int8_mac") if getattr(self, name) is None]
         if len(missing) == 1:
-            raise ValueError(f"{missing[0]} is None; pass both int8_ac and int8_mac, or neither")
+            raise ValueError(fault(f"{missing[0]} is None", "pass both int8_ac and int8_mac, or neither"))
         for name in ("ac", "mac", *(() if missing else ("int8_ac", "int8_mac"))):
             cost = getattr(self, name)
             if finite(name, cost, "an energy in joules") < 0:
-                raise ValueError(f"{name} is {cost}; an energy in joules must be at least 0")
+                raise ValueError(must(name, "be at least 0, in joules", cost))
         _must_be_memories(self.memories)
 
     def access(self, size: float) -> float:
@@ -61,14 +62,14 @@ class CostModel:
 def _must_be_memories(memories: Any) -> None:
     pairs = isinstance(memories, tuple) and all(isinstance(memory, tuple) and len(memory) == 2 for memory in memories)
     if not pairs:
-        raise TypeError(f"memories is {memories!r}; pass a tuple of pairs (bytes, joules)")
-    sizes = [real("memories", size, "a number of bytes") for size, _ in memories]
+        raise TypeError(must("memories", "be a tuple of pairs (bytes, joules)", repr(memories)))
+    sizes = [real("the bytes of memories", size) for size, _ in memories]
     for _, cost in memories:
-        if finite("memories", cost, "energies in joules") < 0:
-            raise ValueError(f"memories contains {cost}; an energy in joules must be at least 0")
+        if finite("the energies of memories", cost) < 0:
+            raise ValueError(must("the energies of memories", "be at least 0, in joules", cost))
     grow = all(small < large for small, large in pairwise([0, *sizes]))
     if sizes and not (grow and sizes[-1] == inf):
-        raise ValueError(f"memories is {memories!r}; their bytes must grow, up to inf in the last one")
+        raise ValueError(must("the bytes of memories", "grow, up to inf in the last one", repr(memories)))
 
 
 HOROWITZ_45NM = CostModel(
@@ -110,8 +111,8 @@ def synops_energy(operations: SynapticOperations | SynopsCount, cost: CostModel)
     Source: Horowitz, Computing's energy problem (and what we can do about it) (2014), figure 1.1.9.
     """
     if not isinstance(operations, SynapticOperations | SynopsCount):
-        raise TypeError(f"operations is a {type(operations).__name__}; pass what snn_functional.synops returns")
+        raise TypeError(must("operations", "be what snn_functional.synops returns", type(operations).__name__))
     if not isinstance(cost, CostModel):
-        raise TypeError(f"cost is a {type(cost).__name__}; pass a CostModel, such as HOROWITZ_45NM")
+        raise TypeError(must("cost", "be a CostModel, such as HOROWITZ_45NM", type(cost).__name__))
     counted = operations.total if isinstance(operations, SynopsCount) else operations
     return counted.acs * cost.ac + counted.macs * cost.mac

@@ -15,6 +15,7 @@ from snn_core import SpikingNeuron, unroll
 from snn_core.graph import input_of
 from snn_core.neuron import OneToOne
 from snn_core.results import Line, Result
+from snn_functional._messages import fault, must
 from snn_functional._numbers import whole
 from snn_functional._padding import padded
 from snn_functional.probe import BaseMonitor
@@ -40,8 +41,7 @@ class SynapticOperations(Result):
 
     def __post_init__(self) -> None:
         for name in ("acs", "macs", "dense"):
-            remedy = "a number of operations must be at least 0"
-            whole(name, getattr(self, name), "a number of operations, an int", least=0, remedy=remedy)
+            whole(name, getattr(self, name), "a number of operations, an int", least=0)
 
     def __add__(self, other: SynapticOperations) -> SynapticOperations:
         return SynapticOperations(self.acs + other.acs, self.macs + other.macs, self.dense + other.dense)
@@ -66,9 +66,9 @@ class SynopsCount(Result):
     def __post_init__(self) -> None:
         named = isinstance(self.layers, dict) and all(isinstance(name, str) for name in self.layers)
         if not named or not all(isinstance(layer, SynapticOperations) for layer in self.layers.values()):
-            raise TypeError(f"layers is {self.layers!r}; pass a dict of SynapticOperations by layer name")
+            raise TypeError(must("layers", "be a dict of SynapticOperations by layer name", repr(self.layers)))
         if not isinstance(self.uncounted, tuple) or not all(isinstance(name, str) for name in self.uncounted):
-            raise TypeError(f"uncounted is {self.uncounted!r}; pass a tuple of names")
+            raise TypeError(must("uncounted", "be a tuple of names", repr(self.uncounted)))
 
     @property
     def total(self) -> SynapticOperations:
@@ -176,9 +176,9 @@ def synops(net: nn.Module, xs: Tensor, *, lengths: Tensor | Sequence[int] | None
     (2025), synaptic operations.
     """
     if not isinstance(xs, Tensor):
-        raise TypeError(f"xs is a {type(xs).__name__}; pass a torch.Tensor, such as torch.stack(steps)")
+        raise TypeError(must("xs", "be a torch.Tensor", type(xs).__name__, "pass torch.stack(steps)"))
     if not xs.dim() or not len(xs):
-        raise ValueError(f"xs has shape {tuple(xs.shape)}; it must be [num_steps, batch, ...] with at least one step")
+        raise ValueError(must("xs", "have shape [num_steps, batch, ...] with at least one step", tuple(xs.shape)))
     with SynopsMonitor(net) as monitor, torch.no_grad():
         unroll(net, xs, lengths=lengths)
     return monitor.count
@@ -199,8 +199,10 @@ class Products:
     def __init__(self, name: str, layer: Any, x: Tensor) -> None:
         if x.isnan().any():
             raise ValueError(
-                f"the input of the layer {name!r} contains NaN, which is neither a spike nor the absence of one; look "
-                "for its source"
+                fault(
+                    f"the input of the layer {name!r} contains NaN, which is neither a spike nor the absence of one",
+                    "look for its source",
+                )
             )
         weight = weight_of(layer)
         if x.dim() < (2 if isinstance(layer, nn.Linear | OneToOne) else weight.dim()):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.grad import conv1d_weight, conv2d_weight
 
+from snn_functional._messages import must
 from snn_functional._padding import padded
 
 
@@ -22,7 +23,7 @@ class Dense(NamedTuple):
         pre = _spikes("in_spike", in_spike, self.weight)
         if not pre.dim() or pre.shape[-1] != self.weight.shape[1]:
             raise ValueError(
-                f"in_spike has shape {tuple(pre.shape)}; {self.layer} needs [batch, {self.weight.shape[1]}]"
+                must("in_spike", f"have shape [batch, {self.weight.shape[1]}] for {self.layer}", tuple(pre.shape))
             )
         return pre
 
@@ -55,7 +56,11 @@ class Convolution(NamedTuple):
         if pre.dim() != self.weight.dim() or pre.shape[1] != self.layer.in_channels:
             space = "length" if self.weight.dim() == 3 else "height, width"
             raise ValueError(
-                f"in_spike has shape {tuple(pre.shape)}; {self.layer} needs [batch, {self.layer.in_channels}, {space}]"
+                must(
+                    "in_spike",
+                    f"have shape [batch, {self.layer.in_channels}, {space}] for {self.layer}",
+                    tuple(pre.shape),
+                )
             )
         return padded(self.layer, pre)
 
@@ -89,22 +94,24 @@ def connection(layer: Any, name: str, *kinds: type[nn.Module]) -> Connection:
             weight: Any = layer.weight
             return _KINDS[kind](layer, weight.detach())
     expected = " or ".join(f"nn.{kind.__name__}" for kind in kinds or _KINDS)
-    raise TypeError(f"{name} is a {type(layer).__name__}; pass an {expected}")
+    raise TypeError(must(name, f"be an {expected}", type(layer).__name__))
 
 
 def _spikes(name: str, spikes: Any, weight: Tensor) -> Tensor:
     if not isinstance(spikes, Tensor):
-        raise TypeError(f"{name} is a {type(spikes).__name__}; pass a torch.Tensor of spikes")
+        raise TypeError(must(name, "be a torch.Tensor of spikes", type(spikes).__name__))
     if spikes.is_complex():
-        raise TypeError(f"{name} has dtype {spikes.dtype}; spikes are real numbers")
+        raise TypeError(must(name, "be real numbers", f"dtype {spikes.dtype}"))
     if spikes.device != weight.device:
         raise ValueError(
-            f"{name} is on {spikes.device}, the weights on {weight.device}; move one to the other's device"
+            must(name, f"be on {weight.device} like the weights", spikes.device, "move one to the other's device")
         )
     return spikes.to(weight.dtype)
 
 
 def _of_shape(spikes: Tensor, shape: tuple[int, ...]) -> Tensor:
     if spikes.shape != shape:
-        raise ValueError(f"out_spike has shape {tuple(spikes.shape)}; the layer gives {shape} for this in_spike")
+        raise ValueError(
+            must("out_spike", f"have the shape {shape} that the layer gives for this in_spike", tuple(spikes.shape))
+        )
     return spikes

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snn_functional._messages import fault, must
 from snn_functional.probe import BaseMonitor, InputMonitor, OutputMonitor
 from snn_functional.stdp_learner._connection import connection
 from snn_functional.stdp_learner._trace import Factor, Rule, unchanged
@@ -36,10 +37,10 @@ class SpikeLearner(nn.Module):
         super().__init__()
         connection(synapse, "synapse")
         if not isinstance(sn, nn.Module):
-            raise TypeError(f"sn is a {type(sn).__name__}; pass the module of the neurons after the synapse")
+            raise TypeError(must("sn", "be the module of the neurons after the synapse", type(sn).__name__))
         for name, f in (("f_pre", f_pre), ("f_post", f_post)):
             if not callable(f):
-                raise TypeError(f"{name} is {f!r}; pass a function of the weights, such as lambda w: 1 - w")
+                raise TypeError(must(name, "be a function of the weights, such as lambda w: 1 - w", repr(f)))
         self._rule.decay("tau_pre", tau_pre)
         self._rule.decay("tau_post", tau_post)
         self.synapse = synapse
@@ -73,16 +74,21 @@ class SpikeLearner(nn.Module):
         self._forget_spikes()
         if len(ins) != len(outs):
             raise ValueError(
-                f"the synapse was called {len(ins)} times and the neurons {len(outs)} times since the last step(); "
-                f"{type(self).__name__} needs one call of each in a time step"
+                must(
+                    "the synapse and the neurons",
+                    "each be called once in a time step",
+                    f"{len(ins)} calls of the synapse and {len(outs)} of the neurons since the last step()",
+                )
             )
         for earlier, later in pairwise(ins):
             if earlier.shape != later.shape:
                 raise ValueError(
-                    f"the synapse was passed the shape {tuple(earlier.shape)} and in a later step "
-                    f"{tuple(later.shape)}, as when samples end one after another; {type(self).__name__} pairs the "
-                    "spikes of the same samples: unroll samples of one length together, without lengths, and call "
-                    "reset() between batches"
+                    fault(
+                        f"the synapse was passed the shape {tuple(earlier.shape)} and in a later step "
+                        f"{tuple(later.shape)}, as when samples end one after another, but spikes are paired within "
+                        "the same samples",
+                        "unroll samples of one length together, without lengths, and call reset() between batches",
+                    )
                 )
         for in_spike, out_spike in zip(ins, outs, strict=True):
             traces, taus = (self.trace_pre, self.trace_post), (self.tau_pre, self.tau_post)
@@ -96,15 +102,17 @@ class SpikeLearner(nn.Module):
         """Return the number of recorded steps, after checks that there are some and that the weights take a change."""
         if on_grad and not isinstance(self.synapse.weight, nn.Parameter):
             raise ValueError(
-                f"the weight of the synapse, a {type(self.synapse).__name__}, is computed in each call, as by a "
-                "parametrization or pruning, and has no gradient of its own; pass on_grad=False and apply the returned "
-                "change of the computed weight yourself, or let it learn before its weight is computed"
+                fault(
+                    f"the weight of the synapse, a {type(self.synapse).__name__}, is computed in each call, as by a "
+                    "parametrization or pruning, and has no gradient of its own",
+                    "pass on_grad=False and apply the returned change of the computed weight yourself, or let it "
+                    "learn before its weight is computed",
+                )
             )
         steps = len(self.in_spike_monitor[""])
         if not steps:
             raise RuntimeError(
-                f"{type(self).__name__}.step() has no spikes to learn from: run the net before each step(), with the "
-                "learner enabled"
+                fault("there are no spikes to learn from", "run the net before each step(), with the learner enabled")
             )
         return steps
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snn_functional._messages import must
 from snn_functional._numbers import finite, real
 from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._connection import Connection
@@ -26,14 +27,14 @@ def unchanged(weight: Tensor) -> Tensor:
 def linear_decay(name: str, tau: Any) -> float:
     """Return the factor of a trace per step, 1 - 1/tau."""
     if not real(name, tau, "a number of steps") >= 1:
-        raise ValueError(f"{name} is {tau}; it must be at least 1 step, as 1 - 1/{name} is a decay")
+        raise ValueError(must(name, f"be at least 1 step, as 1 - 1/{name} is a decay", tau))
     return 1 - 1 / tau
 
 
 def exponential_decay(name: str, tau: Any) -> float:
     """Return the factor of a trace per step, exp(-1/tau)."""
     if not real(name, tau, "a number of steps") > 0:
-        raise ValueError(f"{name} is {tau}; it is a number of steps and must be positive")
+        raise ValueError(must(name, "be greater than 0, in steps", tau))
     return exp(-1 / tau)
 
 
@@ -83,33 +84,38 @@ def _started(name: str, trace: Any, like: Tensor) -> Tensor:
     if isinstance(trace, Real):
         return torch.full_like(like, finite(name, trace, "what the last step returned, or a number"))
     if not isinstance(trace, Tensor):
-        raise TypeError(
-            f"{name} is a {type(trace).__name__}; pass what the last step returned, or None before the first"
-        )
+        raise TypeError(must(name, "be what the last step returned, or None before the first", type(trace).__name__))
     if trace.shape != like.shape and trace.numel() != 1:
         raise ValueError(
-            f"{name} has shape {tuple(trace.shape)}, this step's spikes {tuple(like.shape)}; start a batch of another "
-            "shape with None (in a learner, call reset())"
+            must(
+                name,
+                f"have the shape of this step's spikes, {tuple(like.shape)}",
+                tuple(trace.shape),
+                "start a batch of another shape with None (in a learner, call reset())",
+            )
         )
     if trace.device != like.device:
         raise ValueError(
-            f"{name} is on {trace.device}, the spikes on {like.device}; pass {name}.to({str(like.device)!r})"
+            must(name, f"be on {like.device} like the spikes", trace.device, f"pass {name}.to({str(like.device)!r})")
         )
     return trace.to(like.dtype).expand_as(like)
 
 
 def _scale(name: str, f: Any, weight: Tensor) -> Any:
     if not callable(f):
-        raise TypeError(f"{name} is {f!r}; pass a function of the weights, such as lambda w: 1 - w")
+        raise TypeError(must(name, "be a function of the weights, such as lambda w: 1 - w", repr(f)))
     scale = f(weight)
     if isinstance(scale, Real):
         return scale
     if not isinstance(scale, Tensor):
-        raise TypeError(f"{name} returned a {type(scale).__name__}; it must return a number or a tensor")
+        raise TypeError(must(name, "return a number or a tensor", type(scale).__name__))
     try:
         return scale.expand_as(weight)
     except RuntimeError as error:
         raise ValueError(
-            f"{name} returned the shape {tuple(scale.shape)} for weights of shape {tuple(weight.shape)}; it must "
-            "return one scale for each, or for all"
+            must(
+                name,
+                f"return one scale for each of the weights of shape {tuple(weight.shape)}, or one for all",
+                f"shape {tuple(scale.shape)}",
+            )
         ) from error

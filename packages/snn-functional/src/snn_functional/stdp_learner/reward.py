@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snn_functional._device_checks import is_any
+from snn_functional._messages import must
 from snn_functional._numbers import finite
 from snn_functional._precision import full_precision
 from snn_functional.stdp_learner._spike_learner import SpikeLearner
@@ -79,8 +80,11 @@ class MSTDPLearner(SpikeLearner):
         in_spike = self.in_spike_monitor[""][0]
         if in_spike.dim() != weight.dim():  # for a convolution, both have two axes and the spatial ones
             raise ValueError(
-                f"the synapse was passed the shape {tuple(in_spike.shape)}; a reward belongs to a sample, so "
-                f"{self.synapse} needs one batch axis before its features"
+                must(
+                    "in_spike",
+                    "have one batch axis before its features, as a reward belongs to a sample",
+                    f"shape {tuple(in_spike.shape)} for {self.synapse}",
+                )
             )
         rewards = _rewards(reward, steps, len(in_spike), weight)
         change = torch.zeros_like(weight)
@@ -157,15 +161,21 @@ def _rewards(reward: Any, steps: int, batch: int, weight: Tensor) -> Tensor:
         return torch.full((steps, batch), number, dtype=weight.dtype, device=weight.device)
     if not isinstance(reward, Tensor) or reward.is_complex():
         kind = reward.dtype if isinstance(reward, Tensor) else type(reward).__name__
-        raise TypeError(f"reward is {kind}; pass a number or a real tensor")
+        raise TypeError(must("reward", "be a number or a real tensor", kind))
     if reward.shape not in ((), (batch,), (steps, batch)):
         raise ValueError(
-            f"reward has shape {tuple(reward.shape)}; with {steps} recorded steps of {batch} samples pass a number, "
-            f"[{batch}] or [{steps}, {batch}]"
+            must(
+                "reward",
+                f"be a number, or have shape [{batch}] or [{steps}, {batch}] for {steps} recorded steps of {batch} "
+                "samples",
+                f"shape {tuple(reward.shape)}",
+            )
         )
     if reward.device != weight.device:
-        raise ValueError(f"reward is on {reward.device}, the weights on {weight.device}; pass reward.to(weight.device)")
+        raise ValueError(
+            must("reward", f"be on {weight.device} like the weights", reward.device, "pass reward.to(weight.device)")
+        )
     wrong = ~reward.isfinite()
-    if is_any(wrong, "reward contains a number that is not finite; pass finite numbers"):
-        raise ValueError(f"reward contains {float(reward[wrong][0])}; pass finite numbers")
+    if is_any(wrong, "reward must be finite"):
+        raise ValueError(must("reward", "be finite", float(reward[wrong][0])))
     return reward.to(weight.dtype).expand(steps, batch)

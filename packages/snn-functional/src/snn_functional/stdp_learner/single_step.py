@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from snn_functional._messages import must
 from snn_functional.stdp_learner._connection import connection
 from snn_functional.stdp_learner._trace import PLAIN, REWARDED, Factor, Trace, exponential_decay, unchanged
 
@@ -267,16 +268,22 @@ def eligibility_trace(trace: Tensor | None, eligibility: Tensor, tau_trace: floa
     decay = exponential_decay("tau_trace", tau_trace)
     for name, value in (("eligibility", eligibility), ("trace", eligibility if trace is None else trace)):
         if not isinstance(value, Tensor):
-            raise TypeError(f"{name} is a {type(value).__name__}; pass a torch.Tensor")
+            raise TypeError(must(name, "be a torch.Tensor", type(value).__name__))
     if trace is None:
         return eligibility / tau_trace
     if trace.shape != eligibility.shape:
         raise ValueError(
-            f"trace has shape {tuple(trace.shape)}, eligibility {tuple(eligibility.shape)}; start a batch of another "
-            "shape with None"
+            must(
+                "trace",
+                f"have the shape of eligibility, {tuple(eligibility.shape)}",
+                tuple(trace.shape),
+                "start a batch of another shape with None",
+            )
         )
     if trace.device != eligibility.device:
         raise ValueError(
-            f"trace is on {trace.device}, eligibility on {eligibility.device}; move one to the other's device"
+            must(
+                "trace", f"be on {eligibility.device} like eligibility", trace.device, "move one to the other's device"
+            )
         )
     return trace * decay + eligibility / tau_trace
