@@ -348,7 +348,7 @@ SETTINGS = [
     (type(spike), field.name)
     for spike in {type(s): s for s in EVERY.values()}.values()
     for field in fields(spike)
-    if field.name not in ("custom_surrogate_function", "B")
+    if field.name not in ("custom_surrogate_function", "support", "B")
 ]
 
 
@@ -370,3 +370,80 @@ def test_a_sparse_surrogate_may_have_a_gradient_everywhere_or_nowhere() -> None:
 def test_a_custom_surrogate_that_cannot_be_called_is_a_type_error() -> None:
     with pytest.raises(TypeError, match=r"custom_surrogate.*f\(input_, grad_input, spikes\).*int"):
         surrogate.custom_surrogate(3)  # type: ignore[arg-type]
+
+
+@every
+def test_no_derivative_leaves_its_support(spike: surrogate.Surrogate) -> None:
+    low, high = spike.support
+    x = torch.linspace(-5, 5, 10_001, dtype=torch.float64)
+    gradient = spike.backward(x, torch.ones_like(x), (x > 0).to(x.dtype))
+    assert not gradient[(x < low) | (x > high)].any()
+
+
+SUPPORTS: list[tuple[surrogate.Surrogate, tuple[float, float]]] = [
+    (surrogate.triangular(), (-1, 1)),
+    (surrogate.triangular(0.25, height=3), (-0.25, 0.25)),
+    (surrogate.SFS(B=-0.5), (-0.5, math.inf)),
+    (surrogate.heaviside(), (0, math.inf)),
+    (surrogate.LSO(0), (0, math.inf)),
+    (surrogate.LSO(0.1), (-math.inf, math.inf)),
+    (surrogate.atan(), (-math.inf, math.inf)),
+    (surrogate.SSO(), (-math.inf, math.inf)),
+    (surrogate.no_gradient(), (math.inf, -math.inf)),
+]
+
+
+@pytest.mark.parametrize(("spike", "support"), SUPPORTS, ids=[repr(spike) for spike, _ in SUPPORTS])
+def test_the_support_is_that_of_the_formula(spike: surrogate.Surrogate, support: tuple[float, float]) -> None:
+    assert spike.support == support
+
+
+def box(input_: Tensor, grad_input: Tensor, spikes: Tensor) -> Tensor:
+    return grad_input * (input_.abs() <= 0.5)
+
+
+@pytest.mark.parametrize("support", [(-0.5, 0.5), (-0.7, 2), (-math.inf, 0.5), (-math.inf, math.inf)], ids=repr)
+def test_a_custom_surrogate_may_declare_a_support(support: tuple[float, float]) -> None:
+    spike = surrogate.custom_surrogate(box, support=support)
+    assert spike.support == support
+    assert pickle.loads(pickle.dumps(spike)) == spike
+    assert surrogate.custom_surrogate(box).support == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("support", [(-0.4, 0.5), (-0.5, 0.4), (0, math.inf), (-math.inf, 0.1), (3, 4)], ids=repr)
+def test_a_support_outside_of_which_there_is_a_gradient_is_an_error(support: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=r"custom_surrogate: support must .* outside .* got .* Fix: "):
+        surrogate.custom_surrogate(box, support=support)
+
+
+@pytest.mark.parametrize(
+    ("support", "error"),
+    [((0.5, -0.5), ValueError), ((0, math.nan), ValueError), (0.5, TypeError), ((0.5,), TypeError), ("ab", TypeError)],
+    ids=repr,
+)
+def test_a_support_must_be_an_interval(support, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"custom_surrogate: support must be .* Fix: "):
+        surrogate.custom_surrogate(box, support=support)
+
+
+def test_a_gradient_of_nan_outside_of_the_support_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a gradient of nan"):
+        surrogate.custom_surrogate(lambda x, grad, spk: grad * math.nan, support=(-1, 1))
+
+
+def test_without_a_support_a_custom_surrogate_is_not_called() -> None:
+    def fail(input_: Tensor, grad_input: Tensor, spikes: Tensor) -> Tensor:
+        raise AssertionError("it was called")
+
+    assert surrogate.custom_surrogate(fail).custom_surrogate_function is fail
+
+
+def test_an_own_surrogate_may_have_a_support() -> None:
+    class Box(surrogate.Surrogate):
+        support = (-0.5, 0.5)
+
+        def derivative(self, x: Tensor) -> Tensor:
+            return (x.abs() <= 0.5).to(x.dtype)
+
+    assert Box().support == (-0.5, 0.5)
+    assert surrogate.Surrogate().support == (-math.inf, math.inf)

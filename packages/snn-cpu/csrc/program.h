@@ -4,7 +4,8 @@
 // The machine has one accumulator, as wide as a tile of columns, and rows of memory. An instruction computes on the
 // accumulator and up to two operands, each a row or a scalar, named by its slot's number. Slots lie in this order:
 //
-//   of a step            x, states before, coefficients, numbers, states after, spikes
+//   of a step            x, states before, coefficients, numbers, states after, spikes; then 1 or 0, whether the step
+//                        backward uses the gradient of the spikes, if that is asked for
 //   of a step backward   x, states before, coefficients, numbers, states after, gradient of the spikes,
 //                        gradients of the states after from outside (traced states) and from the next step, sums;
 //                        then its results: gradient of x, of the states before, sums
@@ -71,6 +72,8 @@ struct StepOutputs {
   T* const* state;  // each [columns], or [steps, columns] if traced
   bool trace;
   T* checkpoints;   // [segments - 1, states, columns] or null: the states before each segment but the first
+  uint64_t* inside;  // [steps, words] or null: bit k of word w is set where column 64 w + k is inside of its window
+  int64_t words;
 };
 
 template <class T>

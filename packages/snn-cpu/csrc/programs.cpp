@@ -20,15 +20,16 @@ using torch::stable::Tensor;
 // The cost of a step, relative to one of few instructions, such as a leaky neuron's.
 int64_t cost(const Code& code) { return 1 + code.count / 8; }
 
-// Blocks of columns go to threads; the numbers of a column do not depend on its thread.
+constexpr int64_t kCacheLine = 16, kWord = 64;  // columns
+
+// Blocks of whole groups of columns go to threads; the numbers of a column do not depend on its thread.
 template <class F>
-void over_columns(int64_t columns, int64_t steps, const F& f) {
+void over_columns(int64_t columns, int64_t steps, int64_t group, const F& f) {
   constexpr int64_t kAdditions = 16384;  // additions that are worth a thread
-  constexpr int64_t kCacheLine = 16;
-  const int64_t lines = (columns + kCacheLine - 1) / kCacheLine;
-  const int64_t grain = 1 + kAdditions / (kCacheLine * steps);
-  torch::stable::parallel_for(0, lines, grain, [&](int64_t begin, int64_t end) {
-    f(begin * kCacheLine, end * kCacheLine < columns ? end * kCacheLine : columns);
+  const int64_t groups = (columns + group - 1) / group;
+  const int64_t grain = 1 + kAdditions / (group * steps);
+  torch::stable::parallel_for(0, groups, grain, [&](int64_t begin, int64_t end) {
+    f(begin * group, end * group < columns ? end * group : columns);
   });
 }
 
@@ -55,19 +56,20 @@ bool streams(const Sequence<T>& sequence) {
 }
 
 Tensors program_forward(const Tensor& code, int64_t temporaries, const Tensor& numbers, const Tensor& x, Tensors states,
-                        Tensors coefficients, bool trace, bool save) {
+                        Tensors coefficients, bool trace, bool save, bool window) {
   return by_type(x, kPrograms, [&](auto type) {
     using T = decltype(type);
     Prepared<T> made(numbers, x, states, coefficients);
-    Outputs<T> out(made, code, temporaries, trace, save);
+    Outputs<T> out(made, code, temporaries, trace, save, window);
     Sequence<T>& sequence = made.sequence;
     sequence.streams = streams(sequence);
     const auto& best = SNN_BEST(program_kernels<T>());
-    over_columns(sequence.columns, sequence.steps * cost(sequence.step),
+    over_columns(sequence.columns, sequence.steps * cost(sequence.step), window ? kWord : kCacheLine,
                  [&](int64_t begin, int64_t end) { best.forward(sequence, out.to, begin, end); });
     Tensors all{out.spikes};
     all.insert(all.end(), out.states.begin(), out.states.end());
     all.push_back(out.checkpoints);
+    if (window) all.push_back(out.inside);
     return all;
   });
 }
@@ -87,7 +89,7 @@ Tensors program_backward(const Tensor& again, int64_t again_temporaries, const T
     Sequence<T>& sequence = made.sequence;
     sequence.streams = streams(sequence);
     const auto& best = SNN_BEST(program_kernels<T>());
-    over_columns(sequence.columns, sequence.steps * cost(out.to.step),
+    over_columns(sequence.columns, sequence.steps * cost(out.to.step), kCacheLine,
                  [&](int64_t begin, int64_t end) { best.backward(sequence, out.to, begin, end); });
     Tensors all{over ? pooled_empty({0}, dtype_of<T>) : out.x};
     all.insert(all.end(), out.initial.begin(), out.initial.end());
@@ -102,7 +104,7 @@ Tensors program_backward(const Tensor& again, int64_t again_temporaries, const T
 STABLE_TORCH_LIBRARY_FRAGMENT(snn_cpu, m) {
   m.def(
       "program_forward(Tensor code, int temporaries, Tensor numbers, Tensor x, Tensor[] states, "
-      "Tensor[] coefficients, bool trace, bool save) -> Tensor[]");
+      "Tensor[] coefficients, bool trace, bool save, bool window=False) -> Tensor[]");
   m.def(
       "program_backward(Tensor again, int again_temporaries, Tensor last, int last_temporaries, Tensor back, "
       "int back_temporaries, Tensor numbers, Tensor grad_spk, Tensor[] grad_states, Tensor x, Tensor[] states, "

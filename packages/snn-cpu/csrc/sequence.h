@@ -92,26 +92,32 @@ struct Prepared {
   }
 };
 
-// The results of a forward pass: spikes, states, and the states that are stored for the backward pass, if there is one.
+// The results of a forward pass: spikes, states, the states that are stored for the backward pass, if there is one, and
+// the bits of the places at which that uses the gradient of the spikes, if asked for.
 template <class T>
 struct Outputs {
-  torch::stable::Tensor spikes, checkpoints;
+  torch::stable::Tensor spikes, checkpoints, inside;
   Tensors states;
   std::vector<T*> state;
   StepOutputs<T> to{};
 
   // Also sets the code of the sequence's step.
-  Outputs(Prepared<T>& made, const torch::stable::Tensor& code, int64_t temporaries, bool trace, bool save)
+  Outputs(Prepared<T>& made, const torch::stable::Tensor& code, int64_t temporaries, bool trace, bool save,
+          bool window = false)
       : spikes(pooled_empty({made.sequence.steps, made.sequence.columns}, dtype_of<T>)),
         checkpoints(pooled_empty({save ? (made.sequence.steps - 1) / kSegmentSteps : 0, made.sequence.states,
-                                  made.sequence.columns}, dtype_of<T>)) {
+                                  made.sequence.columns}, dtype_of<T>)),
+        inside(pooled_empty({window ? made.sequence.steps : 0, (made.sequence.columns + 63) / 64},
+                            torch::headeronly::ScalarType::Long)) {
     Sequence<T>& sequence = made.sequence;
-    sequence.step = code_of(code, temporaries, made.inputs().add(sequence.states, true, true).add(1, false, true));
+    sequence.step =
+        code_of(code, temporaries, made.inputs().add(sequence.states, true, true).add(window ? 2 : 1, false, true));
     for (int64_t k = 0; k < sequence.states; ++k) {
       states.push_back(pooled_empty({trace ? sequence.steps : 1, sequence.columns}, dtype_of<T>));
       state.push_back(write<T>(states.back()));
     }
-    to = {write<T>(spikes), state.data(), trace, checkpoints.numel() ? write<T>(checkpoints) : nullptr};
+    to = {write<T>(spikes), state.data(), trace, checkpoints.numel() ? write<T>(checkpoints) : nullptr,
+          window ? reinterpret_cast<uint64_t*>(write<int64_t>(inside)) : nullptr, inside.size(1)};
   }
 };
 

@@ -20,7 +20,7 @@ FINDING = {
     "message": "It is 0.",
     "remedy": "Look at it.",
 }
-SHARES = ("share", "saturated_rate", "leak", "bound", "subnormal")
+SHARES = ("share", "saturated_rate", "inside", "leak", "bound", "subnormal")
 AMOUNTS = ("vanishing", "exploding", "underflow", "page_faults", "vanished")
 
 

@@ -241,6 +241,14 @@ def a_surrogate_that_is_narrower_than_the_distances():
     return well(snn.Leaky(0.8, init_hidden=True, spike_grad=narrow)), batch(), {}
 
 
+@case("narrow_window", "1", "warning", pytest.approx(0.002, abs=0.001))
+def a_window_that_each_neuron_enters_now_and_then():
+    # the membranes differ by about 1, so one in 500 lies within 0.001 of the threshold
+    narrow = snn.Leaky(0.8, init_hidden=True, spike_grad=surrogate.triangular(threshold=1e-3))
+    xs = torch.rand(STEPS, 2000, 4, generator=torch.Generator().manual_seed(1))
+    return well(narrow), xs, {}
+
+
 @case("vanishing_in_time", "1", "warning", pytest.approx(0.4 ** (3 * STEPS - 1)))
 def the_last_step_alone_and_a_short_memory():
     # read from the membrane, without reset or spikes: dL/dU[t] = beta ** (T - 1 - t) dL/dU[T - 1]

@@ -50,6 +50,12 @@ inline bool pack_word(const T* x, int n, uint64_t* word) {
   return signs<T>(~right) == 0;
 }
 
+// The bits of the nonzero values of a row.
+template <class T>
+inline void pack_row(const T* x, int64_t n, uint64_t* words) {
+  for (int64_t i = 0; i < n; i += 64, ++words) pack_word(x + i, static_cast<int>(n - i < 64 ? n - i : 64), words);
+}
+
 }  // namespace
 }  // namespace SNN_ARCH
 }  // namespace snn

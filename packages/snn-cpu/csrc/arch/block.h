@@ -141,11 +141,11 @@ template <class T>
 struct Slots {
   explicit Slots(const Sequence<T>& s)
       : before(1), coefficient(1 + s.states), number(coefficient + s.coefficients), after(number + s.numbers),
-        spk(after + s.states), upstream(spk + 1), next(upstream + s.states), sum_before(next + s.states) {}
-  int64_t of_step(const Code& code) const { return spk + 1 + code.temporaries; }
+        spk(after + s.states), inside(spk + 1), upstream(spk + 1), next(upstream + s.states), sum_before(next + s.states) {}
+  int64_t of_step(const Code& code, bool window = false) const { return inside + window + code.temporaries; }
   int64_t grad_x(int64_t sums) const { return sum_before + sums; }
 
-  const int64_t before, coefficient, number, after, spk, upstream, next, sum_before;
+  const int64_t before, coefficient, number, after, spk, inside, upstream, next, sum_before;
 };
 
 template <class T>

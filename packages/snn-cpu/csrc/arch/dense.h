@@ -12,31 +12,37 @@ namespace SNN_ARCH {
 constexpr int kTileRows = kVectorBytes == 64 ? 8 : 4;  // of two registers each, out of 32, or 16
 constexpr int kSumRegisters = 2 * kTileRows;
 
-// sum + a * table, rounded once where the processor can; the compiler is told not to fuse by itself
+// sum + a * b, rounded once where the processor can; the compiler is told not to fuse by itself
 template <class T>
-inline Unaligned<T> add_product(Unaligned<T> sum, T a, Unaligned<T> table) {
-  return sum + a * table;
+inline Unaligned<T> add_products(Unaligned<T> sum, Unaligned<T> a, Unaligned<T> b) {
+  return sum + a * b;
 }
 
 #if defined(__AVX512F__)
 template <>
-inline Unaligned<float> add_product<float>(Unaligned<float> sum, float a, Unaligned<float> table) {
-  return _mm512_fmadd_ps(_mm512_set1_ps(a), table, sum);
+inline Unaligned<float> add_products<float>(Unaligned<float> sum, Unaligned<float> a, Unaligned<float> b) {
+  return _mm512_fmadd_ps(a, b, sum);
 }
 template <>
-inline Unaligned<double> add_product<double>(Unaligned<double> sum, double a, Unaligned<double> table) {
-  return _mm512_fmadd_pd(_mm512_set1_pd(a), table, sum);
+inline Unaligned<double> add_products<double>(Unaligned<double> sum, Unaligned<double> a, Unaligned<double> b) {
+  return _mm512_fmadd_pd(a, b, sum);
 }
 #elif defined(__FMA__)
 template <>
-inline Unaligned<float> add_product<float>(Unaligned<float> sum, float a, Unaligned<float> table) {
-  return _mm256_fmadd_ps(_mm256_set1_ps(a), table, sum);
+inline Unaligned<float> add_products<float>(Unaligned<float> sum, Unaligned<float> a, Unaligned<float> b) {
+  return _mm256_fmadd_ps(a, b, sum);
 }
 template <>
-inline Unaligned<double> add_product<double>(Unaligned<double> sum, double a, Unaligned<double> table) {
-  return _mm256_fmadd_pd(_mm256_set1_pd(a), table, sum);
+inline Unaligned<double> add_products<double>(Unaligned<double> sum, Unaligned<double> a, Unaligned<double> b) {
+  return _mm256_fmadd_pd(a, b, sum);
 }
 #endif
+
+// The same with one number for all lanes.
+template <class T>
+inline Unaligned<T> add_product(Unaligned<T> sum, T a, Unaligned<T> table) {
+  return add_products<T>(sum, everywhere(a), table);
+}
 
 // A table whose rows are added up.
 template <class T>

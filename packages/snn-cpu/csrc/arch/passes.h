@@ -4,6 +4,7 @@
 // gradient of its spikes, and the place for the gradient of its input. Every link handles the states alike.
 #pragma once
 
+#include "bits.h"
 #include "block.h"
 
 namespace snn {
@@ -49,11 +50,12 @@ void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64
                    Link& link) {
   const int64_t columns = sequence.columns, states = sequence.states, width = Machine<T>::width(n);
   const Slots<T> slots(sequence);
-  Machine<T> machine(sequence.step, slots.of_step(sequence.step), n, scratch);
+  Machine<T> machine(sequence.step, slots.of_step(sequence.step, out.inside != nullptr), n, scratch);
   set_constants(machine, sequence, slots, begin);
   const bool streams = sequence.streams && streamable(out.spk, columns);
   if (streams) machine.streams(slots.spk);
   machine.link();
+  T* const inside = out.inside ? row_of<T>(scratch, n) : nullptr;
   T* const rows = scratch.take<T>(2 * states * width);  // untraced states, before and after a step by turns
   const auto state = [&](int64_t t, int64_t k) -> T* {  // after step t
     return out.trace ? out.state[k] + t * columns + begin : rows + ((t & 1) * states + k) * width;
@@ -69,6 +71,7 @@ void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64
     link.input(machine, t);
     T* const spk = out.spk + t * columns + begin;
     machine.writes(slots.spk, spk);
+    if (inside) machine.own(slots.inside, inside);
     for (int64_t k = 0; k < states; ++k) {
       if (t == 0) machine.reads(slots.before + k, sequence.initial[k] + begin);
       else if (out.trace) machine.reads(slots.before + k, state(t - 1, k));
@@ -77,6 +80,7 @@ void forward_block(const Sequence<T>& sequence, const StepOutputs<T>& out, int64
       else machine.own(slots.after + k, state(t, k));
     }
     machine.run();
+    if (inside) pack_row(inside, n, out.inside + t * out.words + begin / 64);
     link.fired(t, spk);
   }
   for (int64_t k = 0; k < states && !out.trace; ++k) {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from snn_core.engines import Engine, Kernel, Layout
-from snn_core.programs import Made, StepProgram
+from snn_core.engines import Engine, Kernel, Layout, are_windows_wanted
+from snn_core.programs import Made, Program, StepProgram, window_of
 from snn_cpu.feedback import feedback_of
 from snn_cpu.lowering import BackwardCode, ForwardCode, backward_code, forward_code, refusal
 from snn_cpu.recurrent import Recurrent, is_at_hand, sum_to
@@ -51,16 +51,22 @@ class Interpreter(Engine):
         save: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         layout = Layout.of(x)
-        spikes, *last, checkpoints = torch.ops.snn_cpu.program_forward(
-            *self.forward_code(program),
+        window = self._window(program) if save and are_windows_wanted() else None
+        spikes, *last = torch.ops.snn_cpu.program_forward(
+            *(self.forward_code(program) if window is None else self._windowed_code(program, window)),
             layout.sequence(x),
             [layout.step(s) for s in states],
             layout.columns(coefficients, x.dtype),
             trace,
             save,
+            window is not None,
         )
+        saved = last[len(states) :]
         back = layout.sequence_back if trace else layout.step_back
-        return (layout.sequence_back(spikes), *map(back, last)), (checkpoints,) if save else ()
+        return (layout.sequence_back(spikes), *map(back, last[: len(states)])), tuple(saved) if save else ()
+
+    def window(self, saved: Sequence[Tensor]) -> Tensor | None:
+        return saved[1] if len(saved) > 1 else None
 
     def backward(
         self,
@@ -105,6 +111,12 @@ class Interpreter(Engine):
     def forward_code(self, program: StepProgram) -> ForwardCode:
         """Return the code of a program's step, made once."""
         return self._made.get(program, (), lambda: forward_code(program))
+
+    def _window(self, program: StepProgram) -> Program | None:
+        return self._made.get(program, "window", lambda: window_of(program))
+
+    def _windowed_code(self, program: StepProgram, window: Program) -> ForwardCode:
+        return self._made.get(program, "windowed", lambda: forward_code(program, window))
 
     def backward_code(
         self, program: StepProgram, spk: bool, states: tuple[bool, ...], trace: bool, need_x: bool

@@ -51,13 +51,16 @@ def refusal(program: StepProgram) -> str | None:
     return None
 
 
-def forward_code(program: StepProgram) -> ForwardCode:
-    """Return the code of a step."""
+def forward_code(program: StepProgram, window: Program | None = None) -> ForwardCode:
+    """Return the code of a step, with a window's condition as its last row if there is one."""
     values = _Values()
     outputs = _forward(values, program)
     ends = [(Row("spk"), outputs["emitted"])]
     ends += [(Row("after", k), outputs[name]) for k, name in enumerate(program.states)]
-    slots = _slots(values, program, [Row("spk")])
+    if window is not None:
+        inside = _computed(values, window, _inputs(values, program))["inside"]
+        ends.append((Row("inside"), inside))
+    slots = _slots(values, program, [row for row, _ in ends if row.kind in ("spk", "inside")])
     return ForwardCode(*_assembled(values.nodes, ends, {"after"}, slots), values.numbers())
 
 

@@ -124,6 +124,9 @@ class Recurrent:
         initial = self._in_place(map(layout.step_back, computed[: len(states)]))
         return of_x, *initial, *(gradients[name] for name in names)
 
+    def window(self, saved: Sequence[Tensor]) -> Tensor | None:
+        return None
+
     def _layer(self, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the weight and bias of the layer, zeros if it has none."""
         weight, path = values[self._feedback.connection.weight].contiguous(), self._feedback.connection.bias

@@ -19,6 +19,7 @@ from snn_core.engines.registry import (
     status,
     unregister,
 )
+from snn_core.engines.windows import are_windows_wanted, window_bits
 
 __all__ = [
     "Arguments",
@@ -28,6 +29,7 @@ __all__ = [
     "Moves",
     "Upstream",
     "Windows",
+    "are_windows_wanted",
     "as_dtype",
     "computing_dtype",
     "fits",
@@ -38,4 +40,5 @@ __all__ = [
     "status",
     "unregister",
     "unviewed",
+    "window_bits",
 ]

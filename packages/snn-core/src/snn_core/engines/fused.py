@@ -145,6 +145,9 @@ class ProgramKernel:
             sums = {name: total.sum_to_size(shape) for name, total in sums.items()}
         return of_x, *of_states, *program.gradients(values, sums)
 
+    def window(self, saved: Sequence[Tensor]) -> Tensor | None:
+        return self._engine.window(saved[len(self._program.coefficients) :])
+
     def _coefficients(self, values: Mapping[str, Tensor]) -> list[Tensor]:
         with torch.no_grad():
             return list(self._program.once.run(values).values())
@@ -217,6 +220,7 @@ class _Fused(torch.autograd.Function):
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
         ctx.settings = settings
+        ctx.window = settings.kernel.window(saved)
         return out
 
     @staticmethod
@@ -236,6 +240,11 @@ class _Fused(torch.autograd.Function):
         upstream = Upstream(grads, saved, needs, settings.repeats > 0 and needs[0], owned)
         gradients = backward(settings.kernel, call, upstream)
         return None, *(g if needed else None for g, needed in zip(gradients, needs, strict=True))
+
+
+def node_of(out: Tensor) -> Any:
+    """Return the node of a kernel's call in the graph if it computed a tensor, else None."""
+    return out.grad_fn if isinstance(out.grad_fn, _Fused._backward_cls) else None
 
 
 def _gradients(

@@ -65,6 +65,9 @@ class Kernel(Protocol):
     def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
         """Return the gradients of x, each state and each constant; those that are not needed may be None."""
 
+    def window(self, saved: Sequence[Tensor]) -> Tensor | None:
+        """Return the bits that :meth:`Engine.window` describes, from what ``forward`` saved."""
+
 
 class Engine(ABC):
     """An engine that runs the step program of any neuron over whole sequences, on one type of device."""
@@ -83,6 +86,14 @@ class Engine(ABC):
 
     def recurrent(self, program: StepProgram) -> Kernel | None:
         """Return a kernel of its own for a program with connections, or None to have them computed step by step."""
+        return None
+
+    def window(self, saved: Sequence[Tensor]) -> Tensor | None:
+        """Return the bits of the places at which the gradient of the spikes is used, from what ``forward`` saved.
+
+        Returns:
+            ``int64[T, words]``: bit k of word w of a step stands for its column 64 w + k; None for all places.
+        """
         return None
 
     def empty(self, sizes: Sequence[int], like: Tensor) -> Tensor:

@@ -59,6 +59,9 @@ class SteppedKernel(ProgramKernel):
         last = [torch.stack(each) for each in zip(*traced, strict=True)] if trace else state
         return (torch.cat(spikes), *last), tuple(saved) if save else ()
 
+    def window(self, saved: Sequence[Tensor]) -> Tensor | None:
+        return None
+
     def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
         program, values, (x, states, _, trace) = self._program, self._by_name(call), call
         grads, saved, needs, sums_x, _ = upstream

@@ -116,6 +116,7 @@ class Step:
             as it is where the plan runs.
         uses: The numbers of the values that it computes with.
         drops: The numbers of values that are not needed after it.
+        feeds_product: True for a neuron whose spikes nothing reads but one linear layer on the rows of all steps.
     """
 
     compute: Any
@@ -133,6 +134,7 @@ class Step:
     grad: bool | None = None
     uses: frozenset[int] = frozenset()
     drops: tuple[int, ...] = ()
+    feeds_product: bool = False
 
     @property
     def is_pure(self) -> bool:

@@ -7,6 +7,7 @@ from snn_core.programs.backward import walk, without
 from snn_core.programs.connections import Connection
 from snn_core.programs.instructions import CONDITIONS, Operand, lowered, written
 from snn_core.programs.program import X_OVER_STEPS, Instruction, Made, Program, Register, StepProgram
+from snn_core.programs.window import window_of
 
 __all__ = [
     "CONDITIONS",
@@ -20,6 +21,7 @@ __all__ = [
     "X_OVER_STEPS",
     "lowered",
     "walk",
+    "window_of",
     "without",
     "written",
 ]

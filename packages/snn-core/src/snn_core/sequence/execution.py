@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from snn_core.engines.convolutions import ChannelsLast
 from snn_core.engines.norms import batch_norm_of_steps
 from snn_core.engines.products import is_compiled
+from snn_core.engines.windows import wanting_windows
 from snn_core.graph.folding import Folding
 from snn_core.graph.node import flat
 from snn_core.graph.planning import Record
@@ -49,7 +49,9 @@ from snn_core.sequence.concatenation import concatenated
 from snn_core.sequence.loop import Ran
 from snn_core.sequence.masks import Masks
 from snn_core.sequence.ragged import run_ragged
+from snn_core.sequence.uses import grouped, with_uses
 from snn_core.sequence.values import Values, by_number
+from snn_core.surrogate.step import EVERYWHERE, Surrogate
 
 # size of a convolution's input or output; from 32 MB on, glibc asks the system for the memory of every single tensor
 _BLOCK_BYTES = 24 * 2**20
@@ -69,10 +71,10 @@ class Plan:
         self._outputs = [place.number for place in places]
         # first what is the same in all steps, then random numbers, so that other calls on each step stay together
         ordered = sorted(steps, key=lambda step: (step.of_step, step.way != "ahead"))
-        self.steps: tuple[Step, ...] = _with_uses(ordered, self._outputs)
+        self.steps: tuple[Step, ...] = with_uses(ordered, self._outputs)
         self._fixed: frozenset[int] = frozenset(n for step in steps if not step.of_step for n in step.places)
         self.draws: bool = any(step.way == "ahead" for step in self.steps)
-        self._groups, self._of_samples = _groups(self.steps, unsure=False), _groups(self.steps, unsure=True)
+        self._groups, self._of_samples = grouped(self.steps, unsure=False), grouped(self.steps, unsure=True)
         values = [v for s in self.steps for v in flat((s.args, s.kwargs))]
         self.fits_lengths: bool = all(value.is_sure for value in values if isinstance(value, Ones))
         self.held: dict[int, Tensor] = {id(v.tensor): v.tensor for v in values if isinstance(v, Held)}
@@ -231,7 +233,8 @@ def _run_neuron(step: Step, module: Any, values: Values, states: States) -> tupl
     (place,), folding = step.args, values.folding
     with torch.set_grad_enabled(torch.is_grad_enabled() and step.grad is not False):
         if folding.order is None:
-            out, kept = module.run_steps(values.sequence(place.number), states[module])
+            with wanting_windows() if step.feeds_product and _has_window(module) else nullcontext():
+                out, kept = module.run_steps(values.sequence(place.number), states[module])
             out = values.add(step, "sequence", out)
         else:
             rows = values.rows_of((place.number,))[place.number]
@@ -239,6 +242,14 @@ def _run_neuron(step: Step, module: Any, values: Values, states: States) -> tupl
             values.add(step, "rows", out)
     states[module] = None if isinstance(module, WholeSequence) else kept
     return [values.seen(place.number)], out
+
+
+def _has_window(module: Any) -> bool:
+    """Return True if the spikes of a neuron have no gradient outside of an interval, and nothing asks for it there."""
+    if torch.compiler.is_compiling() or WATCH.get() is not None:
+        return False
+    surrogate = getattr(module, "spike_grad", None)
+    return isinstance(surrogate, Surrogate) and surrogate.support != EVERYWHERE
 
 
 def _normalize(step: Step, module: Any, values: Values) -> tuple[list[Any], Any]:
@@ -275,35 +286,3 @@ def in_order(net: nn.Module, modules: Sequence[tuple[str, nn.Module]], forms: Ma
         steps.append(Step(compute, path, kind, args, {}, (last + 1,), way=way, why=NORMALIZES if way != "rows" else ""))
         last += 1
     return Plan(steps, Place(last), net)
-
-
-def _groups(steps: Sequence[Step], unsure: bool) -> list[Step | list[Step]]:
-    """Return the calls in order, with calls in a row that run on each step by themselves in a list.
-
-    With ``unsure``, calls on rows that may not be those of samples are among them.
-    """
-    groups: list[Step | list[Step]] = []
-    way = ""  # of the last group
-    for step in steps:
-        by_step = step.of_step and step.way in ("each", "ahead")
-        by_step |= unsure and step.unsure and step.way == "rows" and not isinstance(step.compute, Neuron)
-        now = "ahead" if step.way == "ahead" else "each" if by_step else ""
-        last = groups[-1] if groups else None
-        if now and now == way and isinstance(last, list):
-            last.append(step)
-        else:
-            groups.append([step] if now else step)
-        way = now
-    return groups
-
-
-def _with_uses(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
-    """Return the same steps, each with the values that it uses and the values that nothing after it needs."""
-    needed = {*outputs}
-    last_first: list[Step] = []
-    for step in reversed(steps):
-        uses = frozenset(v.number for v in flat((step.args, step.kwargs)) if isinstance(v, Place) and v != ROWS)
-        drops = tuple(sorted((uses | {*step.places}) - needed))
-        needed |= uses
-        last_first.append(replace(step, uses=uses, drops=drops))
-    return tuple(reversed(last_first))

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from snn_core.surrogate.step import Surrogate, above
+from snn_core.surrogate.step import EVERYWHERE, NOWHERE, Surrogate, above
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,10 @@ class triangular(Surrogate):
     height: float | None = field(default=None, kw_only=True)
     _positive: ClassVar[tuple[str, ...]] = ("threshold", "height")
 
+    @property
+    def support(self) -> tuple[float, float]:
+        return -self.threshold, self.threshold
+
     def derivative(self, x: Tensor) -> Tensor:
         triangle = torch.relu(1 - x.abs() / self.threshold)
         return triangle / self.threshold if self.height is None else triangle * self.height
@@ -145,6 +149,10 @@ class heaviside(Surrogate):
 
     Source: Kaiser, Mostafa, Neftci, Synaptic Plasticity Dynamics for Deep Continuous Local Learning (2020).
     """
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, math.inf
 
     def derivative(self, x: Tensor) -> Tensor:
         return above(x)
@@ -198,6 +206,10 @@ class LSO(Surrogate):
     slope: float = 0.1
     _finite: ClassVar[tuple[str, ...]] = ("slope",)
 
+    @property
+    def support(self) -> tuple[float, float]:
+        return EVERYWHERE if self.slope else (0.0, math.inf)
+
     def derivative(self, x: Tensor) -> Tensor:
         return torch.where(x > 0, 1.0, torch.full_like(x, self.slope))
 
@@ -228,6 +240,10 @@ class SFS(Surrogate):
         super().__post_init__()
         if math.isnan(self.B):  # an infinite B is allowed: a gradient everywhere or nowhere
             raise ValueError(f"surrogate.SFS: B must be a number, got {self.B!r}")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.B, math.inf
 
     def derivative(self, x: Tensor) -> Tensor:
         return above(x, self.B) / (1 + self.slope * x.abs()).square()
@@ -349,6 +365,10 @@ class no_gradient(Surrogate):
 
     def __call__(self, x: Tensor) -> Tensor:
         return above(x)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return NOWHERE
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)

@@ -11,6 +11,12 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+EVERYWHERE = (-math.inf, math.inf)
+"""The support of a surrogate whose derivative is zero nowhere, or not known to be."""
+
+NOWHERE = (math.inf, -math.inf)
+"""The support of a surrogate without a gradient."""
+
 
 def above(x: Tensor, bound: Tensor | float = 0) -> Tensor:
     """Return 1 where ``x`` is above ``bound``, else 0, in the dtype of ``x`` and without gradient."""
@@ -102,7 +108,8 @@ _Spike.forward.__signature__ = inspect.signature(_Spike.forward)  # pyrefly: ign
 class Surrogate:
     r"""Base class of surrogates: :math:`\Theta(x)` forward, ``derivative(x)`` times the gradient backward.
 
-    To define a new surrogate, write a subclass: a frozen dataclass with a method ``derivative``.
+    To define a new surrogate, write a subclass: a frozen dataclass with a method ``derivative``. If its derivative is
+    zero outside of an interval, it may say so by a property ``support``.
 
     Raises:
         ValueError: If a setting named in ``_positive`` is not greater than 0 and finite, or one named in ``_finite`` is
@@ -144,6 +151,19 @@ class Surrogate:
             return _ForwardSpike.apply(x, self)
         transformed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
         return (_Spike if transformed else _EagerSpike).apply(x, self)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The interval of x, ``(low, high)``, outside of which the derivative is zero.
+
+        It is ``(-inf, inf)`` if none is known. With ``low > high`` the derivative is zero everywhere.
+
+        Example:
+            >>> import snn_core as snn
+            >>> snn.surrogate.triangular(0.5).support, snn.surrogate.atan().support
+            ((-0.5, 0.5), (-inf, inf))
+        """
+        return EVERYWHERE
 
     def derivative(self, x: Tensor) -> Tensor:
         """Return the surrogate's derivative at ``x``, same shape and dtype."""

@@ -53,16 +53,36 @@ def surrogates(evidence: Evidence) -> Iterator[Finding]:
                 "membranes nearer to the threshold by scaling the weights."
             )
             yield Finding("surrogate_underflow", "warning", trace.path, share, message, remedy)
+        elif (inside := _inside(trace)) < evidence.limits.inside:
+            message = (
+                f"Only {100 * inside:.2g} % of the membranes, over all steps and samples, come near enough to the "
+                f"threshold for {trace.neuron.spike_grad!r} to have a gradient."
+            )
+            remedy = (
+                "Take a wider surrogate, or bring the membranes nearer to the threshold: "
+                "snn.init.fluctuation_(net, xs) scales the weights until every layer fires."
+            )
+            yield Finding("narrow_window", "warning", trace.path, inside, message, remedy)
+
+
+def _inside(trace: Trace) -> float:
+    """Return the share of membranes with a surrogate derivative other than 0, in all steps of all samples."""
+    inside, spikes = _derivatives(trace) != 0, trace.spikes()
+    if not trace.neuron.reset_delay and spikes is not None and spikes.shape == inside.shape:
+        inside |= spikes != 0  # only its membrane after the reset is visible
+    return float(inside.double().mean())
+
+
+def _derivatives(trace: Trace) -> Tensor:
+    """Return the surrogate derivative of each neuron in each step of each sample."""
+    mem = torch.cat(trace.membranes).requires_grad_()
+    spk = trace.neuron.fire(mem)
+    return torch.autograd.grad(spk.sum(), mem)[0].abs() if spk.requires_grad else torch.zeros_like(mem)
 
 
 def derivative(trace: Trace) -> Tensor:
     """Return the largest surrogate derivative of each neuron in any step of any sample."""
-    neuron = trace.neuron
-    mem = torch.cat(trace.membranes).requires_grad_()
-    spk = neuron.fire(mem)
-    if not spk.requires_grad:
-        return torch.zeros_like(mem[0])
-    gradients = torch.autograd.grad(spk.sum(), mem)[0].abs().amax(0)
+    neuron, gradients = trace.neuron, _derivatives(trace).amax(0)
     if not neuron.reset_delay and neuron.reset_name != "none":
         # for a neuron that fired, only the membrane after its reset is visible, but it was at the threshold
         spikes = trace.spikes()

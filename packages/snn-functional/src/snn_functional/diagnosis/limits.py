@@ -26,6 +26,8 @@ class Limits:
             same for a layer among all layers. The default is the machine epsilon.
         exploding: Largest gradient of all time steps, relative to the last that is not 0, above which it explodes.
         underflow: Surrogate derivative below which a membrane is out of its reach. The default is the machine epsilon.
+        inside: Share of membranes, in [0, 1], near enough to the threshold for a gradient, below which a layer is
+            reported: with one in two hundred, hardly any step of a sample teaches a neuron something.
         leak: Share of a membrane, in [0, 1], that leaks over the whole sequence, below which a decay is called slow:
             the neuron then integrates as if it had none.
         bound: Share of the range of a learned constant, in [0, 1], within which it counts as being at an end: there the
@@ -56,6 +58,7 @@ class Limits:
     vanishing: float = torch.finfo(torch.float32).eps
     exploding: float = 1e3
     underflow: float = torch.finfo(torch.float32).eps
+    inside: float = 0.005
     leak: float = 0.1
     bound: float = 1e-3
     subnormal: float = 0.01
@@ -65,7 +68,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)
-            if name in ("share", "saturated_rate", "leak", "bound", "subnormal"):
+            if name in ("share", "saturated_rate", "inside", "leak", "bound", "subnormal"):
                 share(name, value)
             elif finite(name, value) < 0:
                 raise ValueError(must(name, "be at least 0", value))

@@ -52,7 +52,9 @@ class Steps:
         self.states: dict[str, list[str]] = {}
         self.outputs: list[str] = []
         self.records: dict[str, str] = {}
-        self.stored: set[str] = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.stored: set[str] = {
+            n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         if loop.orelse or not isinstance(loop.target, ast.Name):
             raise LeftAlone("it has an else" if loop.orelse else "it loops over several things at once")
         self._step = loop.target.id
