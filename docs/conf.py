@@ -67,6 +67,7 @@ found_first = {
     "docs/convert": ["ann to snn", "conversion", "convert"],
     "docs/datasets": ["data sets", "data set", "dataset", "datasets"],
     "docs/deploy": ["onnx", "executorch", "export"],
+    "docs/deploy-browser": ["browser", "javascript", "node.js", "webassembly"],
     "docs/deploy-c": ["microcontroller"],
     "docs/diagnose": ["dead neurons"],
     "docs/energy": ["energy"],
