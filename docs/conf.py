@@ -20,6 +20,7 @@ extensions = [
     "options",
     "found_first",
     "notebook_links",
+    "first_page",
 ]
 
 root_doc = "docs/index"
