@@ -31,6 +31,7 @@ from matrix.covering import covering
 from release import index
 from sessions import (
     APART_EXTRAS,
+    IN_WASM,
     INDEX,
     NEEDS_DEPLOY,
     NEEDS_EXECUTORCH,
@@ -38,6 +39,7 @@ from sessions import (
     NEEDS_NATIVE,
     NEEDS_ONNX,
     NEEDS_TRITON,
+    OF_C,
     OF_KERNELS,
     SHORT,
     beside,
@@ -75,6 +77,7 @@ DEPLOYS = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-none-eabi-size": "binutils-arm-none-eabi",
     "qemu-arm": "qemu-user",
+    "node": "nodejs",
 }
 NO_DEPLOY = {program: package for program, package in DEPLOYS.items() if shutil.which(program) is None}
 NO_GPU = gpus.missing()
@@ -114,7 +117,7 @@ ELSEWHERE = (
     *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
     *(
         f"integration_tests/{name}"
-        for name in ("browser", "neurobench", "nir_peers", "onnx", "other_tools", "parity", "scale")
+        for name in ("browser", "neurobench", "nir_peers", "onnx", "other_tools", "parity", "scale", "wasm")
     ),
 )
 # they have no examples, and import libraries that are not installed
@@ -502,12 +505,14 @@ def triton(session: nox.Session) -> None:
 
 @nox.session(requires=[] if NO_DEPLOY else ["wheels"])
 def deploy(session: nox.Session) -> None:
-    """Compile nets in C with two compilers and sanitizers, and run them on an emulated Cortex-M4 (not for a push)."""
+    """Compile nets in C, and run them with sanitizers, on an emulated Cortex-M4 and as WebAssembly (not for a push)."""
     if NO_DEPLOY:
         packages = " ".join(sorted({*NO_DEPLOY.values()}))
         session.error(f"missing: {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
-    install(session, "snn-export", "snn-functional", *group("test"))
-    pytest(session, NEEDS_DEPLOY)
+    install(session, "snn[data,export,functional]", "snn-export[wasm]", "snn-data[digits]", *group("test"))
+    pytest(session, NEEDS_DEPLOY, *IN_WASM)
+    # the tests of C again, with each net in WebAssembly
+    pytest(session, "-m", "exhaustive", OF_C, f"--ignore={NEEDS_DEPLOY}")
 
 
 @nox.session(requires=[] if NO_GPU else ["wheels"], venv_backend="none" if NO_GPU else None)

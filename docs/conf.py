@@ -20,6 +20,7 @@ extensions = [
     "options",
     "found_first",
     "notebook_links",
+    "first_page",
 ]
 
 root_doc = "docs/index"
@@ -67,6 +68,7 @@ found_first = {
     "docs/convert": ["ann to snn", "conversion", "convert"],
     "docs/datasets": ["data sets", "data set", "dataset", "datasets"],
     "docs/deploy": ["onnx", "executorch", "export"],
+    "docs/deploy-browser": ["browser", "javascript", "node.js", "webassembly"],
     "docs/deploy-c": ["microcontroller"],
     "docs/diagnose": ["dead neurons"],
     "docs/energy": ["energy"],

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import snn
-from in_c.compiling import Compiled, as_row
+from in_c.compiling import Library, as_row
 
 pytestmark = pytest.mark.needs("snn", "snn-core", "snn-functional", "snn-models", "snn-export", "snn-nir")
 
@@ -42,7 +42,7 @@ def normalized(net, xs):
 
 def in_c(net, xs, folder):
     """Outputs of a net in C, and of a stream."""
-    compiled, run = Compiled(snn.export(net, xs[0], format="c"), folder), snn.stream(net)
+    compiled, run = Library(net, xs[0], folder), snn.stream(net)
     return torch.stack([compiled(x[0]) for x in xs]), torch.stack([as_row(run(x)) for x in xs])
 
 

@@ -29,6 +29,7 @@ import snn_nir
 from snn.bench import bench
 from snn_core.results import Result
 from snn_export.c.export import CExport
+from snn_export.wasm import WasmExport
 
 OTHERS = {
     "snn_core.peer.Rules": "settings, which following() puts in force",
@@ -133,6 +134,10 @@ def c_export() -> CExport:
     return snn_export.export(deep(), XS[0, :1], format="c")
 
 
+def wasm_export() -> WasmExport:
+    return WasmExport({"net.wasm": bytes(range(256)), "net.js": "a text"}, c_export().report)
+
+
 INSTANCES: dict[str, Callable[[Any], Any]] = {
     "Advice": lambda _: snn_nir.advise(deep(), "norse"),
     "Availability": lambda _: snn.backends.get("loopback").availability(),
@@ -162,10 +167,11 @@ INSTANCES: dict[str, Callable[[Any], Any]] = {
     "Summary": lambda _: snn_functional.summary(deep(), XS),
     "SynapticOperations": lambda _: snn_functional.synops(deep(), XS).total,
     "SynopsCount": lambda _: snn_functional.synops(deep(), XS),
+    "WasmExport": lambda _: wasm_export(),
 }
 LONG = {
     *("CExport Diagnosis Energy Fidelity MemoryReport Prediction Program Report SavedNet Scaling Schedule".split()),
-    *("Advice StepProgram Summary SynopsCount".split()),
+    *("Advice StepProgram Summary SynopsCount WasmExport".split()),
 }
 
 

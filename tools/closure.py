@@ -11,7 +11,7 @@ from release.ranges import floors
 from workspace import PROJECTS
 
 # extras that need their own environment; a session installs each and runs its tests
-SESSIONS_OF_THEIR_OWN = {"snn-export": ("executorch", "onnx"), "snn-functional": ("neurobench",)}
+SESSIONS_OF_THEIR_OWN = {"snn-export": ("executorch", "onnx", "wasm"), "snn-functional": ("neurobench",)}
 
 
 def closure(*requirements: str) -> set[str]:

@@ -30,7 +30,9 @@ NEEDS_NATIVE = ("integration_tests/native", OF_KERNELS)
 NEEDS_TRITON = tuple(f"packages/snn-triton/tests/{name}" for name in ("interpreted", "compiled", "gpu"))
 # the files are named after the extra that their tests need
 NEEDS_ONNX, NEEDS_EXECUTORCH = (f"packages/snn-export/tests/test_with_{extra}.py" for extra in ("onnx", "executorch"))
-NEEDS_DEPLOY = "packages/snn-export/tests/c/deploy"  # compilers of C, and an emulator
+OF_C = "packages/snn-export/tests/c"
+NEEDS_DEPLOY = f"{OF_C}/deploy"  # compilers of C, and an emulator
+IN_WASM = "packages/snn-export/tests/wasm", "integration_tests/wasm"
 # tests that need more than their packages declare
 NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH, NEEDS_DEPLOY)
 SHORT = ("-m", "not exhaustive")  # without the long tests, which the session exhaustive runs with all packages

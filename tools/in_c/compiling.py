@@ -6,13 +6,15 @@ import ctypes
 import pathlib
 import re
 import subprocess
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import snn_core as snn
-from snn_export.c import CExport
+import snn_export
 
 FLAGS = "-std=c99 -Wall -Wextra -Werror -pedantic -Wconversion -ffp-contract=off".split()
 SANITIZERS = "-g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
@@ -23,14 +25,27 @@ def command(*arguments: str, folder: pathlib.Path) -> subprocess.CompletedProces
     return subprocess.run(arguments, cwd=folder, capture_output=True, text=True)
 
 
-class Compiled:
+class Compiled(Protocol):
+    """A net in C that has been compiled."""
+
+    def reset(self) -> None:
+        """Put the net at rest."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Run one step of one sample, and return all outputs in one row."""
+
+
+Compiler = Callable[[nn.Module, Tensor, pathlib.Path], Compiled]
+"""What exports a net in C for an input to a folder, and compiles it."""
+
+
+class Library:
     """A net in C as a shared library."""
 
-    def __init__(self, export: CExport, folder: pathlib.Path, options: tuple[str, ...] = ("-O1",)) -> None:
+    def __init__(self, net: nn.Module, x: Tensor, folder: pathlib.Path) -> None:
+        export = snn_export.export(net, x, format="c")
         export.write(folder)
-        compilation = command(
-            "gcc", *FLAGS, *options, "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder
-        )
+        compilation = command("gcc", *FLAGS, "-O1", "-shared", "-fPIC", "net.c", "-lm", "-o", "net.so", folder=folder)
         assert not compilation.returncode, compilation.stderr
         self._library = ctypes.CDLL(str(folder / "net.so"))
         header = export.files["net.h"]
@@ -47,7 +62,6 @@ class Compiled:
         self._library.net_reset(ctypes.c_void_p(self._state.data_ptr()))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Run one step of one sample, and return all outputs in one row."""
         value = x.to(self._types[0]).flatten().contiguous()
         assert len(value) == self.inputs
         out = torch.empty(self.outputs, dtype=self._types[1])

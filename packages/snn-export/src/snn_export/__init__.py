@@ -1,4 +1,4 @@
-"""Export of spiking networks to programs that run without this package: torch.export, ONNX, ExecuTorch and C99."""
+"""Export of spiking networks as programs that run without it: torch.export, ONNX, ExecuTorch, C, WebAssembly."""
 
 from snn_export._version import __version__
 from snn_export.exporting import export

@@ -31,8 +31,8 @@ def export(
 
     in which a state is named by its neuron's path, such as ``"1.mem"``, and is zero at rest. Over a sequence it is a
     function of ``xs[T, batch, ...]``, starts at rest, and returns the outputs, then the states after the last step.
-    The first two steps of the program, or the sequence, are compared with those of the net, except in C. The states
-    kept in the net do not change.
+    The first two steps of the program, or the sequence, are compared with those of the net, except in C and
+    WebAssembly. The states kept in the net do not change.
 
     Args:
         net: A net called with one step's input, whose neurons keep their state (``init_hidden=True``), in evaluation
@@ -45,17 +45,19 @@ def export(
         format: ``"torch"``: a program of ``torch.export``, written by ``torch.export.save``. ``"onnx"``: a model of
             ONNX; needs ``snn-export[onnx]``. ``"executorch"``: a program of ExecuTorch, in which XNNPACK computes what
             it can; needs ``snn-export[executorch]``. ``"c"``: a header and a source in C99, one step of one sample,
-            with names that begin with the name of the file.
+            with names that begin with the name of the file. ``"wasm"``: the same, compiled to WebAssembly for browsers,
+            and beside it a module of JavaScript that loads it; needs ``snn-export[wasm]``.
         over: ``"step"`` or ``"sequence"``.
         dynamic: The axes that are free in the program: the ``"batch"``, and over a sequence the ``"time"``, for which
             the program has a loop. Without it the steps of ``x`` are written out one after another.
-        options: For ``"c"``: ``ram`` and ``flash``, the most bytes that the net may take; ``recorded``, sequences
-            ``[T, batch, ...]`` that a program in C replays, to compare its spikes with those of the net here.
+        options: For ``"c"`` and ``"wasm"``: ``ram`` and ``flash``, the most bytes that the net may take. For ``"c"``:
+            ``recorded``, sequences ``[T, batch, ...]`` that a program in C replays, to compare its spikes with those of
+            the net here.
 
     Returns:
         The program: a ``torch.export.ExportedProgram``, which shares its weights with the net; an ``onnx.ModelProto``;
-        ExecuTorch's ``ExecutorchProgramManager``; or the texts in C by file name (``files``) and their memory and
-        operations (``report``).
+        ExecuTorch's ``ExecutorchProgramManager``; or the files in C or WebAssembly by name (``files``) and their
+        memory and operations (``report``).
 
     Raises:
         ValueError: If an option is unknown; if the net is in training mode where that matters, keeps anything but
@@ -64,6 +66,7 @@ def export(
             an option.
         ImportError: If a requirement of the format is not installed; the message names the command that installs it.
         OSError: If the file cannot be written.
+        RuntimeError: If the compiler of WebAssembly fails.
 
     Example:
         >>> import torch
@@ -74,7 +77,8 @@ def export(
         >>> spk.shape, mem.shape
         (torch.Size([7, 2]), torch.Size([7, 2]))
 
-    Source: the interfaces of PyTorch 2.13 (``torch.export``, ``torch.onnx``), ONNX, and ExecuTorch 1.5.
+    Source: the interfaces of PyTorch 2.13 (``torch.export``, ``torch.onnx``), ONNX, ExecuTorch 1.5 and
+    WebAssembly.
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"export takes a net (nn.Module), got {type(net).__name__}")

@@ -33,6 +33,7 @@ FORMATS = {
     "onnx": Format("snn_export.onnx_model", "export_onnx", ("onnx", "onnxscript"), "onnx"),
     "executorch": Format("snn_export.executorch_program", "export_executorch", ("executorch",), "executorch"),
     "c": Format("snn_export.c", "write_c", options=("ram", "flash", "recorded")),
+    "wasm": Format("snn_export.wasm", "write_wasm", ("ziglang",), "wasm", options=("ram", "flash")),
 }
 
 

@@ -10,17 +10,17 @@ from torch import nn
 
 import snn_core as snn
 import snn_export
-from in_c.compiling import Compiled, as_row, differing_step
+from in_c.compiling import as_row, differing_step
 from in_c.nets import KEEPS, NETS, inputs, spiking
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_steps_on_a_grid_are_the_same(name, tmp_path):
+def test_steps_on_a_grid_are_the_same(name, compiler, tmp_path):
     torch.manual_seed(0)
     net, shape = NETS[name]()
     xs = inputs(shape, 100)
     assert spiking(net, xs), "the test would see nothing"
-    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c")
+    compiled = compiler(net, xs[0], tmp_path / "c")
     assert differing_step(net, compiled, xs) is None
     compiled.reset()
     assert differing_step(net, compiled, xs[:20]) is None
@@ -38,13 +38,13 @@ SCALES = {"adex": 1000.0}
 
 
 @pytest.mark.parametrize("name", ORDINARY)
-def test_ordinary_weights_differ_first_where_a_membrane_is_at_its_threshold(name, tmp_path):
+def test_ordinary_weights_differ_first_where_a_membrane_is_at_its_threshold(name, compiler, tmp_path):
     torch.manual_seed(0)
     neuron = ORDINARY[name]()
     net = nn.Sequential(nn.Linear(5, 7), neuron)
     xs = torch.rand(1000, 1, 5) * 3 * SCALES.get(name, 1.0)
     assert spiking(net, xs)
-    compiled, run = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c"), snn.stream(net)
+    compiled, run = compiler(net, xs[0], tmp_path / "c"), snn.stream(net)
     for step, x in enumerate(xs):
         expected, out = as_row(run(x)), compiled(x[0])
         if not torch.equal(out, expected):
@@ -64,10 +64,10 @@ def test_zeros_are_skipped_where_spikes_come_in():
     assert spikes.count("if (spike == 0.0f)") == 2
 
 
-def test_a_delay_of_whole_steps_moves_its_input_as_it_is(tmp_path):
+def test_a_delay_of_whole_steps_moves_its_input_as_it_is(compiler, tmp_path):
     xs = torch.tensor([0.1, 1e4, 0.0, -1e-3, 1e9, 0.3, 7.0]).reshape(-1, 1, 1).expand(-1, 1, 4)
     net = snn.AxonalDelay(3, torch.arange(4.0), channels=4)
-    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c")
+    compiled = compiler(net, xs[0], tmp_path / "c")
     assert differing_step(net, compiled, xs) is None
 
 
@@ -85,7 +85,7 @@ def test_a_layer_that_runs_twice_has_its_weights_once():
     assert export.files["net.c"].count("static const float") == 2
 
 
-def test_normalization_is_folded_into_the_layer_before_it(tmp_path):
+def test_normalization_is_folded_into_the_layer_before_it(compiler, tmp_path):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), snn.Leaky(0.5, **KEEPS), nn.BatchNorm2d(3))
     with torch.no_grad():
@@ -93,12 +93,12 @@ def test_normalization_is_folded_into_the_layer_before_it(tmp_path):
     snn.utils.reset(net.eval())
     export = snn_export.export(net, torch.rand(1, 1, 5, 5), format="c")
     assert [layer.kind for layer in export.report.layers] == ["Conv2d and BatchNorm2d", "Leaky", "BatchNorm2d"]
-    compiled, run = Compiled(export, tmp_path / "c"), snn.stream(net)
+    compiled, run = compiler(net, torch.rand(1, 1, 5, 5), tmp_path / "c"), snn.stream(net)
     for x in torch.rand(20, 1, 1, 5, 5):
         torch.testing.assert_close(compiled(x), as_row(run(x)), atol=1e-6, rtol=1e-6)
 
 
-def test_normalization_is_not_folded_where_something_else_reads_what_it_reads(tmp_path):
+def test_normalization_is_not_folded_where_something_else_reads_what_it_reads(compiler, tmp_path):
     class Both(nn.Module):
         def __init__(self):
             super().__init__()
@@ -112,7 +112,7 @@ def test_normalization_is_not_folded_where_something_else_reads_what_it_reads(tm
     with torch.no_grad():
         net(torch.rand(20, 3))
     net.eval()
-    compiled, x = Compiled(snn_export.export(net, torch.rand(1, 3), format="c"), tmp_path / "c"), torch.rand(1, 3)
+    compiled, x = compiler(net, torch.rand(1, 3), tmp_path / "c"), torch.rand(1, 3)
     torch.testing.assert_close(compiled(x), net(x)[0].detach(), atol=1e-6, rtol=1e-6)
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 import snn_core as snn
 import snn_export
-from in_c.compiling import Compiled, as_row
+from in_c.compiling import as_row
 from snn_export.c import lowering
 
 
@@ -63,10 +63,10 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_gives_what_it_gives_in_pytorch(name, tmp_path):
+def test_a_function_gives_what_it_gives_in_pytorch(name, compiler, tmp_path):
     net = Calls(FUNCTIONS[name]).eval()
     xs = torch.rand(20, 2, 3, 5, 4)
-    compiled, run = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c"), snn.stream(net)
+    compiled, run = compiler(net, xs[0], tmp_path / "c"), snn.stream(net)
     for x in xs[:, :1]:
         torch.testing.assert_close(compiled(x), as_row(run(x)), rtol=2e-6, atol=1e-6)
 
@@ -166,11 +166,11 @@ def test_every_function_that_c_knows_has_a_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_form_of_a_call_gives_the_same_text_and_the_numbers_of_pytorch(name, tmp_path):
+def test_every_form_of_a_call_gives_the_same_text_and_the_numbers_of_pytorch(name, compiler, tmp_path):
     exports = [snn_export.export(Function(form).eval(), WIDE, format="c") for form in forms(name)]
     texts = {re.sub(r"/\*.*?\*/|\blayer_\w+", "", export.files["net.c"]) for export in exports}  # without its names
     assert len(texts) == 1
-    out = Compiled(exports[0], tmp_path)(WIDE)
+    out = compiler(Function(next(forms(name))).eval(), WIDE, tmp_path)(WIDE)
     for form in forms(name):
         torch.testing.assert_close(out, form(1 * WIDE)[0].float(), rtol=2e-6, atol=1e-6, equal_nan=True)
 
@@ -204,10 +204,10 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_an_input_passed_by_name_is_the_one_of_pytorch(name, tmp_path):
+def test_an_input_passed_by_name_is_the_one_of_pytorch(name, compiler, tmp_path):
     function, shape = LAYERS[name]
     net, xs = Weighted(function).eval(), torch.randn(5, 1, *shape)
-    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path)
+    compiled = compiler(net, xs[0], tmp_path)
     for x in xs:
         torch.testing.assert_close(compiled(x), as_row(net(x)), rtol=2e-6, atol=2e-6)
 
@@ -222,10 +222,10 @@ WINDOWS = [
 
 
 @pytest.mark.parametrize("options", WINDOWS, ids=str)
-def test_the_largest_of_a_window_is_that_of_pytorch(options, tmp_path):
+def test_the_largest_of_a_window_is_that_of_pytorch(options, compiler, tmp_path):
     layer, xs = nn.MaxPool2d(**options), -torch.rand(5, 1, 2, 8, 7)
     xs[4, 0, 1, 3, 2] = float("nan")
-    compiled = Compiled(snn_export.export(Function(lambda x: layer(1 * x)), xs[0], format="c"), tmp_path)
+    compiled = compiler(Function(lambda x: layer(1 * x)), xs[0], tmp_path)
     for x in xs:
         torch.testing.assert_close(compiled(x), as_row(layer(x)), rtol=0, atol=0, equal_nan=True)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import snn_core as snn
 import snn_export
-from in_c.compiling import FLAGS, Compiled, command, differing_step
+from in_c.compiling import FLAGS, command, differing_step
 from in_c.nets import KEEPS, inputs
 from snn_export.c.names import Names, comment
 
@@ -52,7 +52,7 @@ class Named(snn.SpikingNeuron):
 Named.__name__ = "*/ #error evil\n"
 
 
-def test_hostile_names_of_layers_states_and_classes_compile(tmp_path):
+def test_hostile_names_of_layers_states_and_classes_compile(compiler, tmp_path):
     net = nn.Sequential()
     for name in HOSTILE:
         plain = name.replace(".", "")  # which PyTorch itself refuses
@@ -61,8 +61,7 @@ def test_hostile_names_of_layers_states_and_classes_compile(tmp_path):
     xs = inputs((3,), 3)
     export = snn_export.export(net, xs[0], tmp_path / "a '*; b" / "net.c", recorded=xs, format="c")
     assert "#include <evil" not in export.files["net.c"]
-    compiled = Compiled(export, tmp_path / "c")
-    assert differing_step(net, compiled, xs) is None
+    assert differing_step(net, compiler(net, xs[0], tmp_path / "c"), xs) is None
 
 
 def test_a_net_is_called_as_its_file_so_that_two_fit_into_one_program(tmp_path):
@@ -98,10 +97,10 @@ def test_a_path_that_does_not_end_in_c_is_refused(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_layer_may_be_called_as_the_functions_are(tmp_path):
+def test_a_layer_may_be_called_as_the_functions_are(compiler, tmp_path):
     net = nn.Sequential()
     net.add_module("net", nn.Linear(3, 2))
     net.get_submodule("net").register_buffer("step", torch.ones(2))
     net.add_module("after", snn.Leaky(torch.tensor([0.5, 0.25]), **KEEPS))
     xs = inputs((3,), 3)
-    assert differing_step(net, Compiled(snn_export.export(net, xs[0], format="c"), tmp_path / "c"), xs) is None
+    assert differing_step(net, compiler(net, xs[0], tmp_path / "c"), xs) is None

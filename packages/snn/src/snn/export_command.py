@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("net", metavar="net.py:make_net", help="function that takes no arguments and makes a net")
     parser.add_argument("path", metavar="PATH", help="file to write")
-    parser.add_argument("--format", required=True, metavar="FORMAT", help="torch, onnx, executorch or c")
+    parser.add_argument("--format", required=True, metavar="FORMAT", help="torch, onnx, executorch, c or wasm")
     parser.add_argument(
         "--shape",
         required=True,
@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     for name, memory in (("ram", "states and scratch"), ("flash", "weights and other constants")):
         parser.add_argument(
-            f"--{name}", type=whole(1, _MOST_BYTES), metavar="BYTES", help=f"for C: limit on the memory for {memory}"
+            f"--{name}", type=whole(1, _MOST_BYTES), metavar="BYTES", help=f"for c and wasm: limit on {memory}"
         )
 
 

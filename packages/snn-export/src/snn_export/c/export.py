@@ -24,7 +24,7 @@ from snn_export.c.names import Names
 from snn_export.c.replay import Replay
 from snn_export.c.source import Source, source_of
 
-__all__ = ["CExport", "write_c"]
+__all__ = ["CExport", "source_for", "write_c"]
 
 _INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # not imported unless the user has imported it
 
@@ -85,14 +85,8 @@ def write_c(
         TypeError: If an option is of the wrong kind, or the net computes in a dtype other than float32.
         OSError: If the files cannot be written.
     """
-    if over != "step":
-        raise ValueError("export: format='c' writes one step, which a loop in C calls; pass over='step'")
-    if len(inputs) != 1:
-        raise ValueError(f"export: format='c' is for nets of one input, got {len(inputs)}")
-    x = inputs[0].long() if _is_integer(net) else inputs[0]
-    _check(net, x, recorded)
     names = Names() if path is None else Names(_called(path))
-    source = integer_source(net, x, names) if _is_integer(net) else _float_source(net, x, names)
+    source = source_for(net, inputs, names, over=over, format="c", recorded=recorded)
     source.report.must_fit(ram, flash)
     files = {f"{names.net}.h": source.header(), f"{names.net}.c": source.code()}
     if recorded is not None:
@@ -109,6 +103,27 @@ def _called(path: str | os.PathLike[str]) -> str:
     if file.suffix != ".c":
         raise ValueError(f"a net in C is written to a file that ends in .c, got {str(path)!r}")
     return file.stem
+
+
+def source_for(
+    net: nn.Module, inputs: Sequence[Tensor], names: Names, *, over: str, format: str, recorded: Tensor | None = None
+) -> Source:
+    """Return the source in C of one step of a net, for one sample.
+
+    Raises:
+        ValueError: If more than a step of one input is requested, or the net does not take it or cannot be written.
+        TypeError: If an input is of the wrong kind, or the net computes in a dtype other than float32.
+    """
+    if over != "step":
+        language = "C" if format == "c" else "JavaScript"
+        raise ValueError(
+            f"export: format={format!r} writes one step, which a loop in {language} calls; pass over='step'"
+        )
+    if len(inputs) != 1:
+        raise ValueError(f"export: format={format!r} is for nets of one input, got {len(inputs)}")
+    x = inputs[0].long() if _is_integer(net) else inputs[0]
+    _check(net, x, recorded)
+    return integer_source(net, x, names) if _is_integer(net) else _float_source(net, x, names)
 
 
 def _float_source(net: nn.Module, x: Tensor, names: Names) -> Source:

@@ -11,8 +11,8 @@ from pathlib import Path
 __all__ = ["write_folder"]
 
 
-def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path:
-    """Write text files to a folder, which is created if needed; an error leaves nothing behind.
+def write_folder(path: str | os.PathLike[str], files: Mapping[str, str] | Mapping[str, str | bytes]) -> Path:
+    """Write files, ASCII texts or bytes, to a folder, which is created if needed; an error leaves nothing behind.
 
     Raises:
         FileNotFoundError: If the folder in which to create it does not exist.
@@ -37,9 +37,9 @@ def write_folder(path: str | os.PathLike[str], files: Mapping[str, str]) -> Path
     part = (folder if folder.exists() else folder.parent) / f".{uuid.uuid4().hex}.part"
     part.mkdir()
     try:
-        for name, text in files.items():
-            with (part / name).open("x", encoding="ascii", newline="\n") as file:
-                file.write(text)
+        for name, content in files.items():
+            with (part / name).open("xb") as file:
+                file.write(content.encode("ascii") if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
         if folder.exists():

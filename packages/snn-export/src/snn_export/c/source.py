@@ -70,21 +70,12 @@ class Source:
         net = self.names.net
         fields = members(self.routines, self.placement)
         sizes = [f"[{field.size}]" if field.size else "" for field in fields]
-        places, first = [], 0
-        for k, view in enumerate(self.outputs):
-            bits = f", {self.fraction_bits[k]} fraction bits" if self.fraction_bits else ""
-            what = "spikes" if view.buffer.spikes else view.buffer.meaning or "numbers"
-            places.append(
-                f"out[{first}] to out[{first + view.buffer.size - 1}]: {comment(what)} {list(view.shape)}{bits}"
-            )
-            first += view.buffer.size
         about = [
             "A spiking neural network in C99, one time step per call. No memory is allocated.",
             "",
             *textwrap.wrap(_PROMISE["integer" if self._integer else "float"], 100),
             "",
-            f"in: {list(self.given.shape)}" + (", integers from {} to {}".format(*self.bounds) if self.bounds else ""),
-            *places,
+            *self.interface(),
             f"Tensors are row-major; comments in {net}.c name the axes of the weights.",
             "",
             *str(self.report).splitlines(),
@@ -100,7 +91,7 @@ class Source:
                 *["", "#include <stdint.h>"] * any("int" in t for t in (input_type, *(f.ctype for f in fields))),
                 "",
                 f"#define {net.upper()}_INPUTS {self.given.buffer.size}",
-                f"#define {net.upper()}_OUTPUTS {first}",
+                f"#define {net.upper()}_OUTPUTS {sum(view.buffer.size for view in self.outputs)}",
                 "",
                 "#ifdef __cplusplus",
                 'extern "C" {',
@@ -124,6 +115,18 @@ class Source:
                 "",
             ]
         )
+
+    def interface(self) -> list[str]:
+        """Return a line about the input, and one about each output: its place, meaning and shape."""
+        bounds = ", integers from {} to {}".format(*self.bounds) if self.bounds else ""
+        lines, first = [f"in: {list(self.given.shape)}{bounds}"], 0
+        for k, view in enumerate(self.outputs):
+            bits = f", {self.fraction_bits[k]} fraction bits" if self.fraction_bits else ""
+            what = "spikes" if view.buffer.spikes else view.buffer.meaning or "numbers"
+            last = first + view.buffer.size - 1
+            lines.append(f"out[{first}] to out[{last}]: {comment(what)} {list(view.shape)}{bits}")
+            first += view.buffer.size
+        return lines
 
     def code(self) -> str:
         """Return the text of the source."""

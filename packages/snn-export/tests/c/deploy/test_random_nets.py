@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import snn_core as snn
-import snn_export
-from in_c.compiling import Compiled, differing_step
+from in_c.compiling import differing_step
 from in_c.nets import KEEPS, dyadic, inputs
 
 small = st.integers(1, 5)
@@ -85,8 +84,8 @@ def nets(draw):
 
 @hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(nets())
-def test_a_net_drawn_at_random_is_the_same(tmp_path_factory, net_and_shape):
+def test_a_net_drawn_at_random_is_the_same(compiler, tmp_path_factory, net_and_shape):
     net, shape = net_and_shape
     xs = inputs(shape, 40)
-    compiled = Compiled(snn_export.export(net, xs[0], format="c"), tmp_path_factory.mktemp("c") / "c", options=("-O0",))
+    compiled = compiler(net, xs[0], tmp_path_factory.mktemp("c") / "c")
     assert differing_step(net, compiled, xs) is None
