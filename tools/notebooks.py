@@ -1,8 +1,8 @@
 """Write the tutorials as Jupyter notebooks: ``python tools/notebooks.py [FOLDER]``, by default ``dist/notebooks``.
 
-The code cells are the programs of the page, which run in order. The text between them, with formulas, and with programs
-that are only meant to be read, becomes Markdown cells. ``python tools/notebooks.py --run FILE`` runs the cells of a
-notebook from top to bottom, without Jupyter.
+The code cells are the programs of the page, which run in order, without the assertions that guard it. The text between
+them, with formulas, and with programs that are only meant to be read, becomes Markdown cells.
+``python tools/notebooks.py --run FILE`` runs the cells of a notebook from top to bottom, without Jupyter.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def notebook(text: str, folder: str = "docs") -> dict[str, Any]:
     lines, cells, end = text.splitlines(keepends=True), list[dict[str, Any]](), 0
     for block in pages.blocks(text):
         cells += _markdown(lines[end : block.line - 2], folder)
-        cells.append(_cell("code", block.code) | {"execution_count": None, "outputs": []})
+        cells.append(_cell("code", pages.without_checks(block.code)) | {"execution_count": None, "outputs": []})
         end = block.line + block.code.count("\n")
     cells += _markdown(lines[end:], folder)
     return {

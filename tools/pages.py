@@ -6,6 +6,7 @@ tests of the pages write the records, and the site shows them below the blocks. 
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import json
@@ -74,6 +75,25 @@ def blocks(text: str) -> list[Block]:
         Block(text.count("\n", 0, match.start("code")) + 1, textwrap.dedent(match["code"]))
         for match in FENCE.finditer(text)
     ]
+
+
+def without_checks(code: str) -> str:
+    r"""Return a program without its assertions, which guard a page and are not for its readers.
+
+    Those inside of functions and loops stay, and so does a program of nothing else.
+
+    Example:
+        >>> without_checks("x = 1\nassert x == 1\nprint(x)\nassert x\n")
+        'x = 1\nprint(x)\n'
+    """
+    statements = ast.parse(code).body
+    checks = [statement for statement in statements if isinstance(statement, ast.Assert)]
+    if len(checks) == len(statements):
+        return code
+    lines = code.splitlines(keepends=True)
+    for check in reversed(checks):
+        del lines[check.lineno - 1 : check.end_lineno]
+    return "".join(lines).rstrip() + "\n"
 
 
 def pages() -> list[str]:

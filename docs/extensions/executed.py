@@ -3,6 +3,7 @@
 ``tools/pages.py`` runs the pages, here and in the test of the pages: a page is one program, and a page that does not
 run to its end fails the build. With ``SNN_PAGES_KEPT`` set, nothing runs: a page that has changed since it last ran
 shows its programs without results. The blocks stay plain ``python`` fences, which every Markdown viewer highlights.
+Blocks of tutorials are shown without the assertions that guard the page.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pages
 from workspace import ROOT
 
 RECORDS = pathlib.Path(os.environ.get("SNN_PAGES", ROOT / "dist" / "pages"))
+TUTORIALS = "docs/tutorials/"
 LOGGER = logging.getLogger(__name__)
 
 
@@ -40,6 +42,10 @@ def show(app: Sphinx, doctree: nodes.document) -> None:
         if waiting and node.astext().strip() == waiting[0].code.strip():
             block, *waiting = waiting
             _show_one(node, block, (RECORDS / page).resolve())
+            if app.env.docname.startswith(TUTORIALS):
+                node.rawsource = pages.without_checks(block.code).rstrip()
+                node.clear()
+                node.append(nodes.Text(node.rawsource))
     if waiting:
         LOGGER.warning("line %d: no block on the page shows its result", waiting[0].line, location=app.env.docname)
 
