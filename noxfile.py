@@ -268,7 +268,7 @@ def exhaustive(session: nox.Session) -> None:
     SNN_FUZZ_SECONDS sets for how long random runs of random nets are compared with their equations.
     """
     kernels = compiled(session)
-    install(session, "snn[all]", *group("test"), native=kernels)
+    install(session, "snn[all]", "snn-export[wasm]", *group("test"), native=kernels)
     pytest(session, "-m", "exhaustive", "packages", "integration_tests", *ignoring(ELSEWHERE))
     if kernels:
         pytest(session, "-m", "exhaustive", *NEEDS_NATIVE)
@@ -511,7 +511,7 @@ def deploy(session: nox.Session) -> None:
         session.error(f"missing: {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
     install(session, "snn[data,export,functional]", "snn-export[wasm]", "snn-data[digits]", *group("test"))
     pytest(session, NEEDS_DEPLOY, *IN_WASM)
-    # the tests of C again, with each net in WebAssembly
+    # those of the long tests of C that compile each net to WebAssembly
     pytest(session, "-m", "exhaustive", OF_C, f"--ignore={NEEDS_DEPLOY}")
 
 

@@ -34,7 +34,7 @@ OF_C = "packages/snn-export/tests/c"
 NEEDS_DEPLOY = f"{OF_C}/deploy"  # compilers of C, and an emulator
 IN_WASM = "packages/snn-export/tests/wasm", "integration_tests/wasm"
 # tests that need more than their packages declare
-NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH, NEEDS_DEPLOY)
+NEEDS_MORE = (*NEEDS_NATIVE, *NEEDS_TRITON, NEEDS_ONNX, NEEDS_EXECUTORCH, NEEDS_DEPLOY, IN_WASM[0])
 SHORT = ("-m", "not exhaustive")  # without the long tests, which the session exhaustive runs with all packages
 # extras of snn-data that snn[all] leaves out: aeon and sktime cap packages that others need newer; seglearn is large
 APART_EXTRAS = ("offline", "plaid", "vowels", "watch")
