@@ -6,6 +6,7 @@ Those of SpikingJelly are compared with its equations written out, since its neu
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,8 +19,12 @@ import snn_core as snn
 from bench.programs import deep
 from bench.programs.catalog import PROGRAMS, Outputs
 from bench.programs.kit import Kit, Leaky
-from bench.programs.kits import ours, snntorch_loop, spikingjelly_sequences
+from bench.programs.kits import ours, snntorch_loop
 from bench.programs.worker import Training
+
+with warnings.catch_warnings():  # of its source code
+    warnings.simplefilter("ignore")
+    from bench.programs.kits import spikingjelly_sequences
 
 SLOPE = 2.0  # of the fast sigmoid that is SpikingJelly's soft sign
 NARROW = {"sew-resnet-18": partial(deep.sew_resnet, width=16), "qkformer": deep.qkformer}

@@ -105,7 +105,9 @@ def test_an_epoch_takes_a_custom_loss() -> None:
 
 
 def test_a_class_without_a_loss_says_what_to_write() -> None:
-    with pytest.raises(NotImplementedError, match=r"LossFunctions has no _compute_loss; write _compute_loss\(self"):
+    with pytest.raises(
+        NotImplementedError, match=r"LossFunctions has no _compute_loss\. Fix: write _compute_loss\(self"
+    ):
         ours.LossFunctions()(torch.ones(3, 2, 4), torch.tensor([0, 1]))
 
 

@@ -50,7 +50,7 @@ def test_one_seed_draws_the_same_static_rate_code(shape, options):
 def test_one_seed_draws_the_same_varying_rate_code(first_spike_time):
     data = torch.rand(5, 3, 7) * 1.5 - 0.25
     torch.manual_seed(1)
-    with pytest.warns(UserWarning, match="clamps"):
+    with pytest.warns(UserWarning, match="are clamped to probabilities"):
         result = ours.rate(data, first_spike_time=first_spike_time, time_var_input=True)
     torch.manual_seed(1)
     assert torch.equal(result, peer.rate(data, first_spike_time=first_spike_time, time_var_input=True))
