@@ -253,8 +253,8 @@ def test_operations_of_delayed_recurrence_are_refused():
     with Activity(net) as activity:
         snn.unroll(net, inputs())
     assert activity.rates["1"].shape == (4,)
-    told = r"Activity\.synops: the recurrent connection of the layer '1' has delays, .*\. Fix: leave out max_delay"
-    with pytest.raises(ValueError, match=told):
+    message = r"Activity\.synops: the recurrent connection of the layer '1' has delays, .*\. Fix: leave out max_delay"
+    with pytest.raises(ValueError, match=message):
         _ = activity.synops
 
 
