@@ -27,9 +27,7 @@ _SERVER = pathlib.Path(__file__).with_name("server.mjs")
 class Node:
     """A process of Node.js, which runs any number of nets in WebAssembly.
 
-    Example:
-        >>> with Node() as node:  # doctest: +SKIP
-        ...     compiled = node.compiled(net, x, folder)
+    It lives in a ``with`` statement: ``with Node() as node: net = node.compiled(net, x, folder)``.
     """
 
     def __enter__(self) -> Node:
