@@ -36,7 +36,7 @@ class Compiled(Protocol):
 
 
 Compiler = Callable[[nn.Module, Tensor, pathlib.Path], Compiled]
-"""What exports a net in C for an input to a folder, and compiles it."""
+"""A function that exports a net to C in a folder, for an input, and compiles it."""
 
 
 class Library:

@@ -19,7 +19,7 @@ __all__ = ["MISSING", "Node"]
 
 _PRESENT = {"node": shutil.which("node"), "ziglang": importlib.util.find_spec("ziglang")}
 MISSING = " and ".join(name for name, place in _PRESENT.items() if not place)
-"""What nets in WebAssembly need and is not installed; "" if everything is."""
+"""The programs and packages that networks in WebAssembly need and that are not installed, as text."""
 _TYPES = {"Float32Array": torch.float32, "Int32Array": torch.int32}
 _SERVER = pathlib.Path(__file__).with_name("server.mjs")
 

@@ -14,7 +14,7 @@ from .bad_diagnosis import Uncopied
 from .refusal import Case, Row, made_and
 
 CHEAP = snn_functional.statistics.CostModel("products for nothing", ac=1, mac=0.5)
-XS = [
+SEQUENCE = [
     Row("xs", [1.0], TypeError, r"xs must be a torch\.Tensor, got list\. Fix: pass torch\.stack\(steps\)"),
     Row(
         "xs",
@@ -28,6 +28,10 @@ XS = [
         ValueError,
         r"xs must have shape \[num_steps, batch, \.\.\.\], with no axis of size 0, got \(3, 0, 4\)",
     ),
+]
+"""Rows of every function of a sequence."""
+XS = [
+    *SEQUENCE,
     Row(
         "xs",
         torch.zeros(2, 1, 3) * 1j,

@@ -10,6 +10,7 @@ from torch import nn
 import snn_core as snn
 import snn_functional
 
+from .bad_account import SEQUENCE
 from .refusal import Case, Row
 
 
@@ -79,19 +80,7 @@ CASES = {
                 ValueError,
                 r"the layer '1' \(Own\) of net .* can be taken out\. Fix: set keeps_by_sample = True in its",
             ),
-            Row("xs", [1.0], TypeError, r"xs must be a torch\.Tensor, got list\. Fix: pass torch\.stack\(steps\)"),
-            Row(
-                "xs",
-                torch.zeros(3),
-                ValueError,
-                r"xs must have shape \[num_steps, batch, \.\.\.\], with no axis of size 0, got \(3,\)",
-            ),
-            Row(
-                "xs",
-                torch.zeros(3, 0, 4),
-                ValueError,
-                r"xs must have shape \[num_steps, batch, \.\.\.\], with no axis of size 0, got \(3, 0, 4\)",
-            ),
+            *SEQUENCE,
             Row("margin", "2", TypeError, "margin must be the lead at which a sample stops, a number, got '2'"),
             Row("margin", -0.5, ValueError, r"margin must be at least 0, got -0\.5"),
             Row("margin", math.nan, ValueError, "margin must be at least 0, got nan"),
