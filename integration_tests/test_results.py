@@ -81,11 +81,11 @@ def ours(kind: type) -> bool:
 
 
 def results(kind: type[Result] = Result) -> Iterator[type[Result]]:
-    """Yield the classes of results in our packages."""
-    for child in kind.__subclasses__():
-        if ours(child):
+    """Yield the classes of results in our packages that can be made."""
+    for child in filter(ours, kind.__subclasses__()):
+        if not inspect.isabstract(child):
             yield child
-            yield from results(child)
+        yield from results(child)
 
 
 def deep(weights: Callable[[], nn.Module] = lambda: nn.Linear(7, 7)) -> nn.Sequential:

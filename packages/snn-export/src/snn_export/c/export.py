@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,11 @@ from torch.utils._pytree import tree_leaves
 
 from snn_core import stream
 from snn_core.effects import RandomStates
-from snn_core.results import Line, Result
+from snn_core.results import Line
 from snn_export.c.calls import calls_of
-from snn_export.c.folder import write_folder
+from snn_export.c.folder import ExportedFiles
 from snn_export.c.integers import integer_source
 from snn_export.c.lowering import Lowering
-from snn_export.c.memory import MemoryReport
 from snn_export.c.names import Names
 from snn_export.c.replay import Replay
 from snn_export.c.source import Source, source_of
@@ -30,7 +29,7 @@ _INTEGER_NET = "snn_functional.quant.integer_net", "IntegerNet"  # not imported 
 
 
 @dataclass(frozen=True, repr=False)
-class CExport(Result):
+class CExport(ExportedFiles):
     """A net in C.
 
     Args:
@@ -40,25 +39,9 @@ class CExport(Result):
     """
 
     files: Mapping[str, str]
-    report: MemoryReport
-    _numbers: ClassVar[str] = MemoryReport._numbers
 
     def _lines(self) -> list[Line]:
         return [f"files: {', '.join(self.files)}", *self.report._lines()]
-
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the files to a folder, completely or not at all.
-
-        Args:
-            path: The folder, which is created if it does not exist; existing files are replaced.
-
-        Returns:
-            The folder.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
-        return write_folder(path, self.files)
 
 
 def write_c(

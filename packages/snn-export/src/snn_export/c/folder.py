@@ -5,13 +5,50 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-__all__ = ["write_folder"]
+from snn_core.results import Line, Result
+from snn_export.c.memory import MemoryReport
+
+__all__ = ["ExportedFiles", "write_folder"]
 
 
-def write_folder(path: str | os.PathLike[str], files: Mapping[str, str] | Mapping[str, str | bytes]) -> Path:
+@dataclass(frozen=True, repr=False)
+class ExportedFiles(Result, ABC):
+    """The files of an exported net.
+
+    Args:
+        files: The contents by file name.
+        report: The memory and operations of the net.
+    """
+
+    files: Mapping[str, str | bytes]
+    report: MemoryReport
+    _numbers: ClassVar[str] = MemoryReport._numbers
+
+    @abstractmethod
+    def _lines(self) -> list[Line]: ...
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the files to a folder, completely or not at all.
+
+        Args:
+            path: The folder, which is created if it does not exist; existing files are replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        return write_folder(path, self.files)
+
+
+def write_folder(path: str | os.PathLike[str], files: Mapping[str, str | bytes]) -> Path:
     """Write files, ASCII texts or bytes, to a folder, which is created if needed; an error leaves nothing behind.
 
     Raises:

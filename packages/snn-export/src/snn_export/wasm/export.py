@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
-from snn_core.results import Line, Result, count
+from snn_core.results import Line, count
 from snn_export.c.export import source_for
-from snn_export.c.folder import write_folder
-from snn_export.c.memory import MemoryReport
+from snn_export.c.folder import ExportedFiles
 from snn_export.c.names import Names
 from snn_export.wasm.compiling import webassembly
 from snn_export.wasm.script import script
@@ -22,18 +20,13 @@ from snn_export.wasm.script import script
 __all__ = ["WasmExport", "write_wasm"]
 
 
-@dataclass(frozen=True, repr=False)
-class WasmExport(Result):
+class WasmExport(ExportedFiles):
     """A net in WebAssembly.
 
     Args:
         files: ``net.wasm`` as bytes and ``net.js`` as text, by file name, when the name of the net is ``net``.
         report: The memory and operations of the net.
     """
-
-    files: Mapping[str, str | bytes]
-    report: MemoryReport
-    _numbers: ClassVar[str] = MemoryReport._numbers
 
     def _lines(self) -> list[Line]:
         files = ", ".join(f"{name} ({count(len(content))} bytes)" for name, content in self.files.items())
@@ -46,20 +39,6 @@ class WasmExport(Result):
             for name, content in self.files.items()
         }
         return {"files": files, "report": self.report.to_dict()}
-
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the files to a folder, completely or not at all.
-
-        Args:
-            path: The folder, which is created if it does not exist; existing files are replaced.
-
-        Returns:
-            The folder.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
-        return write_folder(path, self.files)
 
 
 def write_wasm(
