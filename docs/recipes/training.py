@@ -88,6 +88,7 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[st
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, counted from 0; default: 5")
     parser.add_argument("--epochs", type=int, default=recipe.epochs, help=f"number of epochs; default: {recipe.epochs}")
     parser.add_argument("--learning-rate", type=float, help="default: the recipe's own")
+    parser.add_argument("--window", type=float, help="give the neurons the surrogate triangular(WINDOW)")
     parser.add_argument("--samples", type=int, help="take only so many samples of each part, to try the program")
     parser.add_argument("--validate", action="store_true", help="do not use the test part: for choosing settings")
     parser.add_argument("--baselines", action="store_true", help="train ordinary models of the size of the (first) net")
@@ -128,6 +129,10 @@ def trained(
     """Train a net from one seed, and test it once, with its weights after the best epoch on the validation part."""
     torch.manual_seed(seed)
     net = network.build()
+    if options.window:
+        for layer in net.modules():
+            if isinstance(layer, snn.SpikingNeuron):
+                layer.spike_grad = snn.surrogate.triangular(options.window)
     order = snn.data.LengthBatches(_lengths(parts.train), recipe.batch, seed=seed)
     loader = DataLoader(parts.train, batch_sampler=order, collate_fn=snn.data.collate)
     xs, *_ = next(iter(loader))

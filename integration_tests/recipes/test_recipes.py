@@ -15,6 +15,8 @@ import torch
 from torch.utils.data import Subset
 
 import recipes
+from snn_core import SpikingNeuron
+from snn_core.surrogate import triangular
 from snn_data import LabelledSequences, watch_exercises
 from snn_data.writers import write_heidelberg
 from workspace import ROOT
@@ -140,6 +142,14 @@ def test_choosing_settings_does_not_look_at_the_test_part(program, capsys):
     words = ["--neuron", "lif", "--seeds", "1", "--epochs", "1", "--samples", "6", "--validate"]
     (result,) = program("training").main(program("vowels").RECIPE, words)
     assert result["runs"][0]["test"] is None
+
+
+def test_a_window_replaces_the_surrogate_of_every_neuron(program, capsys, monkeypatch):
+    training, nets = program("training"), []
+    monkeypatch.setattr(training, "measured", lambda net, *_, **__: nets.append(net) or (1.0, 0.0, 1.0))
+    training.main(program("vowels").RECIPE, ["--neuron", "lif", "--seeds", "1", "--epochs", "1", "--window", "0.25"])
+    neurons = [layer for layer in nets[0] if isinstance(layer, SpikingNeuron)]
+    assert [repr(layer.spike_grad) for layer in neurons] == 3 * [repr(triangular(0.25))]
 
 
 def test_ordinary_models_have_the_size_of_the_first_net(program, capsys):
