@@ -24,8 +24,8 @@ import snn
 
 STEPS = {"spiking": 4, "relu": 1}
 WIDTHS = (16, 32, 64)
-RATES = (0.005, 0.01, 0.02)
-EPOCHS, TRIAL = 7, 2  # of a training run, and of a run to try a learning rate
+RATES = (0.01, 0.02, 0.04)
+EPOCHS, TRIAL = 10, 2  # of a training run, and of a run to try a learning rate
 BATCH = 128
 FILES = """--folder must name a folder with the four files of Fashion-MNIST. Fix: on Debian, install the package
 dataset-fashion-mnist and pass --folder /usr/share/datasets/fashion-mnist; anywhere else, get the files from
