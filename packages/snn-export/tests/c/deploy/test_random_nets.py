@@ -21,8 +21,11 @@ def quarters(count: int) -> torch.Tensor:
 
 
 @st.composite
-def neurons(draw, features):
-    """Draw a neuron of so many features; one number for all, or one for each."""
+def neurons(draw, features, last):
+    """Draw a neuron of so many features; one number for all, or one for each.
+
+    A readout is the last layer: its membranes are not on a grid, so sums of them depend on the order of the terms.
+    """
     constants = torch.rand if draw(flags) else lambda *shape: torch.tensor(0.75)
     options = {
         "threshold": draw(st.sampled_from([0.25, 0.5, 1.0])),
@@ -43,9 +46,10 @@ def neurons(draw, features):
         "adlif": lambda: snn.AdLIF(constants(features), 0.9, 0.25, 0.5, threshold=0.25, **KEEPS),
         "psn": lambda: snn.SlidingPSN(2, **KEEPS),
         "delta": lambda: snn.DeltaLeaky(0.25, 0.75, **KEEPS),
-        "readout": lambda: snn.Readout(constants(features)),
         "tclif": lambda: snn.TCLIF(**KEEPS),
     }
+    if last:
+        makers["readout"] = lambda: snn.Readout(constants(features))
     return makers[draw(st.sampled_from(sorted(makers)))]()
 
 
@@ -72,11 +76,11 @@ def nets(draw):
         features = nn.Sequential(*layers).eval()(torch.zeros(1, *shape)).shape[1]
     net = nn.Sequential(*layers)
     snn.utils.reset(net)
-    for _ in range(draw(st.integers(1, 3))):
+    for left in reversed(range(draw(st.integers(1, 3)))):
         outs = draw(small)
         net.append(snn.DelayedLinear(features, outs, 2) if draw(flags) else nn.Linear(features, outs, draw(flags)))
         net.extend([nn.BatchNorm1d(outs)] * draw(flags) + [nn.Dropout()] * draw(flags))
-        net.append(draw(neurons(outs)))
+        net.append(draw(neurons(outs, last=left == 0)))
         net.extend([snn.AxonalDelay(2, quarters(outs), channels=outs)] * draw(flags))
         features = outs
     return dyadic(net), shape
