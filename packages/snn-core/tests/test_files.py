@@ -396,8 +396,9 @@ def test_a_file_of_0_5_1_loads_bit_for_bit_and_is_written_again_in_the_same_way(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: snn.save(p, [torch.ones(1)]), "save takes a path and then a net (nn.Module), got list as the net"),
-        (lambda p: snn.load(p, [torch.ones(1)]), "load takes a path and then a net (nn.Module) or None, got list as"),
+        (lambda p: snn.save(p, [torch.ones(1)]), "save: net must be a nn.Module, got list. Fix: save(path, net)"),
+        (lambda p: snn.save(net(), str(p)), "save: net must be a nn.Module, got str. Fix: save(path, net)"),
+        (lambda p: snn.load(p, [torch.ones(1)]), "load: net must be a nn.Module or None, got list. Fix: load(path"),
         (lambda p: snn.save(p, net(), extra={1j}), "a manifest can store only what JSON can represent"),
         (lambda p: snn.save(p, net(), extra=[float("nan")]), "a manifest can store only what JSON can represent"),
         (lambda p: snn.save(p, net(), extra={1: 2}), "a manifest can store only what JSON can represent"),

@@ -108,7 +108,7 @@ def save(
         ({'accuracy': 0.97}, tensor(0.5000))
     """
     if not isinstance(net, nn.Module):
-        raise TypeError(f"save takes a path and then a net (nn.Module), got {type(net).__name__} as the net")
+        raise TypeError(f"save: net must be a nn.Module, got {type(net).__name__}. Fix: save(path, net)")
     tensors_ = _tensors(net, "save")
     taken = [name for name in tensors_ if name.startswith(_STATE)]
     if taken:
@@ -170,7 +170,7 @@ def load(path: str | os.PathLike[str], net: nn.Module | None = None, *, state: b
     """
     if not isinstance(net, nn.Module | None) or (state and net is None):
         expected = "with state=True" if net is None else "or None"
-        raise TypeError(f"load takes a path and then a net (nn.Module) {expected}, got {type(net).__name__} as the net")
+        raise TypeError(f"load: net must be a nn.Module {expected}, got {type(net).__name__}. Fix: load(path, net)")
     tensors_, manifest = opened(path, "net")
     states = {name.removeprefix(_STATE): tensors_.pop(name) for name in list(tensors_) if name.startswith(_STATE)}
     faults = missing(manifest, tensors_)
