@@ -93,6 +93,19 @@ def test_the_table_of_windows_is_that_of_the_results():
         assert [seed["seed"] for seed in run["runs"]] == [0, 1, 2]
 
 
+def test_no_window_is_worse_than_atan_where_the_page_says_so():
+    runs = json.loads(recipes.WINDOW_RESULTS.read_text(encoding="utf-8"))["runs"]
+    tests = {(run["task"], run["window"]): [seed["test"] for seed in run["runs"]] for run in runs}
+    for (task, _), shares in tests.items():
+        atan = tests[task, None]
+        assert statistics.fmean(atan) - statistics.fmean(shares) <= statistics.stdev(atan) + statistics.stdev(shares)
+    whole = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))["runs"]
+    (plaid,) = (run for run in whole if (run["task"], run["neuron"]) == ("plaid", "lif"))
+    assert plaid["learning_rate"] == 0.01
+    assert f"{100 * (own := statistics.fmean(seed['test'] for seed in plaid['runs'])):.1f}" == "74.5"
+    assert own > max(statistics.fmean(shares) for (task, _), shares in tests.items() if task == "plaid")
+
+
 def test_the_learning_rate_of_a_window_is_chosen_on_the_validation_part(monkeypatch):
     calls = []
 

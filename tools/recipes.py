@@ -96,7 +96,7 @@ def windows() -> dict[str, Any]:
 
 def windowed(task: str, window: float | None) -> dict[str, Any]:
     """Choose a learning rate by one seed on the validation part, then train three seeds."""
-    words = ["--neuron", NETWORKS[task][0], *(["--window", str(window)] if window else [])]
+    words = ["--neuron", NETWORKS[task][0], *([] if window is None else ["--window", str(window)])]
     tried = {
         rate: ran(task, *words, "--seeds", "1", "--validate", "--learning-rate", str(rate))["runs"][0]["valid"]
         for rate in WINDOW_RATES

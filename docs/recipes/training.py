@@ -129,7 +129,7 @@ def trained(
     """Train a net from one seed, and test it once, with its weights after the best epoch on the validation part."""
     torch.manual_seed(seed)
     net = network.build()
-    if options.window:
+    if options.window is not None:
         for layer in net.modules():
             if isinstance(layer, snn.SpikingNeuron):
                 layer.spike_grad = snn.surrogate.triangular(options.window)

@@ -152,6 +152,11 @@ def test_a_window_replaces_the_surrogate_of_every_neuron(program, capsys, monkey
     assert [repr(layer.spike_grad) for layer in neurons] == 3 * [repr(triangular(0.25))]
 
 
+def test_a_window_of_nothing_is_refused(program):
+    with pytest.raises(ValueError, match="threshold"):
+        program("training").main(program("vowels").RECIPE, ["--neuron", "lif", "--seeds", "1", "--window", "0"])
+
+
 def test_ordinary_models_have_the_size_of_the_first_net(program, capsys):
     recipe = program("vowels").RECIPE
     (models,) = program("training").main(recipe, ["--baselines", "--epochs", "1"])
