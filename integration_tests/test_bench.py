@@ -148,7 +148,9 @@ def test_a_quick_run_measures_a_part_in_two_rounds_but_for_what_is_named(typed, 
     assert (options.names, options.rounds) == (names, rounds)
 
 
-@pytest.mark.parametrize("words", ["--rounds 0", "--threads -1", "--programs --batch 0", "--latency --steps 0"])
+@pytest.mark.parametrize(
+    "words", ["--rounds 0", "--threads -1", "--programs --batch 0", "--latency --steps 0", "--windows --rounds 0"]
+)
 def test_a_number_below_one_is_refused(words: str, capsys):
     with pytest.raises(SystemExit):
         program.main(words.split())
@@ -164,6 +166,7 @@ def test_a_number_below_one_is_refused(words: str, capsys):
         ("--functions rate", {"", "snntorch"}),
         ("--latency --steps 200", {""}),
         ("--scaling", {""}),
+        ("--windows --rounds 3", {""}),
         ("--accuracy digits", {""}),
         ("--again", {""}),
     ],

@@ -2,14 +2,15 @@
 
 If workloads are named, only those are measured. ``--quick`` measures little, to check that everything works. Instead of
 nets, ``--functions`` measures single functions and the peer's, ``--programs`` whole training steps, ``--accuracy`` how
-well the tasks of ``snn demo`` are learned, ``--latency`` one step of a stream, and ``--scaling`` one process and two.
+well the tasks of ``snn demo`` are learned, ``--latency`` one step of a stream, ``--scaling`` one process and two, and
+``--windows`` steps with a sparse backward.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench import accuracy, latency, processes, report
+from bench import accuracy, latency, processes, report, windows
 from bench.functions import measure as functions
 from bench.layers import every, page
 from bench.measure import Bench
@@ -25,6 +26,7 @@ _OTHERS = {
     "--accuracy": (accuracy.main, "train the tasks of the demo"),
     "--latency": (latency.main, "measure a step of a stream"),
     "--scaling": (processes.main, "measure one process and two"),
+    "--windows": (windows.main, "measure steps with a sparse backward"),
 }
 
 

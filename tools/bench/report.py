@@ -50,7 +50,7 @@ def environments(words: Collection[str]) -> set[str]:
         >>> environments(["--programs", "--peers", "norse"])
         {'norse'}
     """
-    if not {"--accuracy", "--again", "--latency", "--scaling"}.isdisjoint(words):
+    if not {"--accuracy", "--again", "--latency", "--scaling", "--windows"}.isdisjoint(words):
         return {""}
     if "--functions" in words:
         return {"", "snntorch"}
