@@ -9,6 +9,7 @@ from unittest import mock
 
 import torch
 
+from snn_core.engines import Arguments, Upstream
 from snn_core.programs.program import StepProgram
 from snn_triton import engine
 from snn_triton.source import Source
@@ -47,8 +48,8 @@ def forward(program: StepProgram, sizes: Sizes, *, trace: bool = False, save: bo
         >>> launch.source.name, launch.grid, launch.options
         ('leaky_forward', (512,), {'BLOCK': 512, 'num_warps': 4, 'enable_fp_fusion': False})
     """
-    value = _inputs(program, sizes)
-    return _recorded(lambda runs: runs.forward(program, *value, trace=trace, save=save))
+    call = Arguments(*_inputs(program, sizes), trace)
+    return _recorded(lambda runs: runs.forward(program, call, save))
 
 
 def backward(
@@ -61,13 +62,13 @@ def backward(
     need_x: bool = True,
 ) -> Launch:
     """Return the launch of a backward pass from the gradients of the spikes and of a trace or the last states."""
-    value = _inputs(program, sizes)
+    call = Arguments(*_inputs(program, sizes), trace)
     runs = engine.Engine("meta")
     with mock.patch.object(engine, "kernel", lambda source, functions: _Recorder(source, [])):
-        (of_spikes, *of_states), saved = runs.forward(program, *value, trace=trace, save=True)
+        (of_spikes, *of_states), saved = runs.forward(program, call, save=True)
     grads = [of_spikes if spikes else None, *(g if states else None for g in of_states)]
     shape = torch.Size() if sizes.scalar else torch.Size(sizes.shape[-1:])
-    return _recorded(lambda runs: runs.backward(program, grads, *value, saved, trace=trace, need_x=need_x, shape=shape))
+    return _recorded(lambda runs: runs.backward(program, call, Upstream(grads, saved, (need_x,)), shape))
 
 
 class _Recorder:

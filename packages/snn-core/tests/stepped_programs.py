@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from snn_core import kernels
-from snn_core.engines import registry
+from snn_core.engines import Arguments, Upstream, registry
 from snn_core.engines.reference import Reference
 from snn_core.kernels import StepProgram
 
@@ -36,18 +36,18 @@ class Stepped(Reference):
         return like.new_full([*sizes], torch.nan)
 
     def forward(
-        self, program: StepProgram, x: Tensor, states: Any, coefficients: Any, trace: bool, save: bool
+        self, program: StepProgram, call: Arguments, save: bool
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         self.calls.append("forward")
         self.told.append(save)
-        return super().forward(program, x, states, coefficients, trace, save)
+        return super().forward(program, call, save)
 
     def backward(
-        self, program: StepProgram, grads: Sequence[Tensor | None], x: Tensor, *args: Any, **kwargs: Any
+        self, program: StepProgram, call: Arguments, upstream: Upstream, shape: torch.Size
     ) -> tuple[Tensor | None, ...]:
         self.calls.append("backward")
-        self.told.append(tuple(g is not None for g in grads))
-        return super().backward(program, grads, x, *args, **kwargs)
+        self.told.append(tuple(g is not None for g in upstream.grads))
+        return super().backward(program, call, upstream, shape)
 
 
 @contextmanager

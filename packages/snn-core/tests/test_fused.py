@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import snn_core as snn
 from snn_core import kernels, surrogate
-from snn_core.engines import fused
+from snn_core.engines import Arguments, fused
 from snn_core.engines.layout import Layout
 
 from .stepped_programs import Stepped, offered
@@ -205,14 +205,14 @@ def test_outputs_say_whether_they_have_a_gradient(kernel: Stepped) -> None:
 class Ordered(Stepped):
     """One that keeps what it saves in the order in which its input lies in memory."""
 
-    def forward(self, program: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        self.layout, self.x = Layout.of(x), x.clone()
-        return super().forward(program, x, *args, **kwargs)
+    def forward(self, program: Any, call: Arguments, save: bool) -> Any:
+        self.layout, self.x = Layout.of(call.x), call.x.clone()
+        return super().forward(program, call, save)
 
-    def backward(self, program: Any, grads: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        assert Layout.of(x) == self.layout
-        assert x.equal(self.x)
-        return super().backward(program, grads, x, *args, **kwargs)
+    def backward(self, program: Any, call: Arguments, *args: Any) -> Any:
+        assert Layout.of(call.x) == self.layout
+        assert call.x.equal(self.x)
+        return super().backward(program, call, *args)
 
 
 SEQUENCES = {

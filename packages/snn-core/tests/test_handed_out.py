@@ -20,9 +20,9 @@ def of_a_sum_over_time(net: nn.Module) -> list[Strides]:
     with stepped() as engine:
         backward = engine.backward
 
-        def watched(program: Any, grads: Any, *args: Any, **kwargs: Any) -> Any:
-            strides.append(tuple(None if g is None else g.stride(0) for g in grads))
-            return backward(program, grads, *args, **kwargs)
+        def watched(program: Any, call: Any, upstream: Any, shape: torch.Size) -> Any:
+            strides.append(tuple(None if g is None else g.stride(0) for g in upstream.grads))
+            return backward(program, call, upstream, shape)
 
         engine.backward = watched
         spk, mem = snn.unroll(net, torch.rand(5, 3, 4))

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import snn_core as snn
 from snn_core import kernels, surrogate
+from snn_core.engines import Arguments, Upstream
 from snn_core.engines.convolutions import ChannelsLast
 
 from .stepped_programs import Stepped, stepped
@@ -26,15 +27,18 @@ class Wide(Stepped):
         super().__init__()
         self.dtypes: list[torch.dtype] = []
 
-    def forward(self, program: Any, x: Tensor, states: Any, *args: Any) -> Any:
-        self.dtypes.append(x.dtype)
-        (spk, *after), saved = super().forward(program, x.float(), states, *args)
-        return (spk.to(x.dtype), *after), saved
+    def forward(self, program: Any, call: Arguments, save: bool) -> Any:
+        dtype = call.x.dtype
+        self.dtypes.append(dtype)
+        (spk, *after), saved = super().forward(program, call._replace(x=call.x.float()), save)
+        return (spk.to(dtype), *after), saved
 
-    def backward(self, program: Any, grads: Any, x: Tensor, *args: Any) -> Any:
-        self.dtypes += [x.dtype, grads[0].dtype]
-        of_x, *rest = super().backward(program, [None if g is None else g.float() for g in grads], x.float(), *args)
-        return (of_x.to(x.dtype), *rest)
+    def backward(self, program: Any, call: Arguments, upstream: Upstream, shape: torch.Size) -> Any:
+        dtype = call.x.dtype
+        self.dtypes += [dtype, upstream.grads[0].dtype]
+        upstream = upstream._replace(grads=[None if g is None else g.float() for g in upstream.grads])
+        of_x, *rest = super().backward(program, call._replace(x=call.x.float()), upstream, shape)
+        return (of_x.to(dtype), *rest)
 
 
 @HALF
@@ -62,7 +66,7 @@ def test_input_that_is_the_same_in_all_steps_is_widened_once() -> None:
     xs = torch.rand(3, 5).bfloat16().requires_grad_()
     with stepped() as engine, torch.autocast("cpu", torch.bfloat16):
         forward = engine.forward
-        engine.forward = lambda program, x, *rest: (strides.append(x.stride(0)), forward(program, x, *rest))[1]
+        engine.forward = lambda program, call, save: (strides.append(call.x.stride(0)), forward(program, call, save))[1]
         spk, state = lif.unroll(xs.expand(7, 3, 5))
     assert strides == [0]
     expected, expected_state = step_loop(lif, xs.float().expand(7, 3, 5))

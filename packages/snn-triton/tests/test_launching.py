@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import snn_core as snn
+from snn_core.engines import Arguments
 from snn_triton import engine as engines
 from snn_triton.engine import REGISTERS, Engine, warps
 
@@ -38,7 +39,7 @@ def launches(spilled: int, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
     monkeypatch.setattr(engines, "kernel", kernel)
     program, runs = snn.program(snn.Leaky(beta=0.9)), Engine("cpu")
     for _ in range(3):
-        runs.forward(program, torch.zeros(5, 3), [torch.zeros(3)], [torch.ones(())] * 2, trace=False, save=False)
+        runs.forward(program, Arguments(torch.zeros(5, 3), [torch.zeros(3)], [torch.ones(())] * 2, False), save=False)
     (result,) = kernels
     return result.launches
 

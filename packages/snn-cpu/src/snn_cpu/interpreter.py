@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from snn_core.engines import Engine, Kernel, Layout, are_windows_wanted
+from snn_core.engines import Arguments, Engine, Kernel, Layout, Upstream, are_windows_wanted
 from snn_core.programs import Made, Program, StepProgram, window_of
 from snn_cpu.feedback import feedback_of
 from snn_cpu.lowering import BackwardCode, ForwardCode, backward_code, forward_code, refusal
@@ -42,14 +42,9 @@ class Interpreter(Engine):
         return torch.ops.snn_cpu.pooled_empty([*sizes], like)
 
     def forward(
-        self,
-        program: StepProgram,
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        trace: bool,
-        save: bool,
+        self, program: StepProgram, call: Arguments, save: bool
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        x, states, coefficients, trace = call
         layout = Layout.of(x)
         window = self._window(program) if save and are_windows_wanted() else None
         spikes, *last = torch.ops.snn_cpu.program_forward(
@@ -69,28 +64,20 @@ class Interpreter(Engine):
         return saved[1] if len(saved) > 1 else None
 
     def backward(
-        self,
-        program: StepProgram,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        need_x: bool,
-        shape: torch.Size,
-        overwrites: bool = False,
+        self, program: StepProgram, call: Arguments, upstream: Upstream, shape: torch.Size
     ) -> tuple[Tensor | None, ...]:
+        x, states, coefficients, trace = call
+        grads, saved, (need_x, *_), _, overwrites = upstream
         layout = Layout.of(x)
         grad_spk, *grad_states = grads if x.numel() else [None] * len(grads)
         code = self.backward_code(
             program, grad_spk is not None, tuple(g is not None for g in grad_states), trace, need_x
         )
-        upstream = _NONE if grad_spk is None else layout.sequence(grad_spk)
-        over = overwrites and need_x and is_at_hand(upstream, grad_spk)
+        sent = _NONE if grad_spk is None else layout.sequence(grad_spk)
+        over = overwrites and need_x and is_at_hand(sent, grad_spk)
         grad_x, *computed = torch.ops.snn_cpu.program_backward(
             *code,
-            upstream,
+            sent,
             [_NONE if g is None else layout.sequence(g if trace else g.unsqueeze(0)) for g in grad_states],
             layout.sequence(x),
             [layout.step(s) for s in states],

@@ -12,6 +12,7 @@ import torch
 PROGRAM = """
 import ctypes, hashlib, itertools, json, sys, torch
 import snn_core as snn
+from snn_core.engines import Arguments, Upstream
 from snn_core.surrogate import closed_form
 from snn_cpu import library
 from snn_cpu.interpreter import Interpreter
@@ -43,9 +44,10 @@ for neuron, (reset, delay, name) in itertools.product(neurons, kinds):
     for dtype in (torch.float32, torch.float64):
         x, states = (spread(45, 79) - 0.4).to(dtype), [(spread(79) - 0.3).to(dtype) for _ in program.states]
         tensors = x, states, [(spread(79) * 0.4 + 0.3).to(dtype) for _ in program.coefficients]
-        out, saved = machine.forward(program, *tensors, True, True)
+        call = Arguments(*tensors, trace=True)
+        out, saved = machine.forward(program, call, True)
         grads = [(spread(*o.shape) - 0.5).to(dtype) for o in out]
-        back = machine.backward(program, grads, *tensors, saved, True, True, (79,))
+        back = machine.backward(program, call, Upstream(grads, saved, (True,)), (79,))
         found[f"{neuron} {reset} {delay} {name} {dtype}"] = [digest(out), digest(back)]
 for dtype in (torch.float32, torch.float64):
     for operation in range(2, 50):  # of step programs, on a row, a row and a number

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
+from snn_core.engines import Arguments, Upstream
 from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_cpu.interpreter import Interpreter
 from snn_cpu.lowering import backward_code, forward_code
@@ -167,17 +168,18 @@ def test_a_reset_result_times_itself() -> None:
     step = Program(("x", "s0", "a"), left, {"emitted": Register(6), "s0": Register(0)})
     program = StepProgram(Program(("a",), (), {"a": Register(0)}), step, NOTHING, NOTHING)
     x = torch.tensor([[0.2, 0.9, 0.5]])
-    out, _ = Interpreter().forward(program, torch.cat([x, x]), [x[0].flip(0)], [torch.tensor(0.5)], False, False)
+    call = Arguments(torch.cat([x, x]), [x[0].flip(0)], [torch.tensor(0.5)], trace=False)
+    out, _ = Interpreter().forward(program, call, False)
     assert out[0].tolist() == [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
 
 
 def test_code_is_made_once_for_each_kind_of_call_and_forgotten_with_its_program() -> None:
     machine, (program, coefficients) = Interpreter(), of_neuron(snn.Leaky(0.9), torch.float32)
-    x, state = torch.ones(3, 7), [torch.ones(7)]
+    call = Arguments(torch.ones(3, 7), [torch.ones(7)], coefficients, trace=False)
     for _ in range(3):
-        _, saved = machine.forward(program, x, state, coefficients, False, True)
+        _, saved = machine.forward(program, call, True)
         for need_x in (True, False):
-            machine.backward(program, [x, None], x, state, coefficients, saved, False, need_x, ())
+            machine.backward(program, call, Upstream([call.x, None], saved, (need_x,)), torch.Size())
     assert [len(codes) for _, codes in machine._made._by_program.values()] == [3]
     del program
     assert machine._made._by_program == {}

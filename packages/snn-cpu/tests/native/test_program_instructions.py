@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snn_core.engines import Arguments
 from snn_core.programs.instructions import CONDITIONS, OPERATIONS, computed, lowered
 from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_cpu.interpreter import Interpreter
@@ -102,7 +103,7 @@ def run(name: str, operands: list[str | float], values: dict[str, Tensor]) -> tu
     """An instruction's result, PyTorch's, and the exact one as far as PyTorch's float64 is."""
     program, x = of_one_step(name, operands), values["x"]
     coefficients = [values[c] for c in program.coefficients]
-    (spikes, _), _ = Interpreter().forward(program, x.unsqueeze(0), [values["mem"]], coefficients, False, False)
+    (spikes, _), _ = Interpreter().forward(program, Arguments(x[None], [values["mem"]], coefficients, False), False)
     both = []
     for dtype in (x.dtype, torch.float64):
         if name in ("and", "or", "xor", "not", "where", "div"):  # 2 / x in Python is 1 / x times 2
@@ -149,7 +150,7 @@ def test_an_operand_that_was_computed_just_before_on_either_side(name: str, inne
         steps = Program(("x", "mem"), (before, Instruction(name, operands)), {"emitted": Register(3), "mem": second})
         backward = Program((), (), {"d x": 0.0, "d mem": 0.0})
         program = StepProgram(NOTHING, steps, backward, NOTHING)
-        (spikes, _), _ = Interpreter().forward(program, x.unsqueeze(0), [mem], [], False, False)
+        (spikes, _), _ = Interpreter().forward(program, Arguments(x[None], [mem], [], False), False)
         value = computed(inner, [x] if inner == "abs" else [x, mem], dtype)
         tensors = {"x": value, "mem": mem}
         order = ["mem", "x"] if operands[0] == second else ["x", "mem"]
@@ -171,7 +172,7 @@ def test_powers_that_pytorch_computes_in_ways_of_their_own(exponent: float, dtyp
     emitted = lowered("pow", (Register(0), exponent), {}, emit)
     steps = Program(("x", "mem"), tuple(instructions), {"emitted": emitted, "mem": Register(1)})
     program = StepProgram(NOTHING, steps, Program((), (), {"d x": 0.0, "d mem": 0.0}), NOTHING)
-    (spikes, _), _ = Interpreter().forward(program, x.unsqueeze(0), [mem], [], False, False)
+    (spikes, _), _ = Interpreter().forward(program, Arguments(x[None], [mem], [], False), False)
     expected, exact = x**exponent, (x.double() ** exponent).to(dtype)
     agrees("pow" if exponent in (0.5, -0.5, 1.75) else "mul", spikes[0], expected, exact)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import snn_core as snn
+from snn_core.engines import Arguments, Upstream
 from snn_core.neuron.makeup import constants_of
 from snn_core.surrogate import Surrogate
 from snn_cpu.interpreter import Interpreter
@@ -68,13 +69,13 @@ def test_a_neuron_and_its_program(
     x = (torch.randn(steps, *shape, dtype=dtype) * 0.7 + 0.3).requires_grad_()
     states = [torch.randn(shape, dtype=dtype).mul(0.3).requires_grad_() for _ in program.states]
     expected = by_autograd(neuron, x, states, trace)
-    plain = program, x.detach(), [s.detach() for s in states], coefficients
+    call = Arguments(x.detach(), [s.detach() for s in states], coefficients, trace)
     machine = Interpreter()
-    result, saved = machine.forward(*plain, trace, True)
+    result, saved = machine.forward(program, call, True)
     for f, e in zip(result, expected, strict=True):
         same_bits(f, e.detach())
     upstream = [torch.randn_like(e) for e in expected]
-    grad_x, *rest = machine.backward(program, upstream, *plain[1:], saved, trace, True, shape)
+    grad_x, *rest = machine.backward(program, call, Upstream(upstream, saved, (True,)), torch.Size(shape))
     constants = {n: c.detach() for n, c in constants_of(neuron).items()}
     sums = {n: s.to(dtype) for n, s in zip(program.sums, rest[len(states) :], strict=True)}
     last = program.last.run(constants | sums) if program.last.inputs else dict(program.last.outputs)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import snn_core as snn
+from snn_core.engines import Arguments, Upstream
 from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_cpu.interpreter import Interpreter
 
@@ -58,13 +59,16 @@ class Run:
         self.grads += [random_tensor(*traced, dtype=dtype, seed=12 + k) for k in range(len(program.states))]
 
     def forward(self, save: bool = True) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        return MACHINE.forward(self.program, self.x, self.states, self.coefficients, self.trace, save)
+        return MACHINE.forward(self.program, self._call(), save)
+
+    def _call(self) -> Arguments:
+        return Arguments(self.x, self.states, self.coefficients, self.trace)
 
     def outcome(self, need_x: bool = True) -> list[Tensor]:
         """Return the results, forward and backward, each sum by column."""
         out, saved = self.forward()
-        arguments = self.program, self.grads, self.x, self.states, self.coefficients, saved
-        back = MACHINE.backward(*arguments, self.trace, need_x, self.x.shape[1:])
+        upstream = Upstream(self.grads, saved, (need_x,))
+        back = MACHINE.backward(self.program, self._call(), upstream, self.x.shape[1:])
         return [*out, *[b for b in back if b is not None]]
 
     def expected(self) -> list[Tensor]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from snn_core import kernels
-from snn_core.engines import Layout
+from snn_core.engines import Arguments, Layout, Upstream
 from snn_core.programs import Made, StepProgram
 from snn_triton.kernels import kernel
 from snn_triton.source import Backward, Forward, Source, Unknown, backward_source, forward_source
@@ -73,12 +73,10 @@ class Engine(kernels.Engine):
         x = torch.zeros(2, 1, dtype=dtype, device=self.device)
         states = [torch.zeros_like(x[0]) for _ in program.states]
         coefficients = [torch.ones((), dtype=dtype, device=self.device) for _ in program.coefficients]
-        arguments = program, x, states, coefficients
+        call = Arguments(x, states, coefficients, trace=False)
         try:
-            (spikes, *last), saved = self.forward(*arguments, trace=False, save=True)
-            self.backward(
-                program, [spikes, *last], *arguments[1:], saved, trace=False, need_x=True, shape=torch.Size((1,))
-            )
+            out, saved = self.forward(program, call, save=True)
+            self.backward(program, call, Upstream(out, saved, (True,)), torch.Size((1,)))
         except Unknown as reason:
             return str(reason)
         except Exception as error:  # Triton, its compiler or the driver may raise anything
@@ -91,14 +89,9 @@ class Engine(kernels.Engine):
         return None
 
     def forward(
-        self,
-        program: StepProgram,
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        trace: bool,
-        save: bool,
+        self, program: StepProgram, call: Arguments, save: bool
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        x, states, coefficients, trace = call
         layout, dtype = Layout.of(x), _computes_in(x)
         columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
         first, read = [layout.step(s) for s in states], [_column(c, layout) for c in coefficients]
@@ -114,23 +107,15 @@ class Engine(kernels.Engine):
         return (layout.sequence_back(spikes), *map(back, out)), tuple(kept)
 
     def backward(
-        self,
-        program: StepProgram,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        need_x: bool,
-        shape: torch.Size,
-        overwrites: bool = False,
+        self, program: StepProgram, call: Arguments, upstream: Upstream, shape: torch.Size
     ) -> tuple[Tensor | None, ...]:
+        x, states, coefficients, trace = call
+        grads, (kept,), (need_x, *_), *_ = upstream
         layout, dtype = Layout.of(x), _computes_in(x)
         columns, (steps, count) = layout.sequence(x), (len(x), math.prod(layout.shape))
-        read, (kept,) = [_column(c, layout) for c in coefficients], saved
+        read = [_column(c, layout) for c in coefficients]
         grad_spikes, *grad_states = grads
-        upstream = [layout.sequence(g if trace else g.unsqueeze(0)) for g in (*grad_states,) if g is not None]
+        of_states = [layout.sequence(g if trace else g.unsqueeze(0)) for g in (*grad_states,) if g is not None]
         of_spikes = [] if grad_spikes is None else [layout.sequence(grad_spikes)]
         every = _segment(steps)
         scratch = x.new_empty(min(every, steps), len(states), count, dtype=dtype)
@@ -141,8 +126,8 @@ class Engine(kernels.Engine):
         how = Backward(
             _short(dtype), tuple(c.dim() == 0 for c in read), trace, grad_spikes is not None, present, need_x
         )
-        strides = [columns.stride(0), *(g.stride(0) for g in (*of_spikes, *(upstream if trace else ())))]
-        tensors = [columns, *of_spikes, *upstream, *read, kept, scratch, *of_x, *initial, *sums]
+        strides = [columns.stride(0), *(g.stride(0) for g in (*of_spikes, *(of_states if trace else ())))]
+        tensors = [columns, *of_spikes, *of_states, *read, kept, scratch, *of_x, *initial, *sums]
         arguments = [*tensors, steps, count, *strides, every, len(states) * count]
         self._run(program, how, backward_source, arguments, count)
         return (

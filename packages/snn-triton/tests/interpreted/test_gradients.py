@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import snn_core as snn
+from snn_core.engines import Arguments, Upstream
 from snn_core.engines.fused import repeated
 from snn_core.neuron.makeup import constants_of
 from snn_triton.engine import Engine
@@ -38,9 +39,10 @@ def test_all_gradients_are_zero_if_no_output_has_one(trace: bool, steps: int, wi
     program, states = snn.program(neuron), [torch.ones(3, 5), torch.ones(3, 5)]
     with torch.no_grad():
         coefficients = list(program.once.run(constants_of(neuron)).values())
-    _, saved = wide_engine.forward(program, x, states, coefficients, trace, True)
-    arguments = program, [None] * 3, x, states, coefficients, saved, trace, True, torch.Size()
-    gradients = [g for g in wide_engine.backward(*arguments) if g is not None]
+    call = Arguments(x, states, coefficients, trace)
+    _, saved = wide_engine.forward(program, call, True)
+    back = wide_engine.backward(program, call, Upstream([None] * 3, saved, (True,)), torch.Size())
+    gradients = [g for g in back if g is not None]
     assert [g.shape for g in gradients] == [x.shape, (3, 5), (3, 5), *[()] * len(program.sums)]
     assert not any(g.any() for g in gradients)
 
@@ -96,7 +98,7 @@ def test_the_gradient_of_a_step_that_is_repeated_is_summed(name: str, steps: int
             spikes, states = neuron.unroll(whole, trace=True)
             loss = spikes.sum() + sum(state.square().sum() for state in states)
             by_way.append(torch.autograd.grad(loss, [rows, *neuron.parameters()]))
-    flags = [call.args[7] for call in backward.call_args_list[-2:]]  # before, an engine looks if kernels compile
+    flags = [call.args[2].needs[0] for call in backward.call_args_list[-2:]]  # the first looks if the kernels compile
     assert flags == [False, True]  # the gradient of each step's input
     for result, expected in zip(*by_way, strict=True):
         torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import snn_core as snn
+from snn_core.engines import Arguments, Upstream
 from snn_core.neuron.makeup import constants_of
 from snn_triton.engine import Engine
 
@@ -31,9 +32,9 @@ def by_engine(
     program = snn.program(neuron, xs.dim() - 1)
     with torch.no_grad():
         coefficients = list(program.once.run(constants_of(neuron)).values())
-    arguments = program, xs, [*state], coefficients
-    out, saved = engine.forward(*arguments, trace, True)
-    back = engine.backward(program, grads, *arguments[1:], saved, trace, True, torch.Size())
+    call = Arguments(xs, [*state], coefficients, trace)
+    out, saved = engine.forward(program, call, True)
+    back = engine.backward(program, call, Upstream(grads, saved, (True,)), torch.Size())
     return [*out], [g for g in back[: 1 + len(state)] if g is not None]
 
 

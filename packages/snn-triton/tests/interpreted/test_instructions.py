@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from snn_core.engines import Arguments
 from snn_core.programs.instructions import CONDITIONS, OPERATIONS, computed
 from snn_core.programs.program import Instruction, Program, Register, StepProgram
 from snn_triton.engine import Engine
@@ -69,7 +70,7 @@ def run(engine: Engine, name: str, operands: list[Any], by_name: dict[str, Tenso
     registers = tuple(Register(inputs.index(o)) if isinstance(o, str) else o for o in operands)
     program = of_instructions([Instruction(name, registers)], coefficients)
     values = [by_name[c] for c in coefficients]
-    (spikes, _), _ = engine.forward(program, x.unsqueeze(0), [by_name["mem"]], values, False, False)
+    (spikes, _), _ = engine.forward(program, Arguments(x[None], [by_name["mem"]], values, False), False)
     both = []
     for dtype in (x.dtype, torch.float64):
         if name in ("and", "or", "xor", "not", "where", "div"):  # 2 / x in Python is 1 / x times 2
@@ -151,7 +152,7 @@ def test_a_condition_counts_as_a_number_where_one_is_expected(name: str, dtype: 
             condition,
         ),
     ]:
-        (spikes, _), _ = engine.forward(of_instructions(instructions), x[None], [mem], [], False, False)
+        (spikes, _), _ = engine.forward(of_instructions(instructions), Arguments(x[None], [mem], [], False), False)
         same_bits(spikes[0], expected.to(dtype))
 
 

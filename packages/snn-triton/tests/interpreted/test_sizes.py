@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import snn_core as snn
+from snn_core.engines import Arguments
 from snn_triton.engine import Engine, block_size
 
 from .comparison import DTYPES, Comparison, by_kernels, drive, offered, same_bits
@@ -83,9 +84,9 @@ def test_steps_of_any_number_of_axes(shape: tuple[int, ...]) -> None:
 @pytest.mark.usefixtures("narrow")
 def test_nothing_is_kept_without_a_backward_pass(narrow_engine: Engine) -> None:
     program, x = snn.program(NEURONS["leaky"]()), drive(10, 2, 5, dtype=torch.float32)
-    arguments = program, x, [torch.zeros(2, 5)], [torch.tensor(1.0), torch.tensor(0.9)], False
-    out, tensors = narrow_engine.forward(*arguments, save=False)
-    others, (saved,) = narrow_engine.forward(*arguments, save=True)
+    call = Arguments(x, [torch.zeros(2, 5)], [torch.tensor(1.0), torch.tensor(0.9)], trace=False)
+    out, tensors = narrow_engine.forward(program, call, save=False)
+    others, (saved,) = narrow_engine.forward(program, call, save=True)
     assert tensors == ()
     assert saved.shape == (4, 1, 10)  # before the first step, two more of the nine before the last, and the last
     for o, e in zip(out, others, strict=True):

@@ -124,21 +124,20 @@ class ProgramKernel:
 
     def forward(self, call: Arguments, save: bool) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         coefficients = self._coefficients(self._by_name(call))
-        out, saved = self._engine.forward(self._program, call.x, call.states, coefficients, call.trace, save)
+        out, saved = self._engine.forward(self._program, call._replace(constants=coefficients), save)
         return out, (*coefficients, *saved) if save else ()
 
     def backward(self, call: Arguments, upstream: Upstream) -> tuple[Tensor | None, ...]:
-        program, values, (x, states, _, trace) = self._program, self._by_name(call), call
-        grads, saved, (need_x, *_), sums_x, overwrites = upstream
-        count = len(program.coefficients)
-        coefficients, saved = saved[:count], saved[count:]
+        program, values, x, sums_x = self._program, self._by_name(call), call.x, upstream.sums_x
+        states, kept = len(call.states), len(program.coefficients)
+        call = call._replace(constants=upstream.saved[:kept])
+        upstream = upstream._replace(saved=upstream.saved[kept:])
         shape = sizes = program.shape_of_sums(values)
         if sums_x:
-            program, need_x, sizes = program.summing_x, False, x.shape[1:]
-        of_x, *out = self._engine.backward(
-            program, grads, x, states, coefficients, saved, trace, need_x, sizes, overwrites
-        )
-        of_states, totals = out[: len(states)], zip(program.sums, out[len(states) :], strict=True)
+            program, sizes = program.summing_x, x.shape[1:]
+            upstream = upstream._replace(needs=(False,), sums_x=False)
+        of_x, *out = self._engine.backward(program, call, upstream, sizes)
+        of_states, totals = out[:states], zip(program.sums, out[states:], strict=True)
         sums = {name: total for name, total in totals if total is not None}  # in fact none of them is None
         if sums_x:
             of_x = sums.pop(X_OVER_STEPS).to(x.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_core.engines.registry import Engine
+from snn_core.engines.registry import Arguments, Engine, Upstream
 from snn_core.programs.program import Program, StepProgram
 
 
@@ -22,14 +22,9 @@ class Reference(Engine):
         return None
 
     def forward(
-        self,
-        program: StepProgram,
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        trace: bool,
-        save: bool,
+        self, program: StepProgram, call: Arguments, save: bool
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        x, states, coefficients, trace = call
         constants = dict(zip(program.coefficients, coefficients, strict=True))
         spikes, before, after = [], [], []
         for x_now in x.unbind():
@@ -43,20 +38,11 @@ class Reference(Engine):
         return (torch.stack(spikes), *last), saved
 
     def backward(
-        self,
-        program: StepProgram,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        need_x: bool,
-        shape: torch.Size,
-        overwrites: bool = False,
+        self, program: StepProgram, call: Arguments, upstream: Upstream, shape: torch.Size
     ) -> tuple[Tensor | None, ...]:
+        x, states, coefficients, trace = call
         constants = dict(zip(program.coefficients, coefficients, strict=True))
-        of_spikes, *of_states = grads
+        (of_spikes, *of_states), saved, (need_x, *_), *_ = upstream
         rest = [torch.zeros_like(s) for s in states]
         carried = rest if trace else [z if g is None else g for z, g in zip(rest, of_states, strict=True)]
         to_input: list[Tensor] = []
@@ -66,10 +52,10 @@ class Reference(Engine):
             if trace:
                 carried = [c if g is None else c + g[t] for c, g in zip(carried, of_states, strict=True)]
             values = {"x": x[t], **{name: s[t] for name, s in zip(program.states, saved, strict=True)}, **constants}
-            upstream = {f"d {name}": g for name, g in zip(program.states, carried, strict=True)}
-            upstream["d emitted"] = torch.zeros_like(states[0]) if of_spikes is None else of_spikes[t]
+            gradients = {f"d {name}": g for name, g in zip(program.states, carried, strict=True)}
+            gradients["d emitted"] = torch.zeros_like(states[0]) if of_spikes is None else of_spikes[t]
             names = (*(f"d {name}" for name in outputs), *program.sums)
-            of_x, *computed = _run(program.backward, values | upstream, names, states[0])
+            of_x, *computed = _run(program.backward, values | gradients, names, states[0])
             carried, shares = computed[: len(states)], computed[len(states) :]
             to_input.append(of_x)
             sums = [total + share.double().sum_to_size(shape) for total, share in zip(sums, shares, strict=True)]

@@ -102,22 +102,14 @@ class Engine(ABC):
 
     @abstractmethod
     def forward(
-        self,
-        program: StepProgram,
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        trace: bool,
-        save: bool,
+        self, program: StepProgram, call: Arguments, save: bool
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Run a sequence.
 
         Args:
             program: A step program.
-            x: Input ``[T, ...]``.
-            states: The states before the first step, each of one step's shape.
-            coefficients: Other inputs of a step, in the order of ``program.coefficients``.
-            trace: Return every step's states instead of the last ones.
+            call: The arguments; its constants are the other inputs of a step, in the order of
+                ``program.coefficients``, and its states have one step's shape.
             save: Keep what the backward pass needs.
 
         Returns:
@@ -126,33 +118,17 @@ class Engine(ABC):
 
     @abstractmethod
     def backward(
-        self,
-        program: StepProgram,
-        grads: Sequence[Tensor | None],
-        x: Tensor,
-        states: Sequence[Tensor],
-        coefficients: Sequence[Tensor],
-        saved: Sequence[Tensor],
-        trace: bool,
-        need_x: bool,
-        shape: torch.Size,
-        overwrites: bool = False,
+        self, program: StepProgram, call: Arguments, upstream: Upstream, shape: torch.Size
     ) -> tuple[Tensor | None, ...]:
         """Run a sequence backward.
 
         Args:
             program: A step program.
-            grads: The gradients of what ``forward`` returned, None for zero.
-            x: As in ``forward``.
-            states: As in ``forward``.
-            coefficients: As in ``forward``.
-            saved: The tensors that ``forward`` saved.
-            trace: True if every step's states were returned.
-            need_x: True if the gradient of the input is needed.
+            call: As in ``forward``.
+            upstream: The gradients of what ``forward`` returned and what it saved. Its ``needs`` may name the input
+                alone, it asks for no ``sums_x``, and ``overwrites`` only where the engine does.
             shape: The shape to which each of ``program.sums`` is reduced, over all steps; it broadcasts to the shape of
                 one step.
-            overwrites: True if nothing else reads the gradient of the spikes afterward, so that its memory may be used;
-                only where the engine ``overwrites``.
 
         Returns:
             The gradients of the input, or None, and of the states before the first step; then the sums, in float64.

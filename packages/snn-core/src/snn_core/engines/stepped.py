@@ -51,7 +51,8 @@ class SteppedKernel(ProgramKernel):
             for k, c, product in of_state:
                 arrived[k].add_(product(c.source(sources)))
             drive, others = self._inputs(x_now, arrived)
-            (spk, *after), kept = self._engine.forward(program, drive, [*state, *others], coefficients, False, save)
+            step = Arguments(drive, [*state, *others], coefficients, trace=False)
+            (spk, *after), kept = self._engine.forward(program, step, save)
             saved += [*state, *kept]
             state = tuple(after[: len(states)])
             spikes.append(spk)
@@ -87,9 +88,8 @@ class SteppedKernel(ProgramKernel):
             state, kept = steps[t * each : t * each + count], steps[t * each + count : (t + 1) * each]
             drive, others = self._inputs(x_now, arrived_now)
             ends = [None if of_spikes is None else of_spikes[t : t + 1], *map(carried.get, program.states)]
-            all_gradients = self._engine.backward(
-                program, ends, drive, [*state, *others], coefficients, kept, trace=False, need_x=True, shape=shape
-            )
+            step = Arguments(drive, [*state, *others], coefficients, trace=False)
+            all_gradients = self._engine.backward(program, step, Upstream(ends, kept, (True,)), shape)
             out = [gradient for gradient in all_gradients if gradient is not None]  # in fact none of them is None here
             back = {"x": out[0][0], **dict(zip(program.states, out[1:], strict=False))}
             for name, total in zip(program.sums, out[1 + len(program.states) :], strict=True):
