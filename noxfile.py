@@ -459,7 +459,8 @@ def recipes(session: nox.Session) -> None:
 
     ``-- --train`` trains them with every seed instead, and rewrites the tables of docs/recipes.md; ``-- --train --tasks
     vowels plaid`` trains some of them, and ``-- --train --tables`` none. ``-- --train --folder FOLDER`` trains the one
-    of Fashion-MNIST, from its files; ``-- --train --windows`` compares surrogates for docs/performance.md.
+    of Fashion-MNIST, from its files; ``-- --train --windows`` compares surrogates for docs/performance.md, and
+    ``-- --train --baselines`` trains ordinary models.
     """
     install(session, "snn[all]", "snn-data[offline]", *group("test"), native=compiled(session))
     if session.posargs[:1] == ["--train"]:

@@ -84,6 +84,41 @@ def test_new_results_stand_beside_earlier_ones_of_the_same_versions_alone(monkey
     assert recipes.results([*recipes.NETWORKS])["versions"] == {"torch": "2"}
 
 
+def test_the_table_of_ordinary_models_is_that_of_the_results():
+    text = recipes.PAGE.read_text(encoding="utf-8")
+    results, nets = (json.loads(file.read_text(encoding="utf-8")) for file in (recipes.ORDINARY, recipes.RESULTS))
+    assert recipes.ORDINARY_PART.put(text, lambda: recipes.ordinary_table(results, nets)) == text
+    assert [run["task"] for run in results["runs"]] == [*recipes.NETWORKS]
+    for run in results["runs"]:
+        (lif, *_) = (net for net in nets["runs"] if net["task"] == run["task"])
+        sizes = [model["parameters"] for name, model in run["models"].items() if name in ("GRU", "convolution")]
+        assert len(sizes) == 2
+        assert max(sizes) <= lif["runs"][0]["parameters"]
+
+
+def test_ordinary_models_are_ahead_where_the_page_says_so():
+    results, nets = (json.loads(file.read_text(encoding="utf-8")) for file in (recipes.ORDINARY, recipes.RESULTS))
+    best = dict.fromkeys(recipes.NETWORKS, 0.0)
+    for net in nets["runs"]:
+        best[net["task"]] = max(best[net["task"]], statistics.fmean(seed["test"] for seed in net["runs"]))
+    tests = {run["task"]: {name: model["test"] for name, model in run["models"].items()} for run in results["runs"]}
+    assert best["plaid"] > max(tests["plaid"].values()) == tests["plaid"]["GRU"]
+    assert tests["vowels"]["linear on features"] > best["vowels"] > max(tests["vowels"][n] for n in ("GRU", "linear"))
+    assert tests["watch_exercises"]["linear on features"] > best["watch_exercises"] > tests["watch_exercises"]["GRU"]
+    rows = tests["mnist_rows"]
+    assert [f"{share:.0%}" for share in (rows["linear"], best["mnist_rows"])] == ["91%", "83%"]
+    assert [f"{rows[name]:.0%}" for name in ("convolution", "GRU")] == ["83%", "80%"]
+
+
+def test_ordinary_models_stand_below_the_nets_of_their_task():
+    seeds = [{"test": test, "spikes": 2.5, "seconds": 4.0, "parameters": 1234} for test in (0.79, 0.81)]
+    nets = {"runs": [{"task": t, "neuron": "lif", "command": "", "runs": seeds} for t in ("vowels", "plaid")]}
+    models = {"majority": {"parameters": 0, "test": 0.125, "seconds": 0.5}}
+    *_, net, model = recipes.ordinary_table({"runs": [{"task": "plaid", "models": models}]}, nets).splitlines()
+    assert [cell.strip() for cell in net.strip("|").split("|")] == ["plaid", "lif", "1,234", "80.00 ± 1.41 %", "4"]
+    assert [cell.strip() for cell in model.strip("|").split("|")] == ["plaid", "majority", "0", "12.50 %", "0.5"]
+
+
 def test_the_table_of_windows_is_that_of_the_results():
     text = recipes.WINDOW_PAGE.read_text(encoding="utf-8")
     results = json.loads(recipes.WINDOW_RESULTS.read_text(encoding="utf-8"))

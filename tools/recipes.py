@@ -4,7 +4,8 @@
 ``--tables`` trains none. The results are in ``docs/recipes/results.json``, the page is ``docs/recipes.md``.
 ``--folder FOLDER`` trains the recipe of Fashion-MNIST alone, from the files in the folder; its results are in
 ``docs/recipes/fashion_mnist.json``. ``--windows`` compares surrogates of several windows; its results are in
-``docs/recipes/windows.json``, its table is in ``docs/performance.md``.
+``docs/recipes/windows.json``, its table is in ``docs/performance.md``. ``--baselines`` trains ordinary models on the
+parts of the recipes; their results are in ``docs/recipes/baselines.json``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ RESULTS = ROOT / "docs" / "recipes" / "results.json"
 PART = Part("<!-- tables: written by tools/recipes.py -->", "<!-- end of the tables -->", PAGE.name)
 IMAGES = ROOT / "docs" / "recipes" / "fashion_mnist.json"
 IMAGES_PART = Part("<!-- table: written by tools/recipes.py -->", "<!-- end of the table -->", PAGE.name)
+ORDINARY = ROOT / "docs" / "recipes" / "baselines.json"
+ORDINARY_PART = Part("<!-- baselines: written by tools/recipes.py -->", "<!-- end of baselines -->", PAGE.name)
 WINDOWS = (None, 1.0, 0.5, 0.25)  # None stands for the recipe's own surrogate, atan
 WINDOW_TASKS, WINDOW_RATES = ("vowels", "plaid", "watch_exercises"), (0.003, 0.01, 0.03)
 WINDOW_RESULTS = ROOT / "docs" / "recipes" / "windows.json"
@@ -52,14 +55,19 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--tables", action="store_true", help="train nothing: write the page's tables again")
     parser.add_argument("--folder", help="train the recipe of Fashion-MNIST alone, from the four files in this folder")
     parser.add_argument("--windows", action="store_true", help="compare surrogates alone, of several windows")
+    parser.add_argument("--baselines", action="store_true", help="train ordinary models alone")
     options = parser.parse_args(arguments)
-    if options.windows:
+    if options.baselines:
+        ORDINARY.write_text(json.dumps(ordinary(), indent=1) + "\n", encoding="utf-8")
+    elif options.windows:
         WINDOW_RESULTS.write_text(json.dumps(windows(), indent=1) + "\n", encoding="utf-8")
     elif options.folder:
         IMAGES.write_text(json.dumps(images(options.folder), indent=1) + "\n", encoding="utf-8")
     elif not options.tables:
         RESULTS.write_text(json.dumps(results(options.tasks), indent=1) + "\n", encoding="utf-8")
-    PART.write(PAGE, lambda: sections(tables(json.loads(RESULTS.read_text(encoding="utf-8")))))
+    results_of_nets = json.loads(RESULTS.read_text(encoding="utf-8"))
+    PART.write(PAGE, lambda: sections(tables(results_of_nets)))
+    ORDINARY_PART.write(PAGE, lambda: ordinary_table(json.loads(ORDINARY.read_text(encoding="utf-8")), results_of_nets))
     IMAGES_PART.write(PAGE, lambda: sections(images_tables(json.loads(IMAGES.read_text(encoding="utf-8"))), "###"))
     WINDOW_PART.write(WINDOW_PAGE, lambda: window_table(json.loads(WINDOW_RESULTS.read_text(encoding="utf-8"))))
 
@@ -85,6 +93,13 @@ def images(folder: str) -> dict[str, Any]:
     facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, "snn-models")}
     result = ran("fashion_mnist", "--folder", folder) | {"command": "nox -s recipes -- --train --folder FOLDER"}
     return result | facts | {"date": today()}
+
+
+def ordinary() -> dict[str, Any]:
+    """Train ordinary models on the parts of every recipe, from one seed."""
+    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
+    runs = [ran(task, "--baselines") for task in NETWORKS]
+    return {"runs": runs, **facts, "command": "nox -s recipes -- --train --baselines", "date": today()}
 
 
 def windows() -> dict[str, Any]:
@@ -152,6 +167,17 @@ def images_tables(result: dict[str, Any]) -> Iterator[Table]:
     minutes = ["processor minutes for all runs", figure(result["processor_minutes"])]
     rows = [["versions", machine.listed(result["versions"])], *machine.rows(result, "torch", 1), minutes]
     yield Table("What ran for it", ["", ""], rows)
+
+
+def ordinary_table(result: dict[str, Any], nets: dict[str, Any]) -> str:
+    """Return the table of ordinary models, from the contents of ``docs/recipes/baselines.json``, beside the nets."""
+    rows = []
+    for run in result["runs"]:
+        rows += [_row(net)[:4] + _row(net)[5:6] for net in nets["runs"] if net["task"] == run["task"]]
+        for name, model in run["models"].items():
+            cells = [f"{model['parameters']:,}", f"{100 * model['test']:.2f} %", figure(model["seconds"])]
+            rows.append([run["task"], name, *cells])
+    return Table("", ["task", "neuron or model", "parameters", "test accuracy", "seconds"], rows).markdown()
 
 
 def window_table(result: dict[str, Any]) -> str:

@@ -101,8 +101,9 @@ def main(recipe: Recipe, arguments: Sequence[str] | None = None) -> list[dict[st
         net = recipe.networks[options.neuron or next(iter(recipe.networks))].build()
         batches = [[tuple(b[:3]) for b in DataLoader(p, recipe.batch, collate_fn=snn.data.collate)] for p in parts]
         table = snn.baselines(*batches, net=net, epochs=options.epochs, batch_size=recipe.batch)
-        print(table)
-        return [table.to_dict()]
+        results = [{"task": recipe.task, "models": table.to_dict()}]
+        print(table, json.dumps(results[0]), sep="\n")
+        return results
     results = []
     for name in [options.neuron] if options.neuron else recipe.networks:
         network = recipe.networks[name]

@@ -159,11 +159,13 @@ def test_a_window_of_nothing_is_refused(program):
 
 def test_ordinary_models_have_the_size_of_the_first_net(program, capsys):
     recipe = program("vowels").RECIPE
-    (models,) = program("training").main(recipe, ["--baselines", "--epochs", "1"])
+    (result,) = program("training").main(recipe, ["--baselines", "--epochs", "1"])
     size = sum(p.numel() for p in recipe.networks["lif"].build().parameters())
     for name in ("GRU", "convolution"):
-        assert 0.9 * size < models[name]["parameters"] <= size
-    assert "samples: train 189, valid 81, test 370" in capsys.readouterr().out
+        assert 0.9 * size < result["models"][name]["parameters"] <= size
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert json.loads(last) == json.loads(json.dumps(result))
+    assert "samples: train 189, valid 81, test 370" in "\n".join(lines)
 
 
 def test_an_unknown_net_is_named(program, capsys):
