@@ -138,9 +138,9 @@ def test_under_autocast_a_net_reads_half_precision_and_computes_in_float32(
     xs, results, read = drive(9, 3, 4, dtype=torch.float32), [], []
     forward = Engine.forward
 
-    def noted(self: Engine, program: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        read.append(x.dtype)
-        return forward(self, program, x, *args, **kwargs)
+    def noted(self: Engine, program: Any, call: Arguments, save: bool) -> Any:
+        read.append(call.x.dtype)
+        return forward(self, program, call, save)
 
     monkeypatch.setattr(Engine, "forward", noted)
     for engines in ((wide_engine,), ()):
