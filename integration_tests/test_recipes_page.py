@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 
@@ -30,12 +29,12 @@ def compared(left, right):
 
 def test_the_tables_of_the_page_are_those_of_the_results():
     text = recipes.PAGE.read_text(encoding="utf-8")
-    results = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
+    results = recipes.kept(recipes.RESULTS)
     assert recipes.PART.put(text, lambda: sections(recipes.tables(results))) == text
 
 
 def test_the_results_have_five_seeds_of_every_net():
-    results = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
+    results = recipes.kept(recipes.RESULTS)
     pairs = [(run["task"], run["neuron"]) for run in results["runs"]]
     assert pairs == [(task, neuron) for task, neurons in recipes.NETWORKS.items() for neuron in neurons]
     assert all([seed["seed"] for seed in run["runs"]] == [0, 1, 2, 3, 4] for run in results["runs"])
@@ -77,7 +76,7 @@ def test_new_results_stand_beside_earlier_ones_of_the_same_versions_alone(monkey
     for tasks in ([*recipes.NETWORKS], ["plaid"]):
         results = recipes.results(tasks)
         assert [run["task"] for run in results["runs"]] == [task for task in recipes.NETWORKS for _ in range(2)]
-        recipes.RESULTS.write_text(json.dumps(results), encoding="utf-8")
+        recipes.keep(recipes.RESULTS, results)
     monkeypatch.setattr(recipes.machine, "versions", lambda *names: {"torch": "2"})
     with pytest.raises(ValueError, match="of other versions or of another machine: train all tasks"):
         recipes.results(["plaid"])
@@ -86,7 +85,7 @@ def test_new_results_stand_beside_earlier_ones_of_the_same_versions_alone(monkey
 
 def test_the_table_of_ordinary_models_is_that_of_the_results():
     text = recipes.PAGE.read_text(encoding="utf-8")
-    results, nets = (json.loads(file.read_text(encoding="utf-8")) for file in (recipes.ORDINARY, recipes.RESULTS))
+    results, nets = map(recipes.kept, (recipes.ORDINARY, recipes.RESULTS))
     assert recipes.ORDINARY_PART.put(text, lambda: recipes.ordinary_table(results, nets)) == text
     assert [run["task"] for run in results["runs"]] == [*recipes.NETWORKS]
     for run in results["runs"]:
@@ -97,7 +96,7 @@ def test_the_table_of_ordinary_models_is_that_of_the_results():
 
 
 def test_ordinary_models_are_ahead_where_the_page_says_so():
-    results, nets = (json.loads(file.read_text(encoding="utf-8")) for file in (recipes.ORDINARY, recipes.RESULTS))
+    results, nets = map(recipes.kept, (recipes.ORDINARY, recipes.RESULTS))
     best = dict.fromkeys(recipes.NETWORKS, 0.0)
     for net in nets["runs"]:
         best[net["task"]] = max(best[net["task"]], statistics.fmean(seed["test"] for seed in net["runs"]))
@@ -121,7 +120,7 @@ def test_ordinary_models_stand_below_the_nets_of_their_task():
 
 def test_the_table_of_windows_is_that_of_the_results():
     text = recipes.WINDOW_PAGE.read_text(encoding="utf-8")
-    results = json.loads(recipes.WINDOW_RESULTS.read_text(encoding="utf-8"))
+    results = recipes.kept(recipes.WINDOW_RESULTS)
     assert recipes.WINDOW_PART.put(text, lambda: recipes.window_table(results)) == text
     for run in results["runs"]:
         assert run["learning_rate"] == max(run["tried"], key=lambda pair: pair[1])[0]
@@ -129,12 +128,12 @@ def test_the_table_of_windows_is_that_of_the_results():
 
 
 def test_no_window_is_worse_than_atan_where_the_page_says_so():
-    runs = json.loads(recipes.WINDOW_RESULTS.read_text(encoding="utf-8"))["runs"]
+    runs = recipes.kept(recipes.WINDOW_RESULTS)["runs"]
     tests = {(run["task"], run["window"]): [seed["test"] for seed in run["runs"]] for run in runs}
     for (task, _), shares in tests.items():
         atan = tests[task, None]
         assert statistics.fmean(atan) - statistics.fmean(shares) <= statistics.stdev(atan) + statistics.stdev(shares)
-    whole = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))["runs"]
+    whole = recipes.kept(recipes.RESULTS)["runs"]
     (plaid,) = (run for run in whole if (run["task"], run["neuron"]) == ("plaid", "lif"))
     assert plaid["learning_rate"] == 0.01
     assert f"{100 * (own := statistics.fmean(seed['test'] for seed in plaid['runs'])):.1f}" == "74.5"
@@ -160,7 +159,7 @@ def test_the_learning_rate_of_a_window_is_chosen_on_the_validation_part(monkeypa
 
 def test_the_tables_of_clothing_are_those_of_the_results():
     text = recipes.PAGE.read_text(encoding="utf-8")
-    results = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))
+    results = recipes.kept(recipes.IMAGES)
     assert recipes.IMAGES_PART.put(text, lambda: sections(recipes.images_tables(results), "###")) == text
 
 
@@ -175,7 +174,7 @@ def test_the_runs_of_clothing_that_tried_a_learning_rate_have_no_test_accuracy()
 
 
 def test_a_folder_trains_the_recipe_of_clothing_alone(monkeypatch, tmp_path):
-    results = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))
+    results = recipes.kept(recipes.IMAGES)
     page = tmp_path / "recipes.md"
     page.write_text(recipes.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(recipes, "WINDOW_PAGE", tmp_path / "performance.md")
@@ -187,11 +186,11 @@ def test_a_folder_trains_the_recipe_of_clothing_alone(monkeypatch, tmp_path):
     recipes.main(["--folder", "some/place"])
     assert runs == [("fashion_mnist", "--folder", "some/place")]
     assert "some/place" not in page.read_text(encoding="utf-8") + recipes.IMAGES.read_text(encoding="utf-8")
-    assert json.loads(recipes.IMAGES.read_text(encoding="utf-8"))["nets"] == results["nets"]
+    assert recipes.kept(recipes.IMAGES)["nets"] == results["nets"]
 
 
 def test_the_spiking_net_of_clothing_loses_where_the_page_says_so():
-    nets = json.loads(recipes.IMAGES.read_text(encoding="utf-8"))["nets"]
+    nets = recipes.kept(recipes.IMAGES)["nets"]
     spiking, relu = ({key: statistics.fmean(r[key] for r in net["runs"]) for key in net["runs"][0]} for net in nets)
     assert f"{relu['test'] - spiking['test']:.1f}" == "1.0"
     ratios = {key: spiking[key] / relu[key] for key in ("seconds", "milliseconds", "45nm", "45nm+memory")}

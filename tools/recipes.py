@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pathlib
 import shlex
 import statistics
 import subprocess
@@ -58,18 +59,33 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--baselines", action="store_true", help="train ordinary models alone")
     options = parser.parse_args(arguments)
     if options.baselines:
-        ORDINARY.write_text(json.dumps(ordinary(), indent=1) + "\n", encoding="utf-8")
+        keep(ORDINARY, ordinary())
     elif options.windows:
-        WINDOW_RESULTS.write_text(json.dumps(windows(), indent=1) + "\n", encoding="utf-8")
+        keep(WINDOW_RESULTS, windows())
     elif options.folder:
-        IMAGES.write_text(json.dumps(images(options.folder), indent=1) + "\n", encoding="utf-8")
+        keep(IMAGES, images(options.folder))
     elif not options.tables:
-        RESULTS.write_text(json.dumps(results(options.tasks), indent=1) + "\n", encoding="utf-8")
-    results_of_nets = json.loads(RESULTS.read_text(encoding="utf-8"))
-    PART.write(PAGE, lambda: sections(tables(results_of_nets)))
-    ORDINARY_PART.write(PAGE, lambda: ordinary_table(json.loads(ORDINARY.read_text(encoding="utf-8")), results_of_nets))
-    IMAGES_PART.write(PAGE, lambda: sections(images_tables(json.loads(IMAGES.read_text(encoding="utf-8"))), "###"))
-    WINDOW_PART.write(WINDOW_PAGE, lambda: window_table(json.loads(WINDOW_RESULTS.read_text(encoding="utf-8"))))
+        keep(RESULTS, results(options.tasks))
+    PART.write(PAGE, lambda: sections(tables(kept(RESULTS))))
+    ORDINARY_PART.write(PAGE, lambda: ordinary_table(kept(ORDINARY), kept(RESULTS)))
+    IMAGES_PART.write(PAGE, lambda: sections(images_tables(kept(IMAGES)), "###"))
+    WINDOW_PART.write(WINDOW_PAGE, lambda: window_table(kept(WINDOW_RESULTS)))
+
+
+def keep(file: pathlib.Path, result: dict[str, Any]) -> None:
+    """Write results to their file."""
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def kept(file: pathlib.Path) -> dict[str, Any]:
+    """Return the results in a file."""
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return result
+
+
+def _here(*more: str) -> dict[str, Any]:
+    """Return the machine, and the versions of what trains, with those of more packages."""
+    return {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *more)}
 
 
 def results(tasks: Collection[str]) -> dict[str, Any]:
@@ -78,8 +94,8 @@ def results(tasks: Collection[str]) -> dict[str, Any]:
     Raises:
         ValueError: If these are of other versions or of another machine; the page states one of each for all results.
     """
-    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
-    earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+    facts = _here(*SOURCES)
+    earlier = kept(RESULTS) if RESULTS.exists() else {"runs": []}
     others = [run for run in earlier["runs"] if run["task"] not in tasks]
     if others and any(earlier[name] != value for name, value in facts.items()):
         raise ValueError(f"{RESULTS.name} has results of other versions or of another machine: train all tasks")
@@ -90,23 +106,20 @@ def results(tasks: Collection[str]) -> dict[str, Any]:
 
 def images(folder: str) -> dict[str, Any]:
     """Train the nets of the recipe of Fashion-MNIST from its files."""
-    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, "snn-models")}
     result = ran("fashion_mnist", "--folder", folder) | {"command": "nox -s recipes -- --train --folder FOLDER"}
-    return result | facts | {"date": today()}
+    return result | _here("snn-models") | {"date": today()}
 
 
 def ordinary() -> dict[str, Any]:
     """Train ordinary models on the parts of every recipe, from one seed."""
-    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
     runs = [ran(task, "--baselines") for task in NETWORKS]
-    return {"runs": runs, **facts, "command": "nox -s recipes -- --train --baselines", "date": today()}
+    return {"runs": runs, **_here(*SOURCES), "command": "nox -s recipes -- --train --baselines", "date": today()}
 
 
 def windows() -> dict[str, Any]:
     """Train the first net of three recipes with each window, from three seeds; the validation part chooses the rate."""
-    facts = {"machine": machine.described(), "versions": machine.versions("python", *PACKAGES, *SOURCES)}
     runs = [windowed(task, window) for task in WINDOW_TASKS for window in WINDOWS]
-    return {"runs": runs, **facts, "command": "nox -s recipes -- --train --windows", "date": today()}
+    return {"runs": runs, **_here(*SOURCES), "command": "nox -s recipes -- --train --windows", "date": today()}
 
 
 def windowed(task: str, window: float | None) -> dict[str, Any]:
@@ -173,7 +186,8 @@ def ordinary_table(result: dict[str, Any], nets: dict[str, Any]) -> str:
     """Return the table of ordinary models, from the contents of ``docs/recipes/baselines.json``, beside the nets."""
     rows = []
     for run in result["runs"]:
-        rows += [_row(net)[:4] + _row(net)[5:6] for net in nets["runs"] if net["task"] == run["task"]]
+        beside = [_row(net) for net in nets["runs"] if net["task"] == run["task"]]
+        rows += [[task, name, size, test, seconds] for task, name, size, test, _, seconds, _ in beside]
         for name, model in run["models"].items():
             cells = [f"{model['parameters']:,}", f"{100 * model['test']:.2f} %", figure(model["seconds"])]
             rows.append([run["task"], name, *cells])
