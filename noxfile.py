@@ -76,7 +76,7 @@ DEPLOYS = {
     "clang": "clang",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-none-eabi-size": "binutils-arm-none-eabi",
-    "qemu-arm": "qemu-user",
+    "qemu-system-arm": "qemu-system-arm",
     "node": "nodejs",
 }
 NO_DEPLOY = {program: package for program, package in DEPLOYS.items() if shutil.which(program) is None}
@@ -109,6 +109,7 @@ NEEDS_NOX = "integration_tests/matrix/sessions"
 DOCUMENTS = "integration_tests/test_documents.py"
 PAGES = ROOT / "dist" / "pages"
 RECIPES = "integration_tests/recipes"
+ON_BOARDS = "integration_tests/boards"
 ZOO = "integration_tests/zoo"
 INTERPRETED, COMPILED, ON_GPU = NEEDS_TRITON
 # tests that need extras that snn[all] leaves out; alone(snn-data) installs every extra
@@ -117,7 +118,7 @@ ELSEWHERE = (
     *(*APART, *NEEDS_MORE, NEEDS_NOX, DOCUMENTS, RECIPES, ZOO),
     *(
         f"integration_tests/{name}"
-        for name in ("browser", "neurobench", "nir_peers", "onnx", "other_tools", "parity", "scale", "wasm")
+        for name in ("boards", "browser", "neurobench", "nir_peers", "onnx", "other_tools", "parity", "scale", "wasm")
     ),
 )
 # they have no examples, and import libraries that are not installed
@@ -506,12 +507,22 @@ def triton(session: nox.Session) -> None:
 
 @nox.session(requires=[] if NO_DEPLOY else ["wheels"])
 def deploy(session: nox.Session) -> None:
-    """Compile nets in C, and run them with sanitizers, on an emulated Cortex-M4 and as WebAssembly (not for a push)."""
+    """Compile nets in C, and run them with sanitizers, on emulated boards and as WebAssembly (not for a push).
+
+    ``-- --page`` runs the trained nets on the boards instead, and rewrites the table of docs/microcontroller.md.
+    """
     if NO_DEPLOY:
         packages = " ".join(sorted({*NO_DEPLOY.values()}))
         session.error(f"missing: {', '.join(NO_DEPLOY)}; on Debian, apt-get install {packages}")
-    install(session, "snn[data,export,functional]", "snn-export[wasm]", "snn-data[digits]", *group("test"))
-    pytest(session, NEEDS_DEPLOY, *IN_WASM)
+    install(
+        session,
+        *("snn[data,export,functional]", "snn-export[wasm]", "snn-data[digits,mnist5k,vowels]"),
+        *group("test"),
+    )
+    if session.posargs == ["--page"]:
+        session.run("python", "tools/boards.py")
+        return
+    pytest(session, NEEDS_DEPLOY, *IN_WASM, ON_BOARDS)
     # those of the long tests of C that compile each net to WebAssembly
     pytest(session, "-m", "exhaustive", OF_C, f"--ignore={NEEDS_DEPLOY}")
 

@@ -9,10 +9,10 @@ import sessions
 
 def test_without_a_tool_the_session_names_it_and_its_package_and_builds_nothing(tree):
     tree.edit("noxfile.py", '"clang": "clang"', '"no-clang": "clang"')
-    tree.edit("noxfile.py", '"qemu-arm": ', '"no-qemu-arm": ')
+    tree.edit("noxfile.py", '"qemu-system-arm": "', '"no-qemu-arm": "')
     process = tree.session("deploy")
     assert process.returncode
-    message = r"missing: .*\bno-clang, .*no-qemu-arm; on Debian, apt-get install .*\bclang .*qemu-user"
+    message = r"missing: .*\bno-clang, .*no-qemu-arm; on Debian, apt-get install .*\bclang .*qemu-system-arm"
     assert re.search(message, process.stdout)
     assert "session wheels" not in process.stdout
 

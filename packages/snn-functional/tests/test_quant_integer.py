@@ -177,6 +177,17 @@ class OnlyIntegers(TorchDispatchMode):
         return out
 
 
+def test_samples_that_end_earlier_give_the_same_bits():
+    torch.manual_seed(0)
+    net = nn.Sequential(rounded(nn.Linear(5, 7), gain=3), leaky(), rounded(nn.Linear(7, 3), gain=3), leaky(0.5))
+    xs, lengths = (torch.rand(9, 4, 5) < 0.5).float(), torch.tensor([9, 2, 5, 1])
+    with torch.no_grad():
+        expected = snn.unroll(net, xs, lengths=lengths)
+        actual = snn.unroll(quant.integer(net), xs.long(), lengths=lengths)
+    assert 0 < expected.count_nonzero() < expected.numel() / 2
+    assert torch.equal(actual, expected.long())
+
+
 def test_nothing_in_it_is_floating_point():
     torch.manual_seed(0)
     net = nn.Sequential(rounded(nn.Conv2d(1, 2, 3)), leaky(), nn.MaxPool2d(2), nn.Flatten(), rounded(nn.Linear(8, 3)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -80,6 +80,7 @@ class IntegerLeaky(Temporal):
     added there, and the sum is rounded back to f bits.
     """
 
+    keeps_by_sample: ClassVar[bool] = True
     decay: Tensor
     threshold: Tensor
     amplitude: Tensor
