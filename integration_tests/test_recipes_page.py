@@ -106,16 +106,36 @@ def test_ordinary_models_are_ahead_where_the_page_says_so():
     assert tests["watch_exercises"]["linear on features"] > best["watch_exercises"] > tests["watch_exercises"]["GRU"]
     rows = tests["mnist_rows"]
     assert [f"{share:.0%}" for share in (rows["linear"], best["mnist_rows"])] == ["91%", "83%"]
-    assert [f"{rows[name]:.0%}" for name in ("convolution", "GRU")] == ["83%", "80%"]
+    assert [f"{rows[name]:.0%}" for name in ("convolution", "GRU")] == ["84%", "77%"]
+
+
+def test_spiking_nets_take_a_tenth_to_a_third_of_the_operations_of_other_nets_and_linear_models_fewer():
+    results, nets = map(recipes.kept, (recipes.ORDINARY, recipes.RESULTS))
+    models = {
+        run["task"]: {name: model["operations"] for name, model in run["models"].items()} for run in results["runs"]
+    }
+    shares = []
+    for net in nets["runs"]:
+        counts = [seed[key] for key in recipes.OPERATIONS for seed in net["runs"]]
+        assert (None in counts) == (net["neuron"] == "delays")
+        if None not in counts:
+            number, others = sum(counts) / len(net["runs"]), models[net["task"]]
+            shares += [number / others[name] for name in ("GRU", "convolution")]
+            assert number > max(others["linear"], others["linear on features"])
+    assert 0.09 < min(shares) < max(shares) < 0.36
 
 
 def test_ordinary_models_stand_below_the_nets_of_their_task():
-    seeds = [{"test": test, "spikes": 2.5, "seconds": 4.0, "parameters": 1234} for test in (0.79, 0.81)]
+    counts = {"multiplications": 1234.5, "additions": 98765.4}
+    seeds = [{"test": test, "spikes": 2.5, "seconds": 4.0, "parameters": 1234, **counts} for test in (0.79, 0.81)]
     nets = {"runs": [{"task": t, "neuron": "lif", "command": "", "runs": seeds} for t in ("vowels", "plaid")]}
-    models = {"majority": {"parameters": 0, "test": 0.125, "seconds": 0.5}}
+    models = {"majority": {"parameters": 0, "operations": 4321, "test": 0.125, "seconds": 0.5}}
     *_, net, model = recipes.ordinary_table({"runs": [{"task": "plaid", "models": models}]}, nets).splitlines()
-    assert [cell.strip() for cell in net.strip("|").split("|")] == ["plaid", "lif", "1,234", "80.00 ± 1.41 %", "4"]
-    assert [cell.strip() for cell in model.strip("|").split("|")] == ["plaid", "majority", "0", "12.50 %", "0.5"]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in (net, model)]
+    assert cells == [
+        ["plaid", "lif", "1,234", "80.00 ± 1.41 %", "1,234", "98,765", "4"],
+        ["plaid", "majority", "0", "12.50 %", "4,321", "0", "0.5"],
+    ]
 
 
 def test_the_table_of_windows_is_that_of_the_results():
@@ -136,8 +156,9 @@ def test_no_window_is_worse_than_atan_where_the_page_says_so():
     whole = recipes.kept(recipes.RESULTS)["runs"]
     (plaid,) = (run for run in whole if (run["task"], run["neuron"]) == ("plaid", "lif"))
     assert plaid["learning_rate"] == 0.01
-    assert f"{100 * (own := statistics.fmean(seed['test'] for seed in plaid['runs'])):.1f}" == "74.5"
-    assert own > max(statistics.fmean(shares) for (task, _), shares in tests.items() if task == "plaid")
+    assert f"{100 * (own := statistics.fmean(seed['test'] for seed in plaid['runs'])):.1f}" == "73.0"
+    best = max(statistics.fmean(shares) for (task, _), shares in tests.items() if task == "plaid")
+    assert own == pytest.approx(best, abs=0.005)
 
 
 def test_the_learning_rate_of_a_window_is_chosen_on_the_validation_part(monkeypatch):

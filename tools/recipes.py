@@ -46,6 +46,7 @@ WINDOW_RESULTS = ROOT / "docs" / "recipes" / "windows.json"
 WINDOW_PAGE = ROOT / "docs" / "performance.md"
 WINDOW_PART = Part("<!-- windows: written by tools/recipes.py -->", "<!-- end of windows -->", WINDOW_PAGE.name)
 PACKAGES = ("torch", "snn", "snn-core", "snn-cpu", "snn-data", "snn-functional")
+OPERATIONS = ("multiplications", "additions")  # of a sample, of weights; the second are additions of spikes alone
 SOURCES = ("aeon", "mlxtend", "seglearn", "sktime")
 
 
@@ -186,12 +187,15 @@ def ordinary_table(result: dict[str, Any], nets: dict[str, Any]) -> str:
     """Return the table of ordinary models, from the contents of ``docs/recipes/baselines.json``, beside the nets."""
     rows = []
     for run in result["runs"]:
-        beside = [_row(net) for net in nets["runs"] if net["task"] == run["task"]]
-        rows += [[task, name, size, test, seconds] for task, name, size, test, _, seconds, _ in beside]
+        for net in nets["runs"]:
+            if net["task"] == run["task"]:
+                task, name, size, test, _, seconds, _ = _row(net)
+                rows.append([task, name, size, test, *(_mean(net, key) for key in OPERATIONS), seconds])
         for name, model in run["models"].items():
-            cells = [f"{model['parameters']:,}", f"{100 * model['test']:.2f} %", figure(model["seconds"])]
-            rows.append([run["task"], name, *cells])
-    return Table("", ["task", "neuron or model", "parameters", "test accuracy", "seconds"], rows).markdown()
+            cells = f"{model['parameters']:,}", f"{100 * model['test']:.2f} %", f"{model['operations']:,}"
+            rows.append([run["task"], name, *cells, "0", figure(model["seconds"])])
+    head = ["task", "neuron or model", "parameters", "test accuracy", *OPERATIONS, "seconds"]
+    return Table("", head, rows).markdown()
 
 
 def window_table(result: dict[str, Any]) -> str:
@@ -248,6 +252,12 @@ def _seeds(run: dict[str, Any]) -> list[str]:
         ", ".join(f"{100 * seed['valid']:.1f}" for seed in seeds),
         ", ".join(f"{100 * seed['test']:.1f}" for seed in seeds),
     ]
+
+
+def _mean(net: dict[str, Any], key: str) -> str:
+    """Return the mean over seeds of a number of operations, or a dash if it was not counted."""
+    numbers = [seed[key] for seed in net["runs"]]
+    return NOTHING if None in numbers else f"{statistics.fmean(numbers):,.0f}"
 
 
 def _spread(shares: list[float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -45,7 +46,11 @@ class Recipe(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """Result of a training run: the epoch that was chosen, its accuracies, spikes and parameters."""
+    """Result of a training run: the epoch that was chosen, its accuracies, spikes and parameters.
+
+    The operations are those of one test sample: multiplications with addition, and additions of spikes alone. They are
+    None for a net with layers whose operations ``snn.energy`` does not count.
+    """
 
     seed: int
     epoch: int
@@ -54,6 +59,8 @@ class Trained(NamedTuple):
     spikes: float
     seconds: float
     parameters: int
+    multiplications: float | None
+    additions: float | None
 
 
 def read_out(beta: float = 0.9) -> snn.Leaky:
@@ -158,7 +165,7 @@ def trained(
             nn.utils.clip_grad_norm_(net.parameters(), 1.0, error_if_nonfinite=True)
             optimizer.step()
             schedule.step()
-        accuracy, loss, _ = measured(net, parts.valid)
+        accuracy, loss, *_ = measured(net, parts.valid)
         if (accuracy, -loss) >= best:
             best, chosen = (accuracy, -loss), epoch
             state = {key: value.clone() for key, value in net.state_dict().items()}
@@ -166,9 +173,12 @@ def trained(
         print(f"{where}: {accuracy:.2%} of the validation part", flush=True)
     seconds = time.perf_counter() - began
     net.load_state_dict(state)
-    test, _, spikes = measured(net, parts.valid if options.validate else parts.test, count=True)
+    test, _, *counted = measured(net, parts.valid if options.validate else parts.test, count=True)
     parameters = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    return Trained(seed, chosen + 1, best[0], None if options.validate else test, spikes, seconds, parameters)
+    spikes, *operations = counted
+    multiplications, additions = operations if all(map(math.isfinite, operations)) else (None, None)
+    accuracies = best[0], None if options.validate else test
+    return Trained(seed, chosen + 1, *accuracies, spikes, seconds, parameters, multiplications, additions)
 
 
 def answer(net: nn.Module, xs: Tensor, lengths: Tensor) -> Tensor:
@@ -178,29 +188,38 @@ def answer(net: nn.Module, xs: Tensor, lengths: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def measured(net: nn.Module, part: Dataset[Any], count: bool = False) -> tuple[float, float, float]:
-    """Return the accuracy and loss on a part and, with ``count``, the spikes of a hidden neuron during a sample."""
+def measured(net: nn.Module, part: Dataset[Any], count: bool = False) -> tuple[float, ...]:
+    """Return the accuracy and loss on a part; with ``count`` also what :func:`_counted` returns, the mean over it."""
     net.eval()
     order = snn.data.LengthBatches(_lengths(part), 128, shuffle=False)
-    right = loss = spikes = 0.0
+    right = loss = 0.0
+    counts = torch.zeros(3 * count, dtype=torch.float64)
     for xs, targets, lengths, _ in DataLoader(part, batch_sampler=order, collate_fn=snn.data.collate):
         if count:
-            spikes += _spikes(net, xs, lengths) * len(targets)
+            counts += torch.tensor(_counted(net, xs, lengths), dtype=torch.float64) * len(targets)
         answers = answer(net, xs, lengths)
         right += float((answers.argmax(1) == targets).sum())
         loss += float(F.cross_entropy(answers, targets, reduction="sum"))
-    return right / len(part), loss / len(part), spikes / len(part)
+    return right / len(part), loss / len(part), *(counts / len(part)).tolist()
 
 
-def _spikes(net: nn.Module, xs: Tensor, lengths: Tensor) -> float:
-    """Return the spikes that a hidden neuron fires during a sample, the mean over neurons and samples."""
+def _counted(net: nn.Module, xs: Tensor, lengths: Tensor) -> tuple[float, float, float]:
+    """Return means over samples: the spikes of a hidden neuron, multiplications with addition, and additions alone.
+
+    The last two are NaN for a net with layers whose operations are not counted.
+    """
     monitor = snn.functional.OutputMonitor(net, snn.SpikingNeuron)
     snn.unroll(net, xs, lengths=lengths)
     monitor.remove_hooks()
     layers = [monitor[name] for name in monitor.monitored_layers]
     hidden = [steps for steps in layers if isinstance(steps[0], Tensor)]  # the read-out returns a pair
     spikes = sum(float(step.sum()) for steps in hidden for step in steps)
-    return spikes / len(lengths) / sum(steps[0].shape[-1] for steps in hidden)
+    rate = spikes / len(lengths) / sum(steps[0].shape[-1] for steps in hidden)
+    account = snn.energy(net, xs, lengths=lengths)
+    if account.uncounted:
+        return rate, math.nan, math.nan
+    operations = account.metrics["SynapticOperations"]
+    return rate, operations["Effective_MACs"], operations["Effective_ACs"]
 
 
 @functools.cache

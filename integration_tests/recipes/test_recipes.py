@@ -17,6 +17,7 @@ from torch.utils.data import Subset
 import recipes
 from snn_core import SpikingNeuron
 from snn_core.surrogate import triangular
+from snn_core.utils import reset
 from snn_data import LabelledSequences, watch_exercises
 from snn_data.writers import write_heidelberg
 from workspace import ROOT
@@ -120,14 +121,34 @@ def test_the_features_of_the_training_part_are_standardized_by_their_own_numbers
     assert torch.allclose(other.data[1], (parts[1].data[1] - before.mean(0)) / before.std(0), atol=1e-6)
 
 
-def test_spikes_are_those_of_a_hidden_neuron_during_a_sample_without_the_padding(program):
+def test_counts_are_those_of_a_sample_without_the_padding(program):
     training = program("training")
     net = program("vowels").lif()
     train = program("vowels").load().train
     few = Subset(train, range(5))
-    _, _, together = training.measured(net, few, count=True)
-    alone = [training.measured(net, Subset(train, [i]), count=True)[2] for i in range(5)]
-    assert together == pytest.approx(sum(alone) / 5, rel=1e-3)
+    _, _, *together = training.measured(net, few, count=True)
+    alone = torch.tensor([training.measured(net, Subset(train, [i]), count=True)[2:] for i in range(5)])
+    assert together == pytest.approx(alone.mean(0).tolist(), rel=1e-3)
+    first = second = 0.0
+    for xs, _ in few:
+        reset(net)
+        for x in xs:
+            with torch.no_grad():
+                spk = net[:2](x.unsqueeze(0))
+                second += float(net[2:4](spk).sum()) / 5
+            first += float(spk.sum()) / 5
+    steps = sum(len(xs) for xs, _ in few) / 5
+    assert together == pytest.approx([(first + second) / 128, steps * 12 * 64, first * 64 + second * 9], rel=1e-3)
+
+
+def test_operations_of_layers_with_delays_are_not_counted(program):
+    training, net = program("training"), program("vowels").delays()
+    *_, rate, multiplications, additions = training.measured(
+        net, Subset(program("vowels").load().train, [0]), count=True
+    )
+    assert rate > 0
+    assert math.isnan(multiplications)
+    assert math.isnan(additions)
 
 
 def test_an_answer_is_the_mean_membrane_of_the_steps_that_count(program):

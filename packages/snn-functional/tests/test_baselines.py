@@ -92,6 +92,33 @@ def test_the_numbers_of_parameters_are_those_of_the_formulas(steps, layers):
         assert results[name]["parameters"] == number(hidden) <= budget < number(hidden + 1)
 
 
+@pytest.mark.parametrize(("steps", "taps", "layers"), [(1, 1, 1), (5, 5, 1), (22, 5, 3)])
+def test_the_numbers_of_operations_are_those_of_the_formulas(steps, taps, layers):
+    values, classes = 4, 3
+    results = records(*(spikes(seed, 9, steps, values) for seed in range(3)), epochs=1)
+    gru, convolution = (results[name]["hidden"] for name in ("GRU", "convolution"))
+    assert {name: record["operations"] for name, record in results.items()} == {
+        "majority": 0,
+        "linear": classes * steps * values,
+        "linear on features": classes * 4 * values,
+        "GRU": steps * 3 * gru * (values + gru) + classes * gru,
+        "convolution": steps * taps * convolution * (values + (layers - 1) * convolution) + classes * convolution,
+    }
+
+
+def test_operations_are_those_of_a_sample_of_the_mean_length_or_of_an_image_shown_in_each_step():
+    parts = [*ragged((spikes(seed, 9, 7, 4) for seed in range(3)), 0.0)]
+    mean = round(float(parts[2][2].double().mean()))
+    assert 1 < mean < 6
+    gru = records(*parts, epochs=1)["GRU"]
+    assert gru["operations"] == mean * 3 * gru["hidden"] * (4 + gru["hidden"]) + 3 * gru["hidden"]
+    images = [(torch.rand(9, 4), torch.arange(9) % 3) for _ in range(3)]
+    results = records(*images, num_steps=6, epochs=1)
+    hidden = results["GRU"]["hidden"]
+    assert results["GRU"]["operations"] == 6 * 3 * hidden * (4 + hidden) + 3 * hidden
+    assert results["linear"]["operations"] == 3 * 4
+
+
 def test_a_net_gives_the_number_of_its_parameters_and_is_not_run():
     net = nn.Linear(17, 16)  # whose input would not fit
     assert records(net=net, parameters=None) == records(parameters=17 * 16 + 16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from snn_functional._baselines.models import Model, size
 from snn_functional._baselines.parts import Part
@@ -38,8 +40,9 @@ class Contest(NamedTuple):
         begun = time.perf_counter()
         trials = [self._trial(model, setting) for setting in settings]
         measurement, record = max(trials, key=lambda trial: (trial[1]["valid"], -trial[1]["valid_loss"]))
-        sizes = {"parameters": size(measurement.net), "hidden": model.hidden}
-        return record | self._measured("test", measurement, model) | sizes | {"seconds": time.perf_counter() - begun}
+        record |= self._measured("test", measurement, model) | {"seconds": time.perf_counter() - begun}
+        net = measurement.net
+        return record | {"parameters": size(net), "operations": self._operations(net, model), "hidden": model.hidden}
 
     def _trial(self, model: Model, setting: tuple[float, float] | None) -> tuple[Measurement, dict[str, Any]]:
         """Return a net, trained if there is a setting, and its record."""
@@ -69,6 +72,18 @@ class Contest(NamedTuple):
         if score is None:
             score = 1 - loss / float(self.parts[name].targets.var(0, correction=0).mean())
         return {name: score, f"{name}_loss": loss}
+
+    def _operations(self, net: nn.Module, model: Model) -> int:
+        """Return the multiplications of weights, each with an addition, for a test sample of the mean length."""
+        part = self.parts["test"]
+        steps = round(float(part.lengths.double().mean()))
+        sample = part._replace(
+            xs=part.xs[:1, :steps], features=part.features[:1], lengths=part.lengths.new_full((1,), steps)
+        )
+        xs, *lengths = (x.cpu() for x in model.inputs(sample))
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            _run(copy.deepcopy(net).cpu(), xs.transpose(0, 1), *(lengths or [None]))
+        return counter.get_total_flops() // 2
 
     def _batches(self, name: str, model: Model, order: torch.Generator | None = None) -> Batches:
         xs, *lengths = model.inputs(self.parts[name])

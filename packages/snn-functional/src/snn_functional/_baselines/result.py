@@ -29,13 +29,15 @@ class Baselines(Result):
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return a record for each model by name, as JSON data.
 
-        It has ``valid`` and ``test``, the accuracy or R², ``valid_loss`` and ``test_loss``, ``parameters``, ``hidden``,
-        ``learning_rate``, ``weight_decay`` and ``epoch``, the chosen ones (None where there are none), and ``seconds``.
+        It has ``valid`` and ``test``, the accuracy or R², ``valid_loss`` and ``test_loss``, ``parameters``,
+        ``operations``, the multiplications of weights, each with an addition, for a test sample of the mean length,
+        ``hidden``, ``learning_rate``, ``weight_decay`` and ``epoch``, the chosen ones (None where there are none), and
+        ``seconds``.
         """
         return {name: dict(record) for name, record in self.models.items()}
 
     def _lines(self) -> list[Line]:
-        head = ("model", "valid", "test", "parameters", "learning rate", "weight decay")
+        head = ("model", "valid", "test", "parameters", "operations", "learning rate", "weight decay")
         rows = [_cells(name, record) for name, record in self.models.items()]
         numbers = ", ".join(f"{name} {count(number)}" for name, number in self.samples.items())
         chosen = (
@@ -49,4 +51,11 @@ class Baselines(Result):
 def _cells(name: str, record: dict[str, Any]) -> tuple[str, ...]:
     shares = (f"{record[part]:.4f}" for part in ("valid", "test"))
     chosen = ("-" if record[key] is None else f"{record[key]:g}" for key in ("learning_rate", "weight_decay", "epoch"))
-    return (name, *shares, count(record["parameters"]), *chosen, f"{record['seconds']:.3g}")
+    return (
+        name,
+        *shares,
+        count(record["parameters"]),
+        count(record["operations"]),
+        *chosen,
+        f"{record['seconds']:.3g}",
+    )
