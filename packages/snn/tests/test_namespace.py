@@ -41,6 +41,13 @@ def test_importing_the_namespace_imports_no_package_of_ours_and_no_torch():
     assert [name for name in loaded if name.startswith("snn_") or name in ("torch", "matplotlib", "sklearn")] == []
 
 
+def test_importing_the_namespace_imports_no_module_that_reads_files():
+    code = "import sys; before = {*sys.modules}; import snn; print(*sorted({*sys.modules} - before))"
+    loaded = new_python(code).stdout.split()
+    assert "snn._lazy" in loaded
+    assert {"importlib.abc", "importlib.metadata", "importlib.resources", "pathlib", "tempfile"} & {*loaded} == set()
+
+
 def test_the_names_of_the_core_are_the_very_objects_of_the_core():
     names = set(snn_core.__all__) - {"__version__", *OF_THE_CORE}
     assert len(names) > 10

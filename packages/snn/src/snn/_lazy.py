@@ -6,12 +6,14 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Mapping
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from snn._installing import extra, hint
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader  # otherwise a third of the time of ``import snn``
 
 __all__ = ["forward", "piece", "register", "register_parts"]
 
@@ -29,7 +31,7 @@ def register(homes: Mapping[str, str], options: Mapping[str, Mapping[str, Any]])
     sys.meta_path.insert(0, _Finder(homes, options))
 
 
-class _Finder(MetaPathFinder, Loader):
+class _Finder:
     """The part of Python's import system that makes the registered modules."""
 
     def __init__(self, homes: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]) -> None:
@@ -38,7 +40,9 @@ class _Finder(MetaPathFinder, Loader):
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         module = _true_name(name)
-        return ModuleSpec(name, self, is_package=True) if module in self._homes and "._" not in module else None
+        if module not in self._homes or "._" in module:
+            return None
+        return ModuleSpec(name, cast("Loader", self), is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         name = _true_name(spec.name)
