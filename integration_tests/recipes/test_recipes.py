@@ -167,7 +167,7 @@ def test_choosing_settings_does_not_look_at_the_test_part(program, capsys):
 
 def test_a_window_replaces_the_surrogate_of_every_neuron(program, capsys, monkeypatch):
     training, nets = program("training"), []
-    monkeypatch.setattr(training, "measured", lambda net, *_, **__: nets.append(net) or (1.0, 0.0, 1.0))
+    monkeypatch.setattr(training, "measured", lambda net, *_, **__: nets.append(net) or (1.0, 0.0, 1.0, 2.0, 3.0))
     training.main(program("vowels").RECIPE, ["--neuron", "lif", "--seeds", "1", "--epochs", "1", "--window", "0.25"])
     neurons = [layer for layer in nets[0] if isinstance(layer, SpikingNeuron)]
     assert [repr(layer.spike_grad) for layer in neurons] == 3 * [repr(triangular(0.25))]
