@@ -46,7 +46,7 @@ TERMS = {
     "checkpoint": "save-and-load",
     "save": "save-and-load",
     "onnx": "deploy",
-    "microcontroller": "deploy-c",
+    "microcontroller": "microcontroller",
     "early exit": "streaming",
     "ANN conversion": "convert",
     "gpu": "gpu",
