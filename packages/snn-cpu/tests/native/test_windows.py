@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -134,12 +134,19 @@ def test_the_bits_are_the_places_near_the_threshold(steps: int, samples: int) ->
     assert not inside[:, samples * 37 :].any()
 
 
-def test_the_number_of_threads_changes_no_bit() -> None:
-    net, xs = net_of(NEURONS["leaky subtract"], 31, 65, 63, 5), spikes(200, 33, 31)
+def of_a_library(*args: object) -> NoReturn:
+    raise AssertionError("a product by a library, whose bits may depend on the number of threads")
+
+
+def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("product", "product_over_rows"):
+        monkeypatch.setattr(products, name, of_a_library)
+    net, xs = net_of(partial(LEAKY, threshold=2.0, spike_grad=TRIANGLE), 31, 65, 63, 5), spikes(200, 33, 31)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        alone, _ = trained(net, xs)
+        alone, how = trained(net, xs)
+        assert how.count(NOTE) == 2
         torch.set_num_threads(3)
         assert same(trained(net, xs)[0], alone)
     finally:
