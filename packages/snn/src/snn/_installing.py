@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # that of ``typing``, which would make ``import snn`` slow
 if TYPE_CHECKING:
     from pathlib import Path
 

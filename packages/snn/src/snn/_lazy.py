@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
 
 from snn._installing import extra, hint
 
+TYPE_CHECKING = False  # that of ``typing``, which would be half of the time of ``import snn``
 if TYPE_CHECKING:
-    from importlib.abc import Loader  # otherwise a third of the time of ``import snn``
+    from typing import Any
 
 __all__ = ["forward", "piece", "register", "register_parts"]
 
@@ -42,7 +42,8 @@ class _Finder:
         module = _true_name(name)
         if module not in self._homes or "._" in module:
             return None
-        return ModuleSpec(name, cast("Loader", self), is_package=True)
+        loader: Any = self  # of no type of ``importlib.abc``, which would make ``import snn`` slow, too
+        return ModuleSpec(name, loader, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         name = _true_name(spec.name)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from snn_functional._baselines.models import Model, size
 from snn_functional._baselines.parts import Part
@@ -75,6 +74,8 @@ class Contest(NamedTuple):
 
     def _operations(self, net: nn.Module, model: Model) -> int:
         """Return the multiplications of weights, each with an addition, for a test sample of the mean length."""
+        from torch.utils.flop_counter import FlopCounterMode  # imports Triton where it is installed
+
         part = self.parts["test"]
         steps = round(float(part.lengths.double().mean()))
         sample = part._replace(
